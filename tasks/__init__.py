@@ -1,0 +1,1 @@
+"""How a step behaves as a unit: retries, timeouts, names and artifacts around one function of tides_bridge."""

@@ -1,0 +1,115 @@
+"""
+Every error the bridge raises.
+
+::
+
+    BridgeError
+    ├── SettingsError            a setting is wrong: exit code 2
+    ├── TransientError           the other side is away: worth another try
+    │   ├── BrokerUnavailable        Kafka or the light-curve API
+    │   ├── DatabaseUnavailable      PostgreSQL
+    │   └── FourmostUnavailable      the 4MOST Transient API
+    └── RejectedError            this input will never work as it is
+        ├── MalformedAlert           one message or light curve
+        ├── FourmostRejected         one target
+        └── ScriptError              one SQL script
+
+Only a TransientError is retried. All arguments go to ``super().__init__`` and the text is made in ``__str__``, so that
+an error survives the way between processes.
+"""
+
+
+class BridgeError(Exception):
+    """The root of all errors of the bridge."""
+
+
+class SettingsError(BridgeError):
+    """
+    A setting is missing, unknown or wrong.
+
+    Parameters
+    ----------
+    file
+        The settings or selection file.
+    key
+        The key inside it, dotted from the configuration's name; empty when the file itself is the problem.
+    problem
+        What is wrong and what to do.
+    """
+
+    def __init__(self, file: str, key: str, problem: str) -> None:
+        super().__init__(file, key, problem)
+        self.file, self.key, self.problem = file, key, problem
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.key}: {self.problem}" if self.key else f"{self.file}: {self.problem}"
+
+
+class ServiceError(BridgeError):
+    """
+    An error with a service, what was wrong, and what to do about it.
+
+    Parameters
+    ----------
+    service
+        Which service, with its address.
+    problem
+        What was seen.
+    remedy
+        What a person can do; may be empty.
+    """
+
+    def __init__(self, service: str, problem: str, remedy: str = "") -> None:
+        super().__init__(service, problem, remedy)
+        self.service, self.problem, self.remedy = service, problem, remedy
+
+    def __str__(self) -> str:
+        return f"{self.service}: {self.problem}" + (f" ({self.remedy})" if self.remedy else "")
+
+
+class TransientError(ServiceError):
+    """The other side is away or overloaded: worth another try."""
+
+
+class BrokerUnavailable(TransientError):
+    """Kafka or the light-curve API does not answer as it should."""
+
+
+class DatabaseUnavailable(TransientError):
+    """PostgreSQL does not answer."""
+
+
+class FourmostUnavailable(TransientError):
+    """The 4MOST Transient API does not answer as it should."""
+
+
+class RejectedError(BridgeError):
+    """
+    An input that will never work as it is.
+
+    Parameters
+    ----------
+    what
+        Which message, target or script.
+    problem
+        Why it was refused.
+    """
+
+    def __init__(self, what: str, problem: str) -> None:
+        super().__init__(what, problem)
+        self.what, self.problem = what, problem
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.problem}"
+
+
+class MalformedAlert(RejectedError):
+    """A message or light curve that cannot be read."""
+
+
+class FourmostRejected(RejectedError):
+    """A target that the 4MOST format or service refuses."""
+
+
+class ScriptError(RejectedError):
+    """An SQL script that failed or was changed after it was applied."""
