@@ -45,9 +45,9 @@ class SettingsError(BridgeError):
         return f"{self.file}: {self.key}: {self.problem}" if self.key else f"{self.file}: {self.problem}"
 
 
-class ServiceError(BridgeError):
+class TransientError(BridgeError):
     """
-    An error with a service, what was wrong, and what to do about it.
+    The other side is away or overloaded: worth another try.
 
     Parameters
     ----------
@@ -65,10 +65,6 @@ class ServiceError(BridgeError):
 
     def __str__(self) -> str:
         return f"{self.service}: {self.problem}" + (f" ({self.remedy})" if self.remedy else "")
-
-
-class TransientError(ServiceError):
-    """The other side is away or overloaded: worth another try."""
 
 
 class BrokerUnavailable(TransientError):
