@@ -1,0 +1,54 @@
+# Every target makes .venv first if it has to. `make help` lists them.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3# the interpreter .venv is made with
+ARGS ?=# more arguments for test and demo: make test ARGS='-k selection -x'
+BIN := .venv/bin
+
+# Prefect reports usage unless told not to.
+export DO_NOT_TRACK := 1
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+
+# Whoever has no home of his own to write to (a bare uid in a container, `runuser -u`) gets one beside .venv.
+ifneq ($(shell test -w "$$HOME" && echo yes),yes)
+export HOME := $(CURDIR)/.venv-home
+$(shell mkdir -p "$(HOME)")
+endif
+
+.PHONY: help venv demo test check format hooks constraints clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@echo "Another Python than python3: make test PYTHON=python3.13    More arguments: make test ARGS='-k selection'"
+
+venv: ## Make .venv with all that is needed, or bring it up to date
+	@PYTHON='$(PYTHON)' .ci/venv
+
+demo: venv ## Show the whole bridge at work on this machine, with stand-ins for the brokers and for 4MOST
+	@$(BIN)/tides demo $(ARGS)
+
+test: venv ## Run all tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: venv ## Check format, lint, types, import contracts, SQL, shell scripts and the wheel
+	@.ci/check
+
+format: venv ## Put Python and SQL in format and mend what can be mended
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix-only
+	@$(BIN)/sqlfluff fix --quiet sql
+
+hooks: venv ## Run the quick checks at every commit (pre-commit)
+	@$(BIN)/pre-commit install
+
+constraints: ## Pin the newest versions that fit, from a fresh environment, in constraints.txt
+	@PYTHON='$(PYTHON)' .ci/constraints
+
+clean: ## Remove .venv, caches and builds; data and settings stay
+	@rm -rf .venv .venv-home .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
