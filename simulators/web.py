@@ -1,0 +1,59 @@
+"""A web server in a thread of this process, for stand-ins that speak HTTP."""
+
+import socket
+import threading
+import time
+
+import uvicorn
+from fastapi import FastAPI
+
+from tides_bridge.errors import BrokerUnavailable
+
+START_SECONDS = 10.0
+"""Longest wait for the server to accept connections; it takes some 0.1 s."""
+STOP_SECONDS = 5.0
+"""Longest wait for calls under way when it stops."""
+
+
+class WebServer:
+    """
+    Serves an application on a free port of 127.0.0.1 between `start` and `stop`.
+
+    Attributes
+    ----------
+    address
+        ``http://127.0.0.1:PORT``, or empty before the start.
+    """
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self.address = ""
+
+    def start(self) -> None:
+        """Start to answer, or raise BrokerUnavailable."""
+        listener = socket.create_server(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            self._app, ws="none", loop="asyncio", lifespan="off", log_config=None, access_log=False,
+            timeout_graceful_shutdown=int(STOP_SECONDS),
+        )  # fmt: skip
+        server = uvicorn.Server(config)
+        self._server = server
+        self._thread = threading.Thread(target=server.run, args=([listener],), daemon=True, name="stand-in web server")
+        self._thread.start()
+        self.address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        limit = time.monotonic() + START_SECONDS
+        while not server.started:
+            if time.monotonic() > limit or not self._thread.is_alive():
+                self.stop()
+                raise BrokerUnavailable(self.address, "the stand-in's web server did not start")
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """Finish the calls under way and close the port; a second call does nothing."""
+        if self._server is None or self._thread is None:
+            return
+        self._server.should_exit = True
+        self._thread.join(STOP_SECONDS + 1)
+        self._server = self._thread = None
