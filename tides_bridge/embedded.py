@@ -33,7 +33,6 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Self
 
 import platformdirs
@@ -57,6 +56,9 @@ WAIT_SECONDS = 60
 """How long a server may be neither ready nor gone; also how long stopping may take."""
 LOG_BYTES = 10_000_000
 """A longer log is set aside at the next start."""
+SETTINGS = {"listen_addresses": "", "port": "5432", "timezone": "UTC", "log_timezone": "UTC", "log_checkpoints": "off"}
+"""The port is named because the variable PGPORT would change it; checkpoints would fill the log all day."""
+UNSAFE_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 CHOOSE_ANOTHER = "choose another database.folder"
 
 logger = logging.getLogger(__name__)
@@ -125,7 +127,7 @@ class EmbeddedServer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         self.release()
 
     def start(self) -> None:
@@ -152,10 +154,10 @@ class EmbeddedServer:
                 self._leave()
 
     def forget(self) -> None:
-        """Be no user any more, without a word to the server: for a forked child, whose parent goes on using it."""
-        self._uses = 0
-        if self._users_lock is not None:
-            self._users_lock.close()
+        """Be no user any more without stopping the server: for a forked child, whose parent goes on using it."""
+        lock, self._users_lock, self._uses = self._users_lock, None, 0
+        if lock is not None:
+            lock.close()
 
     # Sharing
 
@@ -202,14 +204,14 @@ class EmbeddedServer:
         return self.pid() is not None and [line.strip() for line in state] == ["ready"]
 
     def pid(self) -> int | None:
-        """Give the process behind our socket, as the kernel knows it: the number in postmaster.pid may be stale."""
-        with socket.socket(socket.AF_UNIX) as client:
-            try:
-                client.connect(str(self.socket_folder / SOCKET_NAME))
-            except OSError:
-                return None
+        """Give the server's process as the kernel knows it; the number in postmaster.pid may be stale."""
+        with socket.socket(socket.AF_UNIX) as client, contextlib.suppress(OSError):
+            client.connect(str(self.socket_folder / SOCKET_NAME))
             credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        return int(struct.unpack("3i", credentials)[0])
+            pid, uid, _ = struct.unpack("3i", credentials)
+            if uid == self.data.stat().st_uid:  # else somebody pretends to be our server
+                return int(pid)
+        return None
 
     def _stop(self) -> None:
         pid = self.pid()
@@ -233,9 +235,9 @@ class EmbeddedServer:
     # Starting
 
     def _launch(self, start_lock: IO[str], server_lock: IO[str]) -> None:
-        account = self._find_account()
-        self._check_reachable(account)
-        programs = self._find_programs()
+        account, programs = self._find_account(), self._find_programs()
+        for needed in (self.folder, programs):
+            self._check_reachable(account, needed)
         if not (self.data / "PG_VERSION").exists():
             self._initialise(account, programs, start_lock)
         if (found := "".join(_lines(self.data / "PG_VERSION"))) != MAJOR_VERSION:
@@ -284,24 +286,14 @@ class EmbeddedServer:
         if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
             self.log.rename(self.log.with_suffix(".log.1"))
         said_before = len(_lines(self.log))
-        settings = " ".join(f"-c {name}={shlex.quote(value)}" for name, value in self._settings().items())
-        options = ["--wait", f"--timeout={START_SECONDS}", "--pgdata=data", "--log=data/server.log"]
-        done = self._run(account, programs / "pg_ctl", "start", *options, f"--options={settings}", keep=server_lock)
+        settings = SETTINGS if self._durable else SETTINGS | UNSAFE_SETTINGS
+        settings = settings | {"unix_socket_directories": '"' + str(self.socket_folder).replace('"', '""') + '"'}
+        options = " ".join(f"-c {name}={shlex.quote(value)}" for name, value in settings.items())
+        arguments = ["start", f"--timeout={START_SECONDS}", "--pgdata=data", "--log=data/server.log"]
+        done = self._run(account, programs / "pg_ctl", *arguments, f"--options={options}", keep=server_lock)
         if done.returncode:
             said = _lines(self.log)[said_before:] or done.stdout.splitlines()
             raise self._unavailable("the server did not start: " + _tail(said), f"see {self.log}")
-
-    def _settings(self) -> dict[str, str]:
-        settings = {
-            "listen_addresses": "",
-            "port": "5432",  # named, because the variable PGPORT would change it
-            "unix_socket_directories": '"' + str(self.socket_folder).replace('"', '""') + '"',
-            "timezone": "UTC",
-            "log_timezone": "UTC",
-            "log_checkpoints": "off",  # the only message that would come all day
-        }
-        unsafe = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-        return settings if self._durable else settings | unsafe
 
     def _run(
         self, account: pwd.struct_passwd, program: Path | str, *arguments: str, keep: IO[str] | None = None
@@ -344,14 +336,14 @@ class EmbeddedServer:
             remedy = f"add one (for root a system user called {SERVICE_ACCOUNT}), or name a server in database.host"
             raise self._unavailable("no entry of /etc/passwd could run it", remedy) from error
 
-    def _check_reachable(self, account: pwd.struct_passwd) -> None:
+    def _check_reachable(self, account: pwd.struct_passwd, target: Path) -> None:
         """Refuse a folder that root's service account cannot get to: other people's folders are never opened."""
 
-        def is_closed(place: Path) -> bool:
-            return self._run(account, "test", "-x", str(place)).returncode != 0
+        def is_closed(folder: Path) -> bool:
+            return self._run(account, "test", "-x", str(folder)).returncode != 0
 
-        if is_closed(self.folder):
-            place = next(filter(is_closed, reversed(self.folder.parents)), self.folder)
+        if is_closed(target):
+            place = next(filter(is_closed, reversed(target.parents)), target)
             problem = f"the user {account.pw_name}, who runs it for root, may not enter {place}"
             raise self._unavailable(problem, f"{CHOOSE_ANOTHER}, one that all users can reach, as under /var/lib")
 
@@ -400,7 +392,7 @@ def _make_folders(folder: Path) -> None:
 def _make_private(folder: Path, account: pwd.struct_passwd) -> None:
     """Make a folder that only the account may enter, or check that an existing one is such."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    if os.geteuid() == 0:
+    if folder.lstat().st_uid == 0:  # root has just made it
         os.chown(folder, account.pw_uid, account.pw_gid, follow_symlinks=False)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != account.pw_uid or found.st_mode & 0o077:

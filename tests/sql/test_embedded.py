@@ -6,6 +6,7 @@ import pickle
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -122,6 +123,8 @@ def test_a_new_folder_gets_a_durable_server_that_only_we_can_reach(place: Path) 
         assert mode(server.data) == mode(server.socket_folder) == 0o700
         assert mode(server.folder) == mode(server.folder.parent) == (0o711 if ROOT else 0o700)
         assert {mode(lock) for lock in server.folder.glob("*.lock")} == {0o600}
+        with (server.folder / "server.lock").open() as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     assert server.pid() is None
 
 
@@ -175,6 +178,16 @@ def test_a_socket_folder_that_somebody_else_planted_is_refused(place: Path, made
             embedded.acquire(folder)
     finally:
         socket_folder.unlink() if planted == "link" else socket_folder.rmdir()
+
+
+@needs_root
+def test_a_false_server_in_our_place_is_not_used(folder: Path) -> None:
+    (folder / "data" / "postmaster.pid").write_text("1\n" * 7 + "ready\n")
+    with socket.socket(socket.AF_UNIX) as false:
+        false.bind(str(folder / "socket" / embedded.SOCKET_NAME))
+        false.listen()
+        with embedded.acquire(folder) as server:
+            assert ask(server, "SELECT 1") == [(1,)]
 
 
 # Several processes
