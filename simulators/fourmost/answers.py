@@ -46,6 +46,11 @@ def no_such_address(request: HttpRequest, exception: Exception) -> JsonResponse:
     return JsonResponse({"err": f"no such address: {request.path}"}, status=404)
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """Answer what Django itself refuses, for example a thousand filters."""
+    return JsonResponse({"err": str(exception)}, status=400)
+
+
 def own_fault(request: HttpRequest) -> JsonResponse:
     """Answer an error of the stand-in itself, whose traceback is on its stderr."""
     return JsonResponse({"err": "the stand-in failed; its own output says why"}, status=500)

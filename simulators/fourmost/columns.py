@@ -44,7 +44,8 @@ class Column:
     zero
         Whether 0 is also allowed, as "not given".
     required
-        Whether a new row must give it. Any other column that is not given becomes 0, 0.0 or ''.
+        Whether a new row must give it. Any other column that is not given becomes 0, 0.0 or '', and that is not
+        checked: live programs leave out the epoch.
     read_only
         Whether only the server sets it; a client's value is ignored.
     """

@@ -65,5 +65,5 @@ def fourmost(  # noqa: PLR0913 (one argument an option)
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    typer.echo(message, err=True)
+    typer.echo(f"tides: {message}", err=True)
     raise typer.Exit(code)

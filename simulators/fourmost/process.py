@@ -69,13 +69,15 @@ class FourmostStandin:
             stderr=subprocess.STDOUT,
             text=True,
             cwd=Path(__file__).parents[2],  # where Python finds simulators
+            process_group=0,  # Ctrl-C is for this process, which then stops the service
         )
         self._reader = threading.Thread(target=self._read_output, daemon=True)
         self._reader.start()
-        self._started.wait(START_SECONDS)
-        if "ready" not in self._output:
+        try:
+            self._wait_until_ready()
+        except BaseException:
             self.stop()
-            raise FourmostUnavailable("4MOST stand-in", "it did not start: " + " / ".join(self._output))
+            raise
         return self
 
     def __exit__(
@@ -116,6 +118,11 @@ class FourmostStandin:
     def ingest(self) -> int:
         """Ingest now what is not ingested, as OpSys does at 15:00, and answer how many rows."""
         return int(self._ask("POST", f"{self.address}/standin/ingest/")["ingested"])
+
+    def _wait_until_ready(self) -> None:
+        self._started.wait(START_SECONDS)
+        if "ready" not in self._output:
+            raise FourmostUnavailable("4MOST stand-in", "it did not start: " + " / ".join(self._output))
 
     def _ask(self, method: str, url: str) -> Any:
         answer = requests.request(method, url, auth=(self.user, self.password), timeout=HTTP_SECONDS)

@@ -43,4 +43,5 @@ def describe_rows(errors: dict[Any, Any], rows: list[Any]) -> str:
 
 
 def _name(row: Any) -> str:
-    return str(row.get("name", "no name")) if isinstance(row, dict) else "no dict"
+    name = str(row.get("name", "no name")) if isinstance(row, dict) else "no dict"
+    return name[:60].encode(errors="backslashreplace").decode()  # half a character cannot be sent back

@@ -97,6 +97,7 @@ def _configure(options: Options) -> WSGIHandler:
         MIDDLEWARE=[f"{package}.authentication.prefer_basic"],
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
         USE_TZ=True,
+        TIME_ZONE="Europe/Berlin",
         LOGGING_CONFIG=None,
         DATABASES={"default": _database(options.state)},
         REST_FRAMEWORK={

@@ -2,7 +2,7 @@
 
 from django.urls import re_path
 
-from simulators.fourmost.answers import no_such_address, own_fault
+from simulators.fourmost.answers import bad_request, no_such_address, own_fault
 from simulators.fourmost.views import CandidateVisits, Ingestion, TokenView, Transients
 
 urlpatterns = [
@@ -16,5 +16,6 @@ urlpatterns = [
     re_path(r"^QFSwi/standin/ingest/?$", Ingestion.as_view()),
 ]
 
+handler400 = bad_request
 handler404 = no_such_address
 handler500 = own_fault

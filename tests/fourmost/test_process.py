@@ -44,8 +44,7 @@ def test_a_port_in_use_is_one_clear_line(standin, tmp_path):
     assert ended.returncode == 1
     assert ended.stdout == ""
     assert ended.stderr.count("\n") == 1
-    assert f"port {port}" in ended.stderr
-    assert "in use" in ended.stderr
+    assert ended.stderr.startswith(f"tides: port {port} of 127.0.0.1 is in use: choose another with --port")
 
 
 def database(path):
@@ -71,7 +70,7 @@ def test_a_file_that_is_no_state_is_refused_and_kept(tmp_path, make, reason):
     before = file.read_bytes()
     ended = run("--port", 0, "--state", file)
     assert ended.returncode == 2
-    assert ended.stderr.startswith(f"{file}: no state of this stand-in (")
+    assert ended.stderr.startswith(f"tides: {file}: no state of this stand-in (")
     assert reason in ended.stderr
     assert ended.stderr.count("\n") == 1
     assert file.read_bytes() == before

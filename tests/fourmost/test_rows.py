@@ -39,6 +39,11 @@ def test_what_is_not_given_becomes_zero(api, new_row):
     assert row["date_ingested"] is None
 
 
+@pytest.mark.parametrize("name", ["epoch", "resolution"])
+def test_a_zero_that_is_given_is_checked(api, new_row, name):
+    assert api.refused(new_row(**{name: 0})).startswith(f"{name}: 0")
+
+
 @pytest.mark.parametrize("name", ["uploadedfor_survey_id", "name", "ra", "dec", "mag"])
 def test_a_required_column_is_named_when_it_is_missing(api, new_row, name):
     row = new_row()
@@ -90,6 +95,7 @@ def test_one_bad_row_fails_the_whole_bulk_call(api, new_row):
     error = api.refused(rows)
     assert error.startswith(f"row 2 ({rows[1]['name']}): mag: 56.0 is outside 3 ... 50; row 4 (half): ")
     assert "; row 5 (no dict): Invalid data" in error
+    assert api.refused([new_row(name="\ud800")]).startswith(r"row 1 (\ud800): name: ")
     assert not api.found(name=rows[0]["name"])
 
 
