@@ -14,6 +14,11 @@ BIN := .venv/bin
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
+# uv trusts the certificates it brings along; the machine's own know an institute's proxy, too.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem),)
+export UV_SYSTEM_CERTS := true
+endif
+
 # Whoever has no home of his own to write to (a bare uid in a container, `runuser -u`) gets one beside .venv.
 ifneq ($(shell test -w "$$HOME" && echo yes),yes)
 export HOME := $(CURDIR)/.venv-home
