@@ -1,0 +1,84 @@
+"""A folder for stand-ins: found without asking, emptied at each start, never somebody else's."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+from tides_bridge.embedded import EmbeddedServer, acquire
+from tides_bridge.errors import SettingsError
+
+MARKER = ".tides-standins"
+"""Says that a folder may be emptied; locked while stand-ins use it."""
+DATABASE = "database"
+"""Folder of the embedded database, inside."""
+
+
+def standard_folder(*parts: str) -> Path:
+    """
+    Give a place for data of stand-ins: the user's data folder, or /var/lib/tides-bridge for root.
+
+    Root's home will not do: the account that runs PostgreSQL for root cannot enter it.
+    """
+    home = Path("/var/lib/tides-bridge") if os.geteuid() == 0 else platformdirs.user_data_path("tides-bridge")
+    return home.joinpath(*parts)
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[Path]:
+    """
+    Own a folder, empty, for the time of a ``with`` block. What is in it at the end stays there.
+
+    Raises
+    ------
+    SettingsError
+        When the folder holds something else, is used by other stand-ins or a run, or cannot be written.
+    """
+    folder = folder.expanduser().resolve()
+    try:
+        _make(folder)
+        if not (folder / MARKER).exists() and any(folder.iterdir()):
+            raise SettingsError(str(folder), "", "holds files that no stand-in made: choose an empty folder")
+        marker = (folder / MARKER).open("a")
+    except OSError as error:
+        raise SettingsError(str(folder), "", f"cannot be used: {error}") from error
+    with marker:
+        try:
+            fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SettingsError(
+                str(folder), "", "is used by stand-ins that run: stop them, or choose another"
+            ) from None
+        _stop_database(folder / DATABASE)
+        _empty(folder)
+        yield folder
+
+
+def _make(folder: Path) -> None:
+    """Make a folder and its missing parents; for root they let the account pass that runs PostgreSQL."""
+    for path in (*reversed(folder.parents), folder):
+        if not path.exists():
+            path.mkdir(exist_ok=True)
+            path.chmod(0o711 if os.geteuid() == 0 else 0o700)
+
+
+def _stop_database(folder: Path) -> None:
+    """Stop a server that a killed run left here."""
+    if EmbeddedServer(folder).pid() is None:
+        return
+    acquire(folder).release()
+    if EmbeddedServer(folder).pid() is not None:
+        raise SettingsError(str(folder), "", "its database is used by another program: stop that, or choose another")
+
+
+def _empty(folder: Path) -> None:
+    """Remove everything but the marker; a symbolic link goes, what it points to stays."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != MARKER:
+            path.unlink()
