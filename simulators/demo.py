@@ -26,8 +26,8 @@ from tides_bridge.errors import BridgeError
 OBJECTS = 150
 """So many that every kind occurs, so few that a run is a matter of seconds."""
 SKY_NIGHTS = 60
-LOOK_BACK = 3
-"""The first run finds the alerts of so many nights: ZTF needs two to see its whole sky."""
+LOOK_BACK = 5
+"""The first run finds the alerts of so many nights: ZTF needs two clear ones to see its whole sky."""
 APART = 6
 """Nights between the runs, at least: longer than `TARGETS` keeps what is not seen."""
 TARGETS = {"deactivateAfter": "5 days", "faintLimit": dict.fromkeys("ugrizy", 20.5)}

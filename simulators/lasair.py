@@ -10,7 +10,6 @@ tests compare with.
 
 import json
 import math
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -141,7 +140,7 @@ class HourlyLimit:
     Parameters
     ----------
     calls
-        How many calls an hour has.
+        How many calls an hour has, at least one.
     clock
         Seconds that only grow; a test can turn it.
     """
@@ -149,18 +148,16 @@ class HourlyLimit:
     def __init__(self, calls: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.calls, self.clock = calls, clock
         self._history: dict[str, deque[float]] = {}
-        self._lock = threading.Lock()
 
     def wait(self, token: str) -> float:
         """Book a call and return 0, or book nothing and return how long to wait [s]."""
-        with self._lock:
-            now, history = self.clock(), self._history.setdefault(token, deque())
-            while history and history[0] <= now - HOUR_SECONDS:
-                history.popleft()
-            if len(history) >= self.calls:
-                return max(history[0] + HOUR_SECONDS - now, 1.0) if history else HOUR_SECONDS
-            history.append(now)
-            return 0.0
+        now, history = self.clock(), self._history.setdefault(token, deque())
+        while history and history[0] <= now - HOUR_SECONDS:
+            history.popleft()
+        if len(history) >= self.calls:
+            return max(history[0] + HOUR_SECONDS - now, 1.0)
+        history.append(now)
+        return 0.0
 
 
 class LasairStandin:
