@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from simulators.folders import standard_folder
+from simulators.folders import standard_folder, stop_database
 from simulators.packets import alerts, truth
 from simulators.sky import SUPERNOVAE, Sky
 from simulators.standins import Alert, Standins, interruptible, write_settings
@@ -131,10 +131,10 @@ def show(folder: Path, seed: int, console: Console) -> bool:
             nights.append(Night(_date(end), _run(standins.folder, settings, end), _rows(standins)))
         _write_sky(sky, second, standins.folder)
         console.print(_table(nights, sky), _examples(nights[-1], sky))
-        disagreements = _disagreements(nights)
-        for line in disagreements or ["4MOST holds exactly what the two runs said they sent."]:
-            console.print(line, soft_wrap=True, style="red" if disagreements else "green")
-        console.print(_where_to_look(standins, settings), soft_wrap=True)
+    disagreements = _disagreements(nights)
+    for line in disagreements or ["4MOST holds exactly what the two runs said they sent."]:
+        console.print(line, soft_wrap=True, style="red" if disagreements else "green")
+    console.print(_where_to_look(standins, settings), soft_wrap=True)
     return not disagreements
 
 
@@ -214,6 +214,7 @@ def _process(
         yield process
     finally:
         _end(process)
+        stop_database(folder)
 
 
 def _end(process: subprocess.Popen[str]) -> None:

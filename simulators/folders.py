@@ -53,7 +53,8 @@ def claimed(folder: Path) -> Iterator[Path]:
             raise SettingsError(
                 str(folder), "", "is used by stand-ins that run: stop them, or choose another"
             ) from None
-        _stop_database(folder / DATABASE)
+        if not stop_database(folder):
+            raise SettingsError(str(folder), "", "its database is used by a run: wait for its end, or choose another")
         _empty(folder)
         yield folder
 
@@ -66,13 +67,12 @@ def _make(folder: Path) -> None:
             path.chmod(0o711 if os.geteuid() == 0 else 0o700)
 
 
-def _stop_database(folder: Path) -> None:
-    """Stop a server that a killed run left here."""
-    if EmbeddedServer(folder).pid() is None:
-        return
-    acquire(folder).release()
-    if EmbeddedServer(folder).pid() is not None:
-        raise SettingsError(str(folder), "", "its database is used by another program: stop that, or choose another")
+def stop_database(folder: Path) -> bool:
+    """Stop the database server that a killed run may have left in a folder; False if somebody still uses it."""
+    database = folder / DATABASE
+    if EmbeddedServer(database).pid() is not None:
+        acquire(database).release()
+    return EmbeddedServer(database).pid() is None
 
 
 def _empty(folder: Path) -> None:

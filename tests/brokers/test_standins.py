@@ -276,7 +276,7 @@ def check_databases(place: Path) -> None:
     left = EmbeddedServer(folder / "database").pid()
     assert left
     with acquire(folder / "database"):
-        with pytest.raises(SettingsError, match="used by another program"), claimed(folder):
+        with pytest.raises(SettingsError, match="used by a run"), claimed(folder):
             pass
         assert EmbeddedServer(folder / "database").pid() == left
     with claimed(folder):
