@@ -93,11 +93,16 @@ class Judged:
     calls
         Calls of the light-curve API that it took.
     outage
-        What was wrong if the API could not be reached at all, else empty.
+        The error if the API did not answer at all.
     """
 
     def __init__(
-        self, passed: dict[str, bool], targets: pd.DataFrame, deferred: dict[str, str], calls: int = 0, outage: str = ""
+        self,
+        passed: dict[str, bool],
+        targets: pd.DataFrame,
+        deferred: dict[str, str],
+        calls: int = 0,
+        outage: Exception | None = None,
     ) -> None:
         self.passed, self.targets, self.deferred, self.calls, self.outage = passed, targets, deferred, calls, outage
 

@@ -4,7 +4,7 @@ from typing import Final, Literal
 
 Band = Literal["u", "g", "r", "i", "z", "y"]
 
-BANDS: Final = "ugrizy"
+BANDS: Final[tuple[Band, ...]] = ("u", "g", "r", "i", "z", "y")
 """The bands of LSST, blue to red; the order of every per-band array in the bridge."""
 
 ZTF_BANDS: Final = {1: "g", 2: "r", 3: "i"}

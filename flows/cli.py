@@ -1,0 +1,139 @@
+"""The command line: ``tides``. Slow libraries are imported by the command that needs them."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tides_bridge.errors import BridgeError, SettingsError
+
+app = typer.Typer(
+    help="The TiDES bridge: carries supernovae from alert brokers to the 4MOST telescope.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Config = Annotated[
+    str | None,
+    typer.Option(
+        "--config", help="Configuration in the settings file; default $TIDES_CONFIG, the only one, or devConfig."
+    ),
+]
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option("--settings", help="The settings file; default $TIDES_SETTINGS, or flowSetting.yaml here."),
+]
+
+
+@contextmanager
+def _errors_told() -> Iterator[None]:
+    """End with one clear line: exit code 2 if a setting is wrong, 1 for any other error of ours."""
+    try:
+        yield
+    except BridgeError as error:
+        typer.echo(f"tides: {error}", err=True)
+        raise typer.Exit(2 if isinstance(error, SettingsError) else 1) from None
+
+
+@app.command()
+def run(
+    config: Config = None,
+    settings: SettingsFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object on stdout.")] = False,
+) -> None:
+    """
+    Run the bridge once: pull alerts, decide, store, and bring 4MOST up to date.
+
+    Reads the settings, the stream, light curves, and the 4MOST list; writes tides_master and targets at 4MOST.
+    With PREFECT_API_URL set the run shows in that server's web interface; without, it needs no server.
+    """
+    from tides_bridge.settings import load, load_function
+
+    with _errors_told():
+        chosen = load(config, settings)  # a wrong setting is told before Prefect takes its seconds to start
+        load_function(chosen.select_function_path, chosen.select_function)
+        logging.getLogger("tides_bridge.settings").setLevel(
+            logging.ERROR
+        )  # its warnings were given: the flow loads again
+        from flows.comm_pipe import execute_comm_pipe
+
+        counts = execute_comm_pipe(config, str(settings) if settings else None)
+    if as_json:
+        typer.echo(json.dumps(counts))
+
+
+@app.command("settings")
+def show_settings(config: Config = None, settings: SettingsFile = None) -> None:
+    """
+    Print every setting in force and where its value comes from; secrets are masked.
+
+    Reads the settings file and the environment; writes nothing.
+    """
+    from tides_bridge.settings import provenance
+
+    with _errors_told():
+        rows = provenance(config, settings)
+    table = Table("setting", "value", "from", "meaning", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    Console(width=None if sys.stdout.isatty() else 200).print(table, markup=False)
+
+
+@app.command()
+def check(config: Config = None, settings: SettingsFile = None) -> None:
+    """
+    Try each service: database, broker, light-curve API, 4MOST, Prefect, Dask; exit code 1 if one fails.
+
+    Reads the settings, and asks each service one question; writes nothing.
+    """
+    from flows.checks import check_all
+    from tides_bridge.settings import load
+
+    with _errors_told():
+        chosen = load(config, settings)
+    failed = 0
+    for service, problem, text in check_all(chosen):
+        failed += problem
+        typer.echo(f"{'FAIL' if problem else 'ok  '}  {service:16} {text}")
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def schema(config: Config = None, settings: SettingsFile = None) -> None:
+    """
+    Bring the tables of the database up to date; does nothing if they are.
+
+    Reads the settings and sql/schema; writes the database.
+    """
+    from tides_bridge.database import apply_schema, open_database
+    from tides_bridge.settings import load
+
+    with _errors_told(), open_database(load(config, settings)) as database:
+        applied = apply_schema(database)
+        typer.echo(f"{database.name}: " + (f"applied {', '.join(applied)}" if applied else "up to date"))
+
+
+def _add_commands() -> None:
+    """Add the commands that other packages bring: the stand-ins, which production code does not import."""
+    for entry_point in sorted(entry_points(group="tides.commands"), key=lambda entry: entry.name):
+        app.command(entry_point.name)(entry_point.load())
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    _add_commands()
+    app(args=arguments, prog_name="tides")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+-- purpose: insert the staged objects into tides_master, or update what is known of them
+-- needs: tides_stage
+-- returns: inserted bigint, updated bigint: numbers of rows; one that would not change is not counted
+-- Stale, repeated and out-of-order rows do no harm: the newest detection, the brightest magnitude, the earliest epoch
+-- win, whichever comes first.
+
+WITH upserted AS (
+    INSERT INTO tides_master AS known (
+        name,
+        survey,
+        object_id,
+        ra,
+        decl,
+        first_detection_mjd,
+        last_detection_mjd,
+        n_detections,
+        sherlock_class,
+        selection_function,
+        u_latest_mag,
+        u_latest_mjd,
+        u_brightest_mag,
+        u_brightest_mjd,
+        g_latest_mag,
+        g_latest_mjd,
+        g_brightest_mag,
+        g_brightest_mjd,
+        r_latest_mag,
+        r_latest_mjd,
+        r_brightest_mag,
+        r_brightest_mjd,
+        i_latest_mag,
+        i_latest_mjd,
+        i_brightest_mag,
+        i_brightest_mjd,
+        z_latest_mag,
+        z_latest_mjd,
+        z_brightest_mag,
+        z_brightest_mjd,
+        y_latest_mag,
+        y_latest_mjd,
+        y_brightest_mag,
+        y_brightest_mjd
+    )
+    SELECT
+        tides_stage.object_id AS name,
+        tides_stage.survey,
+        tides_stage.object_id,
+        tides_stage.ra,
+        tides_stage.decl,
+        tides_stage.first_detection_mjd,
+        tides_stage.last_detection_mjd,
+        tides_stage.n_detections,
+        tides_stage.sherlock_class,
+        tides_stage.selection_function,
+        tides_stage.u_latest_mag,
+        tides_stage.u_latest_mjd,
+        tides_stage.u_brightest_mag,
+        tides_stage.u_brightest_mjd,
+        tides_stage.g_latest_mag,
+        tides_stage.g_latest_mjd,
+        tides_stage.g_brightest_mag,
+        tides_stage.g_brightest_mjd,
+        tides_stage.r_latest_mag,
+        tides_stage.r_latest_mjd,
+        tides_stage.r_brightest_mag,
+        tides_stage.r_brightest_mjd,
+        tides_stage.i_latest_mag,
+        tides_stage.i_latest_mjd,
+        tides_stage.i_brightest_mag,
+        tides_stage.i_brightest_mjd,
+        tides_stage.z_latest_mag,
+        tides_stage.z_latest_mjd,
+        tides_stage.z_brightest_mag,
+        tides_stage.z_brightest_mjd,
+        tides_stage.y_latest_mag,
+        tides_stage.y_latest_mjd,
+        tides_stage.y_brightest_mag,
+        tides_stage.y_brightest_mjd
+    FROM tides_stage
+    ON CONFLICT (survey, object_id) DO UPDATE
+        SET
+            ra = newest(excluded.last_detection_mjd, excluded.ra, known.last_detection_mjd, known.ra),
+            decl = newest(excluded.last_detection_mjd, excluded.decl, known.last_detection_mjd, known.decl),
+            first_detection_mjd = least(excluded.first_detection_mjd, known.first_detection_mjd),
+            last_detection_mjd = greatest(excluded.last_detection_mjd, known.last_detection_mjd),
+            n_detections = greatest(excluded.n_detections, known.n_detections),
+            sherlock_class = coalesce(excluded.sherlock_class, known.sherlock_class),
+            selection_function = excluded.selection_function,
+            u_latest_mag = newest(excluded.u_latest_mjd, excluded.u_latest_mag, known.u_latest_mjd, known.u_latest_mag),
+            u_latest_mjd = greatest(excluded.u_latest_mjd, known.u_latest_mjd),
+            u_brightest_mag = least(excluded.u_brightest_mag, known.u_brightest_mag),
+            u_brightest_mjd
+            = newest(
+                -excluded.u_brightest_mag, excluded.u_brightest_mjd, -known.u_brightest_mag, known.u_brightest_mjd
+            ),
+            g_latest_mag = newest(excluded.g_latest_mjd, excluded.g_latest_mag, known.g_latest_mjd, known.g_latest_mag),
+            g_latest_mjd = greatest(excluded.g_latest_mjd, known.g_latest_mjd),
+            g_brightest_mag = least(excluded.g_brightest_mag, known.g_brightest_mag),
+            g_brightest_mjd
+            = newest(
+                -excluded.g_brightest_mag, excluded.g_brightest_mjd, -known.g_brightest_mag, known.g_brightest_mjd
+            ),
+            r_latest_mag = newest(excluded.r_latest_mjd, excluded.r_latest_mag, known.r_latest_mjd, known.r_latest_mag),
+            r_latest_mjd = greatest(excluded.r_latest_mjd, known.r_latest_mjd),
+            r_brightest_mag = least(excluded.r_brightest_mag, known.r_brightest_mag),
+            r_brightest_mjd
+            = newest(
+                -excluded.r_brightest_mag, excluded.r_brightest_mjd, -known.r_brightest_mag, known.r_brightest_mjd
+            ),
+            i_latest_mag = newest(excluded.i_latest_mjd, excluded.i_latest_mag, known.i_latest_mjd, known.i_latest_mag),
+            i_latest_mjd = greatest(excluded.i_latest_mjd, known.i_latest_mjd),
+            i_brightest_mag = least(excluded.i_brightest_mag, known.i_brightest_mag),
+            i_brightest_mjd
+            = newest(
+                -excluded.i_brightest_mag, excluded.i_brightest_mjd, -known.i_brightest_mag, known.i_brightest_mjd
+            ),
+            z_latest_mag = newest(excluded.z_latest_mjd, excluded.z_latest_mag, known.z_latest_mjd, known.z_latest_mag),
+            z_latest_mjd = greatest(excluded.z_latest_mjd, known.z_latest_mjd),
+            z_brightest_mag = least(excluded.z_brightest_mag, known.z_brightest_mag),
+            z_brightest_mjd
+            = newest(
+                -excluded.z_brightest_mag, excluded.z_brightest_mjd, -known.z_brightest_mag, known.z_brightest_mjd
+            ),
+            y_latest_mag = newest(excluded.y_latest_mjd, excluded.y_latest_mag, known.y_latest_mjd, known.y_latest_mag),
+            y_latest_mjd = greatest(excluded.y_latest_mjd, known.y_latest_mjd),
+            y_brightest_mag = least(excluded.y_brightest_mag, known.y_brightest_mag),
+            y_brightest_mjd
+            = newest(-excluded.y_brightest_mag, excluded.y_brightest_mjd, -known.y_brightest_mag, known.y_brightest_mjd)
+    RETURNING (xmax = 0) AS inserted
+)
+
+SELECT
+    count(*) FILTER (WHERE upserted.inserted) AS inserted,
+    count(*) FILTER (WHERE NOT upserted.inserted) AS updated
+FROM upserted;

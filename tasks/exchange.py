@@ -1,0 +1,53 @@
+"""The steps that talk to 4MOST."""
+
+from prefect import get_run_logger, task
+
+from tasks.behaviour import RETRIED, STEP
+from tides_bridge import exchange
+from tides_bridge.database import Database
+from tides_bridge.exchange import Sent
+from tides_bridge.fourmost import FourmostClient
+from tides_bridge.settings import Settings
+from tides_bridge.targets import FourmostStage
+
+
+class Stage:
+    """A "4MOST Stage", opaque to Prefect, which would look into each row of it."""
+
+    __slots__ = ("content",)
+
+    def __init__(self, content: FourmostStage) -> None:
+        self.content = content
+
+
+@task(**RETRIED)
+def read_back_from_4most(database: Database, client: FourmostClient) -> int:
+    """Read back keys and dates of what the operations system ingested."""
+    return exchange.read_back_from_4most(database, client)
+
+
+@task(**RETRIED)
+def prepare_4most_update(database: Database, settings: Settings) -> Stage:
+    """Work out which targets are new to 4MOST, changed, or to be switched off there."""
+    stage = exchange.prepare_4most_update(database, settings)
+    counts = len(stage.new), len(stage.changed), len(stage.deactivated), len(stage.refused)
+    get_run_logger().info("4MOST stage new=%d changed=%d deactivated=%d refused=%d", *counts)
+    return Stage(stage)
+
+
+@task(**STEP)
+def create_new_transients_in_4most(
+    database: Database, client: FourmostClient, stage: Stage, settings: Settings
+) -> Sent:
+    """
+    Create the new targets at 4MOST, and store their keys.
+
+    Not retried here: the next run looks up by name what was asked for without an answer.
+    """
+    return exchange.create_new_transients_in_4most(database, client, stage.content.new, settings.fourmost.page_size)
+
+
+@task(**RETRIED, task_run_name="update_existing_transients: {what}")
+def update_existing_transients(database: Database, client: FourmostClient, stage: Stage, what: str) -> Sent:
+    """Send changes (``what`` is "changed") or the active flag ("deactivated")."""
+    return exchange.update_existing_transients(database, client, getattr(stage.content, what))

@@ -1,0 +1,42 @@
+"""The step that runs on Dask: one chunk of objects."""
+
+from prefect import task
+
+from tasks.behaviour import STEP
+from tides_bridge import judging
+from tides_bridge.models import Alert, Judged
+from tides_bridge.selection import SelectionFunction
+from tides_bridge.settings import Settings
+
+
+class Work:
+    """
+    What `chunky_assign` is to do. Without a ``__dict__``, so that Prefect keeps no copy of it on the run page.
+
+    Parameters
+    ----------
+    chunks
+        The chunks to judge.
+    settings, function
+        How.
+    """
+
+    __slots__ = ("chunks", "function", "settings")
+
+    def __init__(self, chunks: list[list[Alert]], settings: Settings, function: SelectionFunction) -> None:
+        self.chunks, self.settings, self.function = chunks, settings, function
+
+
+class Chunk:
+    """One chunk of `Work`, opaque to Prefect in the same way."""
+
+    __slots__ = ("alerts", "function", "settings")
+
+    def __init__(self, alerts: list[Alert], settings: Settings, function: SelectionFunction) -> None:
+        self.alerts, self.settings, self.function = alerts, settings, function
+
+
+@task(**STEP, name="light_curve_satisfies", task_run_name="chunk {number}")
+def light_curve_satisfies(number: str, chunk: Chunk) -> Judged:
+    """Get the light curves of a chunk, and decide on each of its objects."""
+    return judging.judge_chunk(chunk.alerts, chunk.settings, chunk.function)

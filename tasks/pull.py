@@ -1,0 +1,35 @@
+"""The steps from the stream to chunks."""
+
+from prefect import get_run_logger, task
+
+from tasks.behaviour import RETRIED, STEP
+from tides_bridge import ingest, judging
+from tides_bridge.brokers.stream import AlertStream
+from tides_bridge.database import Database
+from tides_bridge.models import Alert, Batch
+from tides_bridge.settings import Settings
+
+
+@task(**RETRIED)
+def get_deferred_objects(database: Database, settings: Settings) -> Batch:
+    """Give the objects that earlier runs had to defer."""
+    return ingest.get_deferred_objects(database, settings.broker.batch_size)
+
+
+@task(**STEP)
+def get_latest_batch(stream: AlertStream) -> Batch:
+    """
+    Read the newest alerts until the batch is full or the stream is silent.
+
+    Not retried: messages that were read and not stored come again in the next run, but not in this one.
+    """
+    batch = stream.next_batch()
+    message = "batch messages=%d objects=%d refused=%d"
+    get_run_logger().info(message, batch.messages, len(batch.alerts), len(batch.refused))
+    return batch
+
+
+@task(**STEP)
+def split_into_chunks(batch: Batch, settings: Settings) -> list[list[Alert]]:
+    """Split a batch into chunks of one light-curve call each, the newest first."""
+    return judging.split_into_chunks(batch.alerts, settings.light_curves.objects_per_call)

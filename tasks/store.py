@@ -1,0 +1,38 @@
+"""The steps that write to PostgreSQL. The first three share the transaction of their batch."""
+
+from prefect import get_run_logger, task
+from sqlalchemy import Connection
+
+from tasks.behaviour import RETRIED, STEP
+from tides_bridge import ingest
+from tides_bridge.database import Database
+from tides_bridge.models import Batch, Judged
+from tides_bridge.settings import Settings
+
+
+@task(**STEP)
+def create_transient_stage(connection: Connection, judged: list[Judged]) -> int:
+    """Copy the objects that passed into the temporary table `tides_stage`."""
+    return ingest.create_transient_stage(connection, judged)
+
+
+@task(**STEP)
+def upsert_to_master(connection: Connection, settings: Settings) -> tuple[int, int]:
+    """Insert the staged objects into `tides_master`, or update them."""
+    inserted, updated = ingest.upsert_to_master(connection, settings)
+    get_run_logger().info("tides_master inserted=%d updated=%d", inserted, updated)
+    return inserted, updated
+
+
+@task(**STEP)
+def store_outcome(connection: Connection, batch: Batch, judged: list[Judged]) -> None:
+    """Keep refused messages, deferred objects and the number of calls made."""
+    ingest.store_outcome(connection, batch, judged)
+
+
+@task(**RETRIED)
+def deactivate_unobserved_transients(database: Database, settings: Settings) -> int:
+    """Switch off targets that were not seen for too long, or are too faint in every band seen."""
+    deactivated = ingest.deactivate_unobserved_transients(database, settings)
+    get_run_logger().info("tides_master deactivated=%d", deactivated)
+    return deactivated

@@ -1,0 +1,60 @@
+"""The summary of a run: logged, and a table on the run page."""
+
+from dataclasses import asdict, dataclass, field
+
+from prefect import get_run_logger, task
+from prefect.artifacts import create_table_artifact
+
+from tasks.behaviour import STEP
+
+MEANING = {
+    "messages": "messages read from the stream",
+    "objects": "objects in them, with those deferred earlier",
+    "evaluated": "objects whose light curve was judged",
+    "passed": "objects that satisfy the selection function",
+    "deferred": "objects without a light curve, to be tried again",
+    "refused": "messages that cannot be read, and targets that the 4MOST format forbids",
+    "inserted": "rows new in tides_master",
+    "updated": "rows changed in tides_master",
+    "deactivated": "targets switched off: unseen for too long, or too faint",
+    "created_in_4most": "targets created at 4MOST",
+    "updated_in_4most": "targets updated at 4MOST",
+    "deactivated_in_4most": "targets switched off at 4MOST",
+    "failed_in_4most": "targets that 4MOST refused",
+}
+
+
+@dataclass
+class Summary:
+    """Counts of one run; their meaning is in `MEANING`. ``failures`` gives the reason by target name."""
+
+    messages: int = 0
+    objects: int = 0
+    evaluated: int = 0
+    passed: int = 0
+    deferred: int = 0
+    refused: int = 0
+    inserted: int = 0
+    updated: int = 0
+    deactivated: int = 0
+    created_in_4most: int = 0
+    updated_in_4most: int = 0
+    deactivated_in_4most: int = 0
+    failed_in_4most: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
+
+    def counts(self) -> dict[str, int]:
+        """Give the counts alone."""
+        return {name: value for name, value in asdict(self).items() if name != "failures"}
+
+
+@task(**STEP)
+def publish_summary(summary: Summary) -> None:
+    """Log the summary, and show it and the failures as tables on the run page."""
+    counts = summary.counts()
+    get_run_logger().info("summary %s", " ".join(f"{name}={count}" for name, count in counts.items()))
+    rows = [{"count": name, "number": count, "meaning": MEANING[name]} for name, count in counts.items()]
+    create_table_artifact(rows, key="tides-bridge-summary", description="What this run did")
+    if summary.failures:
+        failures = [{"target": name, "reason": reason} for name, reason in sorted(summary.failures.items())]
+        create_table_artifact(failures, key="tides-bridge-failures", description="Targets that could not be sent")

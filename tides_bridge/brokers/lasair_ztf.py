@@ -1,0 +1,230 @@
+"""
+Lasair for ZTF: JSON messages without light curve, and the light-curve call of its API.
+
+Sources: lasair4 ``run_active_queries.py`` (message), ``serializers.py`` and ``lightcurves.py`` (API).
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from tides_bridge.brokers.base import Fetched, number_in
+from tides_bridge.errors import BrokerUnavailable, MalformedAlert
+from tides_bridge.lightcurves import LightCurves
+from tides_bridge.models import Alert
+from tides_bridge.photometry import BANDS, MJD_ZERO, ZTF_BANDS, mjd_from_jd
+from tides_bridge.settings import Settings
+
+OVERLOADED = (429, 500, 502, 503, 504)
+RETRY = Retry(
+    total=3,
+    connect=1,
+    backoff_factor=0.5,
+    status_forcelist=OVERLOADED,
+    allowed_methods=None,
+    raise_on_status=False,
+    retry_after_max=30,
+)
+"""Three more tries within some seconds; Retry-After is obeyed up to 30 s, as nobody waits out an hourly limit."""
+
+HOURLY_LIMIT = "the hourly limit of the light-curve API is reached"
+
+_MODIFIED_EPOCH = datetime(1858, 11, 17)
+_POSITIVE = ("t", "1", 1, True)
+_NONE = float("nan")
+
+
+class LasairZtf:
+    """
+    Lasair's ZTF broker.
+
+    Parameters
+    ----------
+    settings
+        With the address of the API and the token.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._options = settings.light_curves
+        self._service = f"light-curve API {self._options.address}"
+        self._session = requests.Session()
+        self._session.mount("http", HTTPAdapter(max_retries=RETRY))
+        if settings.lasair_token:
+            self._session.headers["Authorization"] = f"Token {settings.lasair_token.get_secret_value()}"
+
+    def decode(self, body: bytes) -> Alert:
+        """
+        Turn one message into an alert.
+
+        A message holds exactly the columns that the filter selects, and ``UTC``. Only ``objectId`` is needed.
+
+        Raises
+        ------
+        MalformedAlert
+            If it is not a JSON object with an ``objectId``, or a position or date in it is not a number.
+        """
+        try:
+            message = json.loads(body)
+        except ValueError as error:
+            raise MalformedAlert("message", f"is not JSON: {error}") from None
+        if not isinstance(message, dict):
+            raise MalformedAlert("message", "is not a JSON object")
+        object_id = message.get("objectId")
+        if not isinstance(object_id, str) or not object_id.strip():
+            raise MalformedAlert("message", f"objectId is {object_id!r}, not a name: does the filter select objectId?")
+        sherlock = message.get("classification")
+        return Alert(
+            survey="ztf",
+            object_id=object_id.strip(),
+            newest_mjd=_newest_mjd(message),
+            ra=number_in(message, "ramean", "ra"),
+            decl=number_in(message, "decmean", "dec", "decl"),
+            sherlock_class=sherlock if isinstance(sherlock, str) else None,
+            message=message,
+        )
+
+    def fetch(self, object_ids: Sequence[str]) -> Fetched:
+        """
+        Get light curves through ``lightcurves/``, all in one call.
+
+        Raises
+        ------
+        BrokerUnavailable
+            If the API does not answer, or not as it should.
+        """
+        answers = self._ask(object_ids)
+        if answers is None:
+            return Fetched(LightCurves.from_points([], []), dict.fromkeys(object_ids, HOURLY_LIMIT))
+        rows: list[tuple[object, ...]] = []
+        found: list[str] = []
+        missing: dict[str, str] = {}
+        for object_id in object_ids:
+            try:
+                points = _points(answers.get(object_id), len(found))
+            except (TypeError, ValueError, KeyError, AttributeError) as error:
+                missing[object_id] = f"its light curve cannot be read: {error!r}"
+                continue
+            if points:
+                found.append(object_id)
+                rows += points
+            else:
+                missing[object_id] = "the light-curve API has no detection of it"
+        return Fetched(LightCurves.from_points(found, rows), missing)
+
+    def _ask(self, object_ids: Sequence[str]) -> dict[str, Any] | None:
+        """Give the answers by object id; None if the hourly limit is reached."""
+        try:
+            response = self._session.post(
+                f"{self._options.address.rstrip('/')}/lightcurves/",
+                data={"objectIds": ",".join(object_ids)},
+                timeout=self._options.timeout.total_seconds(),
+            )
+        except requests.RequestException as error:
+            raise BrokerUnavailable(
+                self._service, _short(error), "is lightCurves.address right, and the API up?"
+            ) from None
+        if response.status_code == 429:
+            return None
+        if response.status_code in (401, 403):
+            raise BrokerUnavailable(self._service, "refuses our token", "set TIDES_LASAIRTOKEN")
+        if response.status_code != 200:
+            raise BrokerUnavailable(self._service, f"answered {response.status_code}: {response.text[:200]!r}")
+        try:
+            return _by_object(
+                json.loads(response.content), object_ids
+            )  # not response.json(): literal NaN is usual here
+        except ValueError as error:
+            raise BrokerUnavailable(self._service, f"answered no light curves: {error}") from None
+
+    def try_out(self) -> str:
+        """Ask for nothing in particular, and say how it went; raises BrokerUnavailable if it did not."""
+        self._ask(["ZTF18aaaaaaa"])
+        return self._options.address
+
+
+def _short(error: requests.RequestException) -> str:
+    """Say in a few words what went wrong on the way."""
+    if isinstance(error, requests.Timeout):
+        return "did not answer in time"
+    if isinstance(error, requests.ConnectionError):
+        return "cannot be reached"
+    return f"failed: {type(error).__name__}"
+
+
+def _by_object(answer: object, object_ids: Sequence[str]) -> dict[str, Any]:
+    """
+    Sort both shapes of an answer by object id.
+
+    Today: a list of ``{objectId, candidates, forcedphot}``. Older servers: a list of lists of candidates in the order
+    asked for.
+    """
+    if not isinstance(answer, list):
+        raise ValueError(f"{str(answer)[:200]!r} is not a list")
+    if all(isinstance(entry, dict) for entry in answer) and any("objectId" in entry for entry in answer):
+        return {entry["objectId"]: entry.get("candidates") for entry in answer if "objectId" in entry}
+    if len(answer) != len(object_ids):
+        raise ValueError(f"{len(answer)} answers to {len(object_ids)} objects")
+    return {
+        object_id: entry.get("candidates") if isinstance(entry, dict) else entry
+        for object_id, entry in zip(object_ids, answer, strict=True)
+    }
+
+
+def _points(candidates: list[dict[str, Any]] | None, index: int) -> list[tuple[object, ...]]:
+    """
+    Make the rows of one object for `LightCurves.from_points`; none if it has no detection.
+
+    A detection is what has a ``candid``: with ``lasair_added`` a limit has a ``magpsf`` too. One that comes twice is
+    counted once.
+    """
+    candidates = candidates or []
+    detections = {point["candid"]: point for point in candidates if point.get("candid") is not None}
+    limits = [point for point in candidates if point.get("candid") is None]
+    has_nights = all(point.get("nid") is not None for point in detections.values())
+    return [_row(point, index, has_nights) for point in (*detections.values(), *(limits if detections else ()))]
+
+
+def _row(point: dict[str, Any], index: int, has_nights: bool) -> tuple[object, ...]:
+    """Make one row; where detections have no ``nid``, a night is the Rubin day of observation, floor(MJD_UTC - 0.5)."""
+    mjd = mjd_from_jd(float(point["jd"]))
+    is_detection = point.get("candid") is not None
+    band = ZTF_BANDS.get(int(point["fid"]))
+    return (
+        index,
+        mjd,
+        BANDS.index(band) if band else -1,
+        _value(point, "magpsf") if is_detection else _NONE,
+        _value(point, "sigmapsf") if is_detection else _NONE,
+        int(point["nid"]) if has_nights and point.get("nid") is not None else math.floor(mjd - 0.5),
+        is_detection,
+        point.get("isdiffpos") in _POSITIVE,
+        _value(point, "ra"),
+        _value(point, "dec"),
+    )
+
+
+def _value(point: dict[str, Any], key: str) -> float:
+    """Give a number of a point; NaN where it is missing or a sentinel: -999, -99999."""
+    value = point.get(key)
+    return _NONE if value is None or value in (-999.0, -99999.0) else float(value)
+
+
+def _newest_mjd(message: dict[str, Any]) -> float:
+    """Find how new a message is: ``jdmax``, else the newest of the bands, else the time of its ``UTC``."""
+    jd = number_in(message, "jdmax")
+    if jd is None:
+        bands = [number_in(message, key) for key in ("jdgmax", "jdrmax")]
+        jd = max((value for value in bands if value is not None), default=None)
+    if jd is not None:
+        return mjd_from_jd(jd)
+    try:
+        age = datetime.fromisoformat(str(message.get("UTC"))) - _MODIFIED_EPOCH
+    except (ValueError, TypeError):
+        return -MJD_ZERO
+    return age.total_seconds() / 86400

@@ -1,0 +1,139 @@
+"""What 4MOST should know of a target, worked out from its row in `tides_master`. No input or output here."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from tides_bridge.errors import FourmostRejected
+from tides_bridge.photometry import jd_from_mjd
+from tides_bridge.settings import Settings
+
+Row = Mapping[str, Any]
+
+RANGES = {"ra": (0.0, 359.99999999), "dec": (-89.99999999, 40.0), "mag": (3.0, 50.0)}
+"""What a 4FS catalogue takes (FMTVERS 2.6): degrees and magnitudes. Never clamped: that would move the target."""
+
+LONGEST_NAME = 256
+
+
+@dataclass(frozen=True)
+class FourmostStage:
+    """
+    The "4MOST Stage" of D3.3.4: what is to be said to 4MOST.
+
+    Attributes
+    ----------
+    new
+        Targets to create: rows with their ``payload``.
+    changed
+        Targets to update: rows with the ``payload`` wanted and the ``changes`` to send.
+    deactivated
+        The same, for targets to be switched off.
+    refused
+        Targets that the format forbids: rows with the ``reason``.
+    """
+
+    new: list[dict[str, Any]] = field(default_factory=list)
+    changed: list[dict[str, Any]] = field(default_factory=list)
+    deactivated: list[dict[str, Any]] = field(default_factory=list)
+    refused: list[dict[str, Any]] = field(default_factory=list)
+
+
+def to_4most(row: Row, settings: Settings) -> dict[str, Any]:
+    """
+    Make the payload of one active target.
+
+    The magnitude is the latest of the band that ``magType`` names, never another's. The dates are those of the last
+    detection and of the day on which the target would be switched off [JD].
+
+    Raises
+    ------
+    FourmostRejected
+        If the format forbids it, naming the column and its range.
+    """
+    options = settings.fourmost
+    payload = {
+        "uploadedfor_survey_id": options.survey_id,
+        "name": row["name"],
+        "ra": row["ra"],
+        "dec": row["decl"],
+        "pmra": 0.0,
+        "pmdec": 0.0,
+        "epoch": options.epoch,
+        "resolution": options.resolution,
+        "subsurvey": options.subsurvey,
+        "cadence": options.cadence,
+        "template": options.template,
+        "ruleset": options.ruleset,
+        "extent_flag": 0,
+        "mag": row[f"{options.band}_latest_mag"],
+        "mag_type": options.mag_type,
+        "classification": options.classification,
+        "date_earliest": jd_from_mjd(row["last_detection_mjd"]),
+        "date_latest": jd_from_mjd(row["last_detection_mjd"]) + settings.targets.deactivate_after / timedelta(days=1),
+        "t_exp_d": options.exposure_times.d,
+        "t_exp_g": options.exposure_times.g,
+        "t_exp_b": options.exposure_times.b,
+        "t_exp_s": options.exposure_times.s,
+        "is_active": True,
+    }
+    _check(payload, options.band)
+    return payload
+
+
+def _check(payload: Row, band: str) -> None:
+    """Refuse what the format forbids."""
+    name = payload["name"]
+    if payload["mag"] is None:
+        raise FourmostRejected(name, f"mag: no magnitude in {band}, the band of {payload['mag_type']}")
+    if not name or len(name) > LONGEST_NAME:
+        raise FourmostRejected(name, f"name: must have 1 to {LONGEST_NAME} characters")
+    for column, (low, high) in RANGES.items():
+        value = payload[column]
+        if not math.isfinite(value) or not low <= value <= high:
+            raise FourmostRejected(name, f"{column}: {value} is outside {low} ... {high}")
+
+
+def stage_for_4most(rows: Iterable[Row], settings: Settings) -> FourmostStage:
+    """
+    Compare what 4MOST should know with what it was told.
+
+    Parameters
+    ----------
+    rows
+        Of ``exchange/list_targets.sql``: the targets that are active here, or that 4MOST takes for active.
+    settings
+        How targets are described.
+
+    Returns
+    -------
+    FourmostStage
+        Only what is new to 4MOST. A payload that was refused is not sent again until it changes. After ingestion only
+        the active flag may change, so nothing else is sent.
+    """
+    stage = FourmostStage()
+    for row in rows:
+        told = row["told_4most"] or {}
+        if not row["active"]:
+            wanted = {**told, "is_active": False}
+            stage.deactivated.append({**row, "payload": wanted, "changes": {"is_active": False}})
+            continue
+        try:
+            wanted = to_4most(row, settings)
+        except FourmostRejected as error:
+            if row["refused_4most"] != error.problem:
+                stage.refused.append({**row, "reason": error.problem, "payload": None})
+            continue
+        if wanted == row["refused_4most_payload"]:
+            continue
+        if row["pk_4most"] is None:
+            stage.new.append({**row, "payload": wanted})
+            continue
+        changes = {column: value for column, value in wanted.items() if told.get(column) != value}
+        if row["date_ingested"] is not None:
+            changes = {column: value for column, value in changes.items() if column == "is_active"}
+        if changes:
+            stage.changed.append({**row, "payload": {**told, **changes}, "changes": changes})
+    return stage
