@@ -130,7 +130,6 @@ def _add_commands() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
     _add_commands()
     app(args=arguments, prog_name="tides")
 

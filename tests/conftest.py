@@ -1,0 +1,62 @@
+"""What all tests share. A test that needs a database gets a real one of its own, copied from a template in 0.1 s."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+# Before Prefect is imported: a user's own Prefect profile, which may point to a server, is neither used nor changed.
+_PREFECT_HOME = tempfile.TemporaryDirectory(prefix="tides-test-prefect-")
+os.environ["PREFECT_HOME"] = _PREFECT_HOME.name
+os.environ.pop("PREFECT_API_URL", None)
+os.environ["DO_NOT_TRACK"] = "1"
+os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
+for name in [name for name in os.environ if name.startswith("TIDES_")]:
+    del os.environ[name]
+
+import pytest  # noqa: E402
+
+from tests.support.databases import make_settings  # noqa: E402
+from tests.support.folders import reachable_folder  # noqa: E402
+from tides_bridge import embedded  # noqa: E402
+from tides_bridge.database import Database, apply_schema, open_database  # noqa: E402
+from tides_bridge.settings import Settings  # noqa: E402
+
+TEMPLATE = "tides_template"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data beside the repository; tests that need it are skipped where it is absent."""
+    folder = Path(__file__).parents[2] / "shared" / "data"
+    if not folder.exists():
+        pytest.skip("the real data is not on this machine")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def database_folder() -> Iterator[Path]:
+    """The folder of an embedded server that runs for the whole session."""
+    with reachable_folder() as folder, embedded.acquire(folder / "postgresql", durable=False):
+        with open_database(make_settings(folder / "postgresql", TEMPLATE)) as template:
+            apply_schema(template)
+        yield folder / "postgresql"
+
+
+@pytest.fixture
+def settings(database_folder: Path) -> Settings:
+    """Settings with a database of their own, its tables made."""
+    name = f"tides_{uuid4().hex}"
+    with open_database(make_settings(database_folder, "postgres")) as server:
+        engine = server._engine.execution_options(isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE}')
+    return make_settings(database_folder, name)
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    """An empty database with all tables."""
+    with open_database(settings) as database:
+        yield database
