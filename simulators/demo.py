@@ -7,17 +7,18 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from rich.console import Console
 from rich.table import Table
 
 from simulators.folders import standard_folder, stop_database
+from simulators.lifeline import INTERRUPT_SECONDS
 from simulators.packets import alerts, truth
 from simulators.sky import SUPERNOVAE, Sky
 from simulators.standins import Alert, Standins, interruptible, write_settings
@@ -38,13 +39,7 @@ DAWN = timedelta(hours=13)
 """When the night ends at Palomar [UTC]."""
 RUN_SECONDS = 300
 """Longest time for a run, which takes some 15 s."""
-STOP_SECONDS = 15
-DIES_WITH_PARENT = """
-import ctypes, os, signal, sys
-ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-"""A program that becomes another one, which the kernel ends with us."""
+STOP_SECONDS = INTERRUPT_SECONDS + 5
 MATCH_DEG = 1 / 3600
 """One arcsecond: two names of one object."""
 MJD_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
@@ -156,24 +151,22 @@ def _publish(sky: Sky, start: int, end: int, standins: Standins) -> str:
 
 def _run(folder: Path, settings: Path, night: int) -> dict[str, int]:
     """
-    Run the real flow at the end of a night; what it says goes to a log in the folder.
+    Run the real flow at the end of a night; what it says goes to files in the folder.
 
     Raises
     ------
     DemoError
         When it fails or says nothing.
     """
-    log = folder / f"run-{_date(night)}.log"
+    log, answer = (folder / f"run-{_date(night)}.{suffix}" for suffix in ("log", "json"))
     command = [sys.executable, "-m", "flows.cli", "run", "--settings", str(settings), "--json"]
-    with log.open("w") as errors, _process(command, _environment(folder, night), folder, errors) as process:
-        try:
-            output, _ = process.communicate(timeout=RUN_SECONDS)
-        except subprocess.TimeoutExpired:
-            raise DemoError(f"the run did not end within {RUN_SECONDS} s: see {log}") from None
-    lines = [line for line in output.splitlines() if line.startswith("{")]
-    if process.returncode or not lines:
+    with answer.open("w") as output, log.open("w") as errors:
+        code = _finish(command, _environment(folder, night), folder, output, errors)
+    lines = [line for line in answer.read_text().splitlines() if line.startswith("{")]
+    if code != 0 or not lines:
         last = "\n".join(log.read_text().splitlines()[-15:])
-        raise DemoError(f"the run ended with code {process.returncode}: see {log}, which ends with\n{last}")
+        how = f"did not end within {RUN_SECONDS} s" if code is None else f"ended with code {code}"
+        raise DemoError(f"the run {how}: see {log}, which ends with\n{last}")
     summary = dict(json.loads(lines[-1]))
     if missing := ROWS.keys() - summary.keys():
         raise DemoError(f"the run's summary lacks {', '.join(sorted(missing))}: see {log}")
@@ -195,40 +188,25 @@ def _environment(folder: Path, night: int) -> dict[str, str]:
     }
 
 
-@contextmanager
-def _process(
-    command: list[str], environment: dict[str, str], folder: Path, errors: Any
-) -> Iterator[subprocess.Popen[str]]:
-    """
-    Run a program in a process group of its own, so that Ctrl-C reaches us first and nothing of it is left behind.
-
-    It is ended too when we are killed. Asking the kernel for that in this process, between fork and exec, would not be
-    safe beside the threads of the stand-ins.
-    """
+def _finish(
+    command: list[str], environment: dict[str, str], folder: Path, output: IO[str], errors: IO[str]
+) -> int | None:
+    """Run a program and answer its exit code, or None if it takes too long; nothing that it started goes on."""
     process = subprocess.Popen(
-        [sys.executable, "-c", DIES_WITH_PARENT, *command],
-        env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True,
-        start_new_session=True,
+        [sys.executable, "-m", "simulators.lifeline", *command],
+        env=environment, cwd=folder, stdin=subprocess.PIPE, stdout=output, stderr=errors, start_new_session=True,
     )  # fmt: skip
     try:
-        yield process
+        return process.wait(RUN_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
     finally:
-        _end(process)
+        if process.stdin:
+            process.stdin.close()
+        process.wait(STOP_SECONDS)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # what a program left that ended by itself
         stop_database(folder)
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """End a program: as Ctrl-C does, that it may clean up; then harder; at last what it left in its group."""
-    for each in (signal.SIGINT, signal.SIGTERM):
-        if process.poll() is None:
-            process.send_signal(each)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(STOP_SECONDS)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait(STOP_SECONDS)
-    if process.stdout:
-        process.stdout.close()
 
 
 def _rows(standins: Standins) -> dict[int, dict[str, Any]]:
