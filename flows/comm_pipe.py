@@ -88,12 +88,12 @@ def pull_and_decide(database: Database, settings: Settings, function: SelectionF
             if batch.alerts or batch.refused:
                 decide_and_store(database, settings, function, batch, summary)
             stream.commit(batch)
+            if batch.is_last:
+                return
             if time.monotonic() > end:
                 get_run_logger().warning("the stream is not at its end: the next run goes on from here")
                 return
             batch = get_latest_batch(stream)
-            if not batch.messages:
-                return
 
 
 def decide_and_store(
@@ -155,7 +155,8 @@ def _dask(options: DaskSettings) -> TaskRunner[Any]:
         "n_workers": options.workers,
         "threads_per_worker": options.threads_per_worker,
         "processes": options.processes,
-        "dashboard_address": None,
+        "host": "127.0.0.1",
+        "dashboard_address": "127.0.0.1:0",
     }
     return DaskTaskRunner(cluster_kwargs=cluster)
 

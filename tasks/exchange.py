@@ -20,13 +20,13 @@ class Stage:
         self.content = content
 
 
-@task(**RETRIED)
+@task(**RETRIED, task_run_name="read_back_from_4most")
 def read_back_from_4most(database: Database, client: FourmostClient) -> int:
     """Read back keys and dates of what the operations system ingested."""
     return exchange.read_back_from_4most(database, client)
 
 
-@task(**RETRIED)
+@task(**RETRIED, task_run_name="prepare_4most_update")
 def prepare_4most_update(database: Database, settings: Settings) -> Stage:
     """Work out which targets are new to 4MOST, changed, or to be switched off there."""
     stage = exchange.prepare_4most_update(database, settings)
@@ -35,7 +35,7 @@ def prepare_4most_update(database: Database, settings: Settings) -> Stage:
     return Stage(stage)
 
 
-@task(**STEP)
+@task(**STEP, task_run_name="create_new_transients_in_4most")
 def create_new_transients_in_4most(
     database: Database, client: FourmostClient, stage: Stage, settings: Settings
 ) -> Sent:

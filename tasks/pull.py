@@ -10,13 +10,13 @@ from tides_bridge.models import Alert, Batch
 from tides_bridge.settings import Settings
 
 
-@task(**RETRIED)
+@task(**RETRIED, task_run_name="get_deferred_objects")
 def get_deferred_objects(database: Database, settings: Settings) -> Batch:
     """Give the objects that earlier runs had to defer."""
     return ingest.get_deferred_objects(database, settings.broker.batch_size)
 
 
-@task(**STEP)
+@task(**STEP, task_run_name="get_latest_batch")
 def get_latest_batch(stream: AlertStream) -> Batch:
     """
     Read the newest alerts until the batch is full or the stream is silent.
@@ -29,7 +29,7 @@ def get_latest_batch(stream: AlertStream) -> Batch:
     return batch
 
 
-@task(**STEP)
+@task(**STEP, task_run_name="split_into_chunks")
 def split_into_chunks(batch: Batch, settings: Settings) -> list[list[Alert]]:
     """Split a batch into chunks of one light-curve call each, the newest first."""
     return judging.split_into_chunks(batch.alerts, settings.light_curves.objects_per_call)

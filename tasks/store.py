@@ -10,13 +10,13 @@ from tides_bridge.models import Batch, Judged
 from tides_bridge.settings import Settings
 
 
-@task(**STEP)
+@task(**STEP, task_run_name="create_transient_stage")
 def create_transient_stage(connection: Connection, judged: list[Judged]) -> int:
     """Copy the objects that passed into the temporary table `tides_stage`."""
     return ingest.create_transient_stage(connection, judged)
 
 
-@task(**STEP)
+@task(**STEP, task_run_name="upsert_to_master")
 def upsert_to_master(connection: Connection, settings: Settings) -> tuple[int, int]:
     """Insert the staged objects into `tides_master`, or update them."""
     inserted, updated = ingest.upsert_to_master(connection, settings)
@@ -24,13 +24,13 @@ def upsert_to_master(connection: Connection, settings: Settings) -> tuple[int, i
     return inserted, updated
 
 
-@task(**STEP)
+@task(**STEP, task_run_name="store_outcome")
 def store_outcome(connection: Connection, batch: Batch, judged: list[Judged]) -> None:
     """Keep refused messages, deferred objects and the number of calls made."""
     ingest.store_outcome(connection, batch, judged)
 
 
-@task(**RETRIED)
+@task(**RETRIED, task_run_name="deactivate_unobserved_transients")
 def deactivate_unobserved_transients(database: Database, settings: Settings) -> int:
     """Switch off targets that were not seen for too long, or are too faint in every band seen."""
     deactivated = ingest.deactivate_unobserved_transients(database, settings)

@@ -48,7 +48,7 @@ class Summary:
         return {name: value for name, value in asdict(self).items() if name != "failures"}
 
 
-@task(**STEP)
+@task(**STEP, task_run_name="publish_summary")
 def publish_summary(summary: Summary) -> None:
     """Log the summary, and show it and the failures as tables on the run page."""
     counts = summary.counts()

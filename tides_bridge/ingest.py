@@ -75,7 +75,7 @@ def get_deferred_objects(database: Database, number: int) -> Batch:
     """Give a batch of the objects that earlier runs had to defer, the longest untried first, at most that number."""
     with database.transaction() as connection:
         rows = run(connection, "ingest/list_deferred.sql", {"number": number})
-    return Batch([Alert(**row["alert"]) for row in rows], [], 0, {})
+    return Batch([Alert(**row["alert"]) for row in rows], [], 0, {}, is_last=False)
 
 
 def calls_left(database: Database, settings: Settings) -> int:

@@ -66,6 +66,8 @@ class Batch:
         Number of messages read.
     positions
         Offset of the next message, by (topic, partition).
+    is_last
+        Whether the stream was silent after it.
     """
 
     def __init__(
@@ -74,8 +76,11 @@ class Batch:
         refused: list[RefusedMessage],
         messages: int,
         positions: dict[tuple[str, int], int],
+        *,
+        is_last: bool,
     ) -> None:
-        self.alerts, self.refused, self.messages, self.positions = alerts, refused, messages, positions
+        self.alerts, self.refused, self.messages = alerts, refused, messages
+        self.positions, self.is_last = positions, is_last
 
 
 class Judged:

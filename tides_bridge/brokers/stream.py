@@ -82,9 +82,10 @@ class AlertStream:
         Returns
         -------
         Batch
-            The newest alert of each object; without messages if the stream is at its end.
+            The newest alert of each object, and whether the stream is at its end.
         """
         messages = self._read() if self._start else []
+        is_last = len(messages) < self._options.batch_size
         newest: dict[str, Alert] = {}
         refused = []
         positions: dict[tuple[str, int], int] = {}
@@ -99,7 +100,7 @@ class AlertStream:
             known = newest.get(alert.object_id)
             if known is None or alert.newest_mjd >= known.newest_mjd:
                 newest[alert.object_id] = alert
-        return Batch(list(newest.values()), refused, len(messages), positions)
+        return Batch(list(newest.values()), refused, len(messages), positions, is_last=is_last)
 
     def commit(self, batch: Batch) -> None:
         """Tell Kafka that a batch is safe in the database."""
