@@ -255,7 +255,7 @@ class EmbeddedServer:
         options += ["--no-instructions"] if self._durable else ["--no-instructions", "--no-sync"]
         done = self._run(account, programs / "initdb", *options, keep=start_lock)
         if done.returncode:
-            said = " | ".join(done.stdout.splitlines()[-5:])
+            said = " | ".join(done.stdout.splitlines()[-8:])
             raise self._unavailable(f"initdb failed: {said}", "check the folder's permissions and free space")
         new.rename(self.data)
         _sync_folder(self.folder)
