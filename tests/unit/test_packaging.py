@@ -6,8 +6,8 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.metadata import packages_distributions
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +96,7 @@ def entry_points() -> dict[str, str]:
 @pytest.mark.parametrize(("name", "target"), entry_points().items())
 def test_every_command_leads_somewhere(name: str, target: str) -> None:
     module, _, function = target.partition(":")
-    spec = find_spec(module)
-    assert spec is not None and spec.origin is not None, name
-    assert re.search(rf"^(def {function}\(|{function} = )", Path(spec.origin).read_text(), re.MULTILINE)
+    assert callable(getattr(import_module(module), function)), name
 
 
 def test_the_checks_look_at_every_package() -> None:
@@ -164,5 +162,5 @@ def test_every_module_is_named_after_what_is_in_it() -> None:
 
 
 def test_no_module_is_too_long_to_be_read_at_once() -> None:
-    lengths = {path.relative_to(ROOT): len(path.read_text().splitlines()) for path in modules(*PACKAGES, "tests")}
+    lengths = {path.relative_to(ROOT): len(path.read_text().splitlines()) for path in modules(*PACKAGES)}
     assert {path: length for path, length in lengths.items() if length > 450} == {}
