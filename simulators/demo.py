@@ -280,15 +280,16 @@ def _write_sky(sky: Sky, night: int, folder: Path) -> None:
 
 
 def _where_to_look(standins: Standins, settings: Path) -> str:
-    folder = standins.folder
+    folder, account = standins.folder, f"{standins.fourmost.user}:{standins.fourmost.password}"
+    query = "SELECT name, r_latest_mag, active, inactive_reason FROM tides_master ORDER BY name"
     return f"""
 Where to look (nothing runs any more; the files stay until the next demo)
   settings   {settings}
-  database   {folder / "database"}
+  database   {sys.executable} -m simulators.look {folder / "database"} -c "{query}"
   4MOST      tides fourmost --state {folder / "fourmost.sqlite3"}
-             curl -u {standins.fourmost.user}:{standins.fourmost.password} http://127.0.0.1:8040/QFSwi/targetCat/transients/
+             curl -u {account} http://127.0.0.1:8040/QFSwi/targetCat/transients/
   flow runs  PREFECT_HOME={folder / "prefect"} prefect server start    then http://127.0.0.1:4200
-  truth      {folder / "truth.csv"}, and the logs of the runs beside it
+  truth      {folder / "truth.csv"}, and what the runs said in run-*.log beside it
   play on    tides standins --alerts {folder / "alerts.jsonl.gz"} --settings-out play.yaml
              tides run --settings play.yaml
 """

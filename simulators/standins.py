@@ -151,7 +151,7 @@ class Standins:
             "selectFunctionPath": str(shipped("selectionFunctions.yaml").resolve()),
             "selectFunction": "tidesSNZTFSelect",
             "tidesDBdatabase": "tides",
-            "broker": {"kind": "lasair_ztf", "bootstrapServers": self.kafka.address, "silence": "2 seconds"},
+            "broker": {"kind": "lasair_ztf", "bootstrapServers": self.kafka.address, "silence": "1 second"},
             "lightCurves": {"address": self.lasair.address, "callsPerHour": self.calls_per_hour},
             "database": {"host": "embedded", "folder": str(self.folder / DATABASE)},
             "targets": dict(targets),

@@ -82,6 +82,11 @@ def test_the_demo_shows_two_nights(folder: Path) -> None:
     for name in ("settings.yaml", "fourmost.sqlite3", "alerts.jsonl.gz", "truth.csv", "database", "prefect"):
         assert (folder / name).exists()
         assert str(folder / name) in done.stdout
+    lines = done.stdout.splitlines()
+    ask = next(line.removeprefix("  database") for line in lines if line.startswith("  database"))
+    answer = subprocess.run(ask, shell=True, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert answer.count("ZTF26") == first["new targets"] + second["new targets"]
+    assert left_running(folder) == []
     told = yaml.safe_load((folder / "settings.yaml").read_text())["standins"]
     assert told["fourmost"]["address"].startswith("http://127.0.0.1:")
 
