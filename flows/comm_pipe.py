@@ -155,9 +155,11 @@ def _dask(options: DaskSettings) -> TaskRunner[Any]:
         "n_workers": options.workers,
         "threads_per_worker": options.threads_per_worker,
         "processes": options.processes,
-        "host": "127.0.0.1",
         "dashboard_address": "127.0.0.1:0",
+        "worker_dashboard_address": "127.0.0.1:0",
     }
+    if options.processes:
+        cluster["host"] = "127.0.0.1"  # threads speak through memory instead
     return DaskTaskRunner(cluster_kwargs=cluster)
 
 

@@ -74,7 +74,8 @@ def to_message(packet: Mapping[str, Any]) -> dict[str, Any]:
     -------
     dict
         The selected columns and ``UTC``. ``gmag`` and ``rmag`` are the latest brightening in that band [mag], or null;
-        positions are means [deg], times Julian dates (UTC).
+        times are Julian dates (UTC). The position [deg] is that of the newest detection, not Lasair's mean: some
+        recorded packets have a made-up one there, and its mean with the others is a place where nothing is.
     """
     points = sorted(detections(packet), key=lambda point: float(point["jd"]))
     latest = {p["fid"]: p["magpsf"] for p in points if SIGNS.get(str(p["isdiffpos"])) == "t"}
@@ -90,13 +91,11 @@ def to_message(packet: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _summary(points: list[dict[str, Any]]) -> dict[str, Any]:
-    """Mean position [deg], first and last time [JD] and number of detections."""
-    first_ra = points[0]["ra"]
-    offsets = [(p["ra"] - first_ra + 180) % 360 - 180 for p in points]  # a mean that survives the step from 360 to 0
+    """Position [deg], first and last time [JD] and number of detections."""
     times = [p["jd"] for p in points]
     return {
-        "ramean": (first_ra + sum(offsets) / len(offsets)) % 360,
-        "decmean": sum(p["dec"] for p in points) / len(points),
+        "ramean": points[-1]["ra"],
+        "decmean": points[-1]["dec"],
         "jdmin": min(times),
         "jdmax": max(times),
         "ncand": len(points),

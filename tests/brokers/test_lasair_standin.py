@@ -67,7 +67,7 @@ def test_a_message_is_a_row_of_the_filter() -> None:
     }  # fmt: skip
 
 
-def test_a_message_without_brightening_has_null_magnitudes_and_a_mean_across_ra_zero() -> None:
+def test_a_message_without_brightening_has_null_magnitudes_and_the_newest_position() -> None:
     alert = packet() | {
         "candidate": detection(1, 2461200.9, isdiffpos="f", ra=359.9),
         "prv_candidates": [detection(2, 2461199.9, isdiffpos="0", ra=0.3)],
@@ -75,7 +75,7 @@ def test_a_message_without_brightening_has_null_magnitudes_and_a_mean_across_ra_
     }
     message = to_message(alert)
     assert (message["gmag"], message["rmag"], message["classification"]) == (None, None, "SN")
-    assert message["ramean"] == pytest.approx(0.1)
+    assert message["ramean"] == 359.9
 
 
 def test_a_light_curve_holds_each_point_once_and_limits_last() -> None:
