@@ -80,7 +80,8 @@ def summarise(curves: LightCurves) -> pd.DataFrame:
     Give what `tides_master` keeps of each object.
 
     Magnitudes are those of positive detections, as the magnitude of a fading is not the brightness of the source. First
-    and last detection are the first and last positive one, or of any sign for an object that has none.
+    and last detection are the first and last positive one, or of any sign for an object that has none. Of detections at
+    the same epoch the brightest is the latest; of equally bright ones the first is the brightest.
 
     Returns
     -------
@@ -99,14 +100,14 @@ def summarise(curves: LightCurves) -> pd.DataFrame:
             "ra": curves.ra,
             "decl": curves.decl,
         }
-    )[curves.is_detection].sort_values("mjd", kind="stable")
+    )[curves.is_detection].sort_values(["mjd", "mag"], ascending=[True, False])
     positive = points[points["is_positive"]]
-    whole = _whole(points).join(_whole(positive), rsuffix="_positive")
+    whole = _whole(points).join(_whole(positive).add_suffix("_positive"))
     summary = pd.DataFrame({"n_detections": whole["n"]})
     for column in ("first_detection_mjd", "last_detection_mjd", "ra", "decl"):
         summary[column] = whole[f"{column}_positive"].fillna(whole[column])
     for code, band in enumerate(BANDS):
-        in_band = positive[positive["band"] == code]
+        in_band = positive[(positive["band"] == code) & positive["mag"].notna()]
         latest = in_band.groupby("object_index").last()
         brightest = in_band.loc[in_band.groupby("object_index")["mag"].idxmin()].set_index("object_index")
         for which, rows in (("latest", latest), ("brightest", brightest)):
