@@ -91,13 +91,13 @@ def to_message(packet: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _summary(points: list[dict[str, Any]]) -> dict[str, Any]:
-    """Position [deg], first and last time [JD] and number of detections."""
-    times = [p["jd"] for p in points]
+    """Newest position [deg], first and last time [JD] and number of detections."""
+    newest = max(points, key=lambda point: float(point["jd"]))
     return {
-        "ramean": points[-1]["ra"],
-        "decmean": points[-1]["dec"],
-        "jdmin": min(times),
-        "jdmax": max(times),
+        "ramean": newest["ra"],
+        "decmean": newest["dec"],
+        "jdmin": min(p["jd"] for p in points),
+        "jdmax": newest["jd"],
         "ncand": len(points),
     }
 
