@@ -1,6 +1,7 @@
 """What every broker module shares: the protocol, and reading values that may not be what they should."""
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -42,21 +43,21 @@ class Broker(Protocol):
 
 def number_in(message: Mapping[str, Any], *keys: str) -> float | None:
     """
-    Give the number under the first of some keys that a message has, None if it has none.
+    Give the number under the first of some keys that a message has, None if it has none; NaN is none.
 
     Raises
     ------
     MalformedAlert
         If what stands there is not a finite number.
 
-    >>> number_in({"ramean": 10.5}, "ramean", "ra")
+    >>> number_in({"ramean": float("nan"), "ra": 10.5}, "ramean", "ra")
     10.5
     """
     for key in keys:
         value = message.get(key)
-        if value is None:
+        if value is None or (isinstance(value, float) and math.isnan(value)):
             continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
             raise MalformedAlert("message", f"{key} is {value!r}, not a finite number")
         return float(value)
     return None

@@ -6,6 +6,7 @@ Sources: lasair4 ``run_active_queries.py`` (message), ``serializers.py`` and ``l
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -35,6 +36,12 @@ RETRY = Retry(
 
 HOURLY_LIMIT = "the hourly limit of the light-curve API is reached"
 
+NAME = re.compile(r"[\w.+-]+")
+"""What a name may look like: one that a list with commas and a database column can carry."""
+
+LAST_NIGHT = 10**6
+"""Nights are numbered by ZTF since 2017, or by MJD: a number beyond is none."""
+
 _MODIFIED_EPOCH = datetime(1858, 11, 17)
 _POSITIVE = ("t", "1", 1, True)
 _NONE = float("nan")
@@ -54,7 +61,8 @@ class LasairZtf:
         self._options = settings.light_curves
         self._service = f"light-curve API {self._options.address}"
         self._session = requests.Session()
-        self._session.mount("http", HTTPAdapter(max_retries=RETRY))
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(max_retries=RETRY))
         if settings.lasair_token:
             self._session.headers["Authorization"] = f"Token {settings.lasair_token.get_secret_value()}"
 
@@ -67,16 +75,17 @@ class LasairZtf:
         Raises
         ------
         MalformedAlert
-            If it is not a JSON object with an ``objectId``, or a position or date in it is not a number.
+            If it is not a JSON object with an ``objectId``, or a position or date in it is not a number; NaN counts as
+            missing.
         """
         try:
             message = json.loads(body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise MalformedAlert("message", f"is not JSON: {error}") from None
         if not isinstance(message, dict):
             raise MalformedAlert("message", "is not a JSON object")
         object_id = message.get("objectId")
-        if not isinstance(object_id, str) or not object_id.strip():
+        if not isinstance(object_id, str) or not NAME.fullmatch(object_id.strip()):
             raise MalformedAlert("message", f"objectId is {object_id!r}, not a name: does the filter select objectId?")
         sherlock = message.get("classification")
         return Alert(
@@ -85,7 +94,7 @@ class LasairZtf:
             newest_mjd=_newest_mjd(message),
             ra=number_in(message, "ramean", "ra"),
             decl=number_in(message, "decmean", "dec", "decl"),
-            sherlock_class=sherlock if isinstance(sherlock, str) else None,
+            sherlock_class=sherlock if isinstance(sherlock, str) and sherlock.isprintable() else None,
             message=message,
         )
 
@@ -107,7 +116,7 @@ class LasairZtf:
         for object_id in object_ids:
             try:
                 points = _points(answers.get(object_id), len(found))
-            except (TypeError, ValueError, KeyError, AttributeError) as error:
+            except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
                 missing[object_id] = f"its light curve cannot be read: {error!r}"
                 continue
             if points:
@@ -167,7 +176,7 @@ def _by_object(answer: object, object_ids: Sequence[str]) -> dict[str, Any]:
     if not isinstance(answer, list):
         raise ValueError(f"{str(answer)[:200]!r} is not a list")
     if all(isinstance(entry, dict) for entry in answer) and any("objectId" in entry for entry in answer):
-        return {entry["objectId"]: entry.get("candidates") for entry in answer if "objectId" in entry}
+        return {str(entry["objectId"]): entry.get("candidates") for entry in answer if "objectId" in entry}
     if len(answer) != len(object_ids):
         raise ValueError(f"{len(answer)} answers to {len(object_ids)} objects")
     return {
@@ -193,6 +202,9 @@ def _points(candidates: list[dict[str, Any]] | None, index: int) -> list[tuple[o
 def _row(point: dict[str, Any], index: int, has_nights: bool) -> tuple[object, ...]:
     """Make one row; where detections have no ``nid``, a night is the Rubin day of observation, floor(MJD_UTC - 0.5)."""
     mjd = mjd_from_jd(float(point["jd"]))
+    night = int(point["nid"]) if has_nights and point.get("nid") is not None else math.floor(mjd - 0.5)
+    if not math.isfinite(mjd) or not 0 <= night < LAST_NIGHT:
+        raise ValueError(f"jd {point['jd']}, nid {point.get('nid')}")
     is_detection = point.get("candid") is not None
     band = ZTF_BANDS.get(int(point["fid"]))
     return (
@@ -201,7 +213,7 @@ def _row(point: dict[str, Any], index: int, has_nights: bool) -> tuple[object, .
         BANDS.index(band) if band else -1,
         _value(point, "magpsf") if is_detection else _NONE,
         _value(point, "sigmapsf") if is_detection else _NONE,
-        int(point["nid"]) if has_nights and point.get("nid") is not None else math.floor(mjd - 0.5),
+        night,
         is_detection,
         point.get("isdiffpos") in _POSITIVE,
         _value(point, "ra"),
@@ -210,9 +222,9 @@ def _row(point: dict[str, Any], index: int, has_nights: bool) -> tuple[object, .
 
 
 def _value(point: dict[str, Any], key: str) -> float:
-    """Give a number of a point; NaN where it is missing or a sentinel: -999, -99999."""
-    value = point.get(key)
-    return _NONE if value is None or value in (-999.0, -99999.0) else float(value)
+    """Give a number of a point; NaN where it is missing, infinite, or a sentinel: -999, -99999."""
+    value = _NONE if point.get(key) is None else float(point[key])
+    return value if math.isfinite(value) and value not in (-999.0, -99999.0) else _NONE
 
 
 def _newest_mjd(message: dict[str, Any]) -> float:

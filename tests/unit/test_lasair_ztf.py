@@ -1,0 +1,317 @@
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+from requests.adapters import HTTPAdapter
+
+from tests.support.answers import broker_that_hears, detection, limit, ztf_settings
+from tests.support.curves import quick
+from tides_bridge.brokers.lasair_ztf import LasairZtf
+from tides_bridge.errors import BrokerUnavailable, MalformedAlert
+from tides_bridge.fourmost import FourmostClient
+from tides_bridge.lightcurves import LightCurves
+from tides_bridge.models import Alert
+
+BROKER = LasairZtf(ztf_settings())
+
+
+def decode(**message: Any) -> Alert:
+    return BROKER.decode(json.dumps({"objectId": "ZTF26aaaaaaa", **message}).encode())
+
+
+def curves_from(*candidates: dict[str, Any]) -> LightCurves:
+    broker, _ = broker_that_hears([{"objectId": "a", "candidates": list(candidates)}])
+    return broker.fetch(["a"]).curves
+
+
+# Messages
+
+
+def test_a_message_becomes_an_alert() -> None:
+    message = {"objectId": " ZTF26aaaaaaa ", "ramean": 10.5, "decmean": -20, "jdmax": 2461000.75, "gmag": 18.1}
+    alert = BROKER.decode(json.dumps(message | {"classification": "SN"}).encode())
+    assert (alert.survey, alert.object_id, alert.newest_mjd) == ("ztf", "ZTF26aaaaaaa", 61000.25)
+    assert (alert.ra, alert.decl, alert.sherlock_class) == (10.5, -20.0, "SN")
+    assert alert.message["gmag"] == 18.1
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"", "is not JSON"),
+        (b"{", "is not JSON"),
+        (b"\xff\xfe\xfa", "is not JSON"),
+        (b"[" * 100_000, "is not JSON"),
+        (b"[]", "is not a JSON object"),
+        (b"null", "is not a JSON object"),
+        (b"{}", "objectId is None, not a name: does the filter select objectId?"),
+        (b'{"objectId": 313637935709683761}', "objectId is 313637935709683761, not a name"),
+        (b'{"objectId": "  "}', "objectId is '  ', not a name"),
+        (b'{"objectId": "a,b"}', "objectId is 'a,b', not a name"),
+        (b'{"objectId": "a\\u0000"}', "objectId is 'a\\x00', not a name"),
+        (b'{"objectId": "a\\ud800"}', "objectId is 'a\\ud800', not a name"),
+        (b'{"objectId": "a", "ramean": "10.5"}', "ramean is '10.5', not a finite number"),
+        (b'{"objectId": "a", "ramean": true}', "ramean is True, not a finite number"),
+        (b'{"objectId": "a", "decmean": -Infinity}', "decmean is -inf, not a finite number"),
+        (b'{"objectId": "a", "decmean": 1' + b"0" * 400 + b"}", "not a finite number"),
+        (b'{"objectId": "a", "jdmax": [2461000.75]}', "jdmax is [2461000.75], not a finite number"),
+        (b'{"objectId": "a", "jdgmax": "yesterday"}', "jdgmax is 'yesterday', not a finite number"),
+    ],
+)
+def test_a_message_that_cannot_be_read_is_refused_with_its_reason(body: bytes, problem: str) -> None:
+    with pytest.raises(MalformedAlert) as refused:
+        BROKER.decode(body)
+    assert problem in refused.value.problem
+
+
+@pytest.mark.parametrize(
+    ("message", "mjd"),
+    [
+        ({"jdmax": 2461000.75, "jdgmax": 2461009.5, "UTC": "2026-06-09 12:00:00"}, 61000.25),
+        ({"jdgmax": 2461000.5, "jdrmax": 2461001.5}, 61001.0),
+        ({"jdgmax": 2461000.5, "jdrmax": None}, 61000.0),
+        ({"jdmax": float("nan"), "jdgmax": 2461000.5}, 61000.0),
+        ({"UTC": "2026-06-09 12:00:00"}, 61200.5),
+        ({"UTC": "2026-06-09 12:00:00", "jdmax": None}, 61200.5),
+        ({"UTC": "soon"}, -2400000.5),
+        ({}, -2400000.5),
+    ],
+)
+def test_how_new_a_message_is(message: dict[str, Any], mjd: float) -> None:
+    assert decode(**message).newest_mjd == mjd
+
+
+@pytest.mark.parametrize(
+    ("message", "position"),
+    [
+        ({"ramean": 1.5, "decmean": 2.5, "ra": 9.0, "dec": 9.0}, (1.5, 2.5)),
+        ({"ra": 1.5, "dec": 2.5}, (1.5, 2.5)),
+        ({"ra": 1.5, "decl": 2.5}, (1.5, 2.5)),
+        ({"ramean": float("nan"), "decmean": float("nan")}, (None, None)),
+        ({"ramean": None}, (None, None)),
+    ],
+)
+def test_the_position_of_a_message(message: dict[str, Any], position: tuple[float | None, float | None]) -> None:
+    alert = decode(**message)
+    assert (alert.ra, alert.decl) == position
+
+
+@pytest.mark.parametrize(("said", "kept"), [("SN", "SN"), (None, None), (7, None), ("S\0N", None), ("S\ud800", None)])
+def test_the_sherlock_class_of_a_message(said: object, kept: str | None) -> None:
+    assert decode(classification=said).sherlock_class == kept
+
+
+@quick
+@given(st.one_of(st.binary(), st.recursive(st.none() | st.floats() | st.text(), st.lists).map(json.dumps)))
+def test_any_bytes_are_an_alert_or_refused(body: bytes | str) -> None:
+    body = body if isinstance(body, bytes) else f'{{"objectId": "a", "ra": {body}, "jdmax": {body}}}'.encode()
+    try:
+        alert = BROKER.decode(body)
+    except MalformedAlert as refused:
+        assert refused.problem
+    else:
+        assert math.isfinite(alert.newest_mjd)
+
+
+# Light curves
+
+
+def test_objects_are_asked_for_in_one_call_with_the_token() -> None:
+    broker, adapter = broker_that_hears([[], []])
+    broker.fetch(["ZTF26aaaaaaa", "ZTF26aaaaaab"])
+    (request,) = adapter.requests
+    assert (request.method, request.url) == ("POST", "https://lasair-ztf.lsst.ac.uk/api/lightcurves/")
+    assert request.body == "objectIds=ZTF26aaaaaaa%2CZTF26aaaaaab"
+    assert request.headers["Authorization"] == "Token secret"
+
+
+def test_todays_answers_are_told_apart_by_name_whatever_their_order() -> None:
+    answer = [
+        {"objectId": "b", "candidates": [detection(2, magpsf=18.0)], "forcedphot": []},
+        {"error": "no such object"},
+        {"objectId": "a", "candidates": [detection(1, magpsf=17.0)], "forcedphot": []},
+    ]
+    fetched = broker_that_hears(answer)[0].fetch(["a", "b", "c"])
+    assert fetched.curves.object_ids == ("a", "b")
+    assert fetched.curves.magnitude.tolist() == [17.0, 18.0]
+    assert fetched.missing == {"c": "the light-curve API has no detection of it"}
+
+
+def test_older_answers_come_in_the_order_asked_for() -> None:
+    answer = [[detection(1, magpsf=17.0)], [], [detection(3, magpsf=18.0)]]
+    fetched = broker_that_hears(answer)[0].fetch(["a", "b", "c"])
+    assert fetched.curves.object_ids == ("a", "c")
+    assert fetched.curves.object_index.tolist() == [0, 1]
+    assert fetched.curves.magnitude.tolist() == [17.0, 18.0]
+    assert list(fetched.missing) == ["b"]
+
+
+def test_an_answer_of_errors_only_leaves_all_objects_without_light_curve() -> None:
+    fetched = broker_that_hears([{"error": "x"}, {"error": "y"}])[0].fetch(["a", "b"])
+    assert (len(fetched.curves), list(fetched.missing)) == (0, ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("point", "reason"),
+    [
+        ({"candid": 2}, "KeyError('jd')"),
+        (detection(2, jd=float("nan")), "ValueError('jd nan, nid 3246')"),
+        (detection(2, jd=float("inf"), nid=None), "OverflowError"),
+        (detection(2, nid=10**30), "nid 1000000000000000000000000000000"),
+        (detection(2, fid=float("inf")), "OverflowError"),
+        (detection(2, magpsf="bright"), "could not convert string to float: 'bright'"),
+        ({**detection(2), "candid": [2]}, "unhashable"),
+        ("nonsense", "AttributeError"),
+    ],
+)
+def test_a_light_curve_that_cannot_be_read_spoils_no_other(point: object, reason: str) -> None:
+    answer = [{"objectId": "a", "candidates": [detection(1), point]}, {"objectId": "b", "candidates": [detection(3)]}]
+    fetched = broker_that_hears(answer)[0].fetch(["a", "b"])
+    assert fetched.curves.object_ids == ("b",)
+    assert fetched.missing["a"].startswith("its light curve cannot be read: ")
+    assert reason in fetched.missing["a"]
+
+
+def test_a_detection_is_what_has_a_candid() -> None:
+    curves = curves_from(detection(1), limit(2461001.7, magpsf=20.5), limit(2461002.7, candid=None))
+    assert curves.is_detection.tolist() == [True, False, False]
+    assert curves.magnitude.tolist()[0] == 19.0
+    assert math.isnan(curves.magnitude[1])
+
+
+def test_an_object_of_limits_only_has_no_light_curve() -> None:
+    fetched = broker_that_hears([[limit(2461001.7)]])[0].fetch(["a"])
+    assert (fetched.curves.object_ids, list(fetched.missing)) == ((), ["a"])
+
+
+def test_a_detection_that_comes_twice_is_counted_once() -> None:
+    curves = curves_from(detection(1869447434515015004), detection(1869447434515015005), detection(1869447434515015004))
+    assert curves.is_detection.tolist() == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("isdiffpos", "positive"),
+    [(yes, True) for yes in ("t", "1", 1, True)] + [(no, False) for no in ("f", "0", 0, False, None, "", -1)],
+)
+def test_the_sign_of_a_difference(isdiffpos: object, positive: bool) -> None:
+    assert curves_from(detection(1, isdiffpos=isdiffpos)).is_positive.tolist() == [positive]
+
+
+@pytest.mark.parametrize(("fid", "band"), [(1, 1), (2, 2), (3, 3), ("2", 2), (4, -1), (0, -1)])
+def test_the_band_of_a_filter(fid: object, band: int) -> None:
+    assert curves_from(detection(1, fid=fid)).band.tolist() == [band]
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), float("inf"), -999.0, -99999.0, -999, "NaN"])
+def test_values_that_stand_for_none(missing: object) -> None:
+    curves = curves_from(detection(1, magpsf=missing, sigmapsf=missing, ra=missing, dec=missing))
+    values = [curves.magnitude, curves.magnitude_error, curves.ra, curves.decl]
+    assert all(math.isnan(value[0]) for value in values)
+
+
+def test_literal_nan_is_read() -> None:
+    body = b'[{"objectId": "a", "candidates": [{"candid": 1, "jd": 2461000.7, "fid": 1, "magpsf": NaN}]}]'
+    curves = broker_that_hears(body)[0].fetch(["a"]).curves
+    assert curves.is_detection.tolist() == [True]
+    assert math.isnan(curves.magnitude[0])
+
+
+def test_a_night_is_ztfs_own_where_all_detections_have_one() -> None:
+    assert curves_from(detection(1, nid=3246), detection(2, nid=3247), limit(2461000.4)).night.tolist()[:2] == [
+        3246,
+        3247,
+    ]
+
+
+def test_a_night_is_the_day_of_observation_where_a_detection_has_none() -> None:
+    curves = curves_from(detection(1, jd=2461000.99), detection(2, jd=2461001.01, nid=None))
+    assert curves.night.tolist() == [60999, 61000]
+
+
+def test_epochs_keep_their_precision() -> None:
+    assert curves_from(detection(1, jd=2461000.7654321)).mjd.tolist() == [pytest.approx(61000.2654321, abs=1e-9)]
+
+
+# Answers that are none
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "problem"),
+    [
+        ({"detail": "Invalid token."}, 401, r"refuses our token \(set TIDES_LASAIRTOKEN\)"),
+        ({"detail": "No."}, 403, "refuses our token"),
+        (b"<html>", 500, "answered 500: '<html>'"),
+        (b"Bad Request", 400, "answered 400: 'Bad Request'"),
+        (b"<html>", 200, "answered no light curves"),
+        ({"error": "Cannot parse Json"}, 200, "Cannot parse Json.* is not a list"),
+        ([[]], 200, "1 answers to 2 objects"),
+        (requests.ConnectionError("no route"), 200, "cannot be reached"),
+        (requests.ReadTimeout("slow"), 200, "did not answer in time"),
+        (requests.exceptions.ContentDecodingError("gzip"), 200, "failed: ContentDecodingError"),
+    ],
+)
+def test_an_api_that_does_not_answer_is_unavailable(answer: object, status: int, problem: str) -> None:
+    with pytest.raises(BrokerUnavailable, match=problem) as error:
+        broker_that_hears(answer, status)[0].fetch(["a", "b"])
+    assert str(error.value).startswith("light-curve API https://lasair-ztf.lsst.ac.uk/api: ")
+    assert "secret" not in str(error.value)
+
+
+def test_the_hourly_limit_is_a_reason_to_wait_and_no_outage() -> None:
+    fetched = broker_that_hears({"message": "Request limit exceeded."}, 429)[0].fetch(["a", "b"])
+    assert fetched.missing == dict.fromkeys("ab", "the hourly limit of the light-curve API is reached")
+    assert len(fetched.curves) == 0
+
+
+@pytest.mark.parametrize("address", ["https://lasair-ztf.lsst.ac.uk/api/lightcurves/", "http://127.0.0.1:8000/x"])
+def test_calls_are_tried_again(address: str) -> None:
+    settings = ztf_settings(fourmost={"address": "https://4most.example/QFSwi"})
+    for session in (LasairZtf(settings)._session, FourmostClient(settings.fourmost)._session):
+        adapter = session.get_adapter(address)
+        assert isinstance(adapter, HTTPAdapter)
+        assert adapter.max_retries.total == 3
+
+
+# Real answers
+
+
+def test_a_real_answer_of_today(shared_data: Path) -> None:
+    answer = json.loads((shared_data / "lasair_ztf" / "lasair_needle_ZTF24aatsiox_objects.json").read_text())
+    curves = broker_that_hears([answer])[0].fetch(["ZTF24aatsiox"]).curves
+    assert (curves.is_detection.sum(), len(curves.mjd), curves.is_positive.sum()) == (11, 20, 11)
+    newest = int(curves.mjd.argmax())
+    assert (curves.magnitude[newest], curves.night[newest]) == (17.288692474365234, 2759)
+    assert curves.mjd[newest] == pytest.approx(60513.3970486, abs=1e-7)
+    assert not math.isfinite(curves.magnitude[~curves.is_detection].max())
+
+
+def test_a_real_answer_of_an_older_server(shared_data: Path) -> None:
+    name, _, body = (shared_data / "lasair_ztf" / "lasair_api_lc_ZTF22aaaozss.txt").read_text().partition("\n")
+    curves = broker_that_hears(body.encode())[0].fetch([name]).curves
+    assert (curves.object_ids, curves.is_detection.sum(), len(curves.mjd)) == (("ZTF22aaaozss",), 19, 27)
+
+
+def test_real_alerts_give_detections_and_limits(shared_data: Path) -> None:
+    files = sorted((shared_data / "lasair_ztf" / "alerts").glob("*.json"))
+    packets = [json.loads(file.read_text()) for file in files]
+    answer = [[packet["candidate"], *(packet.get("prv_candidates") or [])] for packet in packets]
+    fetched = broker_that_hears(answer)[0].fetch([file.stem for file in files])
+    detections = np.bincount(fetched.curves.object_index[fetched.curves.is_detection]).tolist()
+    assert dict(zip(fetched.curves.object_ids, detections, strict=True)) == {
+        "1g1r": 2,
+        "1r": 1,
+        "2r": 2,
+        "bad_sherlock": 9,
+        "cand_and_noncand": 35,
+        "no_prv_cand": 1,
+        "only_cand_no_prv": 1,
+        "only_noncand": 1,
+        "other_ann": 8,
+        "solar_system": 1,
+    }
