@@ -53,7 +53,7 @@ class FourmostClient:
         self._base = f"{(options.address or '').rstrip('/')}/targetCat/transients/"
         self._timeout = options.timeout.total_seconds()
         self._session = requests.Session()
-        self._session.mount("http", HTTPAdapter(max_retries=RETRY, pool_maxsize=CONNECTIONS))
+        self._session.mount("http://", HTTPAdapter(max_retries=RETRY, pool_maxsize=CONNECTIONS))
         self._session.mount("https://", HTTPAdapter(max_retries=RETRY, pool_maxsize=CONNECTIONS))
         if options.token:
             self._session.headers["Authorization"] = f"Token {options.token.get_secret_value()}"
