@@ -170,7 +170,9 @@ class Settings(BaseSettings):
     select_function: str = Field(description="which of them chooses the targets")
     tides_db_user: str = Field("tides", alias="tidesDBUser", description="role on the database server")
     tides_db_pass: SecretStr | None = Field(None, alias="tidesDBpass", description="its password")
-    tides_db_database: str = Field("tides", alias="tidesDBdatabase", description="name of the database")
+    tides_db_database: str = Field(
+        "tides", alias="tidesDBdatabase", min_length=1, max_length=63, description="name of the database"
+    )
     now: AwareDatetime | None = Field(None, description="a fixed time instead of the clock, for recorded nights")
 
     broker: BrokerSettings = BrokerSettings()

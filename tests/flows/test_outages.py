@@ -1,0 +1,218 @@
+"""What a run does when a service is down: one clear line, nothing half-way, and the next run completes the work."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import yaml
+
+from simulators.packets import alerts
+from simulators.sky import Sky
+from simulators.standins import Alert, Standins, write_settings
+from tests.support.databases import rows_of
+from tests.support.folders import reachable_folder
+from tests.support.processes import ROOT, tides
+from tides_bridge.database import open_database
+from tides_bridge.settings import load
+
+DEAD = "127.0.0.1:1"
+"""A port that nobody listens on."""
+
+
+@pytest.fixture(scope="module")
+def standins() -> Iterator[Standins]:
+    """A simulated night: some 70 alerts, of which some pass."""
+    with reachable_folder() as folder, Standins(folder / "standins") as standins:
+        sky = Sky(seed=3, objects=400)
+        night = next(night for night in range(61270, 61290) if sky.is_clear(night))
+        standins.load(map(Alert.from_packet, alerts(sky, night)))
+        yield standins
+
+
+@pytest.fixture
+def settings_file(standins: Standins, tmp_path: Path) -> Path:
+    """Settings with a group and a database of their own, so that each test sees all alerts for the first time."""
+    settings = standins.settings({"deactivateAfter": "7305 days"})
+    name = f"t{uuid4().hex}"
+    settings |= {"groupID": name, "tidesDBdatabase": name}
+    settings["broker"]["silence"] = "0.5 seconds"
+    write_settings(tmp_path / "settings.yaml", settings)
+    return tmp_path / "settings.yaml"
+
+
+def with_change(file: Path, section: str, **changes: Any) -> Path:
+    """The same settings with one thing wrong."""
+    content = yaml.safe_load(file.read_text())
+    content["standins"].setdefault(section, {}).update(changes)
+    changed = file.with_name("changed.yaml")
+    changed.write_text(yaml.safe_dump(content))
+    return changed
+
+
+def master(file: Path) -> list[dict[str, Any]]:
+    with open_database(load(None, file)) as database:
+        return rows_of(database, "SELECT * FROM tides_master") if has_tables(database) else []
+
+
+def has_tables(database: Any) -> bool:
+    return bool(rows_of(database, "SELECT to_regclass('tides_master') IS NOT NULL AS there")[0]["there"])
+
+
+def run(file: Path, prefect_api: str, *options: str) -> tuple[int, dict[str, int], str]:
+    done = tides("run", "--settings", file, "--json", *options, PREFECT_API_URL=prefect_api)
+    return done.returncode, json.loads(done.stdout or "{}"), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "said"),
+    [
+        ("broker", {"bootstrapServers": DEAD}, f"tides: Kafka broker {DEAD}: "),
+        (
+            "lightCurves",
+            {"address": f"http://{DEAD}/api"},
+            f"tides: light-curve API http://{DEAD}/api: cannot be reached",
+        ),
+        ("database", {"host": "127.0.0.1", "port": 1}, "tides: database "),
+    ],
+)
+def test_a_run_without_a_service_changes_nothing_and_the_next_completes_the_work(
+    section: str, change: dict[str, Any], said: str, settings_file: Path, prefect_api: str
+) -> None:
+    code, summary, errors = run(with_change(settings_file, section, **change), prefect_api)
+    assert (code, summary) == (1, {})
+    assert errors.splitlines()[-1].startswith(said)
+    assert "Traceback" not in errors
+    assert master(settings_file) == []
+    code, summary, errors = run(settings_file, prefect_api)
+    assert code == 0, errors
+    assert summary["messages"] == summary["evaluated"] > 50
+    assert 0 < summary["created_in_4most"] + summary["refused"] == summary["inserted"] == len(master(settings_file))
+
+
+def test_without_4most_all_is_decided_and_the_next_run_sends_it(
+    settings_file: Path, prefect_api: str, standins: Standins
+) -> None:
+    code, _, errors = run(with_change(settings_file, "fourmost", address=f"http://{DEAD}/QFSwi"), prefect_api)
+    assert code == 1
+    assert errors.splitlines()[-1].startswith(f"tides: 4MOST http://{DEAD}/QFSwi: cannot be reached")
+    assert "Traceback" not in errors
+    waiting = master(settings_file)
+    assert waiting and not any(row["pk_4most"] for row in waiting)
+    code, summary, errors = run(settings_file, prefect_api)
+    assert code == 0, errors
+    assert summary["messages"] == 0 < summary["created_in_4most"]
+    assert sum(row["pk_4most"] is not None for row in master(settings_file)) == summary["created_in_4most"]
+
+
+def test_a_wrong_token_is_told_and_not_shown(settings_file: Path, prefect_api: str) -> None:
+    code, _, errors = run(with_change(settings_file, "fourmost", token="not-the-token"), prefect_api)
+    assert code == 1
+    assert "refuses our token" in errors.splitlines()[-1]
+    assert "not-the-token" not in errors
+
+
+def test_a_second_run_at_the_same_time_leaves_the_work_to_the_first(settings_file: Path, prefect_api: str) -> None:
+    with open_database(load(None, settings_file)) as database, database.only_run() as is_alone:
+        assert is_alone
+        code, summary, errors = run(settings_file, prefect_api)
+    assert code == 0, errors
+    assert set(summary.values()) == {0}
+    assert "another run is at work on this database" in errors
+
+
+def test_a_topic_that_does_not_exist_yet_is_an_empty_stream(settings_file: Path, prefect_api: str) -> None:
+    content = yaml.safe_load(settings_file.read_text())
+    content["standins"]["topic"] = "lasair_19nothing"
+    settings_file.write_text(yaml.safe_dump(content))
+    code, summary, errors = run(settings_file, prefect_api)
+    assert code == 0, errors
+    assert set(summary.values()) == {0}
+
+
+def test_bad_messages_are_kept_and_objects_without_light_curve_are_tried_again(
+    settings_file: Path, prefect_api: str, standins: Standins
+) -> None:
+    content = yaml.safe_load(settings_file.read_text())
+    content["standins"]["topic"] = "lasair_19bad"
+    settings_file.write_text(yaml.safe_dump(content))
+    sky = Sky(seed=9, objects=100)
+    later = Alert.from_packet(next(packet for night in range(61270, 61290) for packet in alerts(sky, night)))
+    name = later.message["objectId"]
+    bad = [b"no JSON", b"[]", b'{"objectId": null}', b'{"objectId": "ZTF26a", "jdmax": "yesterday"}', b""]
+    standins.kafka.publish("lasair_19bad", [*bad, json.dumps(later.message).encode()])
+    code, summary, errors = run(settings_file, prefect_api)
+    assert code == 0, errors
+    assert (summary["messages"], summary["refused"], summary["deferred"], summary["evaluated"]) == (6, 5, 1, 0)
+    with open_database(load(None, settings_file)) as database:
+        kept = rows_of(database, "SELECT body, reason FROM refused_message")
+        assert sorted(bytes(row["body"]) for row in kept) == sorted(bad)
+        assert all(row["reason"] for row in kept)
+        assert rows_of(database, "SELECT object_id, attempts FROM deferred_object") == [
+            {"object_id": name, "attempts": 1}
+        ]
+    standins.lasair.load([later.light_curve])
+    code, summary, errors = run(settings_file, prefect_api)
+    assert code == 0, errors
+    assert (summary["messages"], summary["objects"], summary["evaluated"], summary["deferred"]) == (0, 1, 1, 0)
+    with open_database(load(None, settings_file)) as database:
+        assert rows_of(database, "SELECT * FROM deferred_object") == []
+
+
+CLUSTER = """
+import sys
+from distributed import LocalCluster
+
+if __name__ == "__main__":
+    with LocalCluster(n_workers=1, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster:
+        print(cluster.scheduler_address, flush=True)
+        sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[str]:
+    """A Dask cluster that runs already, in processes of its own."""
+    script = tmp_path / "cluster.py"
+    script.write_text(CLUSTER)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen([sys.executable, script], env=environment, text=True, **pipes) as process:
+        try:
+            yield process.stdout.readline().strip()
+            process.stdin.close()
+            process.wait(20)
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("where", ["processes here", "a cluster elsewhere"])
+def test_chunks_are_judged_by_other_processes(
+    where: str, settings_file: Path, prefect_api: str, request: pytest.FixtureRequest
+) -> None:
+    is_here = where == "processes here"
+    dask = {"processes": True} if is_here else {"address": request.getfixturevalue("cluster")}
+    code, summary, errors = run(with_change(settings_file, "dask", **dask), prefect_api)
+    assert code == 0, errors
+    assert summary["evaluated"] == summary["messages"] > 50
+
+
+def test_a_wrong_setting_ends_with_2_and_one_line(settings_file: Path) -> None:
+    done = tides("run", "--settings", with_change(settings_file, "broker", silense="5 s"))
+    assert done.returncode == 2
+    assert (
+        done.stderr.splitlines()[-1]
+        == f"tides: {settings_file.with_name('changed.yaml')}: standins.broker.silense: unknown key"
+    )
+
+
+def test_check_tells_what_is_down(settings_file: Path) -> None:
+    done = tides("check", "--settings", with_change(settings_file, "fourmost", address=f"http://{DEAD}/QFSwi"))
+    assert done.returncode == 1
+    failed = [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
+    assert len(failed) == 1 and "4MOST" in failed[0] and "is fourmost.address right" in failed[0]
