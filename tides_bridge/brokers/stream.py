@@ -5,16 +5,19 @@ Partitions are assigned by us, not by joining a group: joining takes seconds, in
 empty stream, and one bridge reads one stream anyway. Offsets are still committed under the group's name.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
 from tides_bridge.models import Alert, Batch, RefusedMessage
 from tides_bridge.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 10
 """[s] Time in which the broker must answer a question."""
@@ -112,17 +115,23 @@ class AlertStream:
             raise self._unavailable(error) from None
 
     def _resume(self, partitions: list[int]) -> list[TopicPartition]:
-        """Find where the group left each partition; the beginning where it never was."""
+        """
+        Find where the group left each partition; the beginning where it never was.
+
+        A place beyond the end means that the topic was deleted and refilled, as Lasair does when a filter is edited.
+        """
         try:
             wanted = [TopicPartition(self._topic, partition) for partition in partitions]
-            committed = self._consumer.committed(wanted, timeout=ANSWER_SECONDS)
+            places = self._consumer.committed(wanted, timeout=ANSWER_SECONDS)
+            for place in places:
+                low, high = self._consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)
+                if place.offset > high:
+                    logger.warning("the topic was filled anew: read from its beginning, partition=%d", place.partition)
+                self._start[place.partition] = place.offset if low <= place.offset <= high else low
+                place.offset = self._start[place.partition]
         except KafkaException as error:
             raise self._unavailable(error) from None
-        for place in committed:
-            if place.offset < 0:
-                place.offset = OFFSET_BEGINNING
-        self._start = {place.partition: max(place.offset, 0) for place in committed}
-        return list(committed)
+        return list(places)
 
     def _read(self) -> list[Message]:
         """Read until the batch is full, or nothing came for the time of silence and nothing is left."""
@@ -150,8 +159,8 @@ class AlertStream:
         unread = 0
         try:
             for place in self._consumer.position([TopicPartition(self._topic, number) for number in self._start]):
-                low, high = self._consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)
-                here = place.offset if place.offset >= 0 else max(self._start[place.partition], low)
+                _, high = self._consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)
+                here = place.offset if place.offset >= 0 else self._start[place.partition]
                 unread += max(high - here, 0)
         except KafkaException as error:
             raise self._unavailable(error) from None
