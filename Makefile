@@ -55,5 +55,5 @@ constraints: ## Pin the newest versions that fit, from a fresh environment, in c
 	@PYTHON='$(PYTHON)' .ci/constraints
 
 clean: ## Remove .venv, caches and builds; data and settings stay
-	@rm -rf .venv .venv-home .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache build dist
+	@rm -rf .venv .venv-home/.cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
