@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import psycopg2
 from sqlalchemy import URL, Connection, Engine, create_engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from tides_bridge import embedded
 from tides_bridge.errors import DatabaseUnavailable, ScriptError
@@ -72,10 +73,10 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, psycopg2.Error) as error:  # the latter from COPY
             cause = getattr(error, "orig", None) or error
             lines = str(cause).strip().splitlines() or [type(cause).__name__]
-            is_away = isinstance(error, OperationalError | InterfaceError) or (
+            is_away = isinstance(cause, psycopg2.OperationalError | psycopg2.InterfaceError) or (
                 isinstance(error, DBAPIError) and error.connection_invalidated
             )
             if is_away:

@@ -36,7 +36,7 @@ def create_transient_stage(connection: Connection, judged: Iterable[Judged]) -> 
     if not frames:
         return 0
     targets = pd.concat(frames, ignore_index=True)
-    copy_frame(connection, "ingest/load_transient_stage.sql", targets[_stage_columns()])
+    copy_frame(connection, "ingest/load_transient_stage.sql", targets[stage_columns()])
     return len(targets)
 
 
@@ -117,17 +117,17 @@ def _deferred(alert: Alert, reason: str, now: datetime) -> dict[str, Any]:
 
 
 def _clean(value: Any) -> Any:
-    """Replace NaN, infinities and NUL characters, which Lasair writes and jsonb refuses."""
+    """Replace what Lasair may write and jsonb refuses: NaN, infinities, NUL characters and halves of surrogates."""
     if isinstance(value, dict):
         return {str(_clean(key)): _clean(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_clean(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return value.replace("\0", "") if isinstance(value, str) else value
+    return value.replace("\0", "").encode(errors="replace").decode() if isinstance(value, str) else value
 
 
-def _stage_columns() -> list[str]:
+def stage_columns() -> list[str]:
     """Read the columns of the stage from its COPY script, so that they are listed once."""
     listed = script("ingest/load_transient_stage.sql").partition("(")[2].partition(")")[0]
     return [column.strip() for column in listed.split(",")]

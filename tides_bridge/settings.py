@@ -359,8 +359,10 @@ def _shown(value: object) -> str:
     if isinstance(value, SecretStr):
         return "********"
     if isinstance(value, timedelta):
-        days, seconds = value / timedelta(days=1), value.total_seconds()
-        return f"{days:g} days" if days >= 1 else f"{seconds:g} seconds"
+        for unit in ("days", "hours", "minutes"):
+            if value >= timedelta(**{unit: 1}):
+                return f"{value / timedelta(**{unit: 1}):g} {unit}"
+        return f"{value.total_seconds():g} seconds"
     if isinstance(value, dict):
         return ", ".join(f"{key}: {item}" for key, item in value.items())
     return "" if value is None else str(value)

@@ -115,7 +115,7 @@ class LasairZtf:
         missing: dict[str, str] = {}
         for object_id in object_ids:
             try:
-                points = _points(answers.get(object_id), len(found))
+                points = points_of(answers.get(object_id), len(found))
             except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
                 missing[object_id] = f"its light curve cannot be read: {error!r}"
                 continue
@@ -185,7 +185,7 @@ def _by_object(answer: object, object_ids: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _points(candidates: list[dict[str, Any]] | None, index: int) -> list[tuple[object, ...]]:
+def points_of(candidates: list[dict[str, Any]] | None, index: int) -> list[tuple[object, ...]]:
     """
     Make the rows of one object for `LightCurves.from_points`; none if it has no detection.
 

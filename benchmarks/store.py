@@ -1,0 +1,81 @@
+"""Rows stored a second: COPY and INSERT … ON CONFLICT against to_sql and MERGE, as D3.3.4 had it."""
+
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Connection
+
+from tides_bridge import embedded, ingest
+from tides_bridge.database import apply_schema, open_database
+from tides_bridge.models import Judged
+from tides_bridge.settings import Settings
+
+KNOWN = 100_000
+"""Rows in the table before."""
+BATCH = 20_000
+"""Rows of the batch, half of them known."""
+
+MERGE = """
+MERGE INTO old_master USING old_stage ON old_master.object_id = old_stage.object_id
+WHEN MATCHED THEN UPDATE SET ra = old_stage.ra, decl = old_stage.decl, r_latest_mag = old_stage.r_latest_mag,
+    last_detection_mjd = old_stage.last_detection_mjd, n_detections = old_stage.n_detections
+WHEN NOT MATCHED THEN INSERT (object_id, ra, decl, r_latest_mag, last_detection_mjd, n_detections)
+    VALUES (object_id, ra, decl, r_latest_mag, last_detection_mjd, n_detections)
+"""
+
+
+def make_targets(first: int, number: int, mjd: float) -> pd.DataFrame:
+    """Make rows with the columns of `tides_stage`."""
+    random = np.random.default_rng(first)
+    frame = pd.DataFrame({"object_id": [f"ZTF26{i:09d}" for i in range(first, first + number)]})
+    frame["survey"], frame["sherlock_class"], frame["selection_function"] = "ztf", "SN", "benchmark"
+    frame["ra"], frame["decl"] = random.uniform(0, 360, number), random.uniform(-80, 30, number)
+    frame["first_detection_mjd"], frame["last_detection_mjd"], frame["n_detections"] = mjd - 10, mjd, 12
+    for column in ingest.stage_columns():
+        if column not in frame:
+            frame[column] = random.uniform(18, 22, number) if column.endswith("mag") else mjd
+    return frame
+
+
+def store(connection: Connection, frame: pd.DataFrame, settings: Settings) -> float:
+    """Store as the bridge does [s]."""
+    begun = time.perf_counter()
+    ingest.create_transient_stage(connection, [Judged({}, frame, {})])
+    ingest.upsert_to_master(connection, settings)
+    return time.perf_counter() - begun
+
+
+def store_as_d334(connection: Connection, frame: pd.DataFrame) -> float:
+    """Store as D3.3.4 did [s]."""
+    begun = time.perf_counter()
+    frame.to_sql("old_stage", connection, if_exists="replace", index=False)
+    connection.exec_driver_sql(MERGE)
+    return time.perf_counter() - begun
+
+
+def main() -> None:
+    """Fill both tables, store one more batch in both, and print the ratio."""
+    root = Path(tempfile.mkdtemp(prefix="tides-benchmark-"))
+    root.chmod(0o711)  # PostgreSQL runs as another user for root
+    known, batch = make_targets(0, KNOWN, 61000.0), make_targets(KNOWN - BATCH // 2, BATCH, 61001.0)
+    database = {"folder": str(root / "postgresql")}
+    settings = Settings(topic="none", groupID="none", selectFunction="none", database=database)
+    with embedded.acquire(root / "postgresql"), open_database(settings) as opened:
+        apply_schema(opened)
+        with opened.transaction() as connection:
+            store(connection, known, settings)
+            known.to_sql("old_master", connection, index=False)
+        with opened.transaction() as connection:
+            theirs = store_as_d334(connection, batch)
+        with opened.transaction() as connection:
+            ours = store(connection, batch, settings)
+    print(f"{BATCH} rows into {KNOWN}, half of them known, {len(batch.columns)} columns")
+    print(f"to_sql and MERGE            {BATCH / theirs:10,.0f} rows/s")
+    print(f"COPY and ON CONFLICT        {BATCH / ours:10,.0f} rows/s  {theirs / ours:.1f} x")
+
+
+if __name__ == "__main__":
+    main()
