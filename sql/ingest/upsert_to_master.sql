@@ -84,7 +84,11 @@ WITH upserted AS (
             first_detection_mjd = least(excluded.first_detection_mjd, known.first_detection_mjd),
             last_detection_mjd = greatest(excluded.last_detection_mjd, known.last_detection_mjd),
             n_detections = greatest(excluded.n_detections, known.n_detections),
-            sherlock_class = coalesce(excluded.sherlock_class, known.sherlock_class),
+            sherlock_class
+            = newest(
+                excluded.last_detection_mjd, coalesce(excluded.sherlock_class, known.sherlock_class),
+                known.last_detection_mjd, coalesce(known.sherlock_class, excluded.sherlock_class)
+            ),
             selection_function = excluded.selection_function,
             u_latest_mag = newest(excluded.u_latest_mjd, excluded.u_latest_mag, known.u_latest_mjd, known.u_latest_mag),
             u_latest_mjd = greatest(excluded.u_latest_mjd, known.u_latest_mjd),

@@ -1,0 +1,465 @@
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as search
+from hypothesis import strategies as st
+from psycopg2 import OperationalError
+
+from tests.support.databases import rows_of
+from tests.support.staging import TODAY, all_of, at, judged, master, staged, store
+from tides_bridge.database import Database, copy_frame, run
+from tides_bridge.errors import DatabaseUnavailable, ScriptError
+from tides_bridge.ingest import (
+    calls_left,
+    create_transient_stage,
+    deactivate_unobserved_transients,
+    get_deferred_objects,
+    store_outcome,
+)
+from tides_bridge.models import Alert, Batch, Judged, RefusedMessage
+from tides_bridge.settings import Settings
+
+RUBIN = ("313637935709683761", "313637935709683760", str(2**63 + 5))
+
+
+def alert(object_id: str = "ZTF26aaaaaaa", survey: str = "ztf", **message: Any) -> Alert:
+    return Alert(survey, object_id, 60999.5, 10.5, -20.25, "SN", {"objectId": object_id, **message})
+
+
+def batch_of(alerts: Sequence[Alert] = (), refused: Sequence[RefusedMessage] = ()) -> Batch:
+    return Batch(list(alerts), list(refused), len(alerts) + len(refused), {}, is_last=True)
+
+
+def outcome(database: Database, batch: Batch, *chunks: Judged) -> None:
+    with database.transaction() as connection:
+        store_outcome(connection, batch, chunks)
+
+
+def defer(database: Database, *alerts: Alert, reason: str = "the API is away") -> None:
+    outcome(database, batch_of(alerts), Judged({}, None, {each.object_id: reason for each in alerts}))
+
+
+# Insert
+
+
+def test_a_new_object_is_inserted_and_switched_on(database: Database, settings: Settings) -> None:
+    assert store(database, at(settings), staged(g=19.5, r=(19.0, 60998.5, 18.5, 60995.5))) == (1, 0)
+    row = master(database)
+    assert {key: value for key, value in row.items() if value is not None and not key.endswith("_at")} == {
+        "tides_id": 1,
+        "survey": "ztf",
+        "object_id": "ZTF26aaaaaaa",
+        "name": "ZTF26aaaaaaa",
+        "ra": 10.5,
+        "decl": -20.25,
+        "first_detection_mjd": 60989.0,
+        "last_detection_mjd": 60999.0,
+        "n_detections": 5,
+        "sherlock_class": "SN",
+        "selection_function": "tidesSNZTFSelect",
+        "g_latest_mag": 19.5,
+        "g_latest_mjd": 60999.0,
+        "g_brightest_mag": 19.5,
+        "g_brightest_mjd": 60999.0,
+        "r_latest_mag": 19.0,
+        "r_latest_mjd": 60998.5,
+        "r_brightest_mag": 18.5,
+        "r_brightest_mjd": 60995.5,
+        "active": True,
+        "has_spectrum": False,
+    }
+
+
+def test_an_empty_batch_changes_nothing(database: Database, settings: Settings) -> None:
+    assert store(database, at(settings)) == (0, 0)
+
+
+def test_chunks_of_a_batch_are_staged_together(database: Database, settings: Settings) -> None:
+    with database.transaction() as connection:
+        chunks = [
+            judged(staged("a", sherlock_class=None)),
+            Judged({"x": False}, judged().targets, {}),
+            judged(staged("b")),
+        ]
+        assert create_transient_stage(connection, chunks) == 2
+        names = connection.exec_driver_sql("SELECT object_id, sherlock_class FROM tides_stage ORDER BY 1").all()
+    assert names == [("a", None), ("b", "SN")]
+
+
+def test_the_stage_ends_with_its_transaction(database: Database, settings: Settings) -> None:
+    for number in range(2):
+        assert store(database, at(settings), staged(f"a{number}")) == (1, 0)
+    assert rows_of(database, "SELECT to_regclass('tides_stage') AS stage") == [{"stage": None}]
+
+
+def test_any_name_comes_through_copy_as_it_is(database: Database, settings: Settings) -> None:
+    names = [
+        "a,b",
+        'a"b',
+        '"',
+        "a\nb",
+        "a\r\nb",
+        "a\\b",
+        "\\N",
+        "\\.",
+        "NULL",
+        "nan",
+        " a ",
+        "Δ☄🔭",
+        "%(a)s",
+        "{a}",
+        *RUBIN,
+    ]
+    store(database, at(settings), *(staged(name, sherlock_class=name, g=19.5) for name in names))
+    assert sorted(all_of(database, "object_id", "sherlock_class")) == sorted((name, name) for name in names)
+
+
+def test_rubins_identifiers_are_kept_apart(database: Database, settings: Settings) -> None:
+    rows = [staged(object_id, survey="lsst") for object_id in RUBIN]
+    assert store(database, at(settings), *rows) == (3, 0)
+    assert {name for (name,) in all_of(database, "object_id")} == set(RUBIN)
+
+
+def test_the_same_name_in_two_surveys_is_two_objects(database: Database, settings: Settings) -> None:
+    assert store(database, at(settings), staged("1"), staged("1", survey="lsst")) == (2, 0)
+
+
+def test_float64_comes_through_copy_unchanged(database: Database, settings: Settings) -> None:
+    store(database, at(settings), staged(last_mjd=60999.123456789012, ra=1 / 3, decl=-1e-17, g=19.300000000000004))
+    row = master(database)
+    assert (row["last_detection_mjd"], row["ra"], row["decl"]) == (60999.123456789012, 1 / 3, -1e-17)
+    assert row["g_latest_mag"] == 19.300000000000004
+
+
+@pytest.mark.parametrize("wrong", [{"ra": None}, {"ra": 360.0}, {"decl": -90.5}, {"last_detection_mjd": None}])
+def test_a_row_that_the_table_refuses_is_an_error_of_ours_and_changes_nothing(
+    database: Database, settings: Settings, wrong: dict[str, Any]
+) -> None:
+    with pytest.raises(ScriptError, match=next(iter(wrong))):
+        store(database, at(settings), staged("good"), staged("bad", **wrong))
+    assert all_of(database, "object_id") == []
+
+
+def test_a_server_that_goes_away_while_rows_are_copied_is_unavailable(database: Database) -> None:
+    with pytest.raises(DatabaseUnavailable), database.transaction() as connection:
+        run(connection, "ingest/create_transient_stage.sql")
+        with pytest.raises(OperationalError):
+            connection.connection.cursor().execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        copy_frame(connection, "ingest/load_transient_stage.sql", judged(staged()).targets)
+
+
+# Update
+
+
+def test_a_repeated_batch_changes_nothing(database: Database, settings: Settings) -> None:
+    batch = [staged("a", g=19.5), staged("b", last_mjd=TODAY - 9), staged("c", r=23.0)]
+    assert store(database, at(settings), *batch) == (3, 0)
+    before = all_of(database, "tides_master::text", "xmin")
+    assert store(database, at(settings), *batch) == (0, 0)
+    assert all_of(database, "tides_master::text", "xmin") == before
+
+
+def test_a_changed_row_is_counted_and_dated(database: Database, settings: Settings) -> None:
+    store(database, at(settings), staged("a", g=19.5), staged("b", g=19.5))
+    before = {name: (master(database, name)["updated_at"], master(database, name)["created_at"]) for name in "ab"}
+    assert store(database, at(settings), staged("a", last_mjd=TODAY, g=19.6), staged("b", g=19.5)) == (0, 1)
+    assert master(database, "a")["updated_at"] > before["a"][0]
+    assert master(database, "a")["created_at"] == before["a"][1]
+    assert master(database, "b")["updated_at"] == before["b"][0]
+
+
+def test_newer_detections_replace_what_is_latest_and_keep_what_is_brightest(
+    database: Database, settings: Settings
+) -> None:
+    store(database, at(settings), staged(last_mjd=60990.0, g=18.0, r=18.5, n_detections=3))
+    newer = staged(last_mjd=60995.0, g=19.0, i=19.5, ra=11.0, decl=-21.0, sherlock_class="NT", n_detections=8)
+    store(database, at(settings), newer | {"first_detection_mjd": 60985.0, "selection_function": "other"})
+    row = master(database)
+    assert (row["g_latest_mag"], row["g_latest_mjd"], row["g_brightest_mag"], row["g_brightest_mjd"]) == (
+        19.0,
+        60995.0,
+        18.0,
+        60990.0,
+    )
+    assert (row["r_latest_mag"], row["r_latest_mjd"], row["i_latest_mag"], row["i_brightest_mjd"]) == (
+        18.5,
+        60990.0,
+        19.5,
+        60995.0,
+    )
+    assert (row["ra"], row["decl"], row["sherlock_class"], row["n_detections"]) == (11.0, -21.0, "NT", 8)
+    assert (row["first_detection_mjd"], row["last_detection_mjd"]) == (60980.0, 60995.0)
+    assert row["selection_function"] == "other"
+
+
+def test_a_stale_batch_changes_nothing_but_what_it_knows_better(database: Database, settings: Settings) -> None:
+    store(database, at(settings), staged(last_mjd=60995.0, g=19.0))
+    before = master(database)
+    stale = staged(last_mjd=60990.0, g=18.0, ra=99.0, decl=9.0, n_detections=3, sherlock_class="ORPHAN")
+    assert store(database, at(settings), stale) == (0, 1)
+    after = master(database)
+    changed = {key: after[key] for key in after if after[key] != before[key] and key != "updated_at"}
+    assert changed == {"first_detection_mjd": 60980.0, "g_brightest_mag": 18.0, "g_brightest_mjd": 60990.0}
+
+
+def test_a_class_that_is_not_known_any_more_is_kept(database: Database, settings: Settings) -> None:
+    store(database, at(settings), staged(last_mjd=60990.0, sherlock_class="SN"))
+    store(database, at(settings), staged(last_mjd=60995.0, sherlock_class=None))
+    assert master(database)["sherlock_class"] == "SN"
+
+
+def test_a_class_that_was_not_known_yet_is_taken_from_a_stale_batch(database: Database, settings: Settings) -> None:
+    store(database, at(settings), staged(last_mjd=60995.0, sherlock_class=None))
+    store(database, at(settings), staged(last_mjd=60990.0, sherlock_class="SN"))
+    assert master(database)["sherlock_class"] == "SN"
+
+
+def test_all_six_bands_are_updated_alike(database: Database, settings: Settings) -> None:
+    first = {band: (20.0 + i, 60990.0 + i, 18.0 + i, 60980.0 + i) for i, band in enumerate("ugrizy")}
+    later = {band: (21.0 + i, 60991.0 + i, 19.0 + i, 60991.0 + i) for i, band in enumerate("ugrizy")}
+    store(database, at(settings), staged(**first))
+    store(database, at(settings), staged(**later))
+    row = master(database)
+    for i, band in enumerate("ugrizy"):
+        names = (f"{band}_latest_mag", f"{band}_latest_mjd", f"{band}_brightest_mag", f"{band}_brightest_mjd")
+        assert tuple(row[name] for name in names) == (21.0 + i, 60991.0 + i, 18.0 + i, 60980.0 + i)
+
+
+def test_what_4most_said_survives_an_update(database: Database, settings: Settings) -> None:
+    store(database, at(settings), staged(g=19.5))
+    told = "pk_4most = 7, told_4most = '{\"is_active\": true}', ostd_targ_id = 9, refused_4most = 'x'"
+    rows_of(database, f"UPDATE tides_master SET {told} RETURNING 1")
+    store(database, at(settings), staged(last_mjd=TODAY, g=19.6))
+    row = master(database)
+    assert (row["pk_4most"], row["told_4most"], row["ostd_targ_id"], row["refused_4most"]) == (
+        7,
+        {"is_active": True},
+        9,
+        "x",
+    )
+
+
+@st.composite
+def growing(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Draw a light curve, and the stage rows of some of its beginnings, in any order, some of them twice."""
+    number = draw(st.integers(2, 6))
+    bands = draw(st.lists(st.sampled_from("gr"), min_size=number, max_size=number))
+    mags = draw(st.lists(st.integers(180, 240).map(lambda tenths: tenths / 10), min_size=number, max_size=number))
+    points = [(60990.0 + i, band, mag) for i, (band, mag) in enumerate(zip(bands, mags, strict=True))]
+    rows = []
+    for end in range(1, number + 1):
+        seen: dict[str, Any] = {}
+        for band in "gr":
+            own = [(mag, mjd) for mjd, of, mag in points[:end] if of == band]
+            if own:
+                seen[band] = (*own[-1], *min(own))
+        place = {"ra": 10.0 + end, "decl": -10.0 - end, "sherlock_class": f"class {end}"}
+        rows.append(staged(last_mjd=60989.0 + end, first_detection_mjd=60990.0, n_detections=end, **place, **seen))
+    some = draw(st.lists(st.sampled_from(rows[:-1]), max_size=4))
+    return draw(st.permutations([*some, rows[-1]]))
+
+
+@search(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(batches=growing())
+def test_batches_in_any_order_end_in_the_same_row(
+    database: Database, settings: Settings, batches: list[dict[str, Any]]
+) -> None:
+    rows_of(database, "DELETE FROM tides_master RETURNING 1")
+    newest = max(batches, key=lambda row: row["last_detection_mjd"])
+    for batch in batches:
+        store(database, at(settings, 60995.5), batch)
+    deactivate_unobserved_transients(database, at(settings, 60995.5))
+    row = master(database)
+    assert {key: row[key] for key in newest} == newest
+    is_seen = newest["last_detection_mjd"] >= 60990.5
+    is_bright = any((newest[f"{band}_latest_mag"] or 99) <= 22.5 for band in "gr")
+    assert (row["active"], row["inactive_reason"]) == (
+        (False, "unseen") if not is_seen else (True, None) if is_bright else (False, "faint")
+    )
+
+
+# Which of them are targets
+
+
+def reason(database: Database, object_id: str = "ZTF26aaaaaaa") -> tuple[bool, str | None]:
+    row = master(database, object_id)
+    return row["active"], row["inactive_reason"]
+
+
+def test_an_object_past_the_limits_when_it_first_passes_stays_off(database: Database, settings: Settings) -> None:
+    cases: list[tuple[dict[str, Any], bool, str | None]] = [
+        ({"last_mjd": TODAY - 5, "g": 19.5}, True, None),
+        ({"last_mjd": TODAY - 5.001, "g": 19.5}, False, "unseen"),
+        ({"last_mjd": TODAY - 6, "g": 23.0}, False, "unseen"),
+        ({"g": 22.5}, True, None),
+        ({"g": 22.51}, False, "faint"),
+        ({"g": 22.51, "y": 22.4}, True, None),
+        (dict.fromkeys("ugrizy", 25.0), False, "faint"),
+        ({}, True, None),
+        ({"g": (23.0, TODAY - 1, 18.0, TODAY - 3)}, False, "faint"),
+    ]
+    names = [f"{i}" for i in range(len(cases))]
+    batch = [staged(name, **columns) for name, (columns, _, _) in zip(names, cases, strict=True)]
+    assert store(database, at(settings), *batch) == (9, 0)
+    assert all_of(database, "active", "inactive_reason") == [case[1:] for case in cases]
+
+
+def test_a_band_without_limit_says_nothing_about_faintness(database: Database, settings: Settings) -> None:
+    cases = [
+        ({"g": 20.6, "r": 20.6}, False),
+        ({"g": 20.6, "r": 20.4}, True),
+        ({"g": 20.6}, False),
+        ({"g": 20.6, "i": 18.0}, False),
+        ({"i": 24.0}, True),
+    ]
+    batch = [staged(f"{i}", **columns) for i, (columns, _) in enumerate(cases)]
+    store(database, at(settings, faint_limit={"g": 20.5, "r": 20.5}), *batch)
+    assert all_of(database, "active") == [(active,) for _, active in cases]
+
+
+def test_a_new_detection_switches_an_unseen_object_on_again(database: Database, settings: Settings) -> None:
+    store(database, at(settings), staged(last_mjd=TODAY - 8, g=19.5))
+    assert reason(database) == (False, "unseen")
+    assert store(database, at(settings), staged(last_mjd=TODAY, g=19.5)) == (0, 1)
+    assert reason(database) == (True, None)
+
+
+def test_a_brightening_switches_a_faint_object_on_again(database: Database, settings: Settings) -> None:
+    store(database, at(settings), staged(g=23.0))
+    store(database, at(settings), staged(last_mjd=TODAY, g=21.0))
+    assert reason(database) == (True, None)
+
+
+def test_a_stale_batch_switches_nothing_on(database: Database, settings: Settings) -> None:
+    store(database, at(settings), staged(last_mjd=TODAY - 1, g=23.0))
+    store(database, at(settings), staged(last_mjd=TODAY - 3, g=20.0))
+    assert reason(database) == (False, "faint")
+
+
+def test_the_reason_follows_what_is_known(database: Database, settings: Settings) -> None:
+    store(database, at(settings), staged(last_mjd=TODAY - 8, g=19.5))
+    store(database, at(settings), staged(last_mjd=TODAY - 1, g=23.0))
+    assert reason(database) == (False, "faint")
+
+
+def test_an_object_with_a_spectrum_is_never_switched_on(database: Database, settings: Settings) -> None:
+    store(database, at(settings), staged(last_mjd=TODAY - 8, g=19.5))
+    rows_of(database, "UPDATE tides_master SET has_spectrum = TRUE RETURNING 1")
+    store(database, at(settings), staged(last_mjd=TODAY, g=18.0))
+    assert reason(database) == (False, "spectrum")
+
+
+def test_objects_that_are_not_staged_are_left_alone(database: Database, settings: Settings) -> None:
+    store(database, at(settings, TODAY - 20), staged("old", last_mjd=TODAY - 30, g=19.5))
+    rows_of(database, "UPDATE tides_master SET inactive_reason = 'by hand' RETURNING 1")
+    before = all_of(database, "tides_master::text", "xmin")
+    store(database, at(settings), staged("new", g=19.5))
+    assert all_of(database, "tides_master::text", "xmin")[1:] == before
+
+
+# What else comes of a batch
+
+
+def test_a_refused_message_is_kept_once_as_it_came(database: Database) -> None:
+    messages = [
+        RefusedMessage("lasair_tides", 0, 7, b"\x00\xff{NaN", "is not JSON"),
+        RefusedMessage("lasair_tides", 1, 7, b"", "is not JSON"),
+    ]
+    for _ in range(2):
+        outcome(database, batch_of(refused=messages))
+    rows = rows_of(database, "SELECT topic, partition_number, stream_offset, body, reason FROM refused_message")
+    assert [(*(row | {"body": bytes(row["body"])}).values(),) for row in rows] == [
+        ("lasair_tides", 0, 7, b"\x00\xff{NaN", "is not JSON"),
+        ("lasair_tides", 1, 7, b"", "is not JSON"),
+    ]
+
+
+def test_another_message_at_the_same_offset_is_kept_too(database: Database) -> None:
+    for body in (b"before the topic was deleted", b"after"):
+        outcome(database, batch_of(refused=[RefusedMessage("lasair_tides", 0, 7, body, "is not JSON")]))
+    assert len(rows_of(database, "SELECT 1 FROM refused_message")) == 2
+
+
+def test_a_deferred_object_comes_back_as_it_was(database: Database) -> None:
+    original = alert("ZTF26aaaaaaa", gmag=18.1, id=313637935709683761, nested={"list": [1, "two", None]}, text="é\\\"'")
+    defer(database, original)
+    assert get_deferred_objects(database, 10).alerts == [original]
+
+
+def test_what_jsonb_cannot_hold_is_left_out_of_a_deferred_alert(database: Database) -> None:
+    defer(database, alert(nan=float("nan"), inf=[float("-inf")], nul="a\0b", half="a\ud800b", **{"k\0ey": 1}))
+    (back,) = get_deferred_objects(database, 10).alerts
+    assert back.message == {
+        "objectId": "ZTF26aaaaaaa",
+        "nan": None,
+        "inf": [None],
+        "nul": "ab",
+        "half": "a?b",
+        "key": 1,
+    }
+
+
+def test_attempts_are_counted_and_the_newest_alert_kept(database: Database) -> None:
+    defer(database, alert(gmag=18.1), reason="first")
+    defer(database, alert(gmag=18.2), reason="second")
+    (row,) = rows_of(database, "SELECT attempts, reason, alert, tried_at > deferred_at AS later FROM deferred_object")
+    assert (row["attempts"], row["reason"], row["alert"]["message"]["gmag"], row["later"]) == (2, "second", 18.2, True)
+
+
+def test_the_longest_untried_come_first(database: Database) -> None:
+    for name in ("b", "a", "c"):
+        defer(database, alert(name))
+    defer(database, alert("b"))
+    assert [each.object_id for each in get_deferred_objects(database, 2).alerts] == ["a", "c"]
+
+
+def test_an_object_that_was_judged_is_deferred_no_more(database: Database) -> None:
+    defer(database, alert("a"), alert("b"), alert("c"), alert("c", survey="lsst"))
+    outcome(
+        database,
+        batch_of([alert("a"), alert("b"), alert("c")]),
+        Judged({"a": True, "c": False}, None, {"b": "x"}),
+    )
+    rows = rows_of(database, "SELECT survey, object_id, attempts FROM deferred_object ORDER BY object_id")
+    assert [(*row.values(),) for row in rows] == [("ztf", "b", 2), ("lsst", "c", 1)]
+
+
+def test_deferred_objects_make_a_batch_without_messages(database: Database) -> None:
+    batch = get_deferred_objects(database, 10)
+    assert (batch.alerts, batch.refused, batch.messages, batch.positions) == ([], [], 0, {})
+
+
+def test_calls_of_the_last_hour_are_counted(database: Database, settings: Settings) -> None:
+    assert calls_left(database, settings) == 100
+    outcome(database, batch_of(), Judged({}, None, {}, calls=2), Judged({}, None, {}, calls=1))
+    outcome(database, batch_of(), Judged({}, None, {}, calls=4))
+    assert calls_left(database, settings) == 93
+    rows_of(database, "UPDATE api_call SET called_at = now() - interval '61 minutes' WHERE calls = 3 RETURNING 1")
+    assert calls_left(database, settings) == 96
+
+
+def test_more_calls_than_allowed_leave_none(database: Database, settings: Settings) -> None:
+    outcome(database, batch_of(), Judged({}, None, {}, calls=101))
+    assert calls_left(database, settings) == 0
+
+
+def test_calls_that_no_limit_counts_any_more_are_forgotten(database: Database) -> None:
+    now = datetime(2026, 6, 9, 12, tzinfo=UTC)
+    with database.transaction() as connection:
+        for hours in (0, 1, 2):
+            parameters = {"now": now + timedelta(hours=hours), "calls": 1, "since": now + timedelta(hours=hours - 1)}
+            run(connection, "ingest/store_api_calls.sql", parameters)
+    assert len(rows_of(database, "SELECT 1 FROM api_call")) == 1
+
+
+def test_a_batch_that_fails_leaves_nothing(database: Database, settings: Settings) -> None:
+    with pytest.raises(RuntimeError), database.transaction() as connection:
+        create_transient_stage(connection, [judged(staged(g=19.5))])
+        run(connection, "ingest/upsert_to_master.sql")
+        store_outcome(connection, batch_of([alert("b")]), [Judged({}, None, {"b": "x"}, calls=1)])
+        raise RuntimeError
+    for table in ("tides_master", "deferred_object", "api_call"):
+        assert rows_of(database, f"SELECT 1 FROM {table}") == []
