@@ -17,7 +17,7 @@ from typing import IO, Any
 from rich.console import Console
 from rich.table import Table
 
-from simulators.folders import standard_folder, stop_database
+from simulators.folders import program, standard_folder, stop_database
 from simulators.lifeline import INTERRUPT_SECONDS
 from simulators.packets import alerts, truth
 from simulators.sky import SUPERNOVAE, Sky
@@ -281,17 +281,20 @@ def _write_sky(sky: Sky, night: int, folder: Path) -> None:
 
 def _where_to_look(standins: Standins, settings: Path) -> str:
     folder, account = standins.folder, f"{standins.fourmost.user}:{standins.fourmost.password}"
-    query = "SELECT name, r_latest_mag, active, inactive_reason FROM tides_master ORDER BY name"
+    tides, query = (
+        program("tides"),
+        "SELECT name, r_latest_mag, active, inactive_reason FROM tides_master ORDER BY name",
+    )
     return f"""
 Where to look (nothing runs any more; the files stay until the next demo)
   settings   {settings}
-  database   {sys.executable} -m simulators.look {folder / "database"} -c "{query}"
-  4MOST      tides fourmost --state {folder / "fourmost.sqlite3"}
+  database   {program("python")} -m simulators.look {folder / "database"} -c "{query}"
+  4MOST      {tides} fourmost --state {folder / "fourmost.sqlite3"}
              curl -u {account} http://127.0.0.1:8040/QFSwi/targetCat/transients/
-  flow runs  PREFECT_HOME={folder / "prefect"} prefect server start    then http://127.0.0.1:4200
+  flow runs  PREFECT_HOME={folder / "prefect"} {program("prefect")} server start    then http://127.0.0.1:4200
   truth      {folder / "truth.csv"}, and what the runs said in run-*.log beside it
-  play on    tides standins --alerts {folder / "alerts.jsonl.gz"} --settings-out play.yaml
-             tides run --settings play.yaml
+  play on    {tides} standins --alerts {folder / "alerts.jsonl.gz"} --settings-out play.yaml
+             {tides} run --settings play.yaml
 """
 
 

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,3 +83,11 @@ def _empty(folder: Path) -> None:
             shutil.rmtree(path)
         elif path.name != MARKER:
             path.unlink()
+
+
+def program(name: str) -> str:
+    """Word a program of this environment as a person can type it here, whether or not the environment is activated."""
+    path = Path(sys.executable).with_name(name)
+    if shutil.which(name) == str(path) or not path.exists():
+        return name
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

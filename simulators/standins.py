@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Self
 import requests
 import yaml
 
-from simulators.folders import DATABASE, claimed, standard_folder
+from simulators.folders import DATABASE, claimed, program, standard_folder
 from simulators.fourmost.process import FourmostStandin
 from simulators.lasair import LasairStandin, LightCurve, to_light_curve, to_message
 from simulators.stream import KafkaStandin
@@ -256,7 +256,7 @@ def _description(standins: Standins, number: int, settings_out: Path) -> str:
             f"Lasair    {standins.lasair.address}: {number} light curves, {standins.calls_per_hour} calls an hour",
             f"4MOST     {standins.fourmost.address}: survey {SURVEY_ID}, no targets yet",
             f"folder    {standins.folder}: emptied now; it stays when the stand-ins stop",
-            f"settings  {settings_out}: tides run --settings {settings_out}",
+            f"settings  {settings_out}: {program('tides')} run --settings {settings_out}",
             *(f"beware    the environment variable {name} is set, and wins over the settings" for name in variables),
         ]
     )

@@ -56,14 +56,17 @@ class FourmostStandin:
     def __init__(self, *options: str, state: Path | None = None) -> None:
         self.address = self.user = self.password = self.token = ""
         self._options, self._state = options, state
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._output: deque[str] = deque(maxlen=100)
         self._started = threading.Event()
 
     def __enter__(self) -> Self:
-        self._folder = tempfile.TemporaryDirectory(prefix="fourmost-")
-        state = (self._state or Path(self._folder.name, "fourmost.sqlite3")).resolve()
+        state = self._state
+        if state is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="fourmost-")
+            state = Path(self._folder.name, "fourmost.sqlite3")
         self._process = subprocess.Popen(
-            [*_COMMAND, "--state", str(state), *self._options],
+            [*_COMMAND, "--state", str(state.resolve()), *self._options],
             stdin=subprocess.PIPE,  # ends with this process, and the service with it
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -102,7 +105,8 @@ class FourmostStandin:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe:
                 pipe.close()
-        self._folder.cleanup()
+        if self._folder:
+            self._folder.cleanup()
         return code
 
     def rows(self, **filters: str | float) -> list[dict[str, Any]]:
