@@ -1,0 +1,202 @@
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from tests.support.staging import at, staged, store
+from tides_bridge.database import Database, run, script
+from tides_bridge.resources import shipped
+from tides_bridge.settings import Settings
+
+SQL = shipped("sql")
+SCRIPTS = sorted(file.relative_to(SQL).as_posix() for file in SQL.rglob("*.sql"))
+NUMBERED = re.compile(r"schema/\d{3}_\w+\.sql")
+HEADINGS = ("purpose", "needs", "makes", "units", "params", "returns")
+
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "exchange/list_targets.sql": {},
+    "exchange/newest_ingestion.sql": {},
+    "exchange/store_asked.sql": {"tides_ids": [1], "now": "2026-06-09T12:00:00Z"},
+    "exchange/store_ingested.sql": {"pk": 7, "ostd_targ_id": 1, "ostd_u_obj_id": 2, "date_ingested": "2026-06-09"},
+    "exchange/store_refused.sql": {"tides_id": 1, "reason": "x", "payload": "{}"},
+    "exchange/store_told.sql": {"tides_id": 1, "pk": 7, "told": '{"is_active": true}', "now": "2026-06-09"},
+    "ingest/activate_staged.sql": {"now_mjd": 61000.0, "deactivate_after_days": 5.0, "faint_limits": [22.5] * 6},
+    "ingest/count_api_calls.sql": {"since": "2026-06-09"},
+    "ingest/forget_deferred.sql": {"survey": "ztf", "object_ids": ["a"]},
+    "ingest/list_deferred.sql": {"number": 10},
+    "ingest/store_refused.sql": {"topic": "t", "partition": 0, "offset": 2**40, "body": b"\x00", "reason": "x"},
+    "ingest/upsert_to_master.sql": {},
+    "monitor/find_database.sql": {"name": "postgres"},
+    "monitor/has_schema.sql": {},
+    "monitor/server_version.sql": {},
+    "monitor/take_run_lock.sql": {"key": 5},
+    "retire/deactivate_unobserved_transients.sql": {
+        "now_mjd": 61000.0,
+        "deactivate_after_days": 5.0,
+        "faint_limits": [None] * 6,
+    },
+    "schema/list_versions.sql": {},
+    "schema/make_database.sql": {"name": 'a "quoted" %name'},
+    "schema/make_schema_version.sql": {},
+}
+"""Scripts that change nothing when they run a second time."""
+
+ONCE: dict[str, dict[str, Any]] = {
+    "ingest/create_transient_stage.sql": {},
+    "ingest/store_api_calls.sql": {"now": "2026-06-09T12:00:00Z", "calls": 1, "since": "2026-06-09T11:00:00Z"},
+    "ingest/store_deferred.sql": {"survey": "ztf", "object_id": "a", "alert": "{}", "reason": "x", "now": "2026-06-09"},
+    "schema/store_version.sql": {"name": "999_test.sql", "checksum": "x"},
+}
+"""Scripts that make or count something each time."""
+
+
+def header(name: str) -> dict[str, str]:
+    """The sections of a script's header, by heading."""
+    sections: dict[str, str] = {}
+    heading = ""
+    for line in script(name).splitlines():
+        if not line.startswith("--"):
+            break
+        text = line.removeprefix("--").strip()
+        found = re.match(rf"({'|'.join(HEADINGS)}): (.*)", text)
+        if found:
+            heading, text = found.groups()
+        sections[heading] = f"{sections.get(heading, '')} {text}".strip()
+    return sections
+
+
+def body(name: str) -> str:
+    """A script without its comments."""
+    return re.sub(r"--.*", "", script(name))
+
+
+def parameters_in(name: str) -> set[str]:
+    return set(re.findall(r"%\((\w+)\)s", body(name)))
+
+
+@pytest.fixture
+def connection(database: Database, settings: Settings) -> Iterator[Connection]:
+    """A transaction on a database with a target, and a stage with the same and another one."""
+    store(database, at(settings), staged("a", g=19.5))
+    with database.transaction() as connection:
+        run(connection, "ingest/create_transient_stage.sql")
+        columns = (
+            "survey, object_id, ra, decl, first_detection_mjd, last_detection_mjd, n_detections, selection_function"
+        )
+        for name in "ab":
+            values = f"'ztf', '{name}', 10, 20, 60990, 60999, 5, 'f'"
+            connection.exec_driver_sql(f"INSERT INTO tides_stage ({columns}) VALUES ({values})")
+        yield connection
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_begins_with_its_purpose(name: str) -> None:
+    sections = header(name)
+    assert next(iter(sections)) == "purpose"
+    assert len(sections["purpose"]) > 10
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_names_its_parameters_with_their_types(name: str) -> None:
+    documented = header(name).get("params", "")
+    without_notes = re.sub(r"\([^)]*\)", "", documented)
+    types = dict(item.strip().split(maxsplit=1) for item in without_notes.split(",") if item.strip())
+    casts = dict(re.findall(r"%\((\w+)\)s::([a-z ]*[a-z](?:\[\])?)", body(name)))
+    assert types == casts
+    assert len(re.findall(r"%\(\w+\)s(?!::)", body(name))) == 0
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_that_gives_rows_says_so(name: str) -> None:
+    gives = bool(re.search(r"^SELECT|\nSELECT", body(name))) and "INSERT INTO tides_master AS" not in body(name)
+    if gives and not NUMBERED.fullmatch(name):
+        assert "returns" in header(name)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_an_or_beside_an_and_stands_in_parentheses(name: str) -> None:
+    text, parts = body(name), []
+    while found := re.findall(r"\(([^()]*)\)", text):
+        parts += found
+        text = re.sub(r"\([^()]*\)", "", text)
+    for part in [*parts, text]:
+        for clause in re.split(r"\b(?:WHERE|WHEN|HAVING|ON|THEN|ELSE|END|SET)\b|;", part):
+            assert not {"AND", "OR"} <= set(re.findall(r"\b[A-Z]+\b", clause)), clause
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_is_used(name: str) -> None:
+    code = "\n".join(file.read_text() for file in Path(SQL.parent / "tides_bridge").rglob("*.py"))
+    assert f'"{name}"' in code or NUMBERED.fullmatch(name)
+
+
+def test_every_script_is_run_here() -> None:
+    loaded_by_copy = {"ingest/load_transient_stage.sql"}
+    numbered = {name for name in SCRIPTS if NUMBERED.fullmatch(name)}
+    assert set(SCRIPTS) == PARAMETERS.keys() | ONCE.keys() | loaded_by_copy | numbered
+
+
+def test_every_script_runs_with_the_parameters_it_names(connection: Connection) -> None:
+    connection.exec_driver_sql("ALTER TABLE tides_stage RENAME TO tides_stage_of_test")
+    run(connection, "ingest/create_transient_stage.sql")
+    for name, parameters in {**PARAMETERS, **ONCE}.items():
+        assert parameters.keys() == parameters_in(name), name
+        if name != "ingest/create_transient_stage.sql":
+            run(connection, name, parameters)
+
+
+STATE = """
+SELECT
+    (SELECT string_agg(tides_master::text || xmin, '|' ORDER BY tides_id) FROM tides_master) AS master,
+    (SELECT string_agg(refused_message::text, '|' ORDER BY refused_id) FROM refused_message) AS refused,
+    (SELECT string_agg(deferred_object::text, '|' ORDER BY object_id) FROM deferred_object) AS deferred,
+    (SELECT string_agg(api_call::text, '|' ORDER BY called_at) FROM api_call) AS calls,
+    (SELECT string_agg(schema_version::text, '|' ORDER BY name) FROM schema_version) AS versions
+"""
+
+
+def test_scripts_that_run_twice_change_nothing_more(connection: Connection) -> None:
+    for name, parameters in PARAMETERS.items():
+        run(connection, name, parameters)
+        once = connection.exec_driver_sql(STATE).one()
+        run(connection, name, parameters)
+        assert connection.exec_driver_sql(STATE).one() == once, name
+
+
+def test_a_name_is_quoted_by_the_server(connection: Connection) -> None:
+    (row,) = run(connection, "schema/make_database.sql", {"name": 'a "quoted" %name; DROP'})
+    assert row == {"statement": 'CREATE DATABASE "a ""quoted"" %name; DROP"'}
+
+
+def test_a_list_of_no_parameters_runs_nothing(connection: Connection) -> None:
+    assert run(connection, "ingest/store_deferred.sql", []) == []
+
+
+def test_why_an_object_is_no_target(connection: Connection) -> None:
+    reasons = {
+        "61000, ARRAY[19.5, NULL], 61005, 5, ARRAY[22.5, 22.5]": None,
+        "61000, ARRAY[19.5, NULL], 61005.01, 5, ARRAY[22.5, 22.5]": "unseen",
+        "61000, ARRAY[22.6, NULL], 61000, 5, ARRAY[22.5, 22.5]": "faint",
+        "61000, ARRAY[22.5, NULL], 61000, 5, ARRAY[22.5, 22.5]": None,
+        "61000, ARRAY[22.6, 22.6], 61000, 5, ARRAY[22.5, NULL]": "faint",
+        "61000, ARRAY[22.6, 22.6], 61000, 5, ARRAY[NULL, NULL]::float8[]": None,
+        "61000, ARRAY[NULL, NULL]::float8[], 61000, 5, ARRAY[22.5, 22.5]": None,
+    }
+    for arguments, reason in reasons.items():
+        assert connection.exec_driver_sql(f"SELECT inactive_reason({arguments})").scalar() == reason, arguments
+
+
+def test_the_newest_of_two_values(connection: Connection) -> None:
+    newest = {
+        "2::float8, 'new'::text, 1::float8, 'old'::text": "new",
+        "1::float8, 'new'::text, 2::float8, 'old'::text": "old",
+        "1::float8, 'new'::text, 1::float8, 'old'::text": "new",
+        "1::float8, 'new'::text, NULL::float8, NULL::text": "new",
+        "NULL::float8, NULL::text, 1::float8, 'old'::text": "old",
+        "NULL::float8, NULL::text, NULL::float8, NULL::text": None,
+    }
+    for arguments, value in newest.items():
+        assert connection.exec_driver_sql(f"SELECT newest({arguments})").scalar() == value, arguments
