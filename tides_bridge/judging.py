@@ -75,11 +75,11 @@ def decide(
     for column in ("ra", "decl"):
         said = pd.Series([getattr(alert, column) for alert in passing], dtype=float)
         targets[column] = said.fillna(targets[column])
-    targets["ra"] %= 360.0
+    targets["ra"] = targets["ra"].replace(360.0, 0.0)
     targets["survey"] = [alert.survey for alert in passing]
     targets["sherlock_class"] = [alert.sherlock_class for alert in passing]
     targets["selection_function"] = function.name
-    is_placed = targets["ra"].notna() & targets["decl"].between(-90, 90)
-    unplaced = dict.fromkeys(targets.loc[~is_placed, "object_id"], "neither message nor light curve has a position")
+    is_placed = targets["ra"].between(0, 360, inclusive="left") & targets["decl"].between(-90, 90)
+    unplaced = dict.fromkeys(targets.loc[~is_placed, "object_id"], "its position is unknown, or not on the sky")
     passed = {object_id: result for object_id, result in satisfies.items() if object_id not in unplaced}
     return Judged(passed, targets[is_placed], {**missing, **unplaced}, calls=1)

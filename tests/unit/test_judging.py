@@ -1,0 +1,146 @@
+from typing import Any
+
+import pytest
+import requests
+
+from tests.support.answers import broker_that_hears, detection, ztf_settings
+from tests.support.curves import NAN, Point, curves_of, point
+from tides_bridge import judging
+from tides_bridge.brokers.lasair_ztf import LasairZtf
+from tides_bridge.errors import BrokerUnavailable
+from tides_bridge.ingest import stage_columns
+from tides_bridge.judging import decide, defer, judge_chunk, split_into_chunks
+from tides_bridge.lightcurves import LightCurves
+from tides_bridge.models import Alert, Judged
+from tides_bridge.selection import SelectionFunction
+
+FUNCTION = SelectionFunction(
+    name="tidesSNZTFSelect",
+    filters=("g", "r"),
+    significance=5,
+    minBands=2,
+    minNights=2,
+    magLimit=22.5,
+    rules="strict",
+)
+
+
+def alert(object_id: str = "a", newest_mjd: float = 61001.0, **values: Any) -> Alert:
+    usual: dict[str, Any] = {"survey": "ztf", "ra": 10.5, "decl": -20.25, "sherlock_class": "SN", "message": {}}
+    return Alert(object_id=object_id, newest_mjd=newest_mjd, **{**usual, **values})
+
+
+def passing(of: int = 0, **values: Any) -> list[Point]:
+    return [point(61000.0, "g", of=of, **values), point(61001.0, "r", of=of, **values)]
+
+
+def judge(*alerts: Alert, curves: LightCurves, missing: dict[str, str] | None = None) -> Judged:
+    return decide(alerts, curves, FUNCTION, missing or {})
+
+
+# Chunks
+
+
+def test_chunks_are_full_and_the_newest_come_first() -> None:
+    alerts = [alert("c", 61000.0), alert("b", 61002.0), alert("e", 60990.0), alert("a", 61000.0), alert("d", 61001.0)]
+    chunks = split_into_chunks(alerts, 2)
+    assert [[each.object_id for each in chunk] for chunk in chunks] == [["b", "d"], ["a", "c"], ["e"]]
+
+
+@pytest.mark.parametrize(("number", "sizes"), [(0, []), (1, [1]), (50, [50]), (51, [50, 1]), (120, [50, 50, 20])])
+def test_sizes_of_chunks(number: int, sizes: list[int]) -> None:
+    assert [len(chunk) for chunk in split_into_chunks([alert(str(i)) for i in range(number)], 50)] == sizes
+
+
+# Decisions
+
+
+def test_objects_that_pass_become_targets_and_the_others_are_remembered() -> None:
+    curves = curves_of(*passing(of=0), point(61000.0, of=1), *passing(of=2))
+    outcome = judge(alert("c"), alert("b"), alert("d"), alert("a"), curves=curves, missing={"d": "none"})
+    assert outcome.passed == {"a": True, "b": False, "c": True}
+    assert outcome.targets["object_id"].tolist() == ["c", "a"]
+    assert outcome.deferred == {"d": "none"}
+    assert (outcome.calls, outcome.outage) == (1, None)
+
+
+def test_targets_have_the_columns_of_the_stage() -> None:
+    targets = judge(alert(), curves=curves_of(*passing())).targets
+    assert set(stage_columns()) == set(targets.columns)
+    row = targets.iloc[0]
+    assert (row["survey"], row["object_id"], row["sherlock_class"]) == ("ztf", "a", "SN")
+    assert (row["selection_function"], row["n_detections"], row["r_latest_mjd"]) == ("tidesSNZTFSelect", 2, 61001.0)
+
+
+def test_each_target_keeps_its_own_survey_class_and_position() -> None:
+    alerts = [alert("b", survey="lsst", sherlock_class=None, ra=1.0, decl=2.0), alert("a", ra=3.0, decl=4.0)]
+    targets = judge(*alerts, curves=curves_of(*passing(of=0), *passing(of=1))).targets
+    columns = ["object_id", "survey", "sherlock_class", "ra", "decl"]
+    assert targets[columns].fillna("").to_numpy().tolist() == [
+        ["b", "lsst", "", 1.0, 2.0],
+        ["a", "ztf", "SN", 3.0, 4.0],
+    ]
+
+
+def test_the_position_of_the_light_curve_stands_in_for_that_of_the_message() -> None:
+    curves = curves_of(*passing(ra=11.0, decl=-21.0))
+    targets = judge(alert(ra=None, decl=None), curves=curves).targets
+    assert targets[["ra", "decl"]].to_numpy().tolist() == [[11.0, -21.0]]
+
+
+@pytest.mark.parametrize(
+    ("said", "stored"), [((0.0, -90.0), [0.0, -90.0]), ((360.0, 90.0), [0.0, 90.0]), ((359.9, 40.5), [359.9, 40.5])]
+)
+def test_positions_at_the_edges_of_the_sky(said: tuple[float, float], stored: list[float]) -> None:
+    targets = judge(alert(ra=said[0], decl=said[1]), curves=curves_of(*passing())).targets
+    assert targets[["ra", "decl"]].to_numpy().tolist() == [stored]
+
+
+@pytest.mark.parametrize(
+    "said", [(None, None), (-999.0, 0.0), (400.0, 0.0), (-1e-20, 0.0), (10.0, 90.5), (10.0, -999.0)]
+)
+def test_an_object_without_a_position_on_the_sky_is_deferred_and_never_moved(
+    said: tuple[float | None, float | None],
+) -> None:
+    curves = curves_of(*passing(of=0, ra=NAN, decl=NAN), *passing(of=1))
+    outcome = judge(alert("a", ra=said[0], decl=said[1]), alert("b"), curves=curves)
+    assert outcome.targets["object_id"].tolist() == ["b"]
+    assert outcome.deferred == {"a": "its position is unknown, or not on the sky"}
+    assert outcome.passed == {"b": True}
+
+
+def test_no_light_curves_are_no_targets() -> None:
+    outcome = judge(alert("a"), curves=curves_of(), missing={"a": "none"})
+    assert (outcome.passed, len(outcome.targets), outcome.deferred) == ({}, 0, {"a": "none"})
+
+
+def test_a_chunk_that_fails_altogether_gives_no_targets() -> None:
+    outcome = judge(alert("a"), curves=curves_of(point(61000.0)))
+    assert (outcome.passed, len(outcome.targets)) == ({"a": False}, 0)
+
+
+def test_objects_put_off_cost_no_call() -> None:
+    outcome = defer([alert("a"), alert("b")], "no calls left")
+    assert (outcome.deferred, outcome.calls, len(outcome.targets)) == (dict.fromkeys("ab", "no calls left"), 0, 0)
+
+
+# A chunk with its call
+
+
+def judge_with(broker: LasairZtf, monkeypatch: pytest.MonkeyPatch) -> Judged:
+    monkeypatch.setattr(judging, "broker_of", lambda _: broker)
+    return judge_chunk([alert("a"), alert("b")], ztf_settings(), FUNCTION)
+
+
+def test_a_chunk_is_fetched_and_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    bright = [detection(1, nid=1), detection(2, nid=2, fid=2)]
+    outcome = judge_with(broker_that_hears([bright, []])[0], monkeypatch)
+    assert (outcome.passed, list(outcome.deferred), outcome.calls) == ({"a": True}, ["b"], 1)
+
+
+def test_an_api_that_is_away_is_an_outage_of_the_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = judge_with(broker_that_hears(requests.ConnectionError("x"))[0], monkeypatch)
+    assert isinstance(outcome.outage, BrokerUnavailable)
+    assert set(outcome.deferred) == {"a", "b"}
+    assert "cannot be reached" in outcome.deferred["a"]
+    assert (outcome.passed, outcome.calls) == ({}, 1)
