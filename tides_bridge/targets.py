@@ -126,14 +126,14 @@ def stage_for_4most(rows: Iterable[Row], settings: Settings) -> FourmostStage:
             if row["refused_4most"] != error.problem:
                 stage.refused.append({**row, "reason": error.problem, "payload": None})
             continue
-        if wanted == row["refused_4most_payload"]:
-            continue
         if row["pk_4most"] is None:
-            stage.new.append({**row, "payload": wanted})
+            if wanted != row["refused_4most_payload"]:
+                stage.new.append({**row, "payload": wanted})
             continue
         changes = {column: value for column, value in wanted.items() if told.get(column) != value}
         if row["date_ingested"] is not None:
             changes = {column: value for column, value in changes.items() if column == "is_active"}
-        if changes:
-            stage.changed.append({**row, "payload": {**told, **changes}, "changes": changes})
+        wanted = {**told, **changes}
+        if changes and wanted != row["refused_4most_payload"]:
+            stage.changed.append({**row, "payload": wanted, "changes": changes})
     return stage

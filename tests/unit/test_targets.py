@@ -1,0 +1,228 @@
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.support.answers import ztf_settings
+from tides_bridge.errors import FourmostRejected
+from tides_bridge.settings import Settings
+from tides_bridge.targets import FourmostStage, stage_for_4most, to_4most
+
+SETTINGS = ztf_settings()
+
+
+def row(**values: Any) -> dict[str, Any]:
+    """A row of exchange/list_targets.sql."""
+    usual: dict[str, Any] = {
+        "tides_id": 1,
+        "name": "ZTF26aaaaaaa",
+        "ra": 10.5,
+        "decl": -20.25,
+        "last_detection_mjd": 61000.25,
+        **{f"{band}_latest_mag": 20.0 + i / 10 for i, band in enumerate("ugrizy")},
+        "active": True,
+        "pk_4most": None,
+        "create_asked_4most_at": None,
+        "told_4most": None,
+        "refused_4most": None,
+        "refused_4most_payload": None,
+        "date_ingested": None,
+    }
+    assert values.keys() <= usual.keys()
+    return {**usual, **values}
+
+
+def fourmost(**values: Any) -> Settings:
+    return ztf_settings(fourmost=values)
+
+
+def stage(*rows: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """What is to be sent, by list; lists that are empty are left out."""
+    staged = stage_for_4most(rows, SETTINGS)
+    assert isinstance(staged, FourmostStage)
+    return {name: rows for name, rows in vars(staged).items() if rows}
+
+
+def told(**changes: Any) -> dict[str, Any]:
+    """What 4MOST was told, as it comes back from the database."""
+    return json.loads(json.dumps({**to_4most(row(), SETTINGS), **changes}))  # type: ignore[no-any-return]
+
+
+# The payload
+
+
+def test_a_payload_says_what_tides_sends() -> None:
+    assert to_4most(row(), SETTINGS) == {
+        "uploadedfor_survey_id": 15,
+        "name": "ZTF26aaaaaaa",
+        "ra": 10.5,
+        "dec": -20.25,
+        "pmra": 0.0,
+        "pmdec": 0.0,
+        "epoch": 2000.0,
+        "resolution": 1,
+        "subsurvey": "tides-sn",
+        "cadence": 1048576,
+        "template": "SN_spec_specid56_snt1_phase5_redshift0.169.fits",
+        "ruleset": "tides_snMay2024",
+        "extent_flag": 0,
+        "mag": 20.2,
+        "mag_type": "LSST_r_AB",
+        "classification": "TRA",
+        "date_earliest": 2461000.75,
+        "date_latest": 2461005.75,
+        "t_exp_d": 38.0,
+        "t_exp_g": 38.0,
+        "t_exp_b": 4300.0,
+        "t_exp_s": 4300.0,
+        "is_active": True,
+    }
+
+
+@pytest.mark.parametrize(("mag_type", "mag"), [("SDSS_g_AB", 20.1), ("decam_r_AB", 20.2), ("LSST_y_AB", 20.5)])
+def test_the_magnitude_is_that_of_the_band_it_is_labelled_with(mag_type: str, mag: float) -> None:
+    payload = to_4most(row(), fourmost(magType=mag_type))
+    assert (payload["mag"], payload["mag_type"]) == (mag, mag_type)
+
+
+def test_no_other_band_stands_in_for_a_missing_one() -> None:
+    with pytest.raises(FourmostRejected, match="mag: no magnitude in r, the band of LSST_r_AB"):
+        to_4most(row(r_latest_mag=None), SETTINGS)
+
+
+def test_dates_are_julian_dates_in_float64() -> None:
+    payload = to_4most(row(last_detection_mjd=61000.123456789), ztf_settings(targets={"deactivateAfter": "36 hours"}))
+    assert payload["date_earliest"] == 61000.123456789 + 2400000.5
+    assert payload["date_latest"] - payload["date_earliest"] == 1.5
+    assert payload["date_earliest"] == pytest.approx(2461000.623456789, abs=1e-9)
+
+
+def test_a_payload_passes_through_json_unchanged() -> None:
+    payload = to_4most(row(ra=1 / 3, decl=-1e-17, last_detection_mjd=61000.123456789), SETTINGS)
+    assert json.loads(json.dumps(payload)) == payload
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "sent"),
+    [
+        ("decl", 40.0, "dec"),
+        ("decl", -89.99999999, "dec"),
+        ("ra", 0.0, "ra"),
+        ("ra", 359.99999999, "ra"),
+        ("r_latest_mag", 3.0, "mag"),
+        ("r_latest_mag", 50.0, "mag"),
+        ("name", "x" * 256, "name"),
+    ],
+)
+def test_the_edges_of_the_ranges_are_sent_as_they_are(column: str, value: object, sent: str) -> None:
+    assert to_4most(row(**{column: value}), SETTINGS)[sent] == value
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "problem"),
+    [
+        ("decl", 40.0001, "dec: 40.0001 is outside -89.99999999 ... 40.0"),
+        ("decl", -90.0, "dec: -90.0 is outside -89.99999999 ... 40.0"),
+        ("decl", float("nan"), "dec: nan is outside -89.99999999 ... 40.0"),
+        ("ra", 359.999999999, "ra: 359.999999999 is outside 0.0 ... 359.99999999"),
+        ("ra", -0.1, "ra: -0.1 is outside 0.0 ... 359.99999999"),
+        ("r_latest_mag", 2.9, "mag: 2.9 is outside 3.0 ... 50.0"),
+        ("r_latest_mag", 56.0, "mag: 56.0 is outside 3.0 ... 50.0"),
+        ("r_latest_mag", float("inf"), "mag: inf is outside 3.0 ... 50.0"),
+        ("name", "", "name: must have 1 to 256 characters"),
+        ("name", "x" * 257, "name: must have 1 to 256 characters"),
+    ],
+)
+def test_what_the_format_forbids_is_refused_and_never_clamped(column: str, value: object, problem: str) -> None:
+    with pytest.raises(FourmostRejected) as refused:
+        to_4most(row(**{column: value}), SETTINGS)
+    assert refused.value.problem == problem
+
+
+# The stage
+
+
+def test_a_target_that_4most_does_not_know_is_new() -> None:
+    assert stage(row()) == {"new": [{**row(), "payload": to_4most(row(), SETTINGS)}]}
+
+
+def test_a_target_that_4most_knows_as_it_is_is_left_alone() -> None:
+    assert stage(row(pk_4most=7, told_4most=told())) == {}
+
+
+def test_only_what_changed_is_sent() -> None:
+    (changed,) = stage(row(pk_4most=7, told_4most=told(), last_detection_mjd=61001.25, r_latest_mag=20.3))["changed"]
+    assert changed["changes"] == {"mag": 20.3, "date_earliest": 2461001.75, "date_latest": 2461006.75}
+    assert changed["payload"] == told(mag=20.3, date_earliest=2461001.75, date_latest=2461006.75)
+    assert changed["pk_4most"] == 7
+
+
+INGESTED = datetime(2026, 6, 9, 13, tzinfo=UTC)
+
+
+def test_after_ingestion_only_the_active_flag_is_sent() -> None:
+    known = row(pk_4most=7, told_4most=told(), date_ingested=INGESTED, last_detection_mjd=61001.25, r_latest_mag=20.3)
+    assert stage(known) == {}
+    (changed,) = stage({**known, "told_4most": told(is_active=False)})["changed"]
+    assert (changed["changes"], changed["payload"]) == ({"is_active": True}, told())
+
+
+@pytest.mark.parametrize("ingested", [None, INGESTED])
+def test_a_target_that_is_off_here_is_switched_off_there(ingested: datetime | None) -> None:
+    (off,) = stage(row(active=False, pk_4most=7, told_4most=told(), date_ingested=ingested))["deactivated"]
+    assert (off["changes"], off["payload"], off["pk_4most"]) == ({"is_active": False}, told(is_active=False), 7)
+
+
+@pytest.mark.parametrize("wrong", [{"decl": 41.0}, {"r_latest_mag": None}])
+def test_a_target_that_the_format_forbids_now_is_still_switched_off(wrong: dict[str, Any]) -> None:
+    assert list(stage(row(active=False, pk_4most=7, told_4most=told(), **wrong))) == ["deactivated"]
+
+
+def test_a_target_that_is_back_is_switched_on_with_all_that_changed() -> None:
+    (changed,) = stage(row(pk_4most=7, told_4most=told(is_active=False), r_latest_mag=19.0))["changed"]
+    assert changed["changes"] == {"is_active": True, "mag": 19.0}
+
+
+def test_a_target_that_the_format_forbids_is_refused_once() -> None:
+    (refused,) = stage(row(decl=40.0001))["refused"]
+    problem = "dec: 40.0001 is outside -89.99999999 ... 40.0"
+    assert (refused["reason"], refused["payload"], refused["name"]) == (problem, None, "ZTF26aaaaaaa")
+    assert stage(row(decl=40.0001, refused_4most=problem)) == {}
+    assert list(stage(row(decl=40.0002, refused_4most=problem))) == ["refused"]
+    assert list(stage(row(decl=40.0, refused_4most=problem))) == ["new"]
+
+
+def test_a_payload_that_4most_refused_is_not_sent_again_until_it_changes() -> None:
+    refused = row(refused_4most="no", refused_4most_payload=told())
+    assert stage(refused) == {}
+    assert list(stage({**refused, "r_latest_mag": 20.3})) == ["new"]
+
+
+def test_a_change_that_4most_refused_is_not_sent_again_until_it_changes() -> None:
+    refused = row(pk_4most=7, told_4most=told(mag=21.0), refused_4most="no", refused_4most_payload=told())
+    assert stage(refused) == {}
+    assert list(stage({**refused, "r_latest_mag": 20.3})) == ["changed"]
+
+
+def test_a_refused_switch_of_an_ingested_target_is_not_sent_again() -> None:
+    known = row(pk_4most=7, told_4most=told(is_active=False), date_ingested=INGESTED, r_latest_mag=19.0)
+    (changed,) = stage(known)["changed"]
+    assert stage({**known, "refused_4most": "no", "refused_4most_payload": changed["payload"]}) == {}
+
+
+def test_targets_are_staged_one_by_one() -> None:
+    rows = [
+        row(name="new"),
+        row(name="same", pk_4most=7, told_4most=told(name="same")),
+        row(name="wrong", decl=41.0),
+        row(name="off", active=False, pk_4most=8, told_4most=told(name="off")),
+        row(name="changed", pk_4most=9, told_4most=told(name="changed", mag=19.0)),
+    ]
+    names = {key: [each["name"] for each in each_of] for key, each_of in stage(*rows).items()}
+    assert names == {"new": ["new"], "refused": ["wrong"], "deactivated": ["off"], "changed": ["changed"]}
+
+
+def test_the_window_of_a_target_ends_when_it_is_switched_off() -> None:
+    payload = to_4most(row(), SETTINGS)
+    assert timedelta(days=payload["date_latest"] - payload["date_earliest"]) == SETTINGS.targets.deactivate_after
