@@ -54,6 +54,7 @@ class AlertStream:
                 "group.id": settings.group_id,
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 100,  # our questions stand in line behind an idle fetch
                 "log_level": 2,
                 **options,
             }
