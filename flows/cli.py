@@ -65,7 +65,9 @@ def run(
             logging.ERROR
         )  # its warnings were given: the flow loads again
         from flows.comm_pipe import execute_comm_pipe
+        from tasks.behaviour import speak_plainly
 
+        speak_plainly()
         counts = execute_comm_pipe(config, str(settings) if settings else None)
     if as_json:
         typer.echo(json.dumps(counts))

@@ -16,7 +16,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
 from prefect.task_runners import TaskRunner
 from prefect_dask.task_runners import DaskTaskRunner
 
-from tasks.behaviour import show_errors_in_one_line
+from tasks.behaviour import speak_plainly
 from tasks.exchange import (
     create_new_transients_in_4most,
     prepare_4most_update,
@@ -61,7 +61,7 @@ def execute_comm_pipe(config: str | None = None, settings_file: str | None = Non
     dict
         The counts of `tasks.summary.Summary`.
     """
-    show_errors_in_one_line()
+    speak_plainly()
     settings = load(config, Path(settings_file) if settings_file else None)
     function = load_function(settings.select_function_path, settings.select_function)
     summary = Summary()

@@ -28,20 +28,21 @@ RETRIED: dict[str, Any] = {**STEP, "retries": 2, "retry_delay_seconds": [1, 4], 
 """Of steps that may be repeated without harm."""
 
 
-class OneLineErrors(logging.Filter):
-    """Drops the traceback of our own errors: their text says what was wrong, where, and what to do."""
+class PlainSpeech(logging.Filter):
+    """Drops the traceback of our own errors, whose text says all, and the coming and going of Prefect's own server."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record through, ours without traceback."""
+        """Tell whether to let a record through, ours without traceback."""
         if record.exc_info and isinstance(record.exc_info[1], BridgeError):
             record.exc_info = None
-        return True
+        return "temporary server" not in str(record.msg)
 
 
-def show_errors_in_one_line() -> None:
-    """Filter the loggers of Prefect's flow and task runs, and keep Dask's chatter off the run page."""
-    for name in ("prefect.flow_runs", "prefect.task_runs"):
+def speak_plainly() -> None:
+    """Filter Prefect's loggers, and keep the chatter of Dask and of every repeated call off the run page."""
+    for name in ("prefect", "prefect.flow_runs", "prefect.task_runs"):
         logger = logging.getLogger(name)
-        if not any(isinstance(present, OneLineErrors) for present in logger.filters):
-            logger.addFilter(OneLineErrors())
+        if not any(isinstance(present, PlainSpeech) for present in logger.filters):
+            logger.addFilter(PlainSpeech())
     logging.getLogger("distributed").setLevel(logging.WARNING)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
