@@ -7,6 +7,7 @@ keep the spelling of D3.3.4 (``groupID``, ``lasairToken``, ``tidesDBUser``); in 
 
 import logging
 import os
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,6 +18,7 @@ import yaml
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableVariable
 
 from tides_bridge.errors import SettingsError
 from tides_bridge.photometry import Band
@@ -33,16 +35,17 @@ def _duration(value: object, unit: Literal["s", "D"]) -> object:
     """Read "4 days", "5 s" or a bare number in the key's own unit."""
     from pandas import Timedelta  # slow to import, and most settings are defaults
 
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if not isinstance(value, int | float | str):
         return value
-    bare = not isinstance(value, str) or value.replace(".", "", 1).isdigit()
+    words = re.sub(r"(?<=[\d\s])d\b", "D", str(value).strip())  # Pandas wants a capital
+    bare = re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", words, re.IGNORECASE)
     try:
-        duration = Timedelta(float(value), unit=unit) if bare else Timedelta(value)
-    except ValueError:
+        duration = (Timedelta(float(words), unit=unit) if bare else Timedelta(words)).to_pytimedelta()
+    except (ValueError, OverflowError, AttributeError):  # the last from NaT
         raise ValueError("not a duration: write it as 5 days or 30 seconds") from None
     if duration < timedelta(0):
         raise ValueError("a duration must not be negative")
-    return duration.to_pytimedelta()
+    return duration
 
 
 def _text(value: object) -> object:
@@ -80,7 +83,7 @@ class LightCurveSettings(Section):
     address: str = Field("https://lasair-ztf.lsst.ac.uk/api", description="base address of the Lasair API")
     objects_per_call: Annotated[int, Field(ge=1, le=50)] = Field(50, description="objects a call")
     calls_per_hour: PositiveInt = Field(100, description="calls that the account may make in any hour")
-    timeout: Seconds = Field(timedelta(seconds=60), description="time to wait for an answer")
+    timeout: Seconds = Field(timedelta(seconds=60), gt=timedelta(0), description="time to wait for an answer")
 
 
 class DatabaseSettings(Section):
@@ -133,13 +136,15 @@ class FourmostSettings(Section):
     exposure_times: ExposureTimes = Field(ExposureTimes(), description="[min] by sky brightness")
     cadence: int = Field(2**20, ge=0, lt=2**22, description="cadence flags")
     mag_type: str = Field(
-        "LSST_r_AB", pattern=r"^\w+_[ugrizy]_\w+$", description="SURVEY_band_SYSTEM; that band's magnitude is sent"
+        "LSST_r_AB",
+        pattern=r"^[^\W_]+_[ugrizy]_[^\W_]+$",
+        description="SURVEY_band_SYSTEM; that band's magnitude is sent",
     )
     classification: str = Field("TRA", pattern=r"^([A-Z]{3}(, ?[A-Z]{3}){0,2})?$", description="up to three codes")
     epoch: float = Field(2000.0, ge=1950, le=2050, description="[yr] of the position")
     resolution: Literal[1, 2] = Field(1, description="1 is LRS, 2 is HRS")
     page_size: PositiveInt = Field(100, description="targets a call")
-    timeout: Seconds = Field(timedelta(seconds=15), description="time to wait for an answer")
+    timeout: Seconds = Field(timedelta(seconds=15), gt=timedelta(0), description="time to wait for an answer")
 
     @property
     def band(self) -> str:
@@ -226,6 +231,11 @@ def load(configuration: str | None = None, file: Path | None = None) -> Settings
         settings = Settings(**values)
     except ValidationError as error:
         raise _settings_error(error, file, name) from None
+    except UnreadableVariable as error:
+        problem = f"{error}: write it as JSON, or give its keys one by one"
+        raise SettingsError("environment", "", problem) from None
+    for variable in _unknown_variables():
+        logger.warning("an environment variable that is no setting: is it misspelt? name=%s", variable)
     for key in secrets_in(values):
         logger.warning("a secret is written in a file: better the environment, file=%s key=%s.%s", file, name, key)
     return settings.model_copy(update={"select_function_path": _selection_file(settings, file)})
@@ -272,7 +282,9 @@ def load_function(file: Path, name: str) -> SelectionFunction:
     if not isinstance(functions.get(name), dict):
         raise SettingsError(str(file), name, f"no such selection function; there are: {', '.join(map(str, functions))}")
     try:
-        return SelectionFunction(**{"name": name, **functions[name]})
+        if "name" in functions[name]:
+            raise SettingsError(str(file), f"{name}.name", "unknown key")
+        return SelectionFunction(name=name, **functions[name])
     except ValidationError as error:
         keys, problem = _first_problem(error)
         raise SettingsError(str(file), ".".join([name, *keys]), problem) from None
@@ -302,11 +314,13 @@ def _read_yaml(file: Path) -> dict[str, dict[str, Any]]:
         raise SettingsError(str(file), "", "no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(str(file), "", f"cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        raise SettingsError(str(file), "", f"is not YAML: {' '.join(str(error).split())}") from None
+    except (yaml.YAMLError, ValueError) as error:  # the latter for a date that is none
+        mark = getattr(error, "problem_mark", None)  # its snippet may show a secret
+        place = f" in line {mark.line + 1}" if mark else ""
+        raise SettingsError(str(file), "", f"is not YAML: {getattr(error, 'problem', None) or error}{place}") from None
     if not isinstance(content, dict) or not all(isinstance(block, dict) for block in content.values()):
         raise SettingsError(str(file), "", "must hold named blocks of keys")
-    return content
+    return {str(name): {str(key): value for key, value in block.items()} for name, block in content.items()}
 
 
 def _first_problem(error: ValidationError) -> tuple[list[str], str]:
@@ -322,6 +336,16 @@ def _settings_error(error: ValidationError, file: Path, name: str) -> SettingsEr
     if _given(EnvSettingsSource(Settings)(), keys):
         return SettingsError("environment", "TIDES_" + "__".join(keys).upper(), problem)
     return SettingsError(str(file), ".".join([name, *keys]), problem)
+
+
+def _unknown_variables() -> list[str]:
+    """List the variables of the environment that look like ours and are not."""
+    known = {f"TIDES_{field.alias}".upper() for field in Settings.model_fields.values()} | {
+        "TIDES_SETTINGS",
+        "TIDES_CONFIG",
+    }
+    ours = [name for name in os.environ if name.upper().startswith("TIDES_")]
+    return sorted(name for name in ours if name.upper().partition("__")[0] not in known)
 
 
 def _selection_file(settings: Settings, file: Path) -> Path:
