@@ -1,0 +1,82 @@
+"""How values are worded for the scripts."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.answers import ztf_settings
+from tests.support.curves import quick
+from tides_bridge.database import script
+from tides_bridge.ingest import _clean, _deferred, _limits, stage_columns
+from tides_bridge.models import Alert
+
+NOW = datetime(2026, 6, 9, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("now", "mjd"),
+    [
+        (datetime(1858, 11, 17, tzinfo=UTC), 0.0),
+        (datetime(2000, 1, 1, 12, tzinfo=UTC), 51544.5),
+        (datetime(2026, 6, 9, 12, tzinfo=UTC), 61200.5),
+        (datetime(2026, 6, 9, 14, tzinfo=timezone(timedelta(hours=2))), 61200.5),
+    ],
+)
+def test_now_is_an_mjd(now: datetime, mjd: float) -> None:
+    assert _limits(ztf_settings(now=now))["now_mjd"] == pytest.approx(mjd, abs=1e-8)
+
+
+def test_limits_are_worded_in_days_and_in_the_order_of_the_bands() -> None:
+    targets = {"deactivateAfter": "36 hours", "faintLimit": {"y": 20.0, "g": 21.0}}
+    limits = _limits(ztf_settings(targets=targets))
+    assert limits["deactivate_after_days"] == 1.5
+    assert limits["faint_limits"] == [None, 21.0, None, None, None, 20.0]
+
+
+def test_the_stage_has_the_columns_of_its_table_in_their_order() -> None:
+    columns = stage_columns()
+    assert columns[:5] == ["survey", "object_id", "ra", "decl", "first_detection_mjd"]
+    assert len(columns) == 33
+    made = script("ingest/create_transient_stage.sql").partition("(")[2].partition("PRIMARY KEY")[0]
+    assert columns == [line.split()[0] for line in made.splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize(
+    ("value", "cleaned"),
+    [
+        (float("nan"), None),
+        (float("-inf"), None),
+        ([1.5, float("nan"), [float("inf")]], [1.5, None, [None]]),
+        ({"a": {"b": float("nan")}}, {"a": {"b": None}}),
+        ("a\0b", "ab"),
+        ({"a\0": "\0"}, {"a": ""}),
+        ("a\ud800b", "a?b"),
+        ("é☄", "é☄"),
+        (313637935709683761, 313637935709683761),
+        (True, True),
+        (None, None),
+    ],
+)
+def test_what_jsonb_refuses_is_replaced(value: Any, cleaned: Any) -> None:
+    assert _clean(value) == cleaned
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(codec=None)), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@quick
+@given(JSON)
+def test_any_alert_becomes_strict_json(content: Any) -> None:
+    alert = Alert("ztf", "ZTF26aaaaaaa", 61200.5, 10.5, -20.25, "SN", {"content": content})
+    text = _deferred(alert, "reason", NOW)["alert"]
+    back = Alert(**json.loads(text, parse_constant=pytest.fail))
+    assert (back.object_id, back.newest_mjd, back.ra) == ("ZTF26aaaaaaa", 61200.5, 10.5)
+    json.dumps(back.message, ensure_ascii=False).encode()
