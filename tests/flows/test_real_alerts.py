@@ -140,7 +140,7 @@ def test_what_4most_holds_is_what_the_newest_packet_says(
         packet = packets[row["name"]]
         points = [p for p in (packet["candidate"], *packet["prv_candidates"]) if p.get("candid")]
         positive = [p for p in points if p["isdiffpos"] in ("t", "1")]
-        latest_r = max((p for p in positive if p["fid"] == 2), key=lambda point: float(point["jd"]))
+        latest_r = max((p for p in positive if p["fid"] == 2), key=lambda p: (p["jd"], -p["magpsf"]))
         assert (row["mag"], row["mag_type"]) == (latest_r["magpsf"], "SDSS_r_AB")
         assert row["date_earliest"] == max(p["jd"] for p in positive)
         assert row["dec"] == packet["candidate"]["dec"] <= 40
