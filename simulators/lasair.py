@@ -74,8 +74,8 @@ def to_message(packet: Mapping[str, Any]) -> dict[str, Any]:
     -------
     dict
         The selected columns and ``UTC``. ``gmag`` and ``rmag`` are the latest brightening in that band [mag], or null;
-        times are Julian dates (UTC). The position [deg] is that of the newest detection, not Lasair's mean: some
-        recorded packets have a made-up one there, and its mean with the others is a place where nothing is.
+        times are Julian dates (UTC). The position [deg] is that of the candidate, not Lasair's mean: some recorded
+        packets have a made-up one there, and its mean with the others is a place where nothing is.
     """
     points = sorted(detections(packet), key=lambda point: float(point["jd"]))
     latest = {p["fid"]: p["magpsf"] for p in points if SIGNS.get(str(p["isdiffpos"])) == "t"}
@@ -83,6 +83,8 @@ def to_message(packet: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "objectId": packet["objectId"],
         **_summary(points),
+        "ramean": packet["candidate"]["ra"],
+        "decmean": packet["candidate"]["dec"],
         "gmag": latest.get(1),
         "rmag": latest.get(2),
         "classification": (packet.get("labels") or {}).get("sherlock", "UNCLEAR"),
