@@ -48,8 +48,10 @@ def fourmost(  # noqa: PLR0913 (one argument an option)
         at = read_time_of_day(ingest_at)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--ingest-at") from None
-    # Only here: Django must not be loaded into every tides command.
-    from simulators.fourmost.serving import Options, serve, stop_with_stdin
+    try:  # only here: Django must not be loaded into every tides command
+        from simulators.fourmost.serving import Options, serve, stop_with_stdin
+    except ModuleNotFoundError as error:
+        _fail(f"{error.name} is not installed, which the stand-ins need: pip install 'tides-bridge[standins]'", 1)
 
     if until_stdin_ends:
         stop_with_stdin()
