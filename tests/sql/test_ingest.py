@@ -220,8 +220,9 @@ def test_a_class_that_was_not_known_yet_is_taken_from_a_stale_batch(database: Da
 def test_all_six_bands_are_updated_alike(database: Database, settings: Settings) -> None:
     first = {band: (20.0 + i, 60990.0 + i, 18.0 + i, 60980.0 + i) for i, band in enumerate("ugrizy")}
     later = {band: (21.0 + i, 60991.0 + i, 19.0 + i, 60991.0 + i) for i, band in enumerate("ugrizy")}
-    store(database, at(settings), staged(**first))
-    store(database, at(settings), staged(**later))
+    stale = {band: (15.0, 60900.0, 25.0, 60900.0) for band in "ugrizy"}
+    for columns in (first, later, stale):
+        store(database, at(settings), staged(**columns))
     row = master(database)
     for i, band in enumerate("ugrizy"):
         names = (f"{band}_latest_mag", f"{band}_latest_mjd", f"{band}_brightest_mag", f"{band}_brightest_mjd")
@@ -350,6 +351,13 @@ def test_an_object_with_a_spectrum_is_never_switched_on(database: Database, sett
     rows_of(database, "UPDATE tides_master SET has_spectrum = TRUE RETURNING 1")
     store(database, at(settings), staged(last_mjd=TODAY, g=18.0))
     assert reason(database) == (False, "spectrum")
+
+
+def test_a_target_that_fades_is_left_to_the_deactivation(database: Database, settings: Settings) -> None:
+    store(database, at(settings), staged(g=19.5))
+    store(database, at(settings), staged(last_mjd=TODAY, g=23.0))
+    assert reason(database) == (True, None)
+    assert deactivate_unobserved_transients(database, at(settings)) == 1
 
 
 def test_objects_that_are_not_staged_are_left_alone(database: Database, settings: Settings) -> None:
