@@ -220,7 +220,7 @@ def test_a_class_that_was_not_known_yet_is_taken_from_a_stale_batch(database: Da
 def test_all_six_bands_are_updated_alike(database: Database, settings: Settings) -> None:
     first = {band: (20.0 + i, 60990.0 + i, 18.0 + i, 60980.0 + i) for i, band in enumerate("ugrizy")}
     later = {band: (21.0 + i, 60991.0 + i, 19.0 + i, 60991.0 + i) for i, band in enumerate("ugrizy")}
-    stale = {band: (15.0, 60900.0, 25.0, 60900.0) for band in "ugrizy"}
+    stale = dict.fromkeys("ugrizy", (15.0, 60900.0, 25.0, 60900.0))
     for columns in (first, later, stale):
         store(database, at(settings), staged(**columns))
     row = master(database)
