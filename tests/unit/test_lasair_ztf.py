@@ -12,7 +12,7 @@ from requests.adapters import HTTPAdapter
 
 from tests.support.answers import broker_that_hears, detection, limit, ztf_settings
 from tests.support.curves import quick
-from tides_bridge.brokers.lasair_ztf import LasairZtf
+from tides_bridge.brokers.lasair_ztf import RETRY, LasairZtf
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
 from tides_bridge.fourmost import FourmostClient
 from tides_bridge.lightcurves import LightCurves
@@ -276,6 +276,13 @@ def test_calls_are_tried_again(address: str) -> None:
         adapter = session.get_adapter(address)
         assert isinstance(adapter, HTTPAdapter)
         assert adapter.max_retries.total == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "again"), [(429, False), (500, True), (502, True), (503, True), (504, True), (400, False)]
+)
+def test_nobody_waits_out_the_hourly_limit(status: int, again: bool) -> None:
+    assert RETRY.is_retry("POST", status, has_retry_after=True) is again
 
 
 # Real answers

@@ -22,7 +22,7 @@ from tides_bridge.models import Alert
 from tides_bridge.photometry import BANDS, MJD_ZERO, ZTF_BANDS, mjd_from_jd
 from tides_bridge.settings import Settings
 
-OVERLOADED = (429, 500, 502, 503, 504)
+OVERLOADED = (500, 502, 503, 504)
 RETRY = Retry(
     total=3,
     connect=1,
@@ -30,9 +30,9 @@ RETRY = Retry(
     status_forcelist=OVERLOADED,
     allowed_methods=None,
     raise_on_status=False,
-    retry_after_max=30,
+    respect_retry_after_header=False,
 )
-"""Three more tries within some seconds; Retry-After is obeyed up to 30 s, as nobody waits out an hourly limit."""
+"""Three more tries within some seconds. None after a 429: that is the hourly limit, and nobody waits it out."""
 
 HOURLY_LIMIT = "the hourly limit of the light-curve API is reached"
 
