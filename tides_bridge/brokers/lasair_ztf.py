@@ -26,13 +26,14 @@ OVERLOADED = (500, 502, 503, 504)
 RETRY = Retry(
     total=3,
     connect=1,
+    read=1,
     backoff_factor=0.5,
     status_forcelist=OVERLOADED,
     allowed_methods=None,
     raise_on_status=False,
     respect_retry_after_header=False,
 )
-"""Three more tries within some seconds. None after a 429: that is the hourly limit, and nobody waits it out."""
+"""Three more tries within some seconds, one after a lost connection or a time-out. None after a 429: that is the hourly limit, and nobody waits it out."""
 
 HOURLY_LIMIT = "the hourly limit of the light-curve API is reached"
 
