@@ -124,6 +124,20 @@ def schema(config: Config = None, settings: SettingsFile = None) -> None:
         typer.echo(f"{database.name}: " + (f"applied {', '.join(applied)}" if applied else "up to date"))
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def psql(context: typer.Context, config: Config = None, settings: SettingsFile = None) -> None:
+    """
+    Open psql on the database; further options are psql's, such as: -c "SELECT count(*) FROM tides_master".
+
+    Reads the settings; what it reads and writes in the database is up to you.
+    """
+    from tides_bridge import database
+    from tides_bridge.settings import load
+
+    with _errors_told():
+        raise typer.Exit(database.psql(load(config, settings), context.args))
+
+
 def _add_commands() -> None:
     """Add the commands that other packages bring: the stand-ins, which production code does not import."""
     for entry_point in sorted(entry_points(group="tides.commands"), key=lambda entry: entry.name):

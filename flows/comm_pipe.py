@@ -8,13 +8,14 @@ import sys
 import time
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow, get_run_logger, runtime
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.task_runners import TaskRunner
 from prefect_dask.task_runners import DaskTaskRunner
+from pydantic import Field
 
 from tasks.behaviour import speak_plainly
 from tasks.exchange import (
@@ -35,26 +36,28 @@ from tides_bridge.database import Database, ensure_schema, open_database
 from tides_bridge.fourmost import FourmostClient
 from tides_bridge.models import Batch, Judged
 from tides_bridge.selection import SelectionFunction
-from tides_bridge.settings import DaskSettings, Settings, load, load_function
+from tides_bridge.settings import DaskSettings, Settings, configuration_name, load, load_function
+
+Config = Annotated[
+    str | None,
+    Field(description="A configuration in the settings file; empty: $TIDES_CONFIG, the only one, or devConfig."),
+]
+SettingsFile = Annotated[
+    str | None,
+    Field(description="The settings file; empty: $TIDES_SETTINGS, or flowSetting.yaml in the working folder."),
+]
 
 
 def _run_name() -> str:
     """Name a run by its configuration and time."""
-    configuration = runtime.flow_run.parameters.get("config") or "bridge"
-    return f"{configuration} {runtime.flow_run.scheduled_start_time:%Y-%m-%d %H:%M:%S}"
+    given, start = runtime.flow_run.parameters, runtime.flow_run.scheduled_start_time
+    return f"{configuration_name(given.get('config'), given.get('settings_file'))} {start:%Y-%m-%d %H:%M:%S}"
 
 
 @flow(name="TiDES bridge", flow_run_name=_run_name)
-def execute_comm_pipe(config: str | None = None, settings_file: str | None = None) -> dict[str, int]:
+def execute_comm_pipe(config: Config = None, settings_file: SettingsFile = None) -> dict[str, int]:
     """
     Carry the newest transients from the broker to 4MOST.
-
-    Parameters
-    ----------
-    config
-        Name of a configuration in the settings file; default: $TIDES_CONFIG, the only one, or devConfig.
-    settings_file
-        The settings file; default: $TIDES_SETTINGS, or flowSetting.yaml in the working folder.
 
     Returns
     -------
@@ -113,7 +116,7 @@ def decide_and_store(
     summary.evaluated += sum(len(chunk.passed) for chunk in judged)
     summary.passed += sum(sum(chunk.passed.values()) for chunk in judged)
     summary.deferred += sum(len(chunk.deferred) for chunk in judged)
-    summary.refused += len(batch.refused)
+    summary.refused_messages += len(batch.refused)
     summary.inserted += inserted
     summary.updated += updated
 
@@ -182,7 +185,7 @@ def exchange_with_4most(database: Database, settings: Settings, summary: Summary
     client = FourmostClient(settings.fourmost)
     read_back_from_4most(database, client)
     stage = prepare_4most_update(database, settings)
-    summary.refused += len(stage.content.refused)
+    summary.refused_targets = len(stage.content.refused)
     summary.failures |= {row["name"]: row["reason"] for row in stage.content.refused}
     created = create_new_transients_in_4most(database, client, stage, settings)
     changed = update_existing_transients(database, client, stage, "changed")

@@ -288,7 +288,7 @@ def _where_to_look(standins: Standins, settings: Path) -> str:
     return f"""
 Where to look (nothing runs any more; the files stay until the next demo)
   settings   {settings}
-  database   {program("python")} -m simulators.look {folder / "database"} -c "{query}"
+  database   {tides} psql --settings {settings} -c "{query}"
   4MOST      {tides} fourmost --state {folder / "fourmost.sqlite3"}
              curl -u {account} http://127.0.0.1:8040/QFSwi/targetCat/transients/
   flow runs  PREFECT_HOME={folder / "prefect"} {program("prefect")} server start    then http://127.0.0.1:4200

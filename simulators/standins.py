@@ -249,7 +249,8 @@ def serve(standins: Standins, alerts_file: Path, settings_out: Path) -> None:
 
 def _description(standins: Standins, number: int, settings_out: Path) -> str:
     """Say what runs where, and what would lead a run elsewhere."""
-    variables = sorted(name for name in os.environ if name.startswith("TIDES_"))
+    chosen = ("TIDES_SETTINGS", "TIDES_CONFIG")  # --settings wins over them
+    variables = sorted(name for name in os.environ if name.startswith("TIDES_") and name not in chosen)
     return "\n".join(
         [
             f"Kafka     {standins.kafka.address}, topic {TOPIC}: {number} messages, one an object",

@@ -1,6 +1,6 @@
 """The summary of a run: logged, and a table on the run page."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from prefect import get_run_logger, task
 from prefect.artifacts import create_table_artifact
@@ -13,7 +13,8 @@ MEANING = {
     "evaluated": "objects whose light curve was judged",
     "passed": "objects that satisfy the selection function",
     "deferred": "objects without a light curve, to be tried again",
-    "refused": "messages that cannot be read, and targets that the 4MOST format forbids",
+    "refused_messages": "messages that cannot be read",
+    "refused_targets": "targets that the 4MOST format forbids",
     "inserted": "rows new in tides_master",
     "updated": "rows changed in tides_master",
     "deactivated": "targets switched off: unseen for too long, or too faint",
@@ -33,7 +34,8 @@ class Summary:
     evaluated: int = 0
     passed: int = 0
     deferred: int = 0
-    refused: int = 0
+    refused_messages: int = 0
+    refused_targets: int = 0
     inserted: int = 0
     updated: int = 0
     deactivated: int = 0
@@ -44,17 +46,29 @@ class Summary:
     failures: dict[str, str] = field(default_factory=dict)
 
     def counts(self) -> dict[str, int]:
-        """Give the counts alone."""
-        return {name: value for name, value in asdict(self).items() if name != "failures"}
+        """Give the counts for programs: what was refused, messages and targets, is one of them."""
+        counts: dict[str, int] = {}
+        for name in MEANING:
+            key = "refused" if name.startswith("refused") else name
+            counts[key] = counts.get(key, 0) + getattr(self, name)
+        return counts
 
 
 @task(**STEP, task_run_name="publish_summary")
 def publish_summary(summary: Summary) -> None:
     """Log the summary, and show it and the failures as tables on the run page."""
-    counts = summary.counts()
-    get_run_logger().info("summary %s", " ".join(f"{name}={count}" for name, count in counts.items()))
-    rows = [{"count": name, "number": count, "meaning": MEANING[name]} for name, count in counts.items()]
-    create_table_artifact(rows, key="tides-bridge-summary", description="What this run did")
+    get_run_logger().info("summary %s", " ".join(f"{name}={count}" for name, count in summary.counts().items()))
+    rows = [{"what": meaning, "number": getattr(summary, name)} for name, meaning in MEANING.items()]
+    create_table_artifact(rows, key="tides-bridge-summary", description=f"What this run did: {_headline(summary)}")
     if summary.failures:
         failures = [{"target": name, "reason": reason} for name, reason in sorted(summary.failures.items())]
         create_table_artifact(failures, key="tides-bridge-failures", description="Targets that could not be sent")
+
+
+def _headline(summary: Summary) -> str:
+    """Say the most important in one line."""
+    return (
+        f"{summary.messages} alerts, {summary.created_in_4most} new targets at 4MOST, "
+        f"{summary.updated_in_4most} updated, {summary.deactivated_in_4most} switched off, "
+        f"{len(summary.failures)} that could not be sent"
+    )

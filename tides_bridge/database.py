@@ -8,6 +8,9 @@ import contextlib
 import hashlib
 import io
 import logging
+import os
+import signal
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -47,6 +50,11 @@ class Database:
     def __init__(self, engine: Engine, name: str) -> None:
         self._engine, self.name = engine, name
 
+    @property
+    def url(self) -> URL:
+        """Where it is, with the password: not for showing."""
+        return self._engine.url
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Connection]:
         """
@@ -66,8 +74,12 @@ class Database:
     def only_run(self) -> Iterator[bool]:
         """Tell whether this is the only run on the database, and stay it: a killed one frees its place by itself."""
         with self._translated(), self._engine.connect() as connection:
-            yield bool(run(connection, "monitor/take_run_lock.sql", {"key": RUN_LOCK})[0]["taken"])
-            connection.invalidate()  # the session ends, and the lock with it
+            taken = bool(run(connection, "monitor/take_run_lock.sql", {"key": RUN_LOCK})[0]["taken"])
+            connection.commit()  # the lock is the session's; an open transaction would only be in the way
+            try:
+                yield taken
+            finally:
+                connection.invalidate()  # the session ends, and the lock with it
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -115,6 +127,34 @@ def open_database(settings: Settings) -> Iterator[Database]:
         engine = _engine(url)
         stack.callback(engine.dispose)
         yield Database(engine, name)
+
+
+def psql(settings: Settings, options: Sequence[str]) -> int:
+    """
+    Run psql on the database of the settings.
+
+    Parameters
+    ----------
+    settings
+        Which database.
+    options
+        Of psql, such as ``["-c", "SELECT count(*) FROM tides_master"]``.
+
+    Returns
+    -------
+    int
+        Its exit code.
+    """
+    with open_database(settings) as database:
+        url = database.url
+        names = {"PGHOST": url.host or url.query.get("host"), "PGPORT": url.port, "PGDATABASE": url.database}
+        names |= {"PGUSER": url.username or url.query.get("user"), "PGPASSWORD": url.password}
+        environment = os.environ | {name: str(value) for name, value in names.items() if value is not None}
+        interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # psql's business
+        try:
+            return subprocess.call([embedded.program("psql"), *options], env=environment)
+        finally:
+            signal.signal(signal.SIGINT, interrupt)
 
 
 def _engine(url: URL, **options: Any) -> Engine:

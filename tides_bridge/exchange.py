@@ -57,8 +57,6 @@ def prepare_4most_update(database: Database, settings: Settings) -> FourmostStag
     """Work out what is to be sent; keep why a target cannot be."""
     with database.transaction() as connection:
         stage = stage_for_4most(run(connection, "exchange/list_targets.sql"), settings)
-        for row in stage.refused:
-            logger.warning("target refused name=%s reason=%s", row["name"], row["reason"])
         run(connection, "exchange/store_refused.sql", [_refusal(row, row["reason"]) for row in stage.refused])
     return stage
 

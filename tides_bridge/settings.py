@@ -241,6 +241,14 @@ def load(configuration: str | None = None, file: Path | None = None) -> Settings
     return settings.model_copy(update={"select_function_path": _selection_file(settings, file)})
 
 
+def configuration_name(configuration: str | None = None, file: str | None = None) -> str:
+    """Give the name that `load` would take, for a title: "bridge" if the settings are wrong."""
+    try:
+        return _configuration(find_file(Path(file) if file else None), configuration)[0]
+    except SettingsError:
+        return configuration or "bridge"
+
+
 def provenance(configuration: str | None = None, file: Path | None = None) -> list[tuple[str, str, str, str]]:
     """
     List every setting in force.

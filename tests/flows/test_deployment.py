@@ -29,6 +29,7 @@ import yaml
 from simulators.packets import alerts
 from simulators.sky import Sky
 from simulators.standins import Alert, Standins, write_settings
+from tasks.summary import MEANING
 from tests.support.folders import reachable_folder
 from tests.support.processes import ROOT, free_port
 
@@ -187,7 +188,7 @@ def bridge() -> Iterator[Bridge]:
 
 def test_a_run_has_a_readable_name_and_its_steps_have_theirs(bridge: Bridge) -> None:
     run = bridge.runs("Completed")[0]
-    assert re.fullmatch(r"bridge \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", run["name"])
+    assert re.fullmatch(r"standins \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", run["name"])
     assert run["tags"] == ["tides"]
     assert "light curves" in {each["name"] for each in bridge.all("flow_runs")}
 
@@ -202,11 +203,12 @@ def test_a_run_has_a_readable_name_and_its_steps_have_theirs(bridge: Bridge) -> 
 def test_the_table_tells_what_the_run_did(bridge: Bridge) -> None:
     run = bridge.runs("Completed")[0]["id"]
     tables = {each["key"]: json.loads(each["data"]) for each in bridge.all("artifacts") if each["flow_run_id"] == run}
-    counts = {row["count"]: row["number"] for row in tables["tides-bridge-summary"]}
+    numbers = {row["what"]: row["number"] for row in tables["tides-bridge-summary"]}
+    counts = {name: numbers[meaning] for name, meaning in MEANING.items()}
     assert counts["messages"] == counts["evaluated"] > 50
     assert counts["inserted"] == counts["passed"] > 0
     assert counts["created_in_4most"] == len(bridge.standins.fourmost.rows()) > 0
-    assert len(tables.get("tides-bridge-failures", [])) == counts["refused"]
+    assert len(tables.get("tides-bridge-failures", [])) == counts["refused_targets"]
 
 
 def test_what_the_bridge_logs_is_on_the_run_page(bridge: Bridge) -> None:

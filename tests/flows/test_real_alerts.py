@@ -159,3 +159,8 @@ def test_check_finds_every_service(settings_file: Path, first_run: dict[str, int
     done = tides("check", "--settings", settings_file)
     assert done.returncode == 0, done.stdout + done.stderr
     assert [line.split("  ")[0] for line in done.stdout.splitlines()] == ["ok"] * 7
+
+
+def test_psql_asks_the_database_of_the_settings(settings_file: Path, first_run: dict[str, int]) -> None:
+    done = tides("psql", "--settings", settings_file, "--no-psqlrc", "-At", "-c", "SELECT count(*) FROM tides_master")
+    assert (done.returncode, done.stdout.strip()) == (0, "182")
