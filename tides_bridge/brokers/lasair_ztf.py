@@ -33,7 +33,11 @@ RETRY = Retry(
     raise_on_status=False,
     respect_retry_after_header=False,
 )
-"""Three more tries within some seconds, one after a lost connection or a time-out. None after a 429: that is the hourly limit, and nobody waits it out."""
+"""
+Three more tries within some seconds, one after a lost connection or a time-out.
+
+None after a 429: that is the hourly limit, and nobody waits it out.
+"""
 
 HOURLY_LIMIT = "the hourly limit of the light-curve API is reached"
 
