@@ -364,7 +364,9 @@ def test_settings_are_frozen(write: Write) -> None:
 
 def test_nothing_else_reads_the_environment() -> None:
     package = Path(under_test.__file__).parent
-    readers = [file.name for file in package.rglob("*.py") if re.search(r"environ\[|environ\.get|getenv", file.read_text())]
+    readers = [
+        file.name for file in package.rglob("*.py") if re.search(r"environ\[|environ\.get|getenv", file.read_text())
+    ]
     assert set(readers) <= {"settings.py", "embedded.py"}
     assert "TIDES_TOPIC" not in os.environ
 
