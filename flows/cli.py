@@ -2,6 +2,9 @@
 
 import json
 import logging
+import os
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -131,11 +134,13 @@ def psql(context: typer.Context, config: Config = None, settings: SettingsFile =
 
     Reads the settings; what it reads and writes in the database is up to you.
     """
-    from tides_bridge import database
+    from tides_bridge.database import open_database
+    from tides_bridge.embedded import program
     from tides_bridge.settings import load
 
-    with _errors_told():
-        raise typer.Exit(database.psql(load(config, settings), context.args))
+    with _errors_told(), open_database(load(config, settings)) as database:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # psql's business
+        raise typer.Exit(subprocess.call([program("psql"), *context.args], env=os.environ | database.for_psql()))
 
 
 def _add_commands() -> None:

@@ -8,9 +8,6 @@ import contextlib
 import hashlib
 import io
 import logging
-import os
-import signal
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -50,10 +47,12 @@ class Database:
     def __init__(self, engine: Engine, name: str) -> None:
         self._engine, self.name = engine, name
 
-    @property
-    def url(self) -> URL:
-        """Where it is, with the password: not for showing."""
-        return self._engine.url
+    def for_psql(self) -> dict[str, str]:
+        """Give the environment variables that lead psql here; with the password, so not for showing."""
+        url = self._engine.url
+        names = {"PGHOST": url.host or url.query.get("host"), "PGPORT": url.port, "PGDATABASE": url.database}
+        names |= {"PGUSER": url.username or url.query.get("user"), "PGPASSWORD": url.password}
+        return {name: str(value) for name, value in names.items() if value is not None}
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -127,34 +126,6 @@ def open_database(settings: Settings) -> Iterator[Database]:
         engine = _engine(url)
         stack.callback(engine.dispose)
         yield Database(engine, name)
-
-
-def psql(settings: Settings, options: Sequence[str]) -> int:
-    """
-    Run psql on the database of the settings.
-
-    Parameters
-    ----------
-    settings
-        Which database.
-    options
-        Of psql, such as ``["-c", "SELECT count(*) FROM tides_master"]``.
-
-    Returns
-    -------
-    int
-        Its exit code.
-    """
-    with open_database(settings) as database:
-        url = database.url
-        names = {"PGHOST": url.host or url.query.get("host"), "PGPORT": url.port, "PGDATABASE": url.database}
-        names |= {"PGUSER": url.username or url.query.get("user"), "PGPASSWORD": url.password}
-        environment = os.environ | {name: str(value) for name, value in names.items() if value is not None}
-        interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # psql's business
-        try:
-            return subprocess.call([embedded.program("psql"), *options], env=environment)
-        finally:
-            signal.signal(signal.SIGINT, interrupt)
 
 
 def _engine(url: URL, **options: Any) -> Engine:

@@ -8,7 +8,11 @@ VALUES (
 )
 ON CONFLICT (survey, object_id) DO UPDATE
     SET
-        alert = excluded.alert,
+        alert = CASE
+            WHEN (excluded.alert ->> 'newest_mjd')::double precision
+                >= (deferred_object.alert ->> 'newest_mjd')::double precision THEN excluded.alert
+            ELSE deferred_object.alert
+        END,
         reason = excluded.reason,
         attempts = deferred_object.attempts + 1,
         tried_at = excluded.tried_at;

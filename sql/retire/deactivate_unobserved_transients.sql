@@ -1,4 +1,5 @@
--- purpose: switch targets off that were not seen for too long, or are fainter than the limit in every band seen
+-- purpose: switch targets off that were not seen for too long, are fainter than the limit in every band seen, or have
+--          their spectrum
 -- params: now_mjd double precision (MJD), deactivate_after_days double precision (d),
 --         faint_limits double precision[] (mag, order u g r i z y, NULL for none)
 -- returns: deactivated bigint
@@ -6,16 +7,20 @@
 WITH judged AS (
     SELECT
         tides_master.tides_id,
-        inactive_reason(
-            tides_master.last_detection_mjd,
-            ARRAY[
-                tides_master.u_latest_mag, tides_master.g_latest_mag, tides_master.r_latest_mag,
-                tides_master.i_latest_mag, tides_master.z_latest_mag, tides_master.y_latest_mag
-            ],
-            %(now_mjd)s::double precision,
-            %(deactivate_after_days)s::double precision,
-            %(faint_limits)s::double precision[]
-        ) AS reason
+        CASE
+            WHEN tides_master.has_spectrum THEN 'spectrum'
+            ELSE
+                inactive_reason(
+                    tides_master.last_detection_mjd,
+                    ARRAY[
+                        tides_master.u_latest_mag, tides_master.g_latest_mag, tides_master.r_latest_mag,
+                        tides_master.i_latest_mag, tides_master.z_latest_mag, tides_master.y_latest_mag
+                    ],
+                    %(now_mjd)s::double precision,
+                    %(deactivate_after_days)s::double precision,
+                    %(faint_limits)s::double precision[]
+                )
+        END AS reason
     FROM tides_master
     WHERE tides_master.active
 ),

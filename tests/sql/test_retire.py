@@ -76,3 +76,10 @@ def test_a_day_of_the_settings_is_a_day_of_the_script(database: Database, settin
     store(database, at(settings), staged("a", last_mjd=60999.4), staged("b", last_mjd=60999.6))
     assert deactivate_unobserved_transients(database, at(settings, deactivate_after=half_a_day)) == 1
     assert all_of(database, "object_id", "active") == [("a", False), ("b", True)]
+
+
+def test_a_target_whose_spectrum_was_taken_is_switched_off(database: Database, settings: Settings) -> None:
+    store(database, at(settings), staged("a", g=19.5), staged("b", g=19.5))
+    rows_of(database, "UPDATE tides_master SET has_spectrum = TRUE WHERE object_id = 'a' RETURNING 1")
+    assert deactivate_unobserved_transients(database, at(settings)) == 1
+    assert all_of(database, "object_id", "inactive_reason") == [("a", "spectrum"), ("b", None)]
