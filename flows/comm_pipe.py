@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Any
 
+import dask
 from prefect import flow, get_run_logger, runtime
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
@@ -102,10 +103,20 @@ def pull_and_decide(database: Database, settings: Settings, function: SelectionF
 def decide_and_store(
     database: Database, settings: Settings, function: SelectionFunction, batch: Batch, summary: Summary
 ) -> None:
-    """Decide on a batch, and store all that comes of it in one transaction."""
+    """
+    Decide on a batch, and store all that comes of it in one transaction.
+
+    Raises
+    ------
+    BrokerUnavailable
+        If the light-curve API is down.
+    """
     chunks = split_into_chunks(batch, settings)
     allowed = ingest.calls_left(database, settings)
     judged = _judge(Work(chunks[:allowed], settings, function))
+    outages = [chunk.outage for chunk in judged if chunk.outage]
+    if batch.messages and outages and len(outages) == len(judged):
+        raise outages[0]  # the API is down; deferred objects just wait on, so that no single one stops the stream
     judged += [judging.defer(chunk, HOURLY_LIMIT) for chunk in chunks[allowed:]]
     with database.transaction() as connection:
         create_transient_stage(connection, judged)
@@ -122,22 +133,11 @@ def decide_and_store(
 
 
 def _judge(work: Work) -> list[Judged]:
-    """
-    Run `chunky_assign`, if there is anything to judge.
-
-    Raises
-    ------
-    BrokerUnavailable
-        If the light-curve API answered none of the chunks.
-    """
+    """Run `chunky_assign`, if there is anything to judge."""
     if not work.chunks:
         return []
     with _one_prefect_server():
-        judged = chunky_assign.with_options(task_runner=_dask(work.settings.dask))(work)
-    outages = [chunk.outage for chunk in judged if chunk.outage]
-    if len(outages) == len(judged):
-        raise outages[0]
-    return judged
+        return chunky_assign.with_options(task_runner=_dask(work.settings.dask))(work)
 
 
 @flow(name="chunky_assign", flow_run_name="light curves", validate_parameters=False)
@@ -161,6 +161,7 @@ def _dask(options: DaskSettings) -> TaskRunner[Any]:
         "dashboard_address": "127.0.0.1:0",
         "worker_dashboard_address": "127.0.0.1:0",
     }
+    dask.config.set({"distributed.dashboard.link": "http://127.0.0.1:{port}/status"})  # else it names the machine
     if options.processes:
         cluster["host"] = "127.0.0.1"  # threads speak through memory instead
     return DaskTaskRunner(cluster_kwargs=cluster)

@@ -9,6 +9,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 from requests.adapters import HTTPAdapter
+from urllib3 import HTTPResponse
 
 from tests.support.answers import broker_that_hears, detection, limit, ztf_settings
 from tests.support.curves import quick
@@ -246,11 +247,9 @@ def test_epochs_keep_their_precision() -> None:
     [
         ({"detail": "Invalid token."}, 401, r"refuses our token \(set TIDES_LASAIRTOKEN\)"),
         ({"detail": "No."}, 403, "refuses our token"),
-        (b"<html>", 500, "answered 500: '<html>'"),
-        (b"Bad Request", 400, "answered 400: 'Bad Request'"),
-        (b"<html>", 200, "answered no light curves"),
-        ({"error": "Cannot parse Json"}, 200, "Cannot parse Json.* is not a list"),
-        ([[]], 200, "1 answers to 2 objects"),
+        (b"<html>", 502, "answered 502"),
+        (b"", 503, "answered 503"),
+        (b"", 504, "answered 504"),
         (requests.ConnectionError("no route"), 200, "cannot be reached"),
         (requests.ReadTimeout("slow"), 200, "did not answer in time"),
         (requests.exceptions.ContentDecodingError("gzip"), 200, "failed: ContentDecodingError"),
@@ -261,6 +260,27 @@ def test_an_api_that_does_not_answer_is_unavailable(answer: object, status: int,
         broker_that_hears(answer, status)[0].fetch(["a", "b"])
     assert str(error.value).startswith("light-curve API https://lasair-ztf.lsst.ac.uk/api: ")
     assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "reason"),
+    [
+        (b"<html>", 500, "the light-curve API answered 500: '<html>'"),
+        (b"Bad Request", 400, "the light-curve API answered 400: 'Bad Request'"),
+        (b"<html>", 200, "the light-curve API answered no light curves: Expecting value: line 1 column 1 (char 0)"),
+        ([[]], 200, "the light-curve API answered no light curves: 1 answers to 2 objects"),
+    ],
+)
+def test_an_answer_without_light_curves_is_a_reason_to_wait_and_no_outage(
+    answer: object, status: int, reason: str
+) -> None:
+    fetched = broker_that_hears(answer, status)[0].fetch(["a", "b"])
+    assert fetched.missing == dict.fromkeys("ab", reason)
+
+
+def test_trying_out_tells_of_an_answer_without_light_curves() -> None:
+    with pytest.raises(BrokerUnavailable, match="answered 500"):
+        broker_that_hears(b"<html>", 500)[0].try_out()
 
 
 def test_the_hourly_limit_is_a_reason_to_wait_and_no_outage() -> None:
@@ -279,10 +299,16 @@ def test_calls_are_tried_again(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "again"), [(429, False), (500, True), (502, True), (503, True), (504, True), (400, False)]
+    ("status", "again"), [(429, True), (500, True), (502, True), (503, True), (504, True), (400, False)]
 )
-def test_nobody_waits_out_the_hourly_limit(status: int, again: bool) -> None:
+def test_an_overloaded_service_is_asked_again(status: int, again: bool) -> None:
     assert RETRY.is_retry("POST", status, has_retry_after=True) is again
+
+
+@pytest.mark.parametrize(("asked", "waited"), [("2", 2), ("3600", None), (None, None)])
+def test_nobody_waits_out_the_hourly_limit(asked: str | None, waited: float | None) -> None:
+    answer = HTTPResponse(headers={"Retry-After": asked} if asked else {})
+    assert RETRY.get_retry_after(answer) == waited
 
 
 # Real answers

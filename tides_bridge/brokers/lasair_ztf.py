@@ -22,8 +22,21 @@ from tides_bridge.models import Alert
 from tides_bridge.photometry import BANDS, MJD_ZERO, ZTF_BANDS, mjd_from_jd
 from tides_bridge.settings import Settings
 
-OVERLOADED = (500, 502, 503, 504)
-RETRY = Retry(
+OVERLOADED = (429, 500, 502, 503, 504)
+AWAY = (401, 403, 502, 503, 504)
+"""Answers that speak of the whole service, not of the objects asked for."""
+
+
+class BriefRetry(Retry):
+    """Obeys Retry-After up to 10 s; nobody waits out an hourly limit."""
+
+    def get_retry_after(self, response: Any) -> float | None:
+        """Give the time [s] that the service asks for, if it is a short one."""
+        seconds = super().get_retry_after(response)
+        return seconds if seconds is not None and seconds <= 10 else None
+
+
+RETRY = BriefRetry(
     total=3,
     connect=1,
     read=1,
@@ -31,13 +44,8 @@ RETRY = Retry(
     status_forcelist=OVERLOADED,
     allowed_methods=None,
     raise_on_status=False,
-    respect_retry_after_header=False,
 )
-"""
-Three more tries within some seconds, one after a lost connection or a time-out.
-
-None after a 429: that is the hourly limit, and nobody waits it out.
-"""
+"""Three more tries within some seconds, one after a lost connection or a time-out."""
 
 HOURLY_LIMIT = "the hourly limit of the light-curve API is reached"
 
@@ -110,11 +118,12 @@ class LasairZtf:
         Raises
         ------
         BrokerUnavailable
-            If the API does not answer, or not as it should.
+            If the API does not answer, or refuses us. Any other answer without light curves is a reason why these
+            objects have none now.
         """
         answers = self._ask(object_ids)
-        if answers is None:
-            return Fetched(LightCurves.from_points([], []), dict.fromkeys(object_ids, HOURLY_LIMIT))
+        if isinstance(answers, str):
+            return Fetched(LightCurves.from_points([], []), dict.fromkeys(object_ids, answers))
         rows: list[tuple[object, ...]] = []
         found: list[str] = []
         missing: dict[str, str] = {}
@@ -131,8 +140,8 @@ class LasairZtf:
                 missing[object_id] = "the light-curve API has no detection of it"
         return Fetched(LightCurves.from_points(found, rows), missing)
 
-    def _ask(self, object_ids: Sequence[str]) -> dict[str, Any] | None:
-        """Give the answers by object id; None if the hourly limit is reached."""
+    def _ask(self, object_ids: Sequence[str]) -> dict[str, Any] | str:
+        """Give the answers by object id, or why there are none for these objects."""
         try:
             response = self._session.post(
                 f"{self._options.address.rstrip('/')}/lightcurves/",
@@ -140,25 +149,27 @@ class LasairZtf:
                 timeout=self._options.timeout.total_seconds(),
             )
         except requests.RequestException as error:
-            raise BrokerUnavailable(
-                self._service, _short(error), "is lightCurves.address right, and the API up?"
-            ) from None
+            remedy = "is lightCurves.address right, and the API up?"
+            raise BrokerUnavailable(self._service, _short(error), remedy) from None
+        if response.status_code in AWAY:
+            is_refusal = response.status_code in (401, 403)
+            problem = "refuses our token" if is_refusal else f"answered {response.status_code}"
+            raise BrokerUnavailable(self._service, problem, "set TIDES_LASAIRTOKEN" if is_refusal else "")
         if response.status_code == 429:
-            return None
-        if response.status_code in (401, 403):
-            raise BrokerUnavailable(self._service, "refuses our token", "set TIDES_LASAIRTOKEN")
+            return HOURLY_LIMIT
         if response.status_code != 200:
-            raise BrokerUnavailable(self._service, f"answered {response.status_code}: {response.text[:200]!r}")
+            return f"the light-curve API answered {response.status_code}: {response.text[:200]!r}"
         try:
-            return _by_object(
-                json.loads(response.content), object_ids
-            )  # not response.json(): literal NaN is usual here
+            # Not response.json(): literal NaN is usual here.
+            return _by_object(json.loads(response.content), object_ids)
         except ValueError as error:
-            raise BrokerUnavailable(self._service, f"answered no light curves: {error}") from None
+            return f"the light-curve API answered no light curves: {error}"
 
     def try_out(self) -> str:
-        """Ask for nothing in particular, and say how it went; raises BrokerUnavailable if it did not."""
-        self._ask(["ZTF18aaaaaaa"])
+        """Ask for the light curve of one object, and say who answered."""
+        answer = self._ask(["ZTF18aaaaaaa"])
+        if isinstance(answer, str):
+            raise BrokerUnavailable(self._service, answer)
         return self._options.address
 
 
