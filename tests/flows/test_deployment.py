@@ -25,6 +25,8 @@ from typing import Any, TypeVar
 import pytest
 import requests
 import yaml
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from simulators.packets import alerts
 from simulators.sky import Sky
@@ -116,7 +118,10 @@ class Bridge:
     settings: dict[str, Any]
 
     def ask(self, method: str, path: str, **body: Any) -> Any:
-        answer = requests.request(method, f"http://127.0.0.1:{self.shell.port}/api/{path}", json=body, timeout=20)
+        with requests.Session() as session:  # a server on SQLite answers 503 when it is busy
+            retry = Retry(total=6, status=6, backoff_factor=0.5, status_forcelist=[503], allowed_methods=None)
+            session.mount("http://", HTTPAdapter(max_retries=retry))
+            answer = session.request(method, f"http://127.0.0.1:{self.shell.port}/api/{path}", json=body, timeout=20)
         answer.raise_for_status()
         return answer.json()
 
