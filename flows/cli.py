@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -47,6 +48,11 @@ def _errors_told() -> Iterator[None]:
         raise typer.Exit(2 if isinstance(error, SettingsError) else 1) from None
 
 
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """End on SIGTERM as on Ctrl-C: in order, and with Prefect's temporary server."""
+    raise KeyboardInterrupt
+
+
 @app.command()
 def run(
     config: Config = None,
@@ -71,6 +77,7 @@ def run(
         from tasks.behaviour import speak_plainly
 
         speak_plainly()
+        signal.signal(signal.SIGTERM, _interrupt)
         counts = execute_comm_pipe(config, str(settings) if settings else None)
     if as_json:
         typer.echo(json.dumps(counts))

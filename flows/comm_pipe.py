@@ -113,6 +113,8 @@ def decide_and_store(
     """
     chunks = split_into_chunks(batch, settings)
     allowed = ingest.calls_left(database, settings)
+    if not batch.messages:
+        allowed = (allowed + 1) // 2  # deferred objects leave half of the calls to the stream
     judged = _judge(Work(chunks[:allowed], settings, function))
     outages = [chunk.outage for chunk in judged if chunk.outage]
     if batch.messages and outages and len(outages) == len(judged):

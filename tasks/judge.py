@@ -1,5 +1,7 @@
 """The step that runs on Dask: one chunk of objects."""
 
+from dataclasses import replace
+
 from prefect import task
 
 from tasks.behaviour import STEP
@@ -33,7 +35,8 @@ class Chunk:
     __slots__ = ("alerts", "function", "settings")
 
     def __init__(self, alerts: list[Alert], settings: Settings, function: SelectionFunction) -> None:
-        self.alerts, self.settings, self.function = alerts, settings, function
+        self.alerts = [replace(alert, message={}) for alert in alerts]  # a worker needs no message
+        self.settings, self.function = settings, function
 
 
 @task(**STEP, name="light_curve_satisfies", task_run_name="chunk {number}")

@@ -31,5 +31,5 @@ def get_latest_batch(stream: AlertStream) -> Batch:
 
 @task(**STEP, task_run_name="split_into_chunks")
 def split_into_chunks(batch: Batch, settings: Settings) -> list[list[Alert]]:
-    """Split a batch into chunks of one light-curve call each, the newest first."""
+    """Split a batch into chunks of one light-curve call each."""
     return judging.split_into_chunks(batch.alerts, settings.light_curves.objects_per_call)

@@ -90,7 +90,8 @@ class Database:
             is_away = isinstance(cause, psycopg2.OperationalError | psycopg2.InterfaceError) or (
                 isinstance(error, DBAPIError) and error.connection_invalidated
             )
-            if is_away:
+            too_large = str(getattr(cause, "pgcode", None) or "").startswith("54")  # a limit of the program, for ever
+            if is_away and not too_large:
                 raise DatabaseUnavailable(self.name, lines[0], "is database.host right, and the server up?") from error
             raise ScriptError(self.name, " ".join(lines)) from error
 

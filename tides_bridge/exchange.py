@@ -46,10 +46,7 @@ def read_back_from_4most(database: Database, client: FourmostClient) -> int:
         newest = run(connection, "exchange/newest_ingestion.sql")[0]["date_ingested"]
     since = {"date_ingested__gte": f"{newest:%Y-%m-%d %H:%M:%S.%f}Z"} if newest else {"date_ingested__isnull": "False"}
     ingested = client.rows(**since)
-    columns = ("ostd_targ_id", "ostd_u_obj_id", "date_ingested")
-    with database.transaction() as connection:
-        rows = [{"pk": row["id"], **{column: row[column] for column in columns}} for row in ingested]
-        run(connection, "exchange/store_ingested.sql", rows)
+    _store_ingested(database, ingested)
     return len(ingested)
 
 
@@ -138,6 +135,7 @@ def _adopt(database: Database, client: FourmostClient, new: Sequence[Row], sent:
         oldest = min(found, key=lambda there: int(there["id"]))
         told = {column: oldest.get(column) for column in row["payload"]}
         _store_told(database, [{**row, "payload": told}], {row["tides_id"]: oldest["id"]})
+        _store_ingested(database, [oldest])
         logger.info("target found at 4MOST name=%s key=%s", row["name"], oldest["id"])
         sent.done.append(row["name"])
     return remaining
@@ -163,6 +161,15 @@ def _store_told(database: Database, rows: Iterable[Row], keys: dict[int, int]) -
             for row in rows
         ]
         run(connection, "exchange/store_told.sql", told)
+
+
+def _store_ingested(database: Database, rows: Iterable[Row]) -> None:
+    columns = ("ostd_targ_id", "ostd_u_obj_id", "date_ingested")
+    ingested = [
+        {"pk": row["id"], **{column: row[column] for column in columns}} for row in rows if row.get("date_ingested")
+    ]
+    with database.transaction() as connection:
+        run(connection, "exchange/store_ingested.sql", ingested)
 
 
 def _store_failures(database: Database, errors: dict[int, FourmostRejected], rows: Sequence[Row], sent: Sent) -> None:

@@ -7,6 +7,7 @@ error is ``{"err": …}``, from an older server even with status 200; bulk answe
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -69,7 +70,8 @@ class FourmostClient:
             if not isinstance(answer, dict) or "results" not in answer:
                 raise FourmostUnavailable(self._service, f"answered no list: {str(answer)[:200]}")
             rows += answer["results"]
-            url, filters = answer.get("next"), {}
+            following = answer.get("next")  # its query only: our token goes nowhere else
+            url, filters = (f"{self._base}?{urlsplit(following).query}" if following else None), {}
         return rows
 
     def create(self, payloads: Sequence[Payload]) -> list[Payload]:
@@ -124,9 +126,11 @@ class FourmostClient:
             raise FourmostUnavailable(self._service, f"refuses our token: {said}", "set TIDES_FOURMOST__TOKEN")
         if response.status_code in (408, 425, 429) or response.status_code >= 500:
             raise FourmostUnavailable(self._service, f"answered {response.status_code}: {said or response.reason}")
+        if response.status_code in (404, 405) and url == self._base:
+            raise FourmostUnavailable(self._service, "has no such list of transients", "is fourmost.address right?")
         if said or response.status_code >= 300:
             raise FourmostRejected(what, str(said or f"{response.status_code} {response.text[:200]}"))
-        if answer is None:
+        if answer is None and method != "PATCH":  # 204 has none
             raise FourmostUnavailable(self._service, f"answered {response.status_code} without JSON")
         return answer
 

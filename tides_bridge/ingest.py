@@ -95,12 +95,13 @@ def store_outcome(connection: Connection, batch: Batch, judged: Sequence[Judged]
     ]
     run(connection, "ingest/store_refused.sql", refused)
     alerts = {alert.object_id: alert for alert in batch.alerts}
-    deferred = {object_id: reason for chunk in judged for object_id, reason in chunk.deferred.items()}
-    run(
-        connection,
-        "ingest/store_deferred.sql",
-        [_deferred(alerts[object_id], reason, now) for object_id, reason in deferred.items()],
-    )
+    rows = [
+        _deferred(alerts[object_id], reason, now if chunk.calls else None)
+        for chunk in judged
+        for object_id, reason in chunk.deferred.items()
+    ]
+    run(connection, "ingest/store_deferred.sql", rows)
+    deferred = {row["object_id"] for row in rows}
     for survey in {alert.survey for alert in batch.alerts}:
         settled = [
             alert.object_id for alert in batch.alerts if alert.survey == survey and alert.object_id not in deferred
@@ -110,10 +111,11 @@ def store_outcome(connection: Connection, batch: Batch, judged: Sequence[Judged]
         run(connection, "ingest/store_api_calls.sql", {"now": now, "calls": calls, "since": now - HOUR})
 
 
-def _deferred(alert: Alert, reason: str, now: datetime) -> dict[str, Any]:
-    """Word a deferred object for the database."""
+def _deferred(alert: Alert, reason: str, tried_at: datetime | None) -> dict[str, Any]:
+    """Word a deferred object for the database; it was not tried where the hourly limit left no call for it."""
     text = json.dumps(_clean(asdict(alert)), allow_nan=False)
-    return {"survey": alert.survey, "object_id": alert.object_id, "alert": text, "reason": reason, "now": now}
+    names = {"survey": alert.survey, "object_id": alert.object_id, "alert": text, "reason": reason}
+    return names | {"attempts": int(tried_at is not None), "tried_at": tried_at}
 
 
 def _clean(value: Any) -> Any:

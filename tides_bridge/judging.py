@@ -14,17 +14,16 @@ from tides_bridge.settings import Settings
 
 def split_into_chunks(alerts: Sequence[Alert], size: int) -> list[list[Alert]]:
     """
-    Split alerts into chunks of one light-curve call each, the newest first.
+    Split alerts into chunks of one light-curve call each; their order stays.
 
     Parameters
     ----------
     alerts
-        In any order.
+        The most urgent first.
     size
         Most objects of a chunk.
     """
-    newest_first = sorted(alerts, key=lambda alert: (-alert.newest_mjd, alert.object_id))
-    return [newest_first[start : start + size] for start in range(0, len(newest_first), size)]
+    return [list(alerts[start : start + size]) for start in range(0, len(alerts), size)]
 
 
 def judge_chunk(alerts: Sequence[Alert], settings: Settings, function: SelectionFunction) -> Judged:

@@ -53,9 +53,19 @@ def _text(value: object) -> object:
     return str(value) if type(value) in (int, float, bool) else value
 
 
+def _number(value: object) -> object:
+    """Refuse true and false for a number: to Python they are 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
+    return value
+
+
 Seconds = Annotated[timedelta, BeforeValidator(partial(_duration, unit="s"))]
 Days = Annotated[timedelta, BeforeValidator(partial(_duration, unit="D"))]
-PositiveInt = Annotated[int, Field(gt=0)]
+PositiveInt = Annotated[int, BeforeValidator(_number), Field(gt=0)]
+Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+Text = Annotated[str, Field(min_length=1)]
+Address = Annotated[str, Field(pattern=r"^https?://[^/\s]+")]
 
 
 class Section(BaseModel):
@@ -68,7 +78,7 @@ class BrokerSettings(Section):
     """Where alerts come from."""
 
     kind: Literal["lasair_ztf"] = Field("lasair_ztf", description="which broker's messages these are")
-    bootstrap_servers: str = Field("kafka.lsst.ac.uk:9092", description="Kafka host:port[,host:port]")
+    bootstrap_servers: Text = Field("kafka.lsst.ac.uk:9092", description="Kafka host:port[,host:port]")
     silence: Seconds = Field(timedelta(seconds=5), description="a stream this long without a message is at its end")
     longest_pull: Seconds = Field(timedelta(minutes=45), description="a run takes no new batch after this time")
     batch_size: PositiveInt = Field(5000, description="messages that are decided and stored together")
@@ -80,7 +90,7 @@ class BrokerSettings(Section):
 class LightCurveSettings(Section):
     """Where light curves come from."""
 
-    address: str = Field("https://lasair-ztf.lsst.ac.uk/api", description="base address of the Lasair API")
+    address: Address = Field("https://lasair-ztf.lsst.ac.uk/api", description="base address of the Lasair API")
     objects_per_call: Annotated[int, Field(ge=1, le=50)] = Field(50, description="objects a call")
     calls_per_hour: PositiveInt = Field(100, description="calls that the account may make in any hour")
     timeout: Seconds = Field(timedelta(seconds=60), gt=timedelta(0), description="time to wait for an answer")
@@ -107,7 +117,7 @@ class TargetSettings(Section):
     """How long a target stays a target."""
 
     deactivate_after: Days = Field(timedelta(days=5), description="without a detection, a target is switched off")
-    faint_limit: dict[Band, float] = Field(
+    faint_limit: dict[Band, Number] = Field(
         dict.fromkeys(get_args(Band), 22.5),
         description="[mag] switched off when the latest magnitude of every band seen is fainter than its limit",
     )
@@ -116,16 +126,16 @@ class TargetSettings(Section):
 class ExposureTimes(Section):
     """Exposure times [min] in dark, grey, bright and superbright sky."""
 
-    d: float = Field(38, ge=0, description="[min] dark sky")
-    g: float = Field(38, ge=0, description="[min] grey sky")
-    b: float = Field(4300, ge=0, description="[min] bright sky")
-    s: float = Field(4300, ge=0, description="[min] superbright sky")
+    d: Number = Field(38, ge=0, description="[min] dark sky")
+    g: Number = Field(38, ge=0, description="[min] grey sky")
+    b: Number = Field(4300, ge=0, description="[min] bright sky")
+    s: Number = Field(4300, ge=0, description="[min] superbright sky")
 
 
 class FourmostSettings(Section):
     """How targets are described to 4MOST, and where."""
 
-    address: str | None = Field(None, description="as https://host/QFSwi; without it nothing is sent")
+    address: Address | None = Field(None, description="as https://host/QFSwi; without it nothing is sent")
     token: SecretStr | None = Field(None, description="of a 4MOST account")
     survey_id: PositiveInt = Field(15, alias="surveyID", description="15 is S10 TiDES, 5 is S_test")
     subsurvey: str = Field("tides-sn", max_length=256, description="as in the survey catalogue")
@@ -166,8 +176,10 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
     )
 
-    topic: str = Field(description="the Kafka topic: at Lasair, the name of a filter")
-    group_id: Annotated[str, BeforeValidator(_text)] = Field(alias="groupID", description="the bookmark in the stream")
+    topic: Text = Field(description="the Kafka topic: at Lasair, the name of a filter")
+    group_id: Annotated[Text, BeforeValidator(_text), BeforeValidator(_number)] = Field(
+        alias="groupID", description="the bookmark in the stream"
+    )
     lasair_token: SecretStr | None = Field(None, description="key to the light-curve API")
     select_function_path: Path = Field(
         Path("selectionFunctions.yaml"), description="file of selection functions, relative to the settings file"
@@ -314,10 +326,21 @@ def _configuration(file: Path, name: str | None) -> tuple[str, dict[str, Any]]:
     return name, content[name]
 
 
+class _OnceLoader(yaml.SafeLoader):
+    """Reads YAML, and refuses a key that is written twice: one of them would silently win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        for key, _ in node.value:
+            if keys.count(key.value) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key.value} is there twice", key.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def _read_yaml(file: Path) -> dict[str, dict[str, Any]]:
     """Read a file of named blocks."""
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = yaml.load(file.read_text(encoding="utf-8"), _OnceLoader)  # noqa: S506 (a SafeLoader)
     except FileNotFoundError:
         raise SettingsError(str(file), "", "no such file") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -325,7 +348,8 @@ def _read_yaml(file: Path) -> dict[str, dict[str, Any]]:
     except (yaml.YAMLError, ValueError) as error:  # the latter for a date that is none
         mark = getattr(error, "problem_mark", None)  # its snippet may show a secret
         place = f" in line {mark.line + 1}" if mark else ""
-        raise SettingsError(str(file), "", f"is not YAML: {getattr(error, 'problem', None) or error}{place}") from None
+        problem = re.sub(r"'[^']*'", "...", str(getattr(error, "problem", None) or error))
+        raise SettingsError(str(file), "", f"is not YAML: {problem}{place}") from None
     if not isinstance(content, dict) or not all(isinstance(block, dict) for block in content.values()):
         raise SettingsError(str(file), "", "must hold named blocks of keys")
     return {str(name): {str(key): value for key, value in block.items()} for name, block in content.items()}
@@ -392,9 +416,9 @@ def _shown(value: object) -> str:
         return "********"
     if isinstance(value, timedelta):
         for unit in ("days", "hours", "minutes"):
-            if value >= timedelta(**{unit: 1}):
+            if value >= timedelta(**{unit: 2}):
                 return f"{value / timedelta(**{unit: 1}):g} {unit}"
         return f"{value.total_seconds():g} seconds"
     if isinstance(value, dict):
         return ", ".join(f"{key}: {item}" for key, item in value.items())
-    return "" if value is None else str(value)
+    return "" if value is None else re.sub(r"//[^/@]*@", "//********@", str(value))

@@ -118,6 +118,8 @@ def stage_for_4most(rows: Iterable[Row], settings: Settings) -> FourmostStage:
         told = row["told_4most"] or {}
         if not row["active"]:
             wanted = {**told, "is_active": False}
+            if wanted == row["refused_4most_payload"]:
+                continue
             stage.deactivated.append({**row, "payload": wanted, "changes": {"is_active": False}})
             continue
         try:

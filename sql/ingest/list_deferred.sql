@@ -4,5 +4,5 @@
 
 SELECT deferred_object.alert
 FROM deferred_object
-ORDER BY deferred_object.tried_at, deferred_object.object_id
+ORDER BY deferred_object.tried_at NULLS FIRST, deferred_object.object_id
 LIMIT %(number)s::integer;

@@ -1,10 +1,11 @@
--- purpose: keep one object whose light curve could not be had, or count one more attempt
--- params: survey text, object_id text, alert jsonb, reason text, now timestamptz
+-- purpose: keep one object whose light curve could not be had; count the attempt if it was asked for
+-- params: survey text, object_id text, alert jsonb, reason text, attempts integer (1 if asked for, else 0),
+--         tried_at timestamptz (NULL if not asked for)
 
-INSERT INTO deferred_object (survey, object_id, alert, reason, deferred_at, tried_at)
+INSERT INTO deferred_object (survey, object_id, alert, reason, attempts, tried_at)
 VALUES (
     %(survey)s::text, %(object_id)s::text, %(alert)s::jsonb, %(reason)s::text,
-    %(now)s::timestamptz, %(now)s::timestamptz
+    %(attempts)s::integer, %(tried_at)s::timestamptz
 )
 ON CONFLICT (survey, object_id) DO UPDATE
     SET
@@ -14,5 +15,5 @@ ON CONFLICT (survey, object_id) DO UPDATE
             ELSE deferred_object.alert
         END,
         reason = excluded.reason,
-        attempts = deferred_object.attempts + 1,
-        tried_at = excluded.tried_at;
+        attempts = deferred_object.attempts + excluded.attempts,
+        tried_at = coalesce(excluded.tried_at, deferred_object.tried_at);

@@ -127,9 +127,9 @@ CREATE TABLE deferred_object (
     object_id text NOT NULL,
     alert jsonb NOT NULL,
     reason text NOT NULL,
-    attempts integer NOT NULL DEFAULT 1,
+    attempts integer NOT NULL,
     deferred_at timestamptz NOT NULL DEFAULT now(),
-    tried_at timestamptz NOT NULL DEFAULT now(),
+    tried_at timestamptz,
     PRIMARY KEY (survey, object_id)
 );
 

@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, TopicPartition
 from simulators.stream import KafkaStandin
 from tides_bridge.brokers import broker_of
 from tides_bridge.brokers.stream import AlertStream
-from tides_bridge.errors import BrokerUnavailable
+from tides_bridge.errors import BrokerUnavailable, SettingsError
 from tides_bridge.models import Batch
 from tides_bridge.settings import Settings
 
@@ -117,3 +117,13 @@ def test_a_broker_that_goes_away_is_not_taken_for_silence(kafka: KafkaStandin) -
         kafka.stop()
         with pytest.raises(BrokerUnavailable):
             stream.next_batch()
+
+
+def test_a_wrong_option_is_told_without_its_value(kafka: KafkaStandin) -> None:
+    with pytest.raises(SettingsError, match=r"broker\.options: librdkafka refuses security\.protocol$"):
+        read(make(kafka, options={"security.protocol": "hidden", "client.id": "x"}))
+
+
+def test_the_newest_detections_come_first(kafka: KafkaStandin) -> None:
+    kafka.publish("alerts", [message(name, jd) for name, jd in (("a", 2461001.5), ("b", 2461003.5), ("c", 2461002.5))])
+    assert [alert.object_id for alert in read(make(kafka)).alerts] == ["b", "c", "a"]

@@ -96,6 +96,7 @@ ANSWERS = {
     "too many": (429, b'{"err": "slow down"}', FourmostUnavailable, "answered 429: slow down"),
     "broken": (500, b"oops", FourmostUnavailable, "answered 500"),
     "refused": (400, b"no", FourmostRejected, "400 no"),
+    "elsewhere": (404, b"<html>", FourmostUnavailable, "is fourmost.address right"),
     "created": (201, b'[{"name": "one", "id": 1}, {"name": "two", "id": 2}]', None, ""),
 }
 
@@ -110,6 +111,12 @@ def test_every_answer_to_a_creation_is_understood(answer: str) -> None:
             with pytest.raises(error, match=said):
                 client_of(address).create([target("one"), target("two")])
     assert calls == ["POST"], "a creation is never repeated blindly"
+
+
+def test_a_change_may_be_answered_with_nothing() -> None:
+    with served(204, b"") as (address, calls):
+        client_of(address).update(1, "one", {"mag": 20.0})
+    assert calls == ["PATCH"]
 
 
 def test_a_question_is_asked_again_when_the_service_is_busy() -> None:

@@ -38,8 +38,8 @@ def outcome(database: Database, batch: Batch, *chunks: Judged) -> None:
         store_outcome(connection, batch, chunks)
 
 
-def defer(database: Database, *alerts: Alert, reason: str = "the API is away") -> None:
-    outcome(database, batch_of(alerts), Judged({}, None, {each.object_id: reason for each in alerts}))
+def defer(database: Database, *alerts: Alert, reason: str = "the API is away", calls: int = 1) -> None:
+    outcome(database, batch_of(alerts), Judged({}, None, {each.object_id: reason for each in alerts}, calls=calls))
 
 
 # Insert
@@ -424,12 +424,21 @@ def test_the_longest_untried_come_first(database: Database) -> None:
     assert [each.object_id for each in get_deferred_objects(database, 2).alerts] == ["a", "c"]
 
 
+def test_what_was_not_asked_for_is_not_tried_and_comes_first(database: Database) -> None:
+    defer(database, alert("a"))
+    defer(database, alert("b"), calls=0)
+    defer(database, alert("a"), alert("b"), calls=0)
+    assert [each.object_id for each in get_deferred_objects(database, 2).alerts] == ["b", "a"]
+    attempts = rows_of(database, "SELECT object_id, attempts FROM deferred_object ORDER BY object_id")
+    assert [(*row.values(),) for row in attempts] == [("a", 1), ("b", 0)]
+
+
 def test_an_object_that_was_judged_is_deferred_no_more(database: Database) -> None:
     defer(database, alert("a"), alert("b"), alert("c"), alert("c", survey="lsst"))
     outcome(
         database,
         batch_of([alert("a"), alert("b"), alert("c")]),
-        Judged({"a": True, "c": False}, None, {"b": "x"}),
+        Judged({"a": True, "c": False}, None, {"b": "x"}, calls=1),
     )
     rows = rows_of(database, "SELECT survey, object_id, attempts FROM deferred_object ORDER BY object_id")
     assert [(*row.values(),) for row in rows] == [("ztf", "b", 2), ("lsst", "c", 1)]

@@ -47,7 +47,14 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 ONCE: dict[str, dict[str, Any]] = {
     "ingest/create_transient_stage.sql": {},
     "ingest/store_api_calls.sql": {"now": "2026-06-09T12:00:00Z", "calls": 1, "since": "2026-06-09T11:00:00Z"},
-    "ingest/store_deferred.sql": {"survey": "ztf", "object_id": "a", "alert": "{}", "reason": "x", "now": "2026-06-09"},
+    "ingest/store_deferred.sql": {
+        "survey": "ztf",
+        "object_id": "a",
+        "alert": "{}",
+        "reason": "x",
+        "attempts": 1,
+        "tried_at": "2026-06-09",
+    },
     "schema/store_version.sql": {"name": "999_test.sql", "checksum": "x"},
 }
 """Scripts that make or count something each time."""

@@ -41,10 +41,9 @@ def judge(*alerts: Alert, curves: LightCurves, missing: dict[str, str] | None = 
 # Chunks
 
 
-def test_chunks_are_full_and_the_newest_come_first() -> None:
-    alerts = [alert("c", 61000.0), alert("b", 61002.0), alert("e", 60990.0), alert("a", 61000.0), alert("d", 61001.0)]
-    chunks = split_into_chunks(alerts, 2)
-    assert [[each.object_id for each in chunk] for chunk in chunks] == [["b", "d"], ["a", "c"], ["e"]]
+def test_chunks_are_full_and_keep_the_order() -> None:
+    chunks = split_into_chunks([alert(name) for name in "cbead"], 2)
+    assert [[each.object_id for each in chunk] for chunk in chunks] == [["c", "b"], ["e", "a"], ["d"]]
 
 
 @pytest.mark.parametrize(("number", "sizes"), [(0, []), (1, [1]), (50, [50]), (51, [50, 1]), (120, [50, 50, 20])])

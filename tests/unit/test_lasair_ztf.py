@@ -163,13 +163,26 @@ def test_an_answer_of_errors_only_leaves_all_objects_without_light_curve() -> No
     [
         ({"candid": 2}, "KeyError('jd')"),
         (detection(2, jd=float("nan")), "ValueError('jd nan, nid 3246')"),
+        (detection(2, jd=1e300), "ValueError('jd 1e+300, nid 3246')"),
         (detection(2, jd=float("inf"), nid=None), "OverflowError"),
         (detection(2, nid=10**30), "nid 1000000000000000000000000000000"),
         (detection(2, fid=float("inf")), "OverflowError"),
         (detection(2, magpsf="bright"), "could not convert string to float: 'bright'"),
-        ({**detection(2), "candid": [2]}, "unhashable"),
-        ("nonsense", "AttributeError"),
     ],
+)
+def test_a_point_that_cannot_be_read_is_left_out(
+    point: dict[str, object], reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("WARNING"):
+        fetched = broker_that_hears([{"objectId": "a", "candidates": [detection(1), point]}])[0].fetch(["a"])
+    assert (fetched.missing, len(fetched.curves.mjd)) == ({}, 1)
+    assert reason in caplog.text
+    alone = broker_that_hears([{"objectId": "a", "candidates": [point]}])[0].fetch(["a"])
+    assert reason in alone.missing["a"]
+
+
+@pytest.mark.parametrize(
+    ("point", "reason"), [({**detection(2), "candid": [2]}, "unhashable"), ("nonsense", "AttributeError")]
 )
 def test_a_light_curve_that_cannot_be_read_spoils_no_other(point: object, reason: str) -> None:
     answer = [{"objectId": "a", "candidates": [detection(1), point]}, {"objectId": "b", "candidates": [detection(3)]}]
@@ -237,6 +250,21 @@ def test_a_night_is_the_day_of_observation_where_a_detection_has_none() -> None:
 
 def test_epochs_keep_their_precision() -> None:
     assert curves_from(detection(1, jd=2461000.7654321)).mjd.tolist() == [pytest.approx(61000.2654321, abs=1e-9)]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"objectId": "Z" * 257},
+        {"objectId": "ZTFé"},
+        {"objectId": "ZTF1", "jdmax": 1e300},
+        {"objectId": "ZTF1", "x": json.loads("[" * 60 + "]" * 60)},
+    ],
+    ids=["long name", "accent", "epoch", "nesting"],
+)
+def test_what_would_fail_a_batch_later_is_refused_at_once(message: dict[str, object]) -> None:
+    with pytest.raises(MalformedAlert):
+        LasairZtf(ztf_settings()).decode(json.dumps(message).encode())
 
 
 # Answers that are none

@@ -305,7 +305,7 @@ def test_the_source_of_every_setting_is_told(write: Write) -> None:
     file = write(f"a:\n{NEEDED}  broker: {{silence: 90 s}}")
     rows = {key: (value, source) for key, value, source, _ in provenance(file=file)}
     assert rows["groupID"] == ("1", str(file))
-    assert rows["broker.silence"] == ("1.5 minutes", str(file))
+    assert rows["broker.silence"] == ("90 seconds", str(file))
     assert rows["broker.longestPull"] == ("45 minutes", "default")
     assert rows["lasairToken"] == ("", "default")
     assert rows["targets.faintLimit"] == ("u: 22.5, g: 22.5, r: 22.5, i: 22.5, z: 22.5, y: 22.5", "default")
@@ -465,3 +465,38 @@ def test_a_missing_selection_file_is_named(tmp_path: Path) -> None:
 
 def test_settings_of_a_test_are_made_by_alias(write: Write) -> None:
     assert Settings(topic="t", groupID=5, selectFunction="f").group_id == "5"
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ("groupID: ''", "groupID"),
+        ("groupID: true", "groupID"),
+        ("topic: ''", "topic"),
+        ("dask: {workers: true}", "dask.workers"),
+        ("targets: {faintLimit: {r: .nan}}", "targets.faintLimit.r"),
+        ("fourmost: {exposureTimes: {d: true}}", "fourmost.exposureTimes.d"),
+        ("fourmost: {address: 'ftp://x'}", "fourmost.address"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_refused(line: str, key: str, write: Write) -> None:
+    lines = [each for each in NEEDED.splitlines() if each.split(":")[0].strip() != line.split(":", maxsplit=1)[0]]
+    with pytest.raises(SettingsError) as error:
+        load(file=write("\n".join(["a:", *lines, f"  {line}"])))
+    assert error.value.key == f"a.{key}"
+
+
+def test_a_key_that_is_there_twice_is_refused(write: Write) -> None:
+    with pytest.raises(SettingsError, match="twice"):
+        load(file=write(f"a:\n{NEEDED}  dask: {{workers: 1, workers: 2}}"))
+
+
+def test_an_error_of_yaml_shows_no_secret(write: Write) -> None:
+    with pytest.raises(SettingsError) as error:
+        load(file=write(f"a:\n{NEEDED}  lasairToken: *hidden"))
+    assert "hidden" not in str(error.value)
+
+
+def test_a_password_in_an_address_is_masked(write: Write) -> None:
+    rows = provenance(file=write(f"a:\n{NEEDED}  fourmost: {{address: 'https://u:hidden@h/QFSwi'}}"))
+    assert {row[0]: row[1] for row in rows}["fourmost.address"] == "https://********@h/QFSwi"

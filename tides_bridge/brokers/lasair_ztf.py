@@ -5,6 +5,7 @@ Sources: lasair4 ``run_active_queries.py`` (message), ``serializers.py`` and ``l
 """
 
 import json
+import logging
 import math
 import re
 from collections.abc import Sequence
@@ -47,10 +48,18 @@ RETRY = BriefRetry(
 )
 """Three more tries within some seconds, one after a lost connection or a time-out."""
 
+logger = logging.getLogger(__name__)
+
 HOURLY_LIMIT = "the hourly limit of the light-curve API is reached"
 
-NAME = re.compile(r"[\w.+-]+")
-"""What a name may look like: one that a list with commas and a database column can carry."""
+NAME = re.compile(r"[\w.+-]{1,256}", re.ASCII)
+"""What a name may look like: one that a list with commas, an index of the database and 4MOST can carry."""
+
+NESTING = 50
+"""Deeper messages are refused: what is stored and sent between processes must not exhaust the stack."""
+
+EPOCHS = (30000.0, 100000.0)
+"""[d] MJD of the years 1941 to 2132: an epoch outside is none."""
 
 LAST_NIGHT = 10**6
 """Nights are numbered by ZTF since 2017, or by MJD: a number beyond is none."""
@@ -100,6 +109,8 @@ class LasairZtf:
         object_id = message.get("objectId")
         if not isinstance(object_id, str) or not NAME.fullmatch(object_id.strip()):
             raise MalformedAlert("message", f"objectId is {object_id!r}, not a name: does the filter select objectId?")
+        if _is_deeper(message, NESTING):
+            raise MalformedAlert("message", f"is nested more than {NESTING} deep")
         sherlock = message.get("classification")
         return Alert(
             survey="ztf",
@@ -206,20 +217,35 @@ def points_of(candidates: list[dict[str, Any]] | None, index: int) -> list[tuple
     Make the rows of one object for `LightCurves.from_points`; none if it has no detection.
 
     A detection is what has a ``candid``: with ``lasair_added`` a limit has a ``magpsf`` too. One that comes twice is
-    counted once.
+    counted once. A point that cannot be read is left out, and logged.
+
+    Raises
+    ------
+    TypeError, ValueError, KeyError, AttributeError, OverflowError
+        If the answer is no list of points, or no detection can be read.
     """
     candidates = candidates or []
     detections = {point["candid"]: point for point in candidates if point.get("candid") is not None}
     limits = [point for point in candidates if point.get("candid") is None]
     has_nights = all(point.get("nid") is not None for point in detections.values())
-    return [_row(point, index, has_nights) for point in (*detections.values(), *(limits if detections else ()))]
+    rows, problems = [], []
+    for point in (*detections.values(), *(limits if detections else ())):
+        try:
+            rows.append(_row(point, index, has_nights))
+        except (TypeError, ValueError, KeyError, OverflowError) as problem:
+            problems.append(problem)
+    if problems and not any(row[6] for row in rows):
+        raise problems[0]
+    if problems:
+        logger.warning("points left out number=%d of=%d first=%r", len(problems), len(candidates), problems[0])
+    return rows
 
 
 def _row(point: dict[str, Any], index: int, has_nights: bool) -> tuple[object, ...]:
     """Make one row; where detections have no ``nid``, a night is the Rubin day of observation, floor(MJD_UTC - 0.5)."""
     mjd = mjd_from_jd(float(point["jd"]))
     night = int(point["nid"]) if has_nights and point.get("nid") is not None else math.floor(mjd - 0.5)
-    if not math.isfinite(mjd) or not 0 <= night < LAST_NIGHT:
+    if not EPOCHS[0] < mjd < EPOCHS[1] or not 0 <= night < LAST_NIGHT:
         raise ValueError(f"jd {point['jd']}, nid {point.get('nid')}")
     is_detection = point.get("candid") is not None
     band = ZTF_BANDS.get(int(point["fid"]))
@@ -243,12 +269,22 @@ def _value(point: dict[str, Any], key: str) -> float:
     return value if math.isfinite(value) and value not in (-999.0, -99999.0) else _NONE
 
 
+def _is_deeper(value: object, levels: int) -> bool:
+    """Tell whether nested content goes deeper than a number of levels."""
+    if not isinstance(value, dict | list):
+        return False
+    items = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(item, levels - 1) for item in items)
+
+
 def _newest_mjd(message: dict[str, Any]) -> float:
     """Find how new a message is: ``jdmax``, else the newest of the bands, else the time of its ``UTC``."""
     jd = number_in(message, "jdmax")
     if jd is None:
         bands = [number_in(message, key) for key in ("jdgmax", "jdrmax")]
         jd = max((value for value in bands if value is not None), default=None)
+    if jd is not None and not EPOCHS[0] < mjd_from_jd(jd) < EPOCHS[1]:
+        raise MalformedAlert("message", f"its newest date is {jd}, which is no Julian date of our time")
     if jd is not None:
         return mjd_from_jd(jd)
     try:

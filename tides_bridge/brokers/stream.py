@@ -13,7 +13,7 @@ from typing import Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from tides_bridge.errors import BrokerUnavailable, MalformedAlert
+from tides_bridge.errors import BrokerUnavailable, MalformedAlert, SettingsError
 from tides_bridge.models import Alert, Batch, RefusedMessage
 from tides_bridge.settings import Settings
 
@@ -39,6 +39,8 @@ class AlertStream:
 
     Raises
     ------
+    SettingsError
+        If librdkafka refuses the options.
     BrokerUnavailable
         From every method, if the broker does not answer.
     """
@@ -48,17 +50,21 @@ class AlertStream:
         self._service = f"Kafka broker {self._options.bootstrap_servers}"
         self._start: dict[int, int] = {}
         options = {key: value.get_secret_value() for key, value in self._options.options.items()}
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": self._options.bootstrap_servers,
-                "group.id": settings.group_id,
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",
-                "fetch.wait.max.ms": 100,  # our questions stand in line behind an idle fetch
-                "log_level": 2,
-                **options,
-            }
-        )
+        known = {
+            "bootstrap.servers": self._options.bootstrap_servers,
+            "group.id": settings.group_id,
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 100,  # our questions stand in line behind an idle fetch
+            "log_level": 2,
+        }
+        try:
+            self._consumer = Consumer(known | options)
+        except KafkaException as error:  # its text may show a secret
+            named = [name for name in options if name in error.args[0].str()]
+            raise SettingsError(
+                "settings", "broker.options", f"librdkafka refuses {', '.join(named or options)}"
+            ) from None
 
     def __enter__(self) -> Self:
         partitions = self.partitions()
@@ -86,7 +92,7 @@ class AlertStream:
         Returns
         -------
         Batch
-            The newest alert of each object, and whether the stream is at its end.
+            The newest alert of each object, newest detection first, and whether the stream is at its end.
         """
         messages = self._read() if self._start else []
         is_last = len(messages) < self._options.batch_size
@@ -104,7 +110,8 @@ class AlertStream:
             known = newest.get(alert.object_id)
             if known is None or alert.newest_mjd >= known.newest_mjd:
                 newest[alert.object_id] = alert
-        return Batch(list(newest.values()), refused, len(messages), positions, is_last=is_last)
+        newest_first = sorted(newest.values(), key=lambda alert: (-alert.newest_mjd, alert.object_id))
+        return Batch(newest_first, refused, len(messages), positions, is_last=is_last)
 
     def commit(self, batch: Batch) -> None:
         """Tell Kafka that a batch is safe in the database."""
