@@ -7,20 +7,17 @@
 WITH judged AS (
     SELECT
         tides_master.tides_id,
-        CASE
-            WHEN tides_master.has_spectrum THEN 'spectrum'
-            ELSE
-                inactive_reason(
-                    tides_master.last_detection_mjd,
-                    ARRAY[
-                        tides_master.u_latest_mag, tides_master.g_latest_mag, tides_master.r_latest_mag,
-                        tides_master.i_latest_mag, tides_master.z_latest_mag, tides_master.y_latest_mag
-                    ],
-                    %(now_mjd)s::double precision,
-                    %(deactivate_after_days)s::double precision,
-                    %(faint_limits)s::double precision[]
-                )
-        END AS reason
+        inactive_reason(
+            tides_master.has_spectrum,
+            tides_master.last_detection_mjd,
+            ARRAY[
+                tides_master.u_latest_mag, tides_master.g_latest_mag, tides_master.r_latest_mag,
+                tides_master.i_latest_mag, tides_master.z_latest_mag, tides_master.y_latest_mag
+            ],
+            %(now_mjd)s::double precision,
+            %(deactivate_after_days)s::double precision,
+            %(faint_limits)s::double precision[]
+        ) AS reason
     FROM tides_master
     WHERE tides_master.active
 ),

@@ -92,6 +92,7 @@ $$;
 
 -- Why an object is no target now, NULL if it is one. Latest magnitudes and faint limits come in the order u g r i z y.
 CREATE FUNCTION inactive_reason(
+    has_spectrum boolean,
     last_detection_mjd double precision,
     latest_mags double precision[],
     now_mjd double precision,
@@ -99,6 +100,7 @@ CREATE FUNCTION inactive_reason(
     faint_limits double precision[]
 ) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE
+        WHEN has_spectrum THEN 'spectrum'
         WHEN last_detection_mjd < now_mjd - deactivate_after_days THEN 'unseen'
         WHEN (
             SELECT bool_and(seen.mag > seen.faint_limit)

@@ -193,7 +193,8 @@ def test_why_an_object_is_no_target(connection: Connection) -> None:
         "61000, ARRAY[NULL, NULL]::float8[], 61000, 5, ARRAY[22.5, 22.5]": None,
     }
     for arguments, reason in reasons.items():
-        assert connection.exec_driver_sql(f"SELECT inactive_reason({arguments})").scalar() == reason, arguments
+        assert connection.exec_driver_sql(f"SELECT inactive_reason(FALSE, {arguments})").scalar() == reason
+        assert connection.exec_driver_sql(f"SELECT inactive_reason(TRUE, {arguments})").scalar() == "spectrum"
 
 
 def test_the_newest_of_two_values(connection: Connection) -> None:
