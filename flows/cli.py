@@ -73,11 +73,16 @@ def run(
         logging.getLogger("tides_bridge.settings").setLevel(
             logging.ERROR
         )  # its warnings were given: the flow loads again
+        from prefect.settings import PREFECT_API_URL
+
         from flows.comm_pipe import execute_comm_pipe
+        from flows.lifeline import guard_temporary_server
         from tasks.behaviour import speak_plainly
 
         speak_plainly()
         signal.signal(signal.SIGTERM, _interrupt)
+        if not PREFECT_API_URL.value():
+            guard_temporary_server()
         counts = execute_comm_pipe(config, str(settings) if settings else None)
     if as_json:
         typer.echo(json.dumps(counts))

@@ -1,17 +1,21 @@
 """What a run does when a service is down: one clear line, nothing half-way, and the next run completes the work."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psutil
 import pytest
 import yaml
 
+from flows import lifeline
 from simulators.packets import alerts
 from simulators.sky import Sky
 from simulators.standins import Alert, Standins, write_settings
@@ -124,6 +128,35 @@ def test_a_second_run_at_the_same_time_leaves_the_work_to_the_first(settings_fil
     assert code == 0, errors
     assert set(summary.values()) == {0}
     assert "another run is at work on this database" in errors
+
+
+def test_a_killed_run_leaves_no_server_of_prefect_behind(settings_file: Path, tmp_path: Path) -> None:
+    environment = os.environ | {"PREFECT_HOME": str(tmp_path / "prefect")}
+    command = [sys.executable, "-m", "flows.cli", "run", "--settings", str(settings_file)]
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    wait_until(lambda: "Beginning flow run" in (tmp_path / "log").read_text())
+    assert len(servers_of(tmp_path)) == 1
+    process.kill()
+    process.wait(10)
+    wait_until(lambda: not servers_of(tmp_path))
+
+
+def servers_of(home: Path) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            is_server = lifeline.SERVER in process.cmdline()
+            if is_server and process.environ().get("PREFECT_HOME") == str(home / "prefect"):
+                found.append(process)
+    return found
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < limit
+        time.sleep(0.1)
 
 
 def test_a_topic_that_does_not_exist_yet_is_an_empty_stream(settings_file: Path, prefect_api: str) -> None:
