@@ -57,9 +57,17 @@ def store_as_d334(connection: Connection, frame: pd.DataFrame) -> float:
 
 
 def main() -> None:
-    """Fill both tables, store one more batch in both, and print the ratio."""
-    root = Path(tempfile.mkdtemp(prefix="tides-benchmark-"))
-    root.chmod(0o711)  # PostgreSQL runs as another user for root
+    """Compare the two in a folder of their own, and print the ratio."""
+    with tempfile.TemporaryDirectory(prefix="tides-benchmark-") as folder:
+        Path(folder).chmod(0o711)  # PostgreSQL runs as another user for root
+        theirs, ours = compare(Path(folder))
+    print(f"{BATCH} rows into {KNOWN}, half of them known")
+    print(f"to_sql and MERGE            {BATCH / theirs:10,.0f} rows/s")
+    print(f"COPY and ON CONFLICT        {BATCH / ours:10,.0f} rows/s  {theirs / ours:.1f} x")
+
+
+def compare(root: Path) -> tuple[float, float]:
+    """Fill both tables and store one more batch in both [s], as D3.3.4 did and as the bridge does."""
     known, batch = make_targets(0, KNOWN, 61000.0), make_targets(KNOWN - BATCH // 2, BATCH, 61001.0)
     database = {"folder": str(root / "postgresql")}
     settings = Settings(topic="none", groupID="none", selectFunction="none", database=database)
@@ -72,9 +80,7 @@ def main() -> None:
             theirs = store_as_d334(connection, batch)
         with opened.transaction() as connection:
             ours = store(connection, batch, settings)
-    print(f"{BATCH} rows into {KNOWN}, half of them known, {len(batch.columns)} columns")
-    print(f"to_sql and MERGE            {BATCH / theirs:10,.0f} rows/s")
-    print(f"COPY and ON CONFLICT        {BATCH / ours:10,.0f} rows/s  {theirs / ours:.1f} x")
+    return theirs, ours
 
 
 if __name__ == "__main__":
