@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tides_bridge.errors import BridgeError, SettingsError
+from tides_bridge.errors import BridgeError
 
 app = typer.Typer(
     help="The TiDES bridge: carries supernovae from alert brokers to the 4MOST telescope.",
@@ -45,7 +45,7 @@ def _errors_told() -> Iterator[None]:
         yield
     except BridgeError as error:
         typer.echo(f"tides: {error}", err=True)
-        raise typer.Exit(2 if isinstance(error, SettingsError) else 1) from None
+        raise typer.Exit(error.exit_code) from None
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -31,7 +31,7 @@ from tasks.store import create_transient_stage, deactivate_unobserved_transients
 from tasks.summary import Summary, publish_summary
 from tides_bridge import ingest, judging
 from tides_bridge.brokers import broker_of
-from tides_bridge.brokers.lasair_ztf import HOURLY_LIMIT
+from tides_bridge.brokers.base import HOURLY_LIMIT
 from tides_bridge.brokers.stream import AlertStream
 from tides_bridge.database import Database, ensure_schema, open_database
 from tides_bridge.fourmost import FourmostClient

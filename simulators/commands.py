@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from simulators.fourmost.command import fourmost
-from tides_bridge.errors import BridgeError, SettingsError
+from tides_bridge.errors import BridgeError
 
 __all__ = ["demo", "fourmost", "standins"]
 
@@ -22,7 +22,7 @@ class Shape(StrEnum):
 def _fail(error: BridgeError) -> NoReturn:
     """Say what is wrong in one line; 2 is a wrong setting or file, 1 anything else."""
     typer.echo(f"tides: {error}", err=True)
-    raise typer.Exit(2 if isinstance(error, SettingsError) else 1)
+    raise typer.Exit(error.exit_code)
 
 
 def standins(

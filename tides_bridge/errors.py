@@ -22,6 +22,9 @@ an error survives the way between processes.
 class BridgeError(Exception):
     """The root of all errors of the bridge."""
 
+    exit_code = 1
+    """With which a command ends."""
+
 
 class SettingsError(BridgeError):
     """
@@ -36,6 +39,8 @@ class SettingsError(BridgeError):
     problem
         What is wrong and what to do.
     """
+
+    exit_code = 2
 
     def __init__(self, file: str, key: str, problem: str) -> None:
         super().__init__(file, key, problem)

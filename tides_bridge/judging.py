@@ -35,14 +35,14 @@ def judge_chunk(alerts: Sequence[Alert], settings: Settings, function: Selection
     try:
         fetched = broker_of(settings).fetch([alert.object_id for alert in alerts])
     except BrokerUnavailable as error:
-        outage = defer(alerts, str(error))
-        return Judged({}, outage.targets, outage.deferred, calls=1, outage=error)
+        return defer(alerts, str(error), outage=error)
     return decide(alerts, fetched.curves, function, fetched.missing)
 
 
-def defer(alerts: Sequence[Alert], reason: str) -> Judged:
-    """Put objects off, without a call."""
-    return Judged({}, pd.DataFrame(), dict.fromkeys((alert.object_id for alert in alerts), reason))
+def defer(alerts: Sequence[Alert], reason: str, outage: Exception | None = None) -> Judged:
+    """Put objects off: without a call, or after one that ended in an outage."""
+    deferred = dict.fromkeys((alert.object_id for alert in alerts), reason)
+    return Judged({}, pd.DataFrame(), deferred, calls=int(outage is not None), outage=outage)
 
 
 def decide(

@@ -6,8 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from tides_bridge.lightcurves import LightCurves
-
 
 @dataclass(frozen=True, slots=True)
 class Alert:
@@ -92,7 +90,7 @@ class Judged:
     passed
         Whether each object with a light curve satisfies the selection function, by object id.
     targets
-        The `lightcurves.summarise` of those that do, indexed by object id.
+        The rows of `tides_stage` of those that do.
     deferred
         Why there was no light curve to judge, by object id.
     calls
@@ -110,6 +108,3 @@ class Judged:
         outage: Exception | None = None,
     ) -> None:
         self.passed, self.targets, self.deferred, self.calls, self.outage = passed, targets, deferred, calls, outage
-
-
-__all__ = ["Alert", "Batch", "Judged", "LightCurves", "RefusedMessage"]

@@ -10,6 +10,9 @@ from tides_bridge.errors import MalformedAlert
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.models import Alert
 
+HOURLY_LIMIT = "the hourly limit of the light-curve API is reached"
+"""Why an object waits: the API said so, or the bridge counted its calls."""
+
 
 @dataclass(frozen=True)
 class Fetched:

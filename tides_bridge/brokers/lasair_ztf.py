@@ -16,7 +16,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from tides_bridge.brokers.base import Fetched, number_in
+from tides_bridge.brokers.base import HOURLY_LIMIT, Fetched, number_in
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.models import Alert
@@ -49,8 +49,6 @@ RETRY = BriefRetry(
 """Three more tries within some seconds, one after a lost connection or a time-out."""
 
 logger = logging.getLogger(__name__)
-
-HOURLY_LIMIT = "the hourly limit of the light-curve API is reached"
 
 NAME = re.compile(r"[\w.+-]{1,256}", re.ASCII)
 """What a name may look like: one that a list with commas, an index of the database and 4MOST can carry."""
