@@ -20,6 +20,7 @@ from urllib.parse import parse_qs
 
 from fastapi import FastAPI, Request, Response
 
+from simulators.faults import FaultPlan
 from simulators.web import WebServer
 from tides_bridge.errors import MalformedAlert
 
@@ -175,13 +176,17 @@ class LasairStandin:
         Answer ``lightcurves/`` with a list of lists of points, as older servers did, instead of a list of objects.
     clock
         What the hourly limit reads, in seconds.
+    faults
+        Which calls go wrong; none without.
 
     Attributes
     ----------
     address
         ``http://127.0.0.1:PORT/api``, as in the setting ``lightCurves.address``.
     calls
-        How many calls reached a method: not those with a wrong token or over the limit.
+        How many calls reached a method: not those with a wrong token or over the limit, or that failed before the work.
+    faults
+        The plan; ``faults.replace(...)`` gives it other rules.
 
     Examples
     --------
@@ -199,11 +204,13 @@ class LasairStandin:
         calls_per_hour: int = POWER_USER_CALLS,
         old_shape: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        faults: FaultPlan | None = None,
     ) -> None:
+        self.faults = FaultPlan() if faults is None else faults
         self.token, self.old_shape, self.calls = token, old_shape, 0
         self._limit = HourlyLimit(calls_per_hour, clock)
         self._curves: dict[str, LightCurve] = {}
-        self._server = WebServer(self._app())
+        self._server = WebServer(self._app(), "lasair", self.faults)
 
     @property
     def address(self) -> str:

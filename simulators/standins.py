@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Self
 import requests
 import yaml
 
+from simulators.faults import FaultPlan
 from simulators.folders import DATABASE, claimed, program, standard_folder
 from simulators.fourmost.process import FourmostStandin
 from simulators.lasair import LasairStandin, LightCurve, to_light_curve, to_message
@@ -108,23 +109,36 @@ class Standins:
         Theirs, and emptied first: state of 4MOST, and the database of runs. It stays as it is at the end.
     calls_per_hour, old_shape
         As of `LasairStandin`.
+    faults
+        File with a fault plan for the Lasair API and 4MOST.
 
     Attributes
     ----------
     kafka, lasair, fourmost
         The three.
+
+    Raises
+    ------
+    SettingsError
+        When the fault plan cannot be read.
     """
 
-    def __init__(self, folder: Path, *, calls_per_hour: int = 10_000, old_shape: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, calls_per_hour: int = 10_000, old_shape: bool = False, faults: Path | None = None
+    ) -> None:
         self.folder, self.calls_per_hour = folder.expanduser().resolve(), calls_per_hour
+        self.faults = faults
         self.kafka = KafkaStandin()
-        self.lasair = LasairStandin(secrets.token_hex(20), calls_per_hour, old_shape)
+        plan = FaultPlan.read(faults) if faults else FaultPlan()
+        self.lasair = LasairStandin(secrets.token_hex(20), calls_per_hour, old_shape, faults=plan)
+        self._options = ("--faults", str(faults.resolve())) if faults else ()
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(claimed(self.folder))
-            self.fourmost = stack.enter_context(FourmostStandin(state=self.folder / "fourmost.sqlite3"))
+            fourmost = FourmostStandin(*self._options, state=self.folder / "fourmost.sqlite3")
+            self.fourmost = stack.enter_context(fourmost)
             stack.enter_context(self.kafka)
             stack.enter_context(self.lasair)
             self._check()
@@ -258,6 +272,14 @@ def _description(standins: Standins, number: int, settings_out: Path) -> str:
             f"4MOST     {standins.fourmost.address}: survey {SURVEY_ID}, no targets yet",
             f"folder    {standins.folder}: emptied now; it stays when the stand-ins stop",
             f"settings  {settings_out}: {program('tides')} run --settings {settings_out}",
+            *_described_faults(standins),
             *(f"beware    the environment variable {name} is set, and wins over the settings" for name in variables),
         ]
     )
+
+
+def _described_faults(standins: Standins) -> list[str]:
+    """Say how many calls will go wrong, if any."""
+    plan = standins.lasair.faults
+    numbers = f"{plan.left('lasair')} to come from Lasair, {plan.left('fourmost')} from 4MOST"
+    return [f"faults    {standins.faults}: {numbers}"] if standins.faults else []

@@ -1,12 +1,16 @@
 """A web server in a thread of this process, for stand-ins that speak HTTP."""
 
+import asyncio
 import socket
 import threading
 import time
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from simulators.faults import FaultPlan, Service
+from simulators.faulty_asgi import TRANSPORT_KEY, FaultyAsgi
 from tides_bridge.errors import BrokerUnavailable
 
 START_SECONDS = 10.0
@@ -15,9 +19,32 @@ STOP_SECONDS = 5.0
 """Longest wait for calls under way when it stops."""
 
 
+class _Protocol(H11Protocol):
+    """Tells the application its connection, so that a fault can cut it."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        super().connection_made(transport)
+        inner = self.app
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            scope[TRANSPORT_KEY] = transport
+            await inner(scope, receive, send)
+
+        self.app = app
+
+
 class WebServer:
     """
     Serves an application on a free port of 127.0.0.1 between `start` and `stop`.
+
+    Parameters
+    ----------
+    app
+        What answers.
+    service
+        Which stand-in it is.
+    faults
+        Which calls go wrong.
 
     Attributes
     ----------
@@ -25,17 +52,19 @@ class WebServer:
         ``http://127.0.0.1:PORT``, or empty before the start.
     """
 
-    def __init__(self, app: FastAPI) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, service: Service, faults: FaultPlan) -> None:
+        self._stopping = threading.Event()
+        self._app = FaultyAsgi(app, faults, service, self._stopping)
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self.address = ""
 
     def start(self) -> None:
         """Start to answer, or raise BrokerUnavailable."""
+        self._stopping.clear()
         listener = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(
-            self._app, ws="none", loop="asyncio", lifespan="off", log_config=None, access_log=False,
+            self._app, http=_Protocol, ws="none", loop="asyncio", lifespan="off", log_config=None, access_log=False,
             timeout_graceful_shutdown=int(STOP_SECONDS),
         )  # fmt: skip
         server = uvicorn.Server(config)
@@ -51,9 +80,10 @@ class WebServer:
             time.sleep(0.01)
 
     def stop(self) -> None:
-        """Finish the calls under way and close the port; a second call does nothing."""
+        """Finish the calls under way, without more waits of faults, and close the port; a second call does nothing."""
         if self._server is None or self._thread is None:
             return
+        self._stopping.set()
         self._server.should_exit = True
         self._thread.join(STOP_SECONDS + 1)
         self._server = self._thread = None

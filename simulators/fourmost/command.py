@@ -35,14 +35,20 @@ def fourmost(  # noqa: PLR0913 (one argument an option)
         bool, typer.Option("--errors-as-200", help="Answer errors with status 200, as an older server did.")
     ] = False,
     ingest_at: Annotated[str, typer.Option(help="Daily ingestion, HH:MM Europe/Berlin, or off.")] = "15:00",
+    faults: Annotated[
+        Path | None,
+        typer.Option(
+            help="Fault plan (YAML): which calls go wrong, and how; see simulators/faults.py.", dir_okay=False
+        ),
+    ] = None,
     until_stdin_ends: Annotated[bool, typer.Option("--until-stdin-ends", hidden=True)] = False,
 ) -> None:
     """
     Serve a stand-in for the 4MOST Transient API on this machine.
 
     It takes, checks, lists, changes and deletes transients as the real, private service does, and ingests them every
-    day. It reads and writes only the state file, and prints its address, user, password and token, then "ready".
-    Ctrl-C or SIGTERM ends it; the state stays.
+    day. It reads the fault plan, if any, reads and writes only the state file, and prints its address, user, password
+    and token, then "ready". Ctrl-C or SIGTERM ends it; the state stays.
     """
     try:
         at = read_time_of_day(ingest_at)
@@ -55,7 +61,7 @@ def fourmost(  # noqa: PLR0913 (one argument an option)
 
     if until_stdin_ends:
         stop_with_stdin()
-    options = Options(host, port, state, user, password, survey, create_status, paginate, errors_as_200, at)
+    options = Options(host, port, state, user, password, survey, create_status, paginate, errors_as_200, at, faults)
     try:
         serve(options)
     except SettingsError as error:

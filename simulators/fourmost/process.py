@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import requests
 
+from simulators.faults import HANDLE_HEADER, FaultPlan
 from tides_bridge.errors import FourmostUnavailable
 
 START_SECONDS = 30.0
@@ -30,6 +31,8 @@ _SAID = ("address", "user", "password", "token")
 class FourmostStandin:
     """
     A running stand-in, to be used in a ``with`` statement.
+
+    Its own methods look past all faults.
 
     Parameters
     ----------
@@ -123,13 +126,26 @@ class FourmostStandin:
         """Ingest now what is not ingested, as OpSys does at 15:00, and answer how many rows."""
         return int(self._ask("POST", f"{self.address}/standin/ingest/")["ingested"])
 
+    def set_faults(self, rules: list[dict[str, Any]]) -> int:
+        """
+        Let calls go wrong by other rules from now on, and answer how many they are; an empty list ends all faults.
+
+        Raises
+        ------
+        SettingsError
+            Naming the rule and key that is wrong; the old rules then stay.
+        """
+        FaultPlan(rules)
+        return int(self._ask("POST", f"{self.address}/standin/faults/", rules)["rules"])
+
     def _wait_until_ready(self) -> None:
         self._started.wait(START_SECONDS)
         if "ready" not in self._output:
             raise FourmostUnavailable("4MOST stand-in", "it did not start: " + " / ".join(self._output))
 
-    def _ask(self, method: str, url: str) -> Any:
-        answer = requests.request(method, url, auth=(self.user, self.password), timeout=HTTP_SECONDS)
+    def _ask(self, method: str, url: str, content: Any = None) -> Any:
+        account, headers = (self.user, self.password), {HANDLE_HEADER: "1"}
+        answer = requests.request(method, url, json=content, auth=account, headers=headers, timeout=HTTP_SECONDS)
         answer.raise_for_status()
         return answer.json()
 

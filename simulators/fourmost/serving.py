@@ -8,6 +8,7 @@ import sys
 import threading
 from dataclasses import dataclass
 from datetime import time
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
@@ -16,6 +17,9 @@ import waitress
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
+
+from simulators.faults import FaultPlan
+from simulators.faulty_wsgi import FaultyWsgi
 
 THREADS = 8
 """Requests answered at the same time."""
@@ -47,6 +51,8 @@ class Options:
         Whether errors are answered with status 200, as by an older server.
     ingest_at
         Time of the daily ingestion, Europe/Berlin; None is never.
+    faults
+        File with a fault plan; None is no faults.
     """
 
     host: str
@@ -59,6 +65,7 @@ class Options:
     paginate: bool
     errors_as_200: bool
     ingest_at: time | None
+    faults: Path | None
 
 
 def serve(options: Options) -> None:
@@ -70,23 +77,30 @@ def serve(options: Options) -> None:
     OSError
         The port is taken, or the state file cannot be made.
     tides_bridge.errors.SettingsError
-        The state file is something else.
+        The state file is something else, or the fault plan is wrong.
     """
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
+    faults = FaultPlan.read(options.faults) if options.faults else FaultPlan()
+    stopping = threading.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, partial(_stop, stopping))
     with socket.create_server((options.host, options.port)) as listener:
-        application = _configure(options)
+        application = FaultyWsgi(_configure(options, faults), faults, "fourmost", stopping)
         _announce(options, listener.getsockname()[1])
-        server = waitress.create_server(application, sockets=[listener], threads=THREADS, ident="4MOST stand-in")
+        server = waitress.create_server(
+            application, sockets=[listener], threads=THREADS, ident="4MOST stand-in",
+            channel_request_lookahead=1,  # so that a waiting fault sees its client go
+        )  # fmt: skip
         print("ready", flush=True)
         server.run()
 
 
-def _stop(*_: object) -> NoReturn:
+def _stop(stopping: threading.Event, *_: object) -> NoReturn:
+    """End the waits of faults, then the server."""
+    stopping.set()
     raise SystemExit(0)
 
 
-def _configure(options: Options) -> WSGIHandler:
+def _configure(options: Options, faults: FaultPlan) -> WSGIHandler:
     """Tell Django everything, for there is no settings module, and make the application."""
     package = "simulators.fourmost"
     settings.configure(
@@ -111,6 +125,7 @@ def _configure(options: Options) -> WSGIHandler:
         CREATE_STATUS=options.create_status,
         PAGINATE=options.paginate,
         ERRORS_AS_200=options.errors_as_200,
+        FAULTS=faults,
     )
     # A refused request is answered, not news; a traceback is.
     logging.getLogger("django.request").setLevel(logging.ERROR)

@@ -3,7 +3,7 @@
 from django.urls import re_path
 
 from simulators.fourmost.answers import bad_request, no_such_address, own_fault
-from simulators.fourmost.views import CandidateVisits, Ingestion, TokenView, Transients
+from simulators.fourmost.views import CandidateVisits, Faults, Ingestion, TokenView, Transients
 
 urlpatterns = [
     re_path(r"^QFSwi/targetCat/transients/?$", Transients.as_view({"get": "list", "post": "create"})),
@@ -14,6 +14,7 @@ urlpatterns = [
     re_path(r"^QFSwi/transients-token-auth/?$", TokenView.as_view()),
     re_path(r"^QFSwi/targetCat/get-candidate-visits/?$", CandidateVisits.as_view()),
     re_path(r"^QFSwi/standin/ingest/?$", Ingestion.as_view()),
+    re_path(r"^QFSwi/standin/faults/?$", Faults.as_view()),
 ]
 
 handler400 = bad_request

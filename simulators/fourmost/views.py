@@ -23,6 +23,7 @@ from simulators.fourmost.ingestion import ingest
 from simulators.fourmost.models import Transient
 from simulators.fourmost.sentences import describe_rows
 from simulators.fourmost.serializers import TransientSerializer
+from tides_bridge.errors import SettingsError
 
 PAGE = 100
 """Rows of a page when ``limit`` does not say."""
@@ -146,3 +147,16 @@ class Ingestion(APIView):
     def post(self, request: Request) -> Response:
         """Ingest every row that is not yet, and answer how many."""
         return Response({"ingested": ingest()})
+
+
+class Faults(APIView):
+    """The stand-in's own address: what goes wrong from now on."""
+
+    parser_classes = (LenientJson,)
+
+    def post(self, request: Request) -> Response:
+        """Follow other rules, and answer how many they are."""
+        try:
+            return Response({"rules": settings.FAULTS.replace(request.data)})
+        except SettingsError as error:
+            raise ValidationError(str(error)) from error
