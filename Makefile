@@ -25,7 +25,7 @@ export HOME := $(CURDIR)/.venv-home
 $(shell mkdir -p "$(HOME)")
 endif
 
-.PHONY: help venv demo test check format hooks constraints clean
+.PHONY: help venv demo test soak check format hooks constraints clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,9 @@ demo: venv ## Show the whole bridge at work on this machine, with stand-ins for 
 
 test: venv ## Run all tests
 	@$(BIN)/python -m pytest $(ARGS)
+
+soak: venv ## Kill the bridge and its services at random for 200 batches; needs the recorded alerts
+	@$(BIN)/python -m tests.faults.soak $(ARGS)
 
 check: venv ## Check format, lint, types, import contracts, SQL, shell scripts and the wheel
 	@.ci/check

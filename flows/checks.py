@@ -10,7 +10,7 @@ from tides_bridge.brokers.stream import AlertStream
 from tides_bridge.database import check_schema, open_database
 from tides_bridge.errors import BridgeError
 from tides_bridge.fourmost import FourmostClient
-from tides_bridge.settings import Settings, load_function
+from tides_bridge.settings import Settings, load_function, shown_address
 
 
 def check_all(settings: Settings) -> Iterator[tuple[str, bool, str]]:
@@ -33,11 +33,12 @@ def check_all(settings: Settings) -> Iterator[tuple[str, bool, str]]:
     }
     for service, attempt in tries.items():
         try:
-            yield service, False, attempt(settings)
+            failed, text = False, attempt(settings)
         except BridgeError as error:
-            yield service, True, str(error)
+            failed, text = True, str(error)
         except Exception as error:
-            yield service, True, f"{type(error).__name__}: {error}"
+            failed, text = True, f"{type(error).__name__}: {error}"
+        yield service, failed, shown_address(text)
 
 
 def _selection(settings: Settings) -> str:

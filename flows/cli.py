@@ -6,10 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.metadata import entry_points
-from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
@@ -17,7 +15,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tides_bridge.errors import BridgeError
+from flows import refused
+from flows.options import Config, SettingsFile, errors_told
 
 app = typer.Typer(
     help="The TiDES bridge: carries supernovae from alert brokers to the 4MOST telescope.",
@@ -25,27 +24,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-Config = Annotated[
-    str | None,
-    typer.Option(
-        "--config", help="Configuration in the settings file; default $TIDES_CONFIG, the only one, or devConfig."
-    ),
-]
-SettingsFile = Annotated[
-    Path | None,
-    typer.Option("--settings", help="The settings file; default $TIDES_SETTINGS, or flowSetting.yaml here."),
-]
-
-
-@contextmanager
-def _errors_told() -> Iterator[None]:
-    """End with one clear line: exit code 2 if a setting is wrong, 1 for any other error of ours."""
-    try:
-        yield
-    except BridgeError as error:
-        typer.echo(f"tides: {error}", err=True)
-        raise typer.Exit(error.exit_code) from None
+app.add_typer(refused.app, name="refused")
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -67,25 +46,69 @@ def run(
     """
     from tides_bridge.settings import load, load_function
 
-    with _errors_told():
+    with errors_told():
         chosen = load(config, settings)  # a wrong setting is told before Prefect takes its seconds to start
         load_function(chosen.select_function_path, chosen.select_function)
-        logging.getLogger("tides_bridge.settings").setLevel(
-            logging.ERROR
-        )  # its warnings were given: the flow loads again
-        from prefect.settings import PREFECT_API_URL
-
+        _prepare_prefect()
         from flows.comm_pipe import execute_comm_pipe
-        from flows.lifeline import guard_temporary_server
-        from tasks.behaviour import speak_plainly
 
-        speak_plainly()
-        signal.signal(signal.SIGTERM, _interrupt)
-        if not PREFECT_API_URL.value():
-            guard_temporary_server()
         counts = execute_comm_pipe(config, str(settings) if settings else None)
     if as_json:
         typer.echo(json.dumps(counts))
+
+
+@app.command()
+def reconcile(
+    config: Config = None,
+    settings: SettingsFile = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell: change nothing on either side.")] = False,
+) -> None:
+    """
+    Compare tides_master with the list at 4MOST row by row, and repair what differs.
+
+    Reads and writes both sides. A row that vanished is created again, an edited one set right, a doubled one switched
+    off; rows of names that are not ours are told and left alone.
+    """
+    from tides_bridge.settings import load
+
+    with errors_told():
+        load(config, settings)
+        _prepare_prefect()
+        from flows.reconcile import reconcile_with_4most
+
+        differences = reconcile_with_4most(config, str(settings) if settings else None, dry_run)
+    table = Table("target", "key", "what", "detail", "would be" if dry_run else "repair", box=None, pad_edge=False)
+    for found in differences:
+        table.add_row(found.name, str(found.key or ""), found.what, found.detail, found.repair)
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    console.print(table if differences else "no differences: both databases agree", markup=False)
+
+
+@app.command()
+def status(
+    config: Config = None,
+    settings: SettingsFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as one JSON object on stdout.")] = False,
+) -> None:
+    """
+    Show how the bridge does: last good runs, place in the stream and lag, targets, what waits, what was refused.
+
+    Reads the database, and asks Kafka for the end of the stream; writes nothing.
+    """
+    from flows.status import show_status
+    from tides_bridge.database import ensure_schema, open_database
+    from tides_bridge.monitor import get_status
+    from tides_bridge.settings import load
+
+    with errors_told():
+        chosen = load(config, settings)
+        with open_database(chosen) as database:
+            ensure_schema(database, is_ours=False)
+            found = get_status(database, chosen)
+    if as_json:
+        typer.echo(json.dumps(found, default=str))
+    else:
+        show_status(Console(width=None if sys.stdout.isatty() else 200), found)
 
 
 @app.command("settings")
@@ -97,7 +120,7 @@ def show_settings(config: Config = None, settings: SettingsFile = None) -> None:
     """
     from tides_bridge.settings import provenance
 
-    with _errors_told():
+    with errors_told():
         rows = provenance(config, settings)
     table = Table("setting", "value", "from", "meaning", box=None, pad_edge=False)
     for row in rows:
@@ -115,7 +138,7 @@ def check(config: Config = None, settings: SettingsFile = None) -> None:
     from flows.checks import check_all
     from tides_bridge.settings import load
 
-    with _errors_told():
+    with errors_told():
         chosen = load(config, settings)
     failed = 0
     for service, problem, text in check_all(chosen):
@@ -134,7 +157,7 @@ def schema(config: Config = None, settings: SettingsFile = None) -> None:
     from tides_bridge.database import apply_schema, open_database
     from tides_bridge.settings import load
 
-    with _errors_told(), open_database(load(config, settings)) as database:
+    with errors_told(), open_database(load(config, settings)) as database:
         applied = apply_schema(database)
         typer.echo(f"{database.name}: " + (f"applied {', '.join(applied)}" if applied else "up to date"))
 
@@ -150,9 +173,23 @@ def psql(context: typer.Context, config: Config = None, settings: SettingsFile =
     from tides_bridge.embedded import program
     from tides_bridge.settings import load
 
-    with _errors_told(), open_database(load(config, settings)) as database:
+    with errors_told(), open_database(load(config, settings)) as database:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # psql's business
         raise typer.Exit(subprocess.call([program("psql"), *context.args], env=os.environ | database.for_psql()))
+
+
+def _prepare_prefect() -> None:
+    """Make ready for a flow in this process: plain speech, an end in order, no server left behind."""
+    logging.getLogger("tides_bridge.settings").setLevel(logging.ERROR)  # its warnings were given: the flow loads again
+    from prefect.settings import PREFECT_API_URL
+
+    from flows.lifeline import guard_temporary_server
+    from tasks.behaviour import speak_plainly
+
+    speak_plainly()
+    signal.signal(signal.SIGTERM, _interrupt)
+    if not PREFECT_API_URL.value():
+        guard_temporary_server()
 
 
 def _add_commands() -> None:

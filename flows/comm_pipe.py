@@ -1,7 +1,9 @@
 """
 The bridge: alerts in, targets at 4MOST, keys back.
 
-One run is a series of batches, and then the exchange with 4MOST. ``python -m flows.comm_pipe`` is ``tides run``.
+One run is a series of batches, each of which happens as a whole or not at all, and then the exchange with 4MOST. The
+two do not wait for each other: while 4MOST is away alerts are decided, while the broker is away 4MOST is told.
+``python -m flows.comm_pipe`` is ``tides run``.
 """
 
 import sys
@@ -23,6 +25,7 @@ from tasks.exchange import (
     create_new_transients_in_4most,
     prepare_4most_update,
     read_back_from_4most,
+    settle_unanswered,
     update_existing_transients,
 )
 from tasks.judge import Chunk, Work, light_curve_satisfies
@@ -34,8 +37,10 @@ from tides_bridge.brokers import broker_of
 from tides_bridge.brokers.base import HOURLY_LIMIT
 from tides_bridge.brokers.stream import AlertStream
 from tides_bridge.database import Database, ensure_schema, open_database
+from tides_bridge.errors import BrokerUnavailable, WorkerLost
 from tides_bridge.fourmost import FourmostClient
-from tides_bridge.models import Batch, Judged
+from tides_bridge.models import Alert, Batch, Judged
+from tides_bridge.monitor import logged_run
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import DaskSettings, Settings, configuration_name, load, load_function
 
@@ -49,13 +54,13 @@ SettingsFile = Annotated[
 ]
 
 
-def _run_name() -> str:
+def run_name() -> str:
     """Name a run by its configuration and time."""
     given, start = runtime.flow_run.parameters, runtime.flow_run.scheduled_start_time
     return f"{configuration_name(given.get('config'), given.get('settings_file'))} {start:%Y-%m-%d %H:%M:%S}"
 
 
-@flow(name="TiDES bridge", flow_run_name=_run_name)
+@flow(name="TiDES bridge", flow_run_name=run_name)
 def execute_comm_pipe(config: Config = None, settings_file: SettingsFile = None) -> dict[str, int]:
     """
     Carry the newest transients from the broker to 4MOST.
@@ -80,24 +85,47 @@ def execute_comm_pipe(config: Config = None, settings_file: SettingsFile = None)
             exchange_with_4most(database, settings, summary)
         finally:
             publish_summary(summary)
+    _fail_if(summary.outage)
     return summary.counts()
 
 
+def _fail_if(outage: Exception | None) -> None:
+    """End with the error of a service that was away, now that all else is done."""
+    if outage:
+        raise outage
+
+
 def pull_and_decide(database: Database, settings: Settings, function: SelectionFunction, summary: Summary) -> None:
-    """Take batch after batch, the deferred objects first, until the stream is silent or the time is over."""
+    """Take batches until the stream is at its end; a broker that is away fails the run only when all else is done."""
+    try:
+        with logged_run(database, "pull"):
+            _take_batches(database, settings, function, summary)
+            _fail_if(summary.outage)
+    except (BrokerUnavailable, WorkerLost) as error:
+        summary.outage = error
+
+
+def _take_batches(database: Database, settings: Settings, function: SelectionFunction, summary: Summary) -> None:
+    """Take batch after batch, the deferred objects with the first, until the stream is silent or the time is over."""
     end = time.monotonic() + settings.broker.longest_pull.total_seconds()
-    with AlertStream(settings, broker_of(settings).decode) as stream:
-        batch = get_deferred_objects(database, settings)
+    positions, digests = ingest.get_positions(database, settings)
+    with AlertStream(settings, broker_of(settings).decode, positions, digests) as stream:
+        deferred = get_deferred_objects(database, settings)
         while True:
-            if batch.alerts or batch.refused:
+            batch = get_latest_batch(stream, deferred)
+            note = f"topic {settings.topic} was filled anew: it was read from its beginning"
+            if stream.refilled and note not in summary.notes:
+                summary.notes.append(note)
+            if batch.alerts or batch.messages or stream.refilled:
                 decide_and_store(database, settings, function, batch, summary)
             stream.commit(batch)
             if batch.is_last:
                 return
             if time.monotonic() > end:
-                get_run_logger().warning("the stream is not at its end: the next run goes on from here")
+                summary.notes.append("the stream was not at its end: the next run goes on from here")
+                get_run_logger().warning(summary.notes[-1])
                 return
-            batch = get_latest_batch(stream)
+            deferred = []
 
 
 def decide_and_store(
@@ -106,29 +134,28 @@ def decide_and_store(
     """
     Decide on a batch, and store all that comes of it in one transaction.
 
-    Raises
-    ------
-    BrokerUnavailable
-        If the light-curve API is down.
+    What the hourly limit leaves no call for is deferred, as is all that an API could not answer. An API that is down
+    is not asked again in the same run.
     """
     chunks = split_into_chunks(batch, settings)
-    allowed = ingest.calls_left(database, settings)
-    if not batch.messages:
-        allowed = (allowed + 1) // 2  # deferred objects leave half of the calls to the stream
-    judged = _judge(Work(chunks[:allowed], settings, function))
+    budget = ingest.take_calls(database, settings, 0 if summary.outage else len(chunks))
+    judged = _judge(Work(chunks[: budget.calls], settings, function))
     outages = [chunk.outage for chunk in judged if chunk.outage]
-    if batch.messages and outages and len(outages) == len(judged):
-        raise outages[0]  # the API is down; deferred objects just wait on, so that no single one stops the stream
-    judged += [judging.defer(chunk, HOURLY_LIMIT) for chunk in chunks[allowed:]]
-    with database.transaction() as connection:
+    if outages and len(outages) == len(judged):
+        summary.outage = outages[0]
+    reason = str(summary.outage or HOURLY_LIMIT)
+    judged += [judging.defer(chunk, reason) for chunk in chunks[budget.calls :]]
+    with database.transaction("batch") as connection:
         create_transient_stage(connection, judged)
         inserted, updated = upsert_to_master(connection, settings)
-        store_outcome(connection, batch, judged)
+        store_outcome(connection, batch, judged, budget, settings)
     summary.messages += batch.messages
     summary.objects += len(batch.alerts)
     summary.evaluated += sum(len(chunk.passed) for chunk in judged)
     summary.passed += sum(sum(chunk.passed.values()) for chunk in judged)
-    summary.deferred += sum(len(chunk.deferred) for chunk in judged)
+    for chunk in judged:
+        summary.deferred += len(chunk.deferred)
+        summary.reasons.update(chunk.deferred.values())
     summary.refused_messages += len(batch.refused)
     summary.inserted += inserted
     summary.updated += updated
@@ -149,7 +176,17 @@ def chunky_assign(work: Work) -> list[Judged]:
         light_curve_satisfies.submit(f"{number} of {len(work.chunks)}", Chunk(chunk, work.settings, work.function))
         for number, chunk in enumerate(work.chunks, start=1)
     ]
-    return [future.result() for future in futures]
+    return [_result(future, chunk) for future, chunk in zip(futures, work.chunks, strict=True)]
+
+
+def _result(future: Any, chunk: list[Alert]) -> Judged:
+    """Wait for a chunk; if its worker was lost or failed, the objects are deferred, and the others go on."""
+    result = future.result(raise_on_failure=False)
+    if isinstance(result, Judged):
+        return result
+    error = WorkerLost("Dask", f"a chunk was not judged: {type(result).__name__}: {result}")
+    get_run_logger().warning(str(error))
+    return judging.defer(chunk, str(error), outage=error, calls=1)
 
 
 def _dask(options: DaskSettings) -> TaskRunner[Any]:
@@ -186,18 +223,21 @@ def exchange_with_4most(database: Database, settings: Settings, summary: Summary
         get_run_logger().warning("nothing is sent to 4MOST: fourmost.address is not set")
         return
     client = FourmostClient(settings.fourmost)
-    read_back_from_4most(database, client)
-    stage = prepare_4most_update(database, settings)
-    summary.refused_targets = len(stage.content.refused)
-    summary.failures |= {row["name"]: row["reason"] for row in stage.content.refused}
-    created = create_new_transients_in_4most(database, client, stage, settings)
-    changed = update_existing_transients(database, client, stage, "changed")
-    deactivated = update_existing_transients(database, client, stage, "deactivated")
-    summary.created_in_4most, summary.updated_in_4most = len(created.done), len(changed.done)
-    summary.deactivated_in_4most = len(deactivated.done)
-    failed = created.failed | changed.failed | deactivated.failed
-    summary.failed_in_4most = len(failed)
-    summary.failures |= failed
+    with logged_run(database, "exchange"):
+        read_back_from_4most(database, client)
+        created = settle_unanswered(database, client)
+        stage = prepare_4most_update(database, settings)
+        summary.refused_targets = len(stage.content.refused)
+        summary.failures |= {row["name"]: row["reason"] for row in stage.content.refused}
+        created.add(create_new_transients_in_4most(database, client, stage, settings))
+        changed = update_existing_transients(database, client, stage, "changed")
+        deactivated = update_existing_transients(database, client, stage, "deactivated")
+        summary.created_in_4most, summary.updated_in_4most = len(created.done), len(changed.done)
+        summary.deactivated_in_4most = len(deactivated.done)
+        failed = created.failed | changed.failed | deactivated.failed
+        summary.failed_in_4most = len(failed)
+        summary.failures |= failed
+        _fail_if(created.outage or changed.outage or deactivated.outage)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,11 @@ from prefect import get_run_logger, task
 
 from tasks.behaviour import RETRIED, STEP
 from tides_bridge import exchange
+from tides_bridge import reconcile as reconciling
 from tides_bridge.database import Database
 from tides_bridge.exchange import Sent
 from tides_bridge.fourmost import FourmostClient
+from tides_bridge.reconcile import Difference
 from tides_bridge.settings import Settings
 from tides_bridge.targets import FourmostStage
 
@@ -35,6 +37,12 @@ def prepare_4most_update(database: Database, settings: Settings) -> Stage:
     return Stage(stage)
 
 
+@task(**STEP, task_run_name="settle_unanswered")
+def settle_unanswered(database: Database, client: FourmostClient) -> Sent:
+    """Look up at 4MOST what it was asked about without an answer, as when a run was killed."""
+    return exchange.settle_unanswered(database, client)
+
+
 @task(**STEP, task_run_name="create_new_transients_in_4most")
 def create_new_transients_in_4most(
     database: Database, client: FourmostClient, stage: Stage, settings: Settings
@@ -42,12 +50,18 @@ def create_new_transients_in_4most(
     """
     Create the new targets at 4MOST, and store their keys.
 
-    Not retried here: the next run looks up by name what was asked for without an answer.
+    Not retried here: the next exchange looks up by name what was asked for without an answer.
     """
     return exchange.create_new_transients_in_4most(database, client, stage.content.new, settings.fourmost.page_size)
 
 
-@task(**RETRIED, task_run_name="update_existing_transients: {what}")
+@task(**STEP, task_run_name="update_existing_transients: {what}")
 def update_existing_transients(database: Database, client: FourmostClient, stage: Stage, what: str) -> Sent:
     """Send changes (``what`` is "changed") or the active flag ("deactivated")."""
     return exchange.update_existing_transients(database, client, getattr(stage.content, what))
+
+
+@task(**STEP, task_run_name="find_differences")
+def find_differences(database: Database, client: FourmostClient, settings: Settings, is_dry: bool) -> list[Difference]:
+    """Compare tides_master with the list at 4MOST, and repair what differs unless ``is_dry``."""
+    return reconciling.reconcile(database, client, settings, is_dry=is_dry)

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 from tasks.behaviour import RETRIED, STEP
 from tides_bridge import ingest
 from tides_bridge.database import Database
+from tides_bridge.ingest import Budget
 from tides_bridge.models import Batch, Judged
 from tides_bridge.settings import Settings
 
@@ -25,9 +26,11 @@ def upsert_to_master(connection: Connection, settings: Settings) -> tuple[int, i
 
 
 @task(**STEP, task_run_name="store_outcome")
-def store_outcome(connection: Connection, batch: Batch, judged: list[Judged]) -> None:
-    """Keep refused messages, deferred objects and the number of calls made."""
-    ingest.store_outcome(connection, batch, judged)
+def store_outcome(
+    connection: Connection, batch: Batch, judged: list[Judged], budget: Budget, settings: Settings
+) -> None:
+    """Keep refused messages, decisions, deferred objects, the number of calls made, and the place in the stream."""
+    ingest.store_outcome(connection, batch, judged, budget, settings)
 
 
 @task(**RETRIED, task_run_name="deactivate_unobserved_transients")

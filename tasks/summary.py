@@ -1,11 +1,13 @@
 """The summary of a run: logged, and a table on the run page."""
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import asdict, dataclass, field
 
 from prefect import get_run_logger, task
 from prefect.artifacts import create_table_artifact
 
 from tasks.behaviour import STEP
+from tides_bridge.reconcile import Difference
 
 MEANING = {
     "messages": "messages read from the stream",
@@ -27,7 +29,13 @@ MEANING = {
 
 @dataclass
 class Summary:
-    """Counts of one run; their meaning is in `MEANING`. ``failures`` gives the reason by target name."""
+    """
+    Counts of one run; their meaning is in `MEANING`.
+
+    ``failures`` gives the reason by target name, ``reasons`` how many objects were deferred for which, ``notes`` what
+    else a person should know. ``outage`` is the first error of a service that was away: the run does all else, and then
+    fails with it.
+    """
 
     messages: int = 0
     objects: int = 0
@@ -44,6 +52,9 @@ class Summary:
     deactivated_in_4most: int = 0
     failed_in_4most: int = 0
     failures: dict[str, str] = field(default_factory=dict)
+    reasons: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+    outage: Exception | None = None
 
     def counts(self) -> dict[str, int]:
         """Give the counts for programs: what was refused, messages and targets, is one of them."""
@@ -59,10 +70,21 @@ def publish_summary(summary: Summary) -> None:
     """Log the summary, and show it and the failures as tables on the run page."""
     get_run_logger().info("summary %s", " ".join(f"{name}={count}" for name, count in summary.counts().items()))
     rows = [{"what": meaning, "number": getattr(summary, name)} for name, meaning in MEANING.items()]
+    rows += [{"what": f"deferred: {reason}", "number": number} for reason, number in summary.reasons.most_common()]
+    rows += [{"what": note, "number": ""} for note in summary.notes]
     create_table_artifact(rows, key="tides-bridge-summary", description=f"What this run did: {_headline(summary)}")
     if summary.failures:
         failures = [{"target": name, "reason": reason} for name, reason in sorted(summary.failures.items())]
         create_table_artifact(failures, key="tides-bridge-failures", description="Targets that could not be sent")
+
+
+@task(**STEP, task_run_name="publish_differences")
+def publish_differences(differences: list[Difference]) -> None:
+    """Log what differed between tides_master and 4MOST, and show it as a table on the run page."""
+    get_run_logger().info("differences=%d", len(differences))
+    rows = [asdict(difference) for difference in differences]
+    description = f"{len(rows)} differences between tides_master and 4MOST"
+    create_table_artifact(rows, key="tides-bridge-differences", description=description)
 
 
 def _headline(summary: Summary) -> str:

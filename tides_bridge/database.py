@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import io
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,7 @@ import psycopg2
 from sqlalchemy import URL, Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from tides_bridge import embedded
+from tides_bridge import embedded, failpoints
 from tides_bridge.errors import DatabaseUnavailable, ScriptError
 from tides_bridge.resources import shipped
 from tides_bridge.settings import Settings
@@ -30,6 +31,9 @@ OLDEST_SERVER = 150000
 
 RUN_LOCK = 0x71DE5
 """Key of the advisory lock that a run holds."""
+
+LOCK_SECONDS = 1.0
+"""[s] Between two looks at the lock of another run."""
 
 
 class Database:
@@ -55,9 +59,14 @@ class Database:
         return {name: str(value) for name, value in names.items() if value is not None}
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self, name: str = "") -> Iterator[Connection]:
         """
         Open a transaction: all of it happens, or nothing.
+
+        Parameters
+        ----------
+        name
+            Of its fail points, which lie around the commit; one that only reads has none.
 
         Raises
         ------
@@ -66,15 +75,26 @@ class Database:
         ScriptError
             If a statement is refused.
         """
-        with self._translated(), self._engine.begin() as connection:
-            yield connection
+        with self._translated():
+            with self._engine.begin() as connection:
+                yield connection
+                failpoints.reach(f"{name}.before")
+            failpoints.reach(f"{name}.after")
 
     @contextlib.contextmanager
-    def only_run(self) -> Iterator[bool]:
-        """Tell whether this is the only run on the database, and stay it: a killed one frees its place by itself."""
+    def only_run(self, patience: float = 0) -> Iterator[bool]:
+        """
+        Tell whether this is the only run on the database, and stay it: a killed one frees its place by itself.
+
+        Parameters
+        ----------
+        patience
+            [s] How long to wait for another one to end.
+        """
+        end = time.monotonic() + patience
         with self._translated(), self._engine.connect() as connection:
-            taken = bool(run(connection, "monitor/take_run_lock.sql", {"key": RUN_LOCK})[0]["taken"])
-            connection.commit()  # the lock is the session's; an open transaction would only be in the way
+            while not (taken := _take_lock(connection)) and time.monotonic() < end:
+                time.sleep(LOCK_SECONDS)
             try:
                 yield taken
             finally:
@@ -94,6 +114,12 @@ class Database:
             if is_away and not too_large:
                 raise DatabaseUnavailable(self.name, lines[0], "is database.host right, and the server up?") from error
             raise ScriptError(self.name, " ".join(lines)) from error
+
+
+def _take_lock(connection: Connection) -> bool:
+    taken = run(connection, "monitor/take_run_lock.sql", {"key": RUN_LOCK})[0]["taken"]
+    connection.commit()  # the lock is the session's; an open transaction would only be in the way
+    return bool(taken)
 
 
 @contextlib.contextmanager
@@ -212,7 +238,7 @@ def apply_schema(database: Database) -> list[str]:
     ScriptError
         If a file was changed after it was applied, or the database is newer than this bridge.
     """
-    with database.transaction() as connection:
+    with database.transaction("schema") as connection:
         run(connection, "schema/make_schema_version.sql")
         pending = _pending(database, connection)
         for file in pending:

@@ -8,7 +8,8 @@ Every error the bridge raises.
     ├── TransientError           the other side is away: worth another try
     │   ├── BrokerUnavailable        Kafka or the light-curve API
     │   ├── DatabaseUnavailable      PostgreSQL
-    │   └── FourmostUnavailable      the 4MOST Transient API
+    │   ├── FourmostUnavailable      the 4MOST Transient API
+    │   └── WorkerLost               a Dask worker
     └── RejectedError            this input will never work as it is
         ├── MalformedAlert           one message or light curve
         ├── FourmostRejected         one target
@@ -84,6 +85,10 @@ class FourmostUnavailable(TransientError):
     """The 4MOST Transient API does not answer as it should."""
 
 
+class WorkerLost(TransientError):
+    """A Dask worker ended, or failed, while it judged light curves."""
+
+
 class RejectedError(BridgeError):
     """
     An input that will never work as it is.
@@ -109,7 +114,21 @@ class MalformedAlert(RejectedError):
 
 
 class FourmostRejected(RejectedError):
-    """A target that the 4MOST format or service refuses."""
+    """
+    A target that the 4MOST format or service refuses.
+
+    Parameters
+    ----------
+    what, problem
+        As of any RejectedError.
+    status
+        HTTP status of the service's answer; 0 if it was not asked.
+    """
+
+    def __init__(self, what: str, problem: str, status: int = 0) -> None:
+        super().__init__(what, problem)
+        self.args = (what, problem, status)
+        self.status = status
 
 
 class ScriptError(RejectedError):

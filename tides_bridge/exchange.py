@@ -1,36 +1,61 @@
 """
 The exchange: what `tides_master` wants sent goes to 4MOST, and what 4MOST answers comes back into it.
 
-Each answer is stored in a transaction of its own, so that an exchange that ends half-way is continued by the next. To
-create is not idempotent at 4MOST: that it is asked is stored before the call, and a target that was asked for without
-an answer is looked up by name before it is asked for again.
+To create is not idempotent at 4MOST, and names there are not unique. So what is going to be asked is committed to
+`exchange_log` before the call, and its answer after it. An intent whose answer never came, because this process or the
+connection died, stays open: its target is looked up by name before it is spoken of again. Every answer is stored page
+by page, so that an exchange that ends half-way is continued by the next.
 """
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import Connection
+
 from tides_bridge.database import Database, run
-from tides_bridge.errors import FourmostRejected
-from tides_bridge.fourmost import CONNECTIONS, FourmostClient
+from tides_bridge.errors import FourmostRejected, FourmostUnavailable
+from tides_bridge.fourmost import FourmostClient
 from tides_bridge.settings import Settings
 from tides_bridge.targets import FourmostStage, stage_for_4most
 
 logger = logging.getLogger(__name__)
+
+UPDATES = 20
+"""Updates that are logged together: each is a call of its own."""
+
+INGESTION = ("ostd_targ_id", "ostd_u_obj_id", "date_ingested")
+"""What the operations system makes of a row."""
 
 Row = dict[str, Any]
 
 
 @dataclass
 class Sent:
-    """What became of the targets sent: their names; for the failed ones with the reason."""
+    """
+    What became of the targets sent: their names; for the failed ones with the reason.
+
+    Attributes
+    ----------
+    done, failed
+        What was confirmed, and what was refused.
+    outage
+        The error if the service did not answer as it should: the next exchange looks up what it was asked.
+    """
 
     done: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    outage: FourmostUnavailable | None = None
+
+    def add(self, other: "Sent") -> None:
+        """Count what became of some more."""
+        self.done += other.done
+        self.failed |= other.failed
+        self.outage = self.outage or other.outage
 
 
 def read_back_from_4most(database: Database, client: FourmostClient) -> int:
@@ -46,15 +71,32 @@ def read_back_from_4most(database: Database, client: FourmostClient) -> int:
         newest = run(connection, "exchange/newest_ingestion.sql")[0]["date_ingested"]
     since = {"date_ingested__gte": f"{newest:%Y-%m-%d %H:%M:%S.%f}Z"} if newest else {"date_ingested__isnull": "False"}
     ingested = client.rows(**since)
-    _store_ingested(database, ingested)
+    store_ingested(database, ingested)
     return len(ingested)
 
 
-def prepare_4most_update(database: Database, settings: Settings) -> FourmostStage:
-    """Work out what is to be sent; keep why a target cannot be."""
+def settle_unanswered(database: Database, client: FourmostClient) -> Sent:
+    """
+    Look up by name what 4MOST was asked about without an answer, and believe what is there.
+
+    Returns
+    -------
+    Sent
+        The targets that were to be created and are there. What is not there is sent again with the next stage.
+    """
     with database.transaction() as connection:
+        rows = run(connection, "exchange/list_unanswered.sql")
+    return _send(database, client, rows, UPDATES, _look_up)
+
+
+def prepare_4most_update(database: Database, settings: Settings) -> FourmostStage:
+    """Work out what is to be sent; keep why a target cannot be, and what is wanted and not allowed any more."""
+    with database.transaction("stage") as connection:
         stage = stage_for_4most(run(connection, "exchange/list_targets.sql"), settings)
-        run(connection, "exchange/store_refused.sql", [_refusal(row, row["reason"]) for row in stage.refused])
+        refused = [{"tides_id": row["tides_id"], "reason": row["reason"], "payload": None} for row in stage.refused]
+        run(connection, "exchange/store_refused.sql", refused)
+        wanted = [{"tides_id": key, "changes": changes} for key, changes in stage.wanted.items()]
+        run(connection, "exchange/store_wanted.sql", {"wanted": json.dumps(wanted)})
     return stage
 
 
@@ -62,127 +104,217 @@ def create_new_transients_in_4most(
     database: Database, client: FourmostClient, new: Sequence[Row], page_size: int
 ) -> Sent:
     """
-    Create targets in bulk, and store their keys page by page.
+    Create targets in bulk, several pages at a time, and store their keys page by page.
 
-    If a page is refused, its rows go one by one, so that the good ones are not held up by a bad one.
-
-    Raises
-    ------
-    FourmostUnavailable
-        If the service goes away; what was answered until then is stored.
+    If a page is refused, its halves go by themselves, so that the good rows are not held up by a bad one.
     """
-    sent = Sent()
-    remaining = _adopt(database, client, new, sent)
-    for start in range(0, len(remaining), page_size):
-        page = remaining[start : start + page_size]
-        with database.transaction() as connection:
-            asked = {"tides_ids": [row["tides_id"] for row in page], "now": datetime.now(UTC)}
-            run(connection, "exchange/store_asked.sql", asked)
-        for rows, answer in _create(client, page):
-            if isinstance(answer, FourmostRejected):
-                _store_failures(database, {rows[0]["tides_id"]: answer}, rows, sent)
-            else:
-                keys = {row["tides_id"]: told["id"] for row, told in zip(rows, answer, strict=True)}
-                _store_told(database, rows, keys)
-                sent.done += [row["name"] for row in rows]
-    return sent
+    return _send(database, client, new, page_size, _create)
 
 
 def update_existing_transients(database: Database, client: FourmostClient, rows: Sequence[Row]) -> Sent:
-    """
-    Send changes, several at a time, and store what was confirmed.
+    """Send changes, several at a time, and store what was confirmed."""
+    return _send(database, client, rows, UPDATES, _update)
 
-    Raises
-    ------
-    FourmostUnavailable
-        If the service goes away; what was confirmed until then is stored.
-    """
 
-    def update(row: Row) -> Exception | None:
-        try:
-            client.update(row["pk_4most"], row["name"], row["changes"])
-        except Exception as error:
-            return error
-        return None
+# Pages
 
-    sent = Sent()
-    with ThreadPoolExecutor(CONNECTIONS) as pool:
-        for start in range(0, len(rows), 10 * CONNECTIONS):
-            page = rows[start : start + 10 * CONNECTIONS]
-            results = dict(zip((row["tides_id"] for row in page), pool.map(update, page), strict=True))
-            confirmed = [row for row in page if results[row["tides_id"]] is None]
-            _store_told(database, confirmed, {row["tides_id"]: row["pk_4most"] for row in confirmed})
-            sent.done += [row["name"] for row in confirmed]
-            refused = {key: error for key, error in results.items() if isinstance(error, FourmostRejected)}
-            _store_failures(database, refused, page, sent)
-            for error in results.values():
-                if error is not None and not isinstance(error, FourmostRejected):
-                    raise error
+
+def _send(
+    database: Database,
+    client: FourmostClient,
+    rows: Sequence[Row],
+    page_size: int,
+    send_page: Callable[[Database, FourmostClient, Sequence[Row]], Sent],
+) -> Sent:
+    """Send pages, several at a time; after an outage no page is begun any more."""
+    is_away = threading.Event()
+
+    def send(start: int) -> Sent:
+        if is_away.is_set():
+            return Sent()
+        sent = send_page(database, client, rows[start : start + page_size])
+        if sent.outage:
+            is_away.set()
+        return sent
+
+    total = Sent()
+    with ThreadPoolExecutor(client.connections) as pool:
+        for sent in pool.map(send, range(0, len(rows), page_size)):
+            total.add(sent)
+    return total
+
+
+def _create(database: Database, client: FourmostClient, page: Sequence[Row]) -> Sent:
+    """Create a page, or its halves if it is refused; what was not answered stays open."""
+    _store_intents(database, page, "create")
+    return _create_asked(database, client, page)
+
+
+def _create_asked(database: Database, client: FourmostClient, page: Sequence[Row]) -> Sent:
+    try:
+        told = client.create([row["payload"] for row in page])
+    except FourmostUnavailable as error:
+        return _store_outage(database, page, error)
+    except FourmostRejected as error:
+        if len(page) == 1:
+            return _store_refusal(database, page[0], error)
+        sent = Sent()
+        for half in (page[: len(page) // 2], page[len(page) // 2 :]):
+            sent.add(
+                _store_outage(database, half, sent.outage) if sent.outage else _create_asked(database, client, half)
+            )
+        return sent
+    sent = _store_confirmed(
+        database, [{**row, "pk_4most": told[row["name"]]["id"]} for row in page if row["name"] in told]
+    )
+    if lost := [row for row in page if row["name"] not in told]:
+        names = ", ".join(row["name"] for row in lost[:5])
+        sent.add(_store_outage(database, lost, FourmostUnavailable("4MOST", f"answered without the rows of {names}")))
     return sent
 
 
-def _adopt(database: Database, client: FourmostClient, new: Sequence[Row], sent: Sent) -> list[Row]:
-    """Look up the targets that were asked for without an answer; give those that are not at 4MOST."""
-    remaining = []
-    for row in new:
-        found: list[Row] = []
-        if row["create_asked_4most_at"] is not None:
-            payload = row["payload"]
-            found = client.rows(name=payload["name"], uploadedfor_survey_id=payload["uploadedfor_survey_id"])
-        if not found:
-            remaining.append(row)
-            continue
-        oldest = min(found, key=lambda there: int(there["id"]))
-        told = {column: oldest.get(column) for column in row["payload"]}
-        _store_told(database, [{**row, "payload": told}], {row["tides_id"]: oldest["id"]})
-        _store_ingested(database, [oldest])
-        logger.info("target found at 4MOST name=%s key=%s", row["name"], oldest["id"])
-        sent.done.append(row["name"])
-    return remaining
+def _update(database: Database, client: FourmostClient, page: Sequence[Row]) -> Sent:
+    """Send the changes of some rows one after another, and store what came of them."""
+    operations = {"update": [row for row in page if row["payload"]["is_active"]]}
+    operations["deactivate"] = [row for row in page if not row["payload"]["is_active"]]
+    for operation, rows in operations.items():
+        _store_intents(database, rows, operation)
+    sent, confirmed = Sent(), []
+    for number, row in enumerate(page):
+        try:
+            client.update(row["pk_4most"], row["name"], row["changes"])
+            confirmed.append(row)
+        except FourmostRejected as error:
+            sent.add(_refused_update(database, client, row, error))
+        except FourmostUnavailable as error:
+            sent.add(_store_outage(database, page[number:], error))
+            break
+    sent.add(_store_confirmed(database, confirmed))
+    return sent
 
 
-def _create(client: FourmostClient, page: Sequence[Row]) -> Iterator[tuple[Sequence[Row], Any]]:
-    """Create a page, or row by row if it is refused; give rows with their answers or their refusal."""
+def _refused_update(database: Database, client: FourmostClient, row: Row, error: FourmostRejected) -> Sent:
+    """Store a refusal; one of a row that was ingested in the meantime is none, as what is wanted is kept."""
     try:
-        yield page, client.create([row["payload"] for row in page])
+        there = client.row(row["pk_4most"])
+    except FourmostUnavailable as outage:
+        return _store_outage(database, [row], outage)
+    if there is None or not there.get("date_ingested"):
+        return _store_refusal(database, row, error)
+    store_ingested(database, [there])
+    told = {column: there.get(column) for column in row["payload"]}
+    store_answers(database, [answer_on(row, "adopted", told=told, pk=there["id"], answer=error.problem)])
+    return Sent()
+
+
+def _look_up(database: Database, client: FourmostClient, page: Sequence[Row]) -> Sent:
+    """Look up targets by name; of several rows the oldest is ours, and the others are switched off."""
+    sent = Sent()
+    for number, row in enumerate(page):
+        try:
+            found = find_at_4most(client, row["name"], (row["payload"] or {}).get("uploadedfor_survey_id"))
+            adopt(database, client, row, found)
+        except FourmostUnavailable as error:
+            sent.add(_store_outage(database, page[number:], error))
+            break
+        if found and row["operation"] == "create":
+            sent.done.append(row["name"])
+    return sent
+
+
+# What was found at 4MOST
+
+
+def find_at_4most(client: FourmostClient, name: str, survey_id: int | None) -> list[Row]:
+    """Find the rows of a name, the oldest first."""
+    survey = {"uploadedfor_survey_id": survey_id} if survey_id is not None else {}
+    return sorted(client.rows(name=name, **survey), key=lambda there: int(there["id"]))
+
+
+def adopt(database: Database, client: FourmostClient, row: Row, found: Sequence[Row]) -> None:
+    """Take the oldest row found for ours, with what it says; switch the others off."""
+    if not found:
+        store_answers(database, [answer_on(row, "absent", answer="4MOST has no row of this name")])
+        return
+    oldest = found[0]
+    said = f"found as {oldest['id']}"
+    for duplicate in found[1:]:
+        problem = switch_off(client, duplicate) if duplicate.get("is_active") else None
+        said += f"; its duplicate {duplicate['id']} is " + (
+            f"not switched off: {problem}" if problem else "switched off"
+        )
+    told = {column: oldest.get(column) for column in row["payload"] or ("is_active",)}
+    logger.info("target found at 4MOST name=%s %s", row["name"], said)
+    store_answers(database, [answer_on(row, "adopted", told=told, pk=int(oldest["id"]), answer=said)])
+    store_ingested(database, [oldest])
+
+
+def switch_off(client: FourmostClient, duplicate: Row) -> str | None:
+    """Switch a duplicate off, or give the reason why 4MOST refuses it."""
+    try:
+        client.update(int(duplicate["id"]), duplicate["name"], {"is_active": False})
     except FourmostRejected as error:
-        if len(page) == 1:
-            yield page, error
-            return
-        for row in page:
-            yield from _create(client, [row])
+        logger.warning("duplicate not switched off name=%s reason=%s", duplicate["name"], error.problem)
+        return error.problem
+    return None
 
 
-def _store_told(database: Database, rows: Iterable[Row], keys: dict[int, int]) -> None:
-    now = datetime.now(UTC)
-    with database.transaction() as connection:
-        told = [
-            {"tides_id": row["tides_id"], "pk": keys[row["tides_id"]], "told": json.dumps(row["payload"]), "now": now}
-            for row in rows
-        ]
-        run(connection, "exchange/store_told.sql", told)
+# What is stored
 
 
-def _store_ingested(database: Database, rows: Iterable[Row]) -> None:
-    columns = ("ostd_targ_id", "ostd_u_obj_id", "date_ingested")
+def answer_on(
+    row: Row, status: str, *, told: Row | None = None, pk: int | None = None, answer: str | None = None
+) -> Row:
+    """Word an answer for the log."""
+    return {"tides_id": row["tides_id"], "status": status, "pk": pk, "payload": told, "answer": answer}
+
+
+def store_answers(database: Database, answers: Sequence[Row]) -> None:
+    """Log answers, and keep in `tides_master` what they mean."""
+    if answers:
+        with database.transaction("answers") as connection:
+            release_keys(connection, [row for row in answers if row["status"] in ("confirmed", "adopted")])
+            run(connection, "exchange/store_answers.sql", {"answers": json.dumps(answers)})
+
+
+def release_keys(connection: Connection, owners: Sequence[Row]) -> None:
+    """Take keys from targets whose row is gone, where they belong to others now."""
+    run(connection, "exchange/release_keys.sql", {"answers": json.dumps(owners)})
+
+
+def store_ingested(database: Database, rows: Iterable[Row]) -> None:
+    """Keep what the operations system made of rows of 4MOST."""
     ingested = [
-        {"pk": row["id"], **{column: row[column] for column in columns}} for row in rows if row.get("date_ingested")
+        {"pk": row["id"], **{column: row[column] for column in INGESTION}} for row in rows if row.get("date_ingested")
     ]
-    with database.transaction() as connection:
-        run(connection, "exchange/store_ingested.sql", ingested)
+    if ingested:
+        with database.transaction("ingested") as connection:
+            run(connection, "exchange/store_ingested.sql", ingested)
 
 
-def _store_failures(database: Database, errors: dict[int, FourmostRejected], rows: Sequence[Row], sent: Sent) -> None:
-    failed = [row for row in rows if row["tides_id"] in errors]
-    with database.transaction() as connection:
-        refusals = [_refusal(row, errors[row["tides_id"]].problem) for row in failed]
-        run(connection, "exchange/store_refused.sql", refusals)
-    for row in failed:
-        sent.failed[row["name"]] = errors[row["tides_id"]].problem
-        logger.warning("target refused by 4MOST name=%s reason=%s", row["name"], sent.failed[row["name"]])
+def _store_intents(database: Database, rows: Sequence[Row], operation: str) -> None:
+    """Commit what is going to be asked."""
+    intents = [
+        {"tides_id": row["tides_id"], "operation": operation, "pk": row["pk_4most"], "payload": row["payload"]}
+        for row in rows
+    ]
+    if intents:
+        with database.transaction("intents") as connection:
+            run(connection, "exchange/store_intents.sql", {"intents": json.dumps(intents)})
 
 
-def _refusal(row: Row, reason: str) -> Row:
-    """Word a refusal for the database: 4MOST's own is remembered with the payload it is about."""
-    payload = None if row["payload"] is None else json.dumps(row["payload"])
-    return {"tides_id": row["tides_id"], "reason": reason, "payload": payload}
+def _store_confirmed(database: Database, rows: Sequence[Row]) -> Sent:
+    store_answers(database, [answer_on(row, "confirmed", told=row["payload"], pk=row["pk_4most"]) for row in rows])
+    return Sent(done=[row["name"] for row in rows])
+
+
+def _store_refusal(database: Database, row: Row, error: FourmostRejected) -> Sent:
+    store_answers(database, [answer_on(row, "refused", told=row["payload"], answer=error.problem)])
+    logger.warning("target refused by 4MOST name=%s reason=%s", row["name"], error.problem)
+    return Sent(failed={row["name"]: error.problem})
+
+
+def _store_outage(database: Database, rows: Sequence[Row], error: FourmostUnavailable) -> Sent:
+    """Note that no answer came; the intents stay open."""
+    store_answers(database, [answer_on(row, "unanswered", answer=str(error)) for row in rows])
+    return Sent(outage=error)

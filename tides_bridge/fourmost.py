@@ -5,43 +5,62 @@ Facts on the API: base ``…/QFSwi/targetCat/transients/``; a list answer is a p
 error is ``{"err": …}``, from an older server even with status 200; bulk answers are matched by name.
 """
 
+import contextlib
+import threading
+import time
 from collections.abc import Sequence
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
 
+from tides_bridge import failpoints
 from tides_bridge.errors import FourmostRejected, FourmostUnavailable
-from tides_bridge.settings import FourmostSettings
+from tides_bridge.settings import FourmostSettings, shown_address
+from tides_bridge.web import ask, problem_of
 
-CONNECTIONS = 8
-"""Calls at the same time: their latency decides, not their work."""
+PAUSES = (0.5, 1.0, 2.0)
+"""[s] Before another try, where the service does not say how long; so many more tries."""
 
-RETRY = Retry(
-    total=3,
-    connect=1,
-    read=1,
-    backoff_factor=0.5,
-    status_forcelist=(429, 502, 503, 504),
-    allowed_methods=("GET", "PATCH", "OPTIONS"),
-    raise_on_status=False,
-    retry_after_max=30,
-)
-"""A POST is never repeated blindly: it is not idempotent, and names at 4MOST are not unique."""
+LONGEST_PAUSE = 60.0
+"""[s] A service that asks for more is away: the next exchange goes on."""
+
+BUSY = (429, 503)
+"""Answers that ask all of our calls to slow down."""
+
+AGAIN = (408, 425, 429, 500, 502, 503, 504)
+"""Answers of a service that may do better in a moment."""
 
 Payload = dict[str, Any]
 
 
+class Pace:
+    """Lets several calls back off together."""
+
+    def __init__(self) -> None:
+        self._lock, self._resume_at = threading.Lock(), 0.0
+
+    def hold(self, seconds: float) -> None:
+        """Let nobody call for some time."""
+        with self._lock:
+            self._resume_at = max(self._resume_at, time.monotonic() + seconds)
+
+    def wait(self) -> None:
+        """Wait until calls are welcome."""
+        while (left := self._resume_at - time.monotonic()) > 0:
+            time.sleep(left)
+
+
 class FourmostClient:
     """
-    A session with the API.
+    A session with the API, for several threads.
 
     Parameters
     ----------
     options
-        Address, token and time-out.
+        Address, token, time-out and number of connections.
 
     Raises
     ------
@@ -50,12 +69,13 @@ class FourmostClient:
     """
 
     def __init__(self, options: FourmostSettings) -> None:
-        self._service = f"4MOST {options.address}"
+        self._service = f"4MOST {shown_address(options.address or '')}"
         self._base = f"{(options.address or '').rstrip('/')}/targetCat/transients/"
-        self._timeout = options.timeout.total_seconds()
+        self._timeout, self.connections = options.timeout.total_seconds(), options.connections
+        self._pace = Pace()
         self._session = requests.Session()
-        self._session.mount("http://", HTTPAdapter(max_retries=RETRY, pool_maxsize=CONNECTIONS))
-        self._session.mount("https://", HTTPAdapter(max_retries=RETRY, pool_maxsize=CONNECTIONS))
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(pool_maxsize=self.connections))
         if options.token:
             self._session.headers["Authorization"] = f"Token {options.token.get_secret_value()}"
 
@@ -64,7 +84,8 @@ class FourmostClient:
         rows: list[Payload] = []
         url: str | None = self._base
         while url:
-            answer = self._call("GET", url, "rows", params=filters)
+            with failpoints.around("rows"):
+                answer = self._call("GET", url, "rows", params=filters)
             if isinstance(answer, list):
                 return rows + answer
             if not isinstance(answer, dict) or "results" not in answer:
@@ -74,27 +95,37 @@ class FourmostClient:
             url, filters = (f"{self._base}?{urlsplit(following).query}" if following else None), {}
         return rows
 
-    def create(self, payloads: Sequence[Payload]) -> list[Payload]:
+    def row(self, key: int) -> Payload | None:
+        """Give one row; None if the service has none under this key."""
+        with failpoints.around("row"):
+            try:
+                answer = self._call("GET", f"{self._base}{key}/", str(key))
+            except FourmostRejected as error:
+                if error.status == 404:
+                    return None
+                raise
+        if not isinstance(answer, dict) or answer.get("id") != key:
+            raise FourmostUnavailable(self._service, f"answered another row than {key}: {str(answer)[:200]}")
+        return answer
+
+    def create(self, payloads: Sequence[Payload]) -> dict[str, Payload]:
         """
         Create rows in one call.
 
         Returns
         -------
-        list of dict
-            The rows, in the order of their payloads.
+        dict
+            The rows by name. A row that is missing here may have been created or not.
 
         Raises
         ------
         FourmostRejected
             If the service refuses one of them; then none was created.
         """
-        answer = self._call("POST", self._base, f"{len(payloads)} new targets", json=list(payloads))
+        with failpoints.around("create"):
+            answer = self._call("POST", self._base, f"{len(payloads)} new targets", json=list(payloads))
         rows = answer if isinstance(answer, list) else [answer]
-        by_name = {row["name"]: row for row in rows if isinstance(row, dict) and "id" in row and "name" in row}
-        lost = [payload["name"] for payload in payloads if payload["name"] not in by_name]
-        if lost:
-            raise FourmostUnavailable(self._service, f"answered without the rows of {', '.join(lost[:5])}")
-        return [by_name[payload["name"]] for payload in payloads]
+        return {row["name"]: row for row in rows if isinstance(row, dict) and "id" in row and "name" in row}
 
     def update(self, key: int, name: str, changes: Payload) -> None:
         """
@@ -105,34 +136,72 @@ class FourmostClient:
         FourmostRejected
             If the service refuses the change.
         """
-        self._call("PATCH", f"{self._base}{key}/", name, json=changes)
+        with failpoints.around("update"):
+            self._call("PATCH", f"{self._base}{key}/", name, json=changes)
 
     def try_out(self) -> str:
         """Ask for the schema, and say who answered."""
         self._call("OPTIONS", self._base, "schema")
-        return self._base
+        return shown_address(self._base)
 
     def _call(self, method: str, url: str, what: str, **arguments: Any) -> Any:
         """Make one call, and sort what can go wrong."""
-        try:
-            response = self._session.request(method, url, timeout=self._timeout, **arguments)
-        except requests.RequestException as error:
-            problem = "did not answer in time" if isinstance(error, requests.Timeout) else "cannot be reached"
-            remedy = "is fourmost.address right, and the service up?"
-            raise FourmostUnavailable(self._service, problem, remedy) from None
+        response = self._try(method, url, **arguments)
         answer = _json(response)
         said = answer.get("err") if isinstance(answer, dict) else None
         if response.status_code in (401, 403):
             raise FourmostUnavailable(self._service, f"refuses our token: {said}", "set TIDES_FOURMOST__TOKEN")
-        if response.status_code in (408, 425, 429) or response.status_code >= 500:
+        if response.status_code in AGAIN or response.status_code >= 500:
             raise FourmostUnavailable(self._service, f"answered {response.status_code}: {said or response.reason}")
-        if response.status_code in (404, 405) and url == self._base:
+        if response.status_code in (404, 405) and url.partition("?")[0] == self._base:
             raise FourmostUnavailable(self._service, "has no such list of transients", "is fourmost.address right?")
-        if said or response.status_code >= 300:
-            raise FourmostRejected(what, str(said or f"{response.status_code} {response.text[:200]}"))
-        if answer is None and method != "PATCH":  # 204 has none
+        if answer is None and response.status_code != 204:
             raise FourmostUnavailable(self._service, f"answered {response.status_code} without JSON")
+        if said or response.status_code >= 300:
+            problem = str(said or f"{response.status_code} {response.text[:200]}")
+            if method == "GET" and response.status_code != 404:  # a question is no target that could be at fault
+                raise FourmostUnavailable(self._service, f"does not say: {problem}")
+            raise FourmostRejected(what, problem, response.status_code)
         return answer
+
+    def _try(self, method: str, url: str, **arguments: Any) -> requests.Response:
+        """
+        Ask, and ask again while the service is busy or away, a POST only if it was surely not done (429).
+
+        A POST is not idempotent, and names at 4MOST are not unique: whoever made it must look it up first.
+        """
+        for pause in (*PAUSES, None):
+            self._pace.wait()
+            try:
+                response = ask(self._session, method, url, self._timeout, **arguments)
+            except requests.RequestException as error:
+                if pause != PAUSES[0] or method == "POST":  # one more try only, as each may take a time-out
+                    remedy = "is fourmost.address right, and the service up?"
+                    raise FourmostUnavailable(self._service, problem_of(error), remedy) from None
+                time.sleep(pause)
+                continue
+            if response.status_code not in AGAIN:
+                break
+            wait = pause if (asked := retry_after(response)) is None else asked
+            if wait is None or wait > LONGEST_PAUSE or pause is None:
+                break
+            if response.status_code in BUSY:
+                self._pace.hold(wait)
+            if method == "POST" and response.status_code != 429:
+                break
+            time.sleep(wait)
+        return response
+
+
+def retry_after(response: requests.Response) -> float | None:
+    """Give the time [s] that a service asks us to wait, by number or by date; None if it does not say."""
+    said = response.headers.get("Retry-After", "")
+    with contextlib.suppress(ValueError):
+        return max(0.0, float(said))  # in this order: "nan" is 0
+    try:
+        return max(parsedate_to_datetime(said).timestamp() - time.time(), 0.0)
+    except ValueError:
+        return None
 
 
 def _json(response: requests.Response) -> Any:

@@ -1,22 +1,36 @@
-"""What a batch does to the database. All of a batch is one transaction: it happens, or nothing does."""
+"""
+What a batch does to the database.
+
+All of a batch is one transaction, the place in the stream included: it happens, or nothing does and the messages come
+again. Only the calls of the light-curve API are taken before, in a transaction of their own.
+"""
 
 import json
+import logging
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
 from sqlalchemy import Connection
 
+from tides_bridge.brokers.base import HOURLY_LIMIT
 from tides_bridge.database import Database, copy_frame, run, script
+from tides_bridge.errors import MalformedAlert
 from tides_bridge.models import Alert, Batch, Judged
 from tides_bridge.photometry import BANDS
 from tides_bridge.settings import Settings
 
+logger = logging.getLogger(__name__)
+
 HOUR = timedelta(hours=1)
 """The light-curve API counts calls over a sliding hour."""
+
+LONGEST_WAIT = timedelta(days=1)
+"""Between two attempts at the light curve of an object."""
 
 MJD_OF_UNIX = 40587.0
 """[d] MJD of 1970-01-01."""
@@ -66,56 +80,124 @@ def deactivate_unobserved_transients(database: Database, settings: Settings) -> 
     int
         The number of targets switched off.
     """
-    with database.transaction() as connection:
+    with database.transaction("retire") as connection:
         rows = run(connection, "retire/deactivate_unobserved_transients.sql", _limits(settings))
     return int(rows[0]["deactivated"])
 
 
-def get_deferred_objects(database: Database, number: int) -> Batch:
-    """Give a batch of the objects that earlier runs had to defer, the longest untried first, at most that number."""
+def get_positions(database: Database, settings: Settings) -> tuple[dict[int, int], dict[int, str]]:
+    """
+    Find where the topic is to be read on.
+
+    Returns
+    -------
+    (dict, dict)
+        By partition the offset of the next message, and the digest of the one before it, where it is known.
+    """
     with database.transaction() as connection:
-        rows = run(connection, "ingest/list_deferred.sql", {"number": number})
-    return Batch([Alert(**row["alert"]) for row in rows], [], 0, {}, is_last=False)
+        rows = run(connection, "ingest/list_positions.sql", {"group_id": settings.group_id, "topic": settings.topic})
+    places = {row["partition_number"]: row["next_offset"] for row in rows}
+    return places, {row["partition_number"]: row["last_digest"] for row in rows if row["last_digest"]}
 
 
-def calls_left(database: Database, settings: Settings) -> int:
-    """Give the number of light-curve calls that the hourly limit still allows."""
+def get_deferred_objects(database: Database, number: int) -> list[Alert]:
+    """Give the objects that earlier runs had to defer and that are due, the most urgent first, at most that number."""
     with database.transaction() as connection:
-        made = run(connection, "ingest/count_api_calls.sql", {"since": datetime.now(UTC) - HOUR})[0]["calls"]
-    return max(settings.light_curves.calls_per_hour - int(made), 0)
+        rows = run(connection, "ingest/list_deferred.sql", {"number": number, "now": datetime.now(UTC)})
+    return [Alert(**row["alert"]) for row in rows]
 
 
-def store_outcome(connection: Connection, batch: Batch, judged: Sequence[Judged]) -> None:
-    """Keep what else came of a batch: refused messages, deferred objects, and the calls made."""
+@dataclass(frozen=True)
+class Budget:
+    """Calls of the light-curve API that a batch may make, and the row of `api_call` that holds them."""
+
+    key: int
+    calls: int
+
+
+def take_calls(database: Database, settings: Settings, wanted: int) -> Budget:
+    """
+    Take calls from the budget of the hour before they are made, so that a killed run has made no more than it took.
+
+    If the budget is used up but for a moment, as it is for runs an hour apart, that moment is waited for.
+    """
+    patience = settings.light_curves.longest_wait
+    while True:
+        now = datetime.now(UTC)
+        numbers = {"budget": settings.light_curves.calls_per_hour, "wanted": wanted}
+        with database.transaction("budget") as connection:
+            row = run(connection, "ingest/take_api_calls.sql", {"now": now, "since": now - HOUR, **numbers})[0]
+        wait = (row["freed_at"] or now) - now
+        if row["calls"] or not wanted or wait > patience:
+            return Budget(row["api_call_id"], row["calls"])
+        logger.info("the hourly limit is reached: wait for the first calls to leave the hour, seconds=%d", wait.seconds)
+        time.sleep(max(wait.total_seconds(), 0) + 1)
+        patience -= wait
+
+
+def store_outcome(
+    connection: Connection, batch: Batch, judged: Sequence[Judged], budget: Budget, settings: Settings
+) -> None:
+    """Keep what else came of a batch: refused messages, decisions, deferred objects, calls made, and its positions."""
     now = datetime.now(UTC)
-    refused = [
-        {"topic": message.topic, "partition": message.partition, "offset": message.offset, "body": message.body}
-        | {"reason": message.reason}
-        for message in batch.refused
-    ]
-    run(connection, "ingest/store_refused.sql", refused)
+    run(connection, "ingest/store_refused.sql", [asdict(message) for message in batch.refused])
     alerts = {alert.object_id: alert for alert in batch.alerts}
-    rows = [
-        _deferred(alerts[object_id], reason, now if chunk.calls else None)
+    deferred = [
+        _deferred(alerts[object_id], reason, chunk, settings, now)
         for chunk in judged
         for object_id, reason in chunk.deferred.items()
     ]
-    run(connection, "ingest/store_deferred.sql", rows)
-    deferred = {row["object_id"] for row in rows}
+    _store_deferred(connection, deferred)
+    decided = [
+        _decision(alerts[object_id], passed, settings) for chunk in judged for object_id, passed in chunk.passed.items()
+    ]
+    run(connection, "ingest/store_decisions.sql", {"decisions": json.dumps(decided)})
     for survey in {alert.survey for alert in batch.alerts}:
-        settled = [
-            alert.object_id for alert in batch.alerts if alert.survey == survey and alert.object_id not in deferred
-        ]
+        settled = [row["object_id"] for row in decided if row["survey"] == survey]
         run(connection, "ingest/forget_deferred.sql", {"survey": survey, "object_ids": settled})
-    if calls := sum(chunk.calls for chunk in judged):
-        run(connection, "ingest/store_api_calls.sql", {"now": now, "calls": calls, "since": now - HOUR})
+    calls = {"api_call_id": budget.key, "calls": sum(chunk.calls for chunk in judged)}
+    run(connection, "ingest/settle_api_calls.sql", {**calls, "now": now, "since": now - HOUR})
+    places = [
+        {"group_id": settings.group_id, "topic": topic, "partition": partition, "next_offset": offset}
+        | {"digest": batch.digests.get((topic, partition))}
+        for (topic, partition), offset in batch.positions.items()
+    ]
+    run(connection, "ingest/store_position.sql", places)
 
 
-def _deferred(alert: Alert, reason: str, tried_at: datetime | None) -> dict[str, Any]:
-    """Word a deferred object for the database; it was not tried where the hourly limit left no call for it."""
-    text = json.dumps(_clean(asdict(alert)), allow_nan=False)
-    names = {"survey": alert.survey, "object_id": alert.object_id, "alert": text, "reason": reason}
-    return names | {"attempts": int(tried_at is not None), "tried_at": tried_at}
+def _decision(alert: Alert, passed: bool, settings: Settings) -> dict[str, Any]:
+    names = {"survey": alert.survey, "object_id": alert.object_id, "selection_function": settings.select_function}
+    return {**names, "passed": passed, "newest_mjd": alert.newest_mjd}
+
+
+def _deferred(alert: Alert, reason: str, chunk: Judged, settings: Settings, now: datetime) -> dict[str, Any]:
+    """
+    Word a deferred object for the database.
+
+    It was not tried where the hourly limit left no call for it. Only where it is itself at fault it waits, ever longer,
+    and is given up at last: else it is due in the next run.
+    """
+    is_at_fault = chunk.calls > 0 and chunk.outage is None and reason != HOURLY_LIMIT
+    options = settings.light_curves
+    return {
+        "survey": alert.survey,
+        "object_id": alert.object_id,
+        "newest_mjd": alert.newest_mjd,
+        "alert": json.dumps(_clean(asdict(alert)), allow_nan=False),
+        "reason": reason,
+        "attempts": int(chunk.calls > 0),
+        "tried_at": now if chunk.calls > 0 else None,
+        "now": now,
+        "wait": options.try_again_after if is_at_fault else timedelta(0),
+        "longest_wait": LONGEST_WAIT,
+        "give_up_after": options.give_up_after if is_at_fault else None,
+    }
+
+
+def _store_deferred(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Keep deferred objects; one that was given up begins anew with a newer alert."""
+    run(connection, "ingest/forget_given_up.sql", rows)
+    run(connection, "ingest/store_deferred.sql", rows)
 
 
 def _clean(value: Any) -> Any:
@@ -142,3 +224,46 @@ def _limits(settings: Settings) -> dict[str, Any]:
         "deactivate_after_days": settings.targets.deactivate_after / timedelta(days=1),
         "faint_limits": [settings.targets.faint_limit.get(band) for band in BANDS],
     }
+
+
+# Refused messages
+
+
+def list_refused(database: Database, number: int) -> list[dict[str, Any]]:
+    """List the newest messages that are still refused, without their content."""
+    with database.transaction() as connection:
+        return run(connection, "ingest/list_refused.sql", {"number": number})
+
+
+def get_refused(database: Database, refused_ids: Sequence[int] | None) -> list[dict[str, Any]]:
+    """Get some refused messages as they came; None for all that are still refused."""
+    with database.transaction() as connection:
+        found = run(connection, "ingest/get_refused.sql", {"refused_ids": refused_ids and list(refused_ids)})
+    return [{**row, "body": bytes(row["body"])} for row in found]
+
+
+def retry_refused(
+    database: Database, settings: Settings, decode: Callable[[bytes], Alert], refused_ids: Sequence[int] | None
+) -> dict[int, str | None]:
+    """
+    Read refused messages again; the objects of those that can be read now are judged by the next run.
+
+    Returns
+    -------
+    dict
+        By the key of the message why it is still refused, None if it is not.
+    """
+    results: dict[int, str | None] = {}
+    for row in get_refused(database, refused_ids):
+        try:
+            alert = decode(row["body"])
+        except MalformedAlert as error:
+            results[row["refused_id"]] = error.problem
+            continue
+        now = datetime.now(UTC)
+        words = _deferred(alert, "its message was read again", Judged({}, pd.DataFrame(), {}), settings, now)
+        with database.transaction("batch") as connection:
+            _store_deferred(connection, [words | {"newest_mjd": math.inf}])
+            run(connection, "ingest/accept_refused.sql", {"refused_id": row["refused_id"], "now": now})
+        results[row["refused_id"]] = None
+    return results

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from tides_bridge import failpoints
 from tides_bridge.brokers import broker_of
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.lightcurves import LightCurves, summarise
@@ -32,17 +33,21 @@ def judge_chunk(alerts: Sequence[Alert], settings: Settings, function: Selection
 
     An API that cannot be reached is no error here but an outage of this chunk, so that the other chunks are not lost.
     """
+    broker = broker_of(settings)
     try:
-        fetched = broker_of(settings).fetch([alert.object_id for alert in alerts])
+        with failpoints.around("light_curves"):
+            fetched = broker.fetch([alert.object_id for alert in alerts])
     except BrokerUnavailable as error:
-        return defer(alerts, str(error), outage=error)
-    return decide(alerts, fetched.curves, function, fetched.missing)
+        return defer(alerts, str(error), outage=error, calls=broker.calls)
+    judged = decide(alerts, fetched.curves, function, fetched.missing)
+    judged.calls = broker.calls
+    return judged
 
 
-def defer(alerts: Sequence[Alert], reason: str, outage: Exception | None = None) -> Judged:
+def defer(alerts: Sequence[Alert], reason: str, outage: Exception | None = None, calls: int = 0) -> Judged:
     """Put objects off: without a call, or after one that ended in an outage."""
     deferred = dict.fromkeys((alert.object_id for alert in alerts), reason)
-    return Judged({}, pd.DataFrame(), deferred, calls=int(outage is not None), outage=outage)
+    return Judged({}, pd.DataFrame(), deferred, calls=calls, outage=outage)
 
 
 def decide(

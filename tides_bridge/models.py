@@ -1,6 +1,6 @@
 """What flows through the bridge, as frozen models. No input or output here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,8 @@ class Alert:
         Sherlock's classification; None if the message has none.
     message
         The message as it came, decoded.
+    first_mjd
+        [d, UTC] Epoch of the first detection; None if the message does not say.
     """
 
     survey: str
@@ -35,6 +37,12 @@ class Alert:
     decl: float | None
     sherlock_class: str | None
     message: Mapping[str, Any]
+    first_mjd: float | None = None
+
+    @property
+    def urgency(self) -> tuple[float, str]:
+        """Sorts the most urgent first: what was detected first the latest, as young supernovae fade soonest."""
+        return (-(self.newest_mjd if self.first_mjd is None else self.first_mjd), self.object_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +65,20 @@ class Batch:
     Parameters
     ----------
     alerts
-        The newest alert of each object.
+        The newest alert of each object, the most urgent first.
     refused
         Messages that could not be read.
     messages
         Number of messages read.
     positions
         Offset of the next message, by (topic, partition).
+    digests
+        Digest of the last message read of each (topic, partition).
     is_last
         Whether the stream was silent after it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         alerts: list[Alert],
         refused: list[RefusedMessage],
@@ -76,9 +86,25 @@ class Batch:
         positions: dict[tuple[str, int], int],
         *,
         is_last: bool,
+        digests: Mapping[tuple[str, int], str] | None = None,
     ) -> None:
         self.alerts, self.refused, self.messages = alerts, refused, messages
-        self.positions, self.is_last = positions, is_last
+        self.positions, self.is_last, self.digests = positions, is_last, dict(digests or {})
+
+    def joined_by(self, alerts: Iterable[Alert]) -> "Batch":
+        """Give the batch with the objects of earlier ones; of two alerts of an object the newer one stays."""
+        joined = newest_of([*alerts, *self.alerts])
+        return Batch(joined, self.refused, self.messages, self.positions, is_last=self.is_last, digests=self.digests)
+
+
+def newest_of(alerts: Iterable[Alert]) -> list[Alert]:
+    """Give the newest alert of each object, of equally new ones the last, the most urgent first."""
+    newest: dict[tuple[str, str], Alert] = {}
+    for alert in alerts:
+        known = newest.get((alert.survey, alert.object_id))
+        if known is None or alert.newest_mjd >= known.newest_mjd:
+            newest[alert.survey, alert.object_id] = alert
+    return sorted(newest.values(), key=lambda alert: alert.urgency)
 
 
 class Judged:
@@ -96,7 +122,7 @@ class Judged:
     calls
         Calls of the light-curve API that it took.
     outage
-        The error if the API did not answer at all.
+        The error if the API did not answer, so that the objects are not at fault.
     """
 
     def __init__(

@@ -63,9 +63,8 @@ def _counts(curves: LightCurves, function: SelectionFunction) -> Mask:
     """Tell which points count: detections in the chosen bands and significant (strict: positive ones)."""
     in_bands = np.isin(curves.band, [BANDS.index(band) for band in function.filters])
     error = curves.magnitude_error
-    with np.errstate(
-        divide="ignore"
-    ):  # an error of 0 is infinitely significant to D3.3.3, and nothing to the strict rules
+    # An error of 0 is infinitely significant to D3.3.3, and nothing to the strict rules.
+    with np.errstate(divide="ignore", over="ignore"):
         significance = (POGSON if function.rules else POGSON_D333) / error
     counts: Mask = curves.is_detection & in_bands & (significance >= function.significance)
     return counts & curves.is_positive & (error > 0) if function.rules else counts

@@ -94,6 +94,13 @@ class LightCurveSettings(Section):
     objects_per_call: Annotated[int, Field(ge=1, le=50)] = Field(50, description="objects a call")
     calls_per_hour: PositiveInt = Field(100, description="calls that the account may make in any hour")
     timeout: Seconds = Field(timedelta(seconds=60), gt=timedelta(0), description="time to wait for an answer")
+    longest_wait: Seconds = Field(
+        timedelta(minutes=2), description="a run waits that long for calls to become free again"
+    )
+    try_again_after: Seconds = Field(
+        timedelta(minutes=30), description="an object without light curve is tried again then; twice as long each time"
+    )
+    give_up_after: Days = Field(timedelta(days=14), description="an object without light curve is given up then")
 
 
 class DatabaseSettings(Section):
@@ -154,6 +161,7 @@ class FourmostSettings(Section):
     epoch: float = Field(2000.0, ge=1950, le=2050, description="[yr] of the position")
     resolution: Literal[1, 2] = Field(1, description="1 is LRS, 2 is HRS")
     page_size: PositiveInt = Field(100, description="targets a call")
+    connections: Annotated[int, Field(ge=1, le=32)] = Field(8, description="calls at the same time")
     timeout: Seconds = Field(timedelta(seconds=15), gt=timedelta(0), description="time to wait for an answer")
 
     @property
@@ -310,6 +318,16 @@ def load_function(file: Path, name: str) -> SelectionFunction:
         raise SettingsError(str(file), ".".join([name, *keys]), problem) from None
 
 
+def shown_address(address: str) -> str:
+    """
+    Give an address as people may see it: without the user and password that it may hold.
+
+    >>> shown_address("https://user:pass@word@host/api")
+    'https://********@host/api'
+    """
+    return re.sub(r"//[^/\s]*@", "//********@", address)
+
+
 def secrets_in(values: dict[str, Any]) -> list[str]:
     """List the keys of one configuration's file content that hold a secret."""
     secret = [("lasairToken",), ("tidesDBpass",), ("fourmost", "token"), ("broker", "options", "sasl.password")]
@@ -421,4 +439,4 @@ def _shown(value: object) -> str:
         return f"{value.total_seconds():g} seconds"
     if isinstance(value, dict):
         return ", ".join(f"{key}: {item}" for key, item in value.items())
-    return "" if value is None else re.sub(r"//[^/@]*@", "//********@", str(value))
+    return "" if value is None else shown_address(str(value))

@@ -33,12 +33,16 @@ class FourmostStage:
         The same, for targets to be switched off.
     refused
         Targets that the format forbids: rows with the ``reason``.
+    wanted
+        "Wanted, not allowed": the changes of ingested targets, of which only the active flag may still change, by
+        ``tides_id``.
     """
 
     new: list[dict[str, Any]] = field(default_factory=list)
     changed: list[dict[str, Any]] = field(default_factory=list)
     deactivated: list[dict[str, Any]] = field(default_factory=list)
     refused: list[dict[str, Any]] = field(default_factory=list)
+    wanted: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
 def to_4most(row: Row, settings: Settings) -> dict[str, Any]:
@@ -110,16 +114,15 @@ def stage_for_4most(rows: Iterable[Row], settings: Settings) -> FourmostStage:
     Returns
     -------
     FourmostStage
-        Only what is new to 4MOST. A payload that was refused is not sent again until it changes. After ingestion only
-        the active flag may change, so nothing else is sent.
+        Only what is new to 4MOST. A payload that was refused is not sent again until it changes; the active flag alone
+        is, as 4MOST takes it always. After ingestion only this flag may change: nothing else is sent, but kept as
+        wanted.
     """
     stage = FourmostStage()
     for row in rows:
         told = row["told_4most"] or {}
         if not row["active"]:
             wanted = {**told, "is_active": False}
-            if wanted == row["refused_4most_payload"]:
-                continue
             stage.deactivated.append({**row, "payload": wanted, "changes": {"is_active": False}})
             continue
         try:
@@ -134,8 +137,11 @@ def stage_for_4most(rows: Iterable[Row], settings: Settings) -> FourmostStage:
             continue
         changes = {column: value for column, value in wanted.items() if told.get(column) != value}
         if row["date_ingested"] is not None:
+            if kept := {column: value for column, value in changes.items() if column != "is_active"}:
+                stage.wanted[row["tides_id"]] = kept
             changes = {column: value for column, value in changes.items() if column == "is_active"}
         wanted = {**told, **changes}
-        if changes and wanted != row["refused_4most_payload"]:
+        is_flag = changes.keys() == {"is_active"}
+        if is_flag or (changes and wanted != row["refused_4most_payload"]):
             stage.changed.append({**row, "payload": wanted, "changes": changes})
     return stage

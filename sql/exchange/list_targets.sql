@@ -1,4 +1,4 @@
--- purpose: list what 4MOST should know about or still takes for active
+-- purpose: list what 4MOST should know about or still takes for active; without those it was asked about in vain
 -- returns: one row a target
 
 SELECT
@@ -15,11 +15,13 @@ SELECT
     tides_master.y_latest_mag,
     tides_master.active,
     tides_master.pk_4most,
-    tides_master.create_asked_4most_at,
+    tides_master.wanted_4most,
     tides_master.told_4most,
     tides_master.refused_4most,
     tides_master.refused_4most_payload,
     tides_master.date_ingested
 FROM tides_master
-WHERE tides_master.active OR (tides_master.told_4most ->> 'is_active')::boolean
+WHERE
+    tides_master.asked_4most IS NULL
+    AND (tides_master.active OR (tides_master.told_4most ->> 'is_active')::boolean)
 ORDER BY tides_master.tides_id;

@@ -1,8 +1,14 @@
--- purpose: list the deferred objects to try again, the longest untried first
--- params: number integer
+-- purpose: list the deferred objects that are due, the newest first detection first
+-- params: number integer, now timestamptz
 -- returns: alert jsonb
 
 SELECT deferred_object.alert
 FROM deferred_object
-ORDER BY deferred_object.tried_at NULLS FIRST, deferred_object.object_id
+WHERE deferred_object.given_up_at IS NULL AND deferred_object.next_attempt_at <= %(now)s::timestamptz
+ORDER BY
+    coalesce(
+        (deferred_object.alert ->> 'first_mjd')::double precision,
+        (deferred_object.alert ->> 'newest_mjd')::double precision
+    ) DESC,
+    deferred_object.object_id
 LIMIT %(number)s::integer;

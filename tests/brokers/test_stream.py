@@ -2,16 +2,18 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from simulators.stream import KafkaStandin
 from tides_bridge.brokers import broker_of
+from tides_bridge.brokers import stream as under_test
 from tides_bridge.brokers.stream import AlertStream
 from tides_bridge.errors import BrokerUnavailable, SettingsError
-from tides_bridge.models import Batch
+from tides_bridge.models import Alert, Batch
 from tides_bridge.settings import Settings
 
 
@@ -26,35 +28,143 @@ def make(kafka: KafkaStandin, **broker: object) -> Settings:
     return Settings(topic="alerts", groupID="1", selectFunction="any", broker=options)
 
 
+class Altered:
+    """A consumer, some of whose methods are others."""
+
+    def __init__(self, consumer: Any, **methods: Any) -> None:
+        self._consumer = consumer
+        vars(self).update(methods)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._consumer, name)
+
+
 def message(name: str, jdmax: float = 2461000.5, **more: object) -> bytes:
     return json.dumps({"objectId": name, "jdmax": jdmax, **more}).encode()
 
 
-def read(settings: Settings, *, commit: bool = True) -> Batch:
-    with AlertStream(settings, broker_of(settings).decode) as stream:
+def read(settings: Settings, positions: Mapping[int, int] | None = None) -> Batch:
+    with AlertStream(settings, broker_of(settings).decode, positions) as stream:
         batch = stream.next_batch()
-        if commit:
-            stream.commit(batch)
+        stream.commit(batch)
     return batch
 
 
-def test_a_group_goes_on_where_it_committed(kafka: KafkaStandin) -> None:
+def places(batch: Batch) -> dict[int, int]:
+    """Where to read on, as the database keeps it."""
+    return {partition: offset for (_, partition), offset in batch.positions.items()}
+
+
+def committed(kafka: KafkaStandin) -> list[int]:
+    """The offsets that Kafka has under our group."""
+    outside = Consumer({"bootstrap.servers": kafka.address, "group.id": "1"})
+    offsets = outside.committed([TopicPartition("alerts", number) for number in range(4)], timeout=5)
+    outside.close()
+    return [place.offset for place in offsets]
+
+
+def commit_at_kafka(kafka: KafkaStandin, offset: int) -> None:
+    consumer = Consumer({"bootstrap.servers": kafka.address, "group.id": "1"})
+    consumer.commit(offsets=[TopicPartition("alerts", number, offset) for number in range(4)], asynchronous=False)
+    consumer.close()
+
+
+# Where it is read on
+
+
+def test_it_is_read_on_where_the_database_says(kafka: KafkaStandin) -> None:
     settings = make(kafka)
     kafka.publish("alerts", [message(f"ZTF{i}") for i in range(10)])
-    assert read(settings, commit=False).messages == 10
+    first = read(settings)
+    assert first.messages == 10
     assert read(settings).messages == 10
-    assert read(settings).messages == 0
+    assert read(settings, places(first)).messages == 0
     kafka.publish("alerts", [message("ZTF99")])
-    assert [alert.object_id for alert in read(settings).alerts] == ["ZTF99"]
+    assert [alert.object_id for alert in read(settings, places(first)).alerts] == ["ZTF99"]
+    assert read(settings, {0: 3, 1: 1, 2: 2, 3: 2}).messages == 3
 
 
-def test_offsets_are_committed_under_the_group_for_outside_tools(kafka: KafkaStandin) -> None:
+def test_what_kafka_has_under_the_group_is_not_asked_for(kafka: KafkaStandin) -> None:
+    kafka.publish("alerts", [message(f"ZTF{i}") for i in range(4)])
+    commit_at_kafka(kafka, 1)
+    assert read(make(kafka)).messages == 4
+
+
+def test_kafka_gets_a_copy_for_outside_tools(kafka: KafkaStandin) -> None:
     kafka.publish("alerts", [message(f"ZTF{i}") for i in range(10)])
     read(make(kafka))
-    outside = Consumer({"bootstrap.servers": kafka.address, "group.id": "1"})
-    places = outside.committed([TopicPartition("alerts", number) for number in range(4)], timeout=5)
-    outside.close()
-    assert sum(place.offset for place in places) == 10
+    assert committed(kafka) == [3, 3, 2, 2]
+
+
+def test_a_batch_says_where_to_read_on_in_every_partition(kafka: KafkaStandin) -> None:
+    kafka.publish("alerts", [message("ZTFa")])
+    assert read(make(kafka)).positions == {("alerts", 0): 1, ("alerts", 1): 0, ("alerts", 2): 0, ("alerts", 3): 0}
+    assert places(read(make(kafka), {0: 1})) == {0: 1, 1: 0, 2: 0, 3: 0}
+
+
+def test_a_partition_that_the_database_does_not_know_is_read_from_its_beginning(kafka: KafkaStandin) -> None:
+    kafka.publish("alerts", [message(f"ZTF{i}") for i in range(8)])
+    assert read(make(kafka), {0: 2, 1: 2}).messages == 4
+
+
+def test_a_refilled_topic_is_read_from_its_beginning(kafka: KafkaStandin, caplog: pytest.LogCaptureFixture) -> None:
+    settings = make(kafka)
+    kafka.publish("alerts", [message(f"ZTF{i}") for i in range(4)])
+    with AlertStream(settings, broker_of(settings).decode, {0: 1000, 1: 2, 2: 1}) as stream:
+        batch = stream.next_batch()
+        assert stream.refilled == [0, 1]
+    assert [alert.object_id for alert in batch.alerts] == ["ZTF0", "ZTF1", "ZTF3"]
+    assert places(batch) == {0: 1, 1: 1, 2: 1, 3: 1}
+    assert "filled anew: read from its beginning, partition=0" in caplog.text
+
+
+def test_after_messages_that_are_gone_the_first_that_is_kept_is_read(
+    kafka: KafkaStandin, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = make(kafka)
+    kafka.publish("alerts", [message(f"ZTF{i}") for i in range(8)])
+    stream = AlertStream(settings, broker_of(settings).decode, {0: 0, 1: 1, 2: 2})
+    stream._consumer = Altered(stream._consumer, get_watermark_offsets=lambda *_, **__: (1, 2))
+    with stream:
+        batch = stream.next_batch()
+    assert stream.refilled == []
+    assert sorted(alert.object_id for alert in batch.alerts) == ["ZTF4", "ZTF5", "ZTF7"]
+    assert places(batch) == {0: 2, 1: 2, 2: 2, 3: 2}
+    assert [record.getMessage() for record in caplog.records] == [
+        "messages are gone: kept too briefly, partition=0 number=1"
+    ]
+
+
+def test_the_lag_is_what_is_still_to_be_read(kafka: KafkaStandin) -> None:
+    settings = make(kafka)
+    kafka.publish("alerts", [message(f"ZTF{i}") for i in range(6)])
+    with AlertStream(settings, broker_of(settings).decode, {0: 1, 1: 2}) as stream:
+        assert stream.lag() == {0: 1, 1: 0, 2: 1, 3: 1}
+        kafka.publish("alerts", [message(f"ZTF{i}") for i in range(4)])
+        assert sum(stream.lag().values()) == 7
+
+
+def test_a_topic_that_does_not_exist_has_no_lag(kafka: KafkaStandin) -> None:
+    settings = make(kafka)
+    with AlertStream(settings, broker_of(settings).decode) as stream:
+        assert (stream.lag(), stream.refilled) == ({}, [])
+
+
+def test_offsets_that_kafka_does_not_take_are_a_warning(kafka: KafkaStandin, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(**_: object) -> None:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+
+    settings = make(kafka)
+    kafka.publish("alerts", [message("ZTFa")])
+    with AlertStream(settings, broker_of(settings).decode) as stream:
+        stream._consumer = Altered(stream._consumer, commit=fail)
+        batch = stream.next_batch()
+        stream.commit(batch)
+    assert batch.messages == 1
+    assert "offsets not committed, though stored in the database: Kafka broker 127.0.0.1" in caplog.text
+
+
+# Messages
 
 
 def test_the_newest_message_of_an_object_is_kept_in_whatever_order(kafka: KafkaStandin) -> None:
@@ -94,16 +204,44 @@ def test_what_cannot_be_read_is_kept_as_it_came(kafka: KafkaStandin) -> None:
     assert "JSON" in refused.reason
 
 
-def test_a_refilled_topic_is_read_from_its_beginning(kafka: KafkaStandin) -> None:
+def test_a_decoder_that_fails_costs_one_message(kafka: KafkaStandin, caplog: pytest.LogCaptureFixture) -> None:
     settings = make(kafka)
-    kafka.publish("alerts", [message(f"ZTF{i}") for i in range(4)])
-    consumer = Consumer({"bootstrap.servers": kafka.address, "group.id": "1"})
-    consumer.commit(offsets=[TopicPartition("alerts", number, 1000) for number in range(4)], asynchronous=False)
-    consumer.close()
-    assert read(settings).messages == 4
+
+    def decode(body: bytes) -> Alert:
+        if b"ZTFbad" in body:
+            raise ZeroDivisionError("oh")
+        return broker_of(settings).decode(body)
+
+    kafka.publish("alerts", [message("ZTFa"), message("ZTFbad"), message("ZTFb")])
+    with AlertStream(settings, decode) as stream:
+        batch = stream.next_batch()
+    assert [alert.object_id for alert in batch.alerts] == ["ZTFa", "ZTFb"]
+    (refused,) = batch.refused
+    assert (refused.body, refused.reason) == (message("ZTFbad"), "cannot be decoded: ZeroDivisionError: oh")
+    assert "a decoder failed on a message" in caplog.text
 
 
-def test_a_broker_that_is_away_is_told_with_what_to_do(kafka: KafkaStandin) -> None:
+def test_a_message_that_is_too_long_is_refused(kafka: KafkaStandin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(under_test, "LONGEST_MESSAGE", 200)
+    kafka.publish("alerts", [message("ZTFa", more="x" * 200), message("ZTFb")])
+    batch = read(make(kafka))
+    assert [alert.object_id for alert in batch.alerts] == ["ZTFb"]
+    (refused,) = batch.refused
+    assert refused.reason.endswith("bytes, more than 200")
+
+
+def test_the_most_urgent_come_first(kafka: KafkaStandin) -> None:
+    dates = {"a": (2461001.5, 2461001.0), "b": (2461003.5, 2460900.5), "c": (2461002.5, 2461002.0), "d": (2461001.6,)}
+    names = ("jdmax", "jdmin")
+    kafka.publish("alerts", [message(name, **dict(zip(names, jds, strict=False))) for name, jds in dates.items()])
+    assert [alert.object_id for alert in read(make(kafka)).alerts] == ["c", "d", "a", "b"]
+
+
+# A broker that fails
+
+
+def test_a_broker_that_is_away_is_told_with_what_to_do(kafka: KafkaStandin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(under_test, "ANSWER_SECONDS", 1)
     settings = make(kafka)
     kafka.stop()
     with pytest.raises(BrokerUnavailable, match=r"Kafka broker 127\.0\.0\.1.*bootstrapServers"):
@@ -124,6 +262,22 @@ def test_a_wrong_option_is_told_without_its_value(kafka: KafkaStandin) -> None:
         read(make(kafka, options={"security.protocol": "hidden", "client.id": "x"}))
 
 
-def test_the_newest_detections_come_first(kafka: KafkaStandin) -> None:
-    kafka.publish("alerts", [message(name, jd) for name, jd in (("a", 2461001.5), ("b", 2461003.5), ("c", 2461002.5))])
-    assert [alert.object_id for alert in read(make(kafka)).alerts] == ["b", "c", "a"]
+def test_a_topic_that_was_filled_anew_and_has_outgrown_our_place_is_read_from_its_beginning(
+    kafka: KafkaStandin, caplog: pytest.LogCaptureFixture
+) -> None:
+    kafka.publish("alerts", [message(f"ZTF{i}") for i in range(8)])
+    with AlertStream(make(kafka), broker_of(make(kafka)).decode) as stream:
+        batch = stream.next_batch()
+    positions = {partition: offset for (_, partition), offset in batch.positions.items()}
+    digests = {partition: digest for (_, partition), digest in batch.digests.items()}
+    with AlertStream(make(kafka), broker_of(make(kafka)).decode, positions, digests) as stream:
+        assert (stream.next_batch().messages, stream.refilled) == (0, [])
+        kafka.publish("alerts", [message("ZTF8")])
+        assert [alert.object_id for alert in stream.next_batch().alerts] == ["ZTF8"]
+    with KafkaStandin() as refilled:
+        refilled.publish("alerts", [message(f"ZTFnew{i}") for i in range(20)])
+        settings = make(refilled)
+        with AlertStream(settings, broker_of(settings).decode, positions, digests) as stream:
+            batch = stream.next_batch()
+            assert (batch.messages, len(batch.alerts), stream.refilled) == (20, 20, [0, 1, 2, 3])
+            assert stream.next_batch().messages == 0

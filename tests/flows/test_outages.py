@@ -9,45 +9,23 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import psutil
 import pytest
+import requests
 import yaml
 
 from flows import lifeline
 from simulators.packets import alerts
 from simulators.sky import Sky
-from simulators.standins import Alert, Standins, write_settings
+from simulators.standins import Alert, Standins
 from tests.support.databases import rows_of
-from tests.support.folders import reachable_folder
 from tests.support.processes import ROOT, tides
 from tides_bridge.database import open_database
 from tides_bridge.settings import load
 
 DEAD = "127.0.0.1:1"
 """A port that nobody listens on."""
-
-
-@pytest.fixture(scope="module")
-def standins() -> Iterator[Standins]:
-    """A simulated night: some 70 alerts, of which some pass."""
-    with reachable_folder() as folder, Standins(folder / "standins") as standins:
-        sky = Sky(seed=3, objects=400)
-        night = next(night for night in range(61270, 61290) if sky.is_clear(night))
-        standins.load(map(Alert.from_packet, alerts(sky, night)))
-        yield standins
-
-
-@pytest.fixture
-def settings_file(standins: Standins, tmp_path: Path) -> Path:
-    """Settings with a group and a database of their own, so that each test sees all alerts for the first time."""
-    settings = standins.settings({"deactivateAfter": "7305 days"})
-    name = f"t{uuid4().hex}"
-    settings |= {"groupID": name, "tidesDBdatabase": name}
-    settings["broker"]["silence"] = "0.5 seconds"
-    write_settings(tmp_path / "settings.yaml", settings)
-    return tmp_path / "settings.yaml"
 
 
 def with_change(file: Path, section: str, **changes: Any) -> Path:
@@ -77,11 +55,6 @@ def run(file: Path, prefect_api: str, *options: str) -> tuple[int, dict[str, int
     ("section", "change", "said"),
     [
         ("broker", {"bootstrapServers": DEAD}, f"tides: Kafka broker {DEAD}: "),
-        (
-            "lightCurves",
-            {"address": f"http://{DEAD}/api"},
-            f"tides: light-curve API http://{DEAD}/api: cannot be reached",
-        ),
         ("database", {"host": "127.0.0.1", "port": 1}, "tides: database "),
     ],
 )
@@ -97,6 +70,47 @@ def test_a_run_without_a_service_changes_nothing_and_the_next_completes_the_work
     assert code == 0, errors
     assert summary["messages"] == summary["evaluated"] > 50
     assert 0 < summary["created_in_4most"] + summary["refused"] == summary["inserted"] == len(master(settings_file))
+
+
+def test_objects_whose_light_curves_cannot_be_had_wait_for_the_next_run(settings_file: Path, prefect_api: str) -> None:
+    code, summary, errors = run(with_change(settings_file, "lightCurves", address=f"http://{DEAD}/api"), prefect_api)
+    assert (code, summary) == (1, {})
+    assert errors.splitlines()[-1].startswith(f"tides: light-curve API http://{DEAD}/api: cannot be reached")
+    assert "Traceback" not in errors
+    assert master(settings_file) == []
+    with open_database(load(None, settings_file)) as database:
+        (waiting,) = rows_of(database, "SELECT count(*), min(reason) AS reason FROM deferred_object")
+    assert waiting["count"] > 50 and "cannot be reached" in waiting["reason"]
+    code, summary, errors = run(settings_file, prefect_api)
+    assert code == 0, errors
+    assert (summary["messages"], summary["evaluated"], summary["deferred"]) == (0, waiting["count"], 0)
+    assert 0 < summary["created_in_4most"] + summary["refused"] == summary["inserted"] == len(master(settings_file))
+
+
+def test_without_the_broker_4most_is_told_what_it_should_know(settings_file: Path, prefect_api: str) -> None:
+    code, _, errors = run(with_change(settings_file, "fourmost", address=f"http://{DEAD}/QFSwi"), prefect_api)
+    assert code == 1, errors
+    code, _, errors = run(with_change(settings_file, "broker", bootstrapServers=DEAD), prefect_api)
+    assert code == 1 and errors.splitlines()[-1].startswith(f"tides: Kafka broker {DEAD}: ")
+    told = [row["name"] for row in master(settings_file) if row["pk_4most"] is not None]
+    assert told and len(told) + sum(row["refused_4most"] is not None for row in master(settings_file)) == len(
+        master(settings_file)
+    )
+
+
+def test_a_topic_that_was_filled_anew_is_read_from_its_beginning_and_told(
+    settings_file: Path, prefect_api: str
+) -> None:
+    assert run(settings_file, prefect_api)[0] == 0
+    with open_database(load(None, settings_file)) as database:
+        rows_of(database, "UPDATE stream_position SET next_offset = next_offset + 1000 RETURNING 1")
+    code, summary, errors = run(settings_file, prefect_api)
+    assert code == 0 and summary["messages"] > 50, errors
+    assert "the topic was filled anew: read from its beginning" in errors
+    assert (summary["inserted"], summary["updated"], summary["created_in_4most"]) == (0, 0, 0)
+    filters = {"artifacts": {"key": {"any_": ["tides-bridge-summary"]}}, "sort": "CREATED_DESC", "limit": 1}
+    (artifact,) = requests.post(f"{prefect_api}/artifacts/filter", json=filters, timeout=10).json()
+    assert "was filled anew" in artifact["data"]
 
 
 def test_without_4most_all_is_decided_and_the_next_run_sends_it(
@@ -173,6 +187,7 @@ def test_bad_messages_are_kept_and_objects_without_light_curve_are_tried_again(
 ) -> None:
     content = yaml.safe_load(settings_file.read_text())
     content["standins"]["topic"] = "lasair_19bad"
+    content["standins"]["lightCurves"]["tryAgainAfter"] = 0
     settings_file.write_text(yaml.safe_dump(content))
     sky = Sky(seed=9, objects=100)
     later = Alert.from_packet(next(packet for night in range(61270, 61290) for packet in alerts(sky, night)))

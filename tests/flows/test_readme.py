@@ -85,6 +85,8 @@ def test_the_variables_for_secrets_are_settings() -> None:
 
 
 def test_the_names_that_a_person_types_are_those_of_the_deployment() -> None:
-    (deployment,) = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text())["deployments"]
-    assert f'prefect deployment run "TiDES bridge/{deployment["name"]}"' in README
-    assert f"prefect worker start --pool {deployment['work_pool']['name']} " in README
+    hourly, daily = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text())["deployments"]
+    assert f'prefect deployment run "TiDES bridge/{hourly["name"]}"' in README
+    assert f"`TiDES reconcile/{daily['name']}`" in OTHERS["deployments/README.md"]
+    for deployment in (hourly, daily):
+        assert f"prefect worker start --pool {deployment['work_pool']['name']} " in README

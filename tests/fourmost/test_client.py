@@ -1,13 +1,16 @@
 """The client against the stand-in, and against a service that answers as it should not."""
 
+import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
 from simulators.fourmost.process import FourmostStandin
+from tides_bridge import fourmost as client_module
 from tides_bridge.errors import FourmostRejected, FourmostUnavailable
 from tides_bridge.fourmost import FourmostClient
 from tides_bridge.settings import FourmostSettings
@@ -20,8 +23,8 @@ def fourmost(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         yield standin
 
 
-def client_of(address: str, token: str = "token") -> FourmostClient:
-    return FourmostClient(FourmostSettings(address=address, token=token, timeout="2 s"))
+def client_of(address: str, token: str = "token", timeout: str = "2 s") -> FourmostClient:
+    return FourmostClient(FourmostSettings(address=address, token=token, timeout=timeout))
 
 
 @pytest.fixture
@@ -29,16 +32,43 @@ def client(fourmost: FourmostStandin) -> FourmostClient:
     return client_of(fourmost.address, fourmost.token)
 
 
+class Clock:
+    """Stands for the time of the client: to sleep is to turn it on."""
+
+    def __init__(self) -> None:
+        self.seconds, self.started = 0.0, 1_780_000_000.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def time(self) -> float:
+        return self.started + self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds >= 0
+        self.seconds += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(client_module, "time", clock)
+    return clock
+
+
 def target(name: str, **changes: Any) -> dict[str, Any]:
     row = {"uploadedfor_survey_id": 5, "name": name, "ra": 10.0, "dec": -20.0, "mag": 20.5, "is_active": True}
     return row | {"mag_type": "LSST_r_AB", "date_earliest": 2461000.7635764} | changes
 
 
-def test_rows_come_back_in_the_order_they_were_sent(client: FourmostClient) -> None:
+# As the service should be
+
+
+def test_created_rows_come_back_by_name(client: FourmostClient) -> None:
     names = [f"order-{number}" for number in (3, 1, 2)]
     rows = client.create([target(name) for name in names])
-    assert [row["name"] for row in rows] == names
-    assert [row["id"] for name in names for row in client.rows(name=name)] == [row["id"] for row in rows]
+    assert {name: row["name"] for name, row in rows.items()} == {name: name for name in names}
+    assert [row["id"] for name in names for row in client.rows(name=name)] == [rows[name]["id"] for name in names]
 
 
 def test_a_julian_date_comes_back_exactly(client: FourmostClient) -> None:
@@ -53,10 +83,10 @@ def test_all_pages_of_a_list_are_read(client: FourmostClient, request: pytest.Fi
 
 
 def test_a_change_is_made(client: FourmostClient) -> None:
-    (row,) = client.create([target("change")])
-    client.update(row["id"], "change", {"mag": 21.0, "is_active": False})
-    (changed,) = client.rows(name="change")
-    assert (changed["mag"], changed["is_active"]) == (21.0, False)
+    key = client.create([target("change")])["change"]["id"]
+    client.update(key, "change", {"mag": 21.0, "is_active": False})
+    changed = client.row(key)
+    assert changed is not None and (changed["mag"], changed["is_active"]) == (21.0, False)
 
 
 def test_one_bad_row_refuses_the_call_with_its_reason(client: FourmostClient) -> None:
@@ -66,19 +96,23 @@ def test_one_bad_row_refuses_the_call_with_its_reason(client: FourmostClient) ->
 
 
 def test_after_ingestion_only_the_flag_changes(client: FourmostClient, fourmost: FourmostStandin) -> None:
-    (row,) = client.create([target("ingested")])
+    key = client.create([target("ingested")])["ingested"]["id"]
     fourmost.ingest()
     with pytest.raises(FourmostRejected, match="mag"):
-        client.update(row["id"], "ingested", {"mag": 21.0})
-    client.update(row["id"], "ingested", {"is_active": False})
+        client.update(key, "ingested", {"mag": 21.0})
+    client.update(key, "ingested", {"is_active": False})
     (after,) = client.rows(name="ingested")
     assert (after["mag"], after["is_active"]) == (20.5, False)
     assert after["ostd_u_obj_id"] > 0
 
 
 def test_a_row_that_is_not_there(client: FourmostClient) -> None:
+    assert client.row(999999) is None
     with pytest.raises(FourmostRejected, match="lost"):
         client.update(999999, "lost", {"mag": 21.0})
+
+
+# The token
 
 
 def test_a_wrong_token(fourmost: FourmostStandin) -> None:
@@ -87,70 +121,291 @@ def test_a_wrong_token(fourmost: FourmostStandin) -> None:
     assert "wrong-token" not in str(told.value)
 
 
+@pytest.mark.parametrize("answer", [(401, b"{}"), (400, b"no"), (500, b"oops"), (200, b"<html>"), None])
+def test_the_token_is_in_the_header_alone_and_in_no_error(answer: tuple[int, bytes] | None, clock: Clock) -> None:
+    with served(*[] if answer is None else [answer]) as service:
+        client = client_of(service.address, "very-secret")
+        for call in (client.try_out, client.rows, lambda: client.create([target("one")])):
+            with pytest.raises((FourmostRejected, FourmostUnavailable)) as told:
+                call()
+            error: BaseException | None = told.value
+            while error:
+                assert "very-secret" not in f"{error} {error!r}"
+                error = error.__cause__
+    for call in service.calls:
+        assert call.headers.pop("Authorization") == "Token very-secret"
+        assert "very-secret" not in f"{call.path} {call.headers} {call.body}"
+
+
+def test_the_token_goes_to_no_other_address_that_a_page_names() -> None:
+    first = {"count": 2, "next": "http://elsewhere.invalid/QFSwi/x/?limit=1&offset=1", "results": [target("one")]}
+    second = {"count": 2, "next": None, "results": [target("two")]}
+    with served((200, json.dumps(first).encode()), (200, json.dumps(second).encode())) as service:
+        rows = client_of(service.address).rows(name="one")
+    assert [row["name"] for row in rows] == ["one", "two"]
+    assert [call.path for call in service.calls] == [
+        "/targetCat/transients/?name=one",
+        "/targetCat/transients/?limit=1&offset=1",
+    ]
+
+
+# As the service should not be
+
+
 ANSWERS = {
     "err with 200": (200, b'{"err": "dec is out of range"}', FourmostRejected, "dec is out of range"),
     "HTML": (200, b"<html>maintenance</html>", FourmostUnavailable, "without JSON"),
-    "a row missing": (200, b'[{"name": "one", "id": 1}]', FourmostUnavailable, "without the rows of two"),
-    "no ids": (200, b'[{"name": "one"}, {"name": "two"}]', FourmostUnavailable, "without the rows of one, two"),
     "busy": (503, b"", FourmostUnavailable, "answered 503"),
-    "too many": (429, b'{"err": "slow down"}', FourmostUnavailable, "answered 429: slow down"),
     "broken": (500, b"oops", FourmostUnavailable, "answered 500"),
-    "refused": (400, b"no", FourmostRejected, "400 no"),
+    "refused": (400, b'["no"]', FourmostRejected, "400 .*no"),
+    "refused by somebody between": (400, b"no", FourmostUnavailable, "answered 400 without JSON"),
     "elsewhere": (404, b"<html>", FourmostUnavailable, "is fourmost.address right"),
-    "created": (201, b'[{"name": "one", "id": 1}, {"name": "two", "id": 2}]', None, ""),
 }
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_every_answer_to_a_creation_is_understood(answer: str) -> None:
+def test_every_answer_to_a_creation_is_understood(answer: str, clock: Clock) -> None:
     status, body, error, said = ANSWERS[answer]
-    with served(status, body) as (address, calls):
-        if error is None:
-            assert [row["id"] for row in client_of(address).create([target("one"), target("two")])] == [1, 2]
-        else:
-            with pytest.raises(error, match=said):
-                client_of(address).create([target("one"), target("two")])
-    assert calls == ["POST"], "a creation is never repeated blindly"
+    with served((status, body)) as service, pytest.raises(error, match=said):
+        client_of(service.address).create([target("one"), target("two")])
+    assert service.methods == ["POST"], "a creation is never repeated blindly"
+
+
+CREATED = {
+    "both": (b'[{"name": "one", "id": 1}, {"name": "two", "id": 2}]', {"one": 1, "two": 2}),
+    "in another order": (b'[{"name": "two", "id": 2}, {"name": "one", "id": 1}]', {"one": 1, "two": 2}),
+    "a row missing": (b'[{"name": "one", "id": 1}]', {"one": 1}),
+    "no ids": (b'[{"name": "one"}, {"name": "two"}]', {}),
+    "no rows": (b"[null, 1]", {}),
+    "one alone": (b'{"name": "one", "id": 1}', {"one": 1}),
+}
+
+
+@pytest.mark.parametrize("answer", CREATED)
+def test_only_rows_with_a_key_count_as_created(answer: str) -> None:
+    body, keys = CREATED[answer]
+    with served((201, body)) as service:
+        rows = client_of(service.address).create([target("one"), target("two")])
+    assert {name: row["id"] for name, row in rows.items()} == keys
+
+
+QUESTIONS = {
+    "HTML": (200, b"<html>", "without JSON"),
+    "no list": (200, b'{"count": 3}', "answered no list"),
+    "a number": (200, b"3", "answered no list"),
+    "err with 200": (200, b'{"err": "not today"}', "does not say: not today"),
+    "refused": (400, b'{"err": "no such filter"}', "does not say: no such filter"),
+    "elsewhere": (404, b'{"err": "no"}', "is fourmost.address right"),
+    "no content": (204, b"", "answered no list"),
+}
+
+
+@pytest.mark.parametrize("answer", QUESTIONS)
+def test_a_question_is_answered_or_the_service_is_away(answer: str) -> None:
+    status, body, said = QUESTIONS[answer]
+    with served((status, body)) as service, pytest.raises(FourmostUnavailable, match=said):
+        client_of(service.address).rows(name="one")
+
+
+def test_another_row_than_asked_for_is_no_answer() -> None:
+    with served((200, b'{"id": 8, "name": "one"}')) as service, pytest.raises(FourmostUnavailable, match="another row"):
+        client_of(service.address).row(7)
 
 
 def test_a_change_may_be_answered_with_nothing() -> None:
-    with served(204, b"") as (address, calls):
-        client_of(address).update(1, "one", {"mag": 20.0})
-    assert calls == ["PATCH"]
+    with served((204, b"")) as service:
+        client_of(service.address).update(1, "one", {"mag": 20.0})
+    assert service.methods == ["PATCH"]
 
 
-def test_a_question_is_asked_again_when_the_service_is_busy() -> None:
-    with served(503, b"") as (address, calls), pytest.raises(FourmostUnavailable):
-        client_of(address).rows()
-    assert calls == ["GET"] * 4
+# Another try
+
+
+GOOD = (200, b'[{"name": "one", "id": 1}]')
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("method", ["GET", "PATCH", "POST"])
+def test_all_but_a_creation_is_tried_again_and_that_only_if_it_was_surely_not_done(
+    method: str, status: int, clock: Clock
+) -> None:
+    with served((status, b""), (status, b""), GOOD) as service:
+        client = client_of(service.address)
+        calls = {
+            "GET": client.rows,
+            "PATCH": lambda: client.update(1, "one", {}),
+            "POST": lambda: client.create([target("one")]),
+        }
+        if method == "POST" and status != 429:
+            with pytest.raises(FourmostUnavailable, match=f"answered {status}"):
+                calls[method]()
+        else:
+            calls[method]()
+    assert service.methods == ([method] if method == "POST" and status != 429 else [method] * 3)
+
+
+def test_after_some_tries_the_service_is_away(clock: Clock) -> None:
+    with served((503, b"")) as service, pytest.raises(FourmostUnavailable, match="answered 503"):
+        client_of(service.address).rows()
+    assert (service.methods, clock.seconds) == (["GET"] * 4, sum(client_module.PAUSES))
+
+
+def date_after(seconds: float) -> str:
+    return formatdate(Clock().started + seconds, usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("7", 7), ("0", 0), (date_after(30), 30), (date_after(-99), 0), ("soon", 0.5), ("nan", 0)]
+)
+def test_a_service_says_how_long_to_wait(said: str, seconds: float, clock: Clock) -> None:
+    with served((429, b"", {"Retry-After": said}), GOOD) as service:
+        client_of(service.address).create([target("one")])
+    assert (service.methods, clock.seconds) == (["POST"] * 2, seconds)
+
+
+@pytest.mark.parametrize("said", ["61", date_after(3600), "inf"])
+@pytest.mark.parametrize("status", [429, 503])
+def test_nobody_waits_for_a_service_that_asks_for_more_than_a_minute(said: str, status: int, clock: Clock) -> None:
+    with (
+        served((status, b'{"err": "slow down"}', {"Retry-After": said})) as service,
+        pytest.raises(FourmostUnavailable, match=f"answered {status}: slow down"),
+    ):
+        client_of(service.address).rows()
+    assert (service.methods, clock.seconds) == (["GET"], 0)
+
+
+@pytest.mark.parametrize(("status", "seconds"), [(429, 9), (503, 9), (500, 0)])
+def test_all_calls_back_off_together(status: int, seconds: int, clock: Clock) -> None:
+    with served((status, b"", {"Retry-After": "9"}), GOOD) as service:
+        client, asleep, awake = client_of(service.address), threading.Event(), threading.Event()
+
+        def sleep_long(_: float) -> None:
+            asleep.set()
+            awake.wait(20)
+
+        sleep, clock.sleep = clock.sleep, sleep_long  # type: ignore[method-assign]
+        busy = threading.Thread(target=client.rows)
+        busy.start()
+        try:
+            assert asleep.wait(20)
+            clock.sleep = sleep  # type: ignore[method-assign]
+            client.rows()
+            assert clock.seconds == seconds
+        finally:
+            awake.set()
+            busy.join()
+    assert service.methods == ["GET"] * 3
+
+
+def test_a_shorter_wait_does_not_end_a_longer_one(clock: Clock) -> None:
+    pace = client_module.Pace()
+    pace.hold(9)
+    pace.hold(2)
+    pace.wait()
+    pace.wait()
+    assert clock.seconds == 9
+
+
+# Answers that do not come whole, or not at all
+
+
+@pytest.fixture
+def hasty(fourmost: FourmostStandin) -> Iterator[FourmostClient]:
+    """A client that waits 0.2 s, of a stand-in that is well again afterwards."""
+    yield client_of(fourmost.address, fourmost.token, "0.2 s")
+    fourmost.set_faults([])
+
+
+BROKEN = {
+    "cut": ({"fault": "cut"}, "broke off its answer"),
+    "cut after the work": ({"fault": "cut", "when": "after"}, "broke off its answer"),
+    "timeout": ({"fault": "timeout", "when": "after"}, "did not answer in time"),
+    "drip": ({"fault": "drip", "seconds": 0.1}, "did not answer in time"),
+    "slow drip": ({"fault": "drip", "seconds": 3.0}, "did not answer in time"),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_broken_answer_to_a_question_is_asked_for_once_more(
+    hasty: FourmostClient, fourmost: FourmostStandin, fault: str, clock: Clock
+) -> None:
+    rule, said = BROKEN[fault]
+    hasty.create([target(fault)])
+    fourmost.set_faults([rule])
+    assert [row["name"] for row in hasty.rows(name=fault)] == [fault]
+    fourmost.set_faults([{**rule, "times": 2}])
+    with pytest.raises(FourmostUnavailable, match=said):
+        hasty.rows(name=fault)
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_broken_answer_to_a_creation_is_not(hasty: FourmostClient, fourmost: FourmostStandin, fault: str) -> None:
+    rule, said = BROKEN[fault]
+    fourmost.set_faults([{**rule, "method": "POST"}])
+    with pytest.raises(FourmostUnavailable, match=said):
+        hasty.create([target(f"lost by {fault}")])
+    assert len(fourmost.rows(name=f"lost by {fault}")) == (fault != "cut")
+
+
+def test_an_answer_that_drips_in_fast_enough_is_one(hasty: FourmostClient, fourmost: FourmostStandin) -> None:
+    fourmost.set_faults([{"fault": "drip", "seconds": 0.0}])
+    assert list(hasty.create([target("drop by drop")])) == ["drop by drop"]
+
+
+def test_a_service_that_is_not_there() -> None:
+    with served() as service:
+        address = service.address
+    with pytest.raises(FourmostUnavailable, match="cannot be reached") as told:
+        client_of(address).create([target("one")])
+    assert "is fourmost.address right, and the service up?" in str(told.value)
+
+
+class Call:
+    """A call that reached the service."""
+
+    def __init__(self, method: str, path: str, headers: dict[str, str], body: bytes) -> None:
+        self.method, self.path, self.headers, self.body = method, path, headers, body
 
 
 class served:
-    """A service with one answer to everything."""
+    """A service with some answers, the last of them to everything that follows; none closes the connection."""
 
-    def __init__(self, status: int, body: bytes) -> None:
-        calls: list[str] = []
+    def __init__(self, *answers: tuple[int, bytes] | tuple[int, bytes, dict[str, str]]) -> None:
+        self.calls: list[Call] = []
+        calls, left = self.calls, list(answers)
 
         class Handler(BaseHTTPRequestHandler):
             def answer(self) -> None:
-                calls.append(self.command)
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                calls.append(Call(self.command, self.path, dict(self.headers), body))
+                if not left:
+                    return
+                status, content, *headers = left.pop(0) if len(left) > 1 else left[0]
                 self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
+                for name, value in (headers[0] if headers else {}).items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
-                self.wfile.write(body)
+                self.wfile.write(content)
 
-            do_GET = do_POST = do_PATCH = answer
+            do_GET = do_POST = do_PATCH = do_OPTIONS = answer
 
             def log_message(self, *_: object) -> None: ...
 
-        self.calls = calls
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 
-    def __enter__(self) -> tuple[str, list[str]]:
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    @property
+    def methods(self) -> list[str]:
+        return [call.method for call in self.calls]
+
+    def __enter__(self) -> "served":
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
         self.thread.start()
-        return f"http://127.0.0.1:{self.server.server_port}", self.calls
+        return self
 
     def __exit__(self, *_: object) -> None:
         self.server.shutdown()

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.databases import rows_of
 from tests.support.staging import TODAY, all_of, at, master, staged, store
 from tides_bridge.database import Database, run
 from tides_bridge.errors import ScriptError
@@ -32,9 +33,36 @@ def key(database: Database, object_id: str) -> int:
     return int(master(database, object_id)["tides_id"])
 
 
+def ask(database: Database, *object_ids: str, operation: str = "create", **payload: Any) -> None:
+    """Note what 4MOST is going to be asked about some targets."""
+    intents = [
+        {"tides_id": key(database, object_id), "operation": operation, "pk": None, "payload": payload}
+        for object_id in object_ids
+    ]
+    call(database, "store_intents", {"intents": json.dumps(intents)})
+
+
+def answer(
+    database: Database,
+    object_id: str,
+    status: str,
+    *,
+    pk: int | None = None,
+    payload: dict[str, Any] | None = None,
+    said: str | None = None,
+) -> None:
+    """Note what 4MOST answered about a target."""
+    given = {"tides_id": key(database, object_id), "status": status, "pk": pk, "payload": payload, "answer": said}
+    call(database, "store_answers", {"answers": json.dumps([given])})
+
+
 def told(database: Database, object_id: str, pk: int, **payload: Any) -> None:
-    parameters = {"tides_id": key(database, object_id), "pk": pk, "told": json.dumps(payload), "now": NOW}
-    call(database, "store_told", parameters)
+    answer(database, object_id, "confirmed", pk=pk, payload=payload)
+
+
+def log(database: Database, *columns: str) -> list[tuple[Any, ...]]:
+    rows = rows_of(database, f"SELECT {', '.join(columns)} FROM exchange_log ORDER BY exchange_id")
+    return [tuple(row.values()) for row in rows]
 
 
 def listed(database: Database) -> list[str]:
@@ -68,7 +96,7 @@ def test_a_listed_row_has_what_a_payload_needs(targets: Database) -> None:
         "y_latest_mag": None,
         "active": True,
         "pk_4most": None,
-        "create_asked_4most_at": None,
+        "wanted_4most": None,
         "told_4most": None,
         "refused_4most": None,
         "refused_4most_payload": None,
@@ -76,26 +104,194 @@ def test_a_listed_row_has_what_a_payload_needs(targets: Database) -> None:
     }
 
 
-def test_what_was_asked_is_noted_for_these_targets_only(targets: Database) -> None:
-    call(targets, "store_asked", {"tides_ids": [key(targets, "a"), key(targets, "c"), 2**62], "now": NOW})
-    assert all_of(targets, "object_id", "create_asked_4most_at") == [("a", NOW), ("b", None), ("c", NOW)]
-    call(targets, "store_asked", {"tides_ids": [], "now": NOW})
+# Intents and answers
+
+
+def test_an_intent_is_logged_and_stands_open(targets: Database) -> None:
+    ask(targets, "a", "c", mag=19.5)
+    ask(targets)
+    assert log(targets, "tides_id", "operation", "status", "attempt", "payload", "intent_id") == [
+        (key(targets, name), "create", "asked", 1, {"mag": 19.5}, None) for name in "ac"
+    ]
+    assert all_of(targets, "object_id", "asked_4most") == [("a", 1), ("b", None), ("c", 2)]
+
+
+def test_a_target_with_an_open_intent_is_not_spoken_of(targets: Database) -> None:
+    ask(targets, "a", mag=19.5)
+    assert listed(targets) == ["b"]
+    (open_intent,) = call(targets, "list_unanswered")
+    assert open_intent == {
+        "tides_id": key(targets, "a"),
+        "name": "a",
+        "pk_4most": None,
+        "operation": "create",
+        "payload": {"mag": 19.5},
+    }
+
+
+def test_the_same_intent_again_is_another_attempt(targets: Database) -> None:
+    ask(targets, "a", "b", mag=19.5)
+    ask(targets, "a", mag=19.5)
+    ask(targets, "a", mag=19.6)
+    ask(targets, "a", operation="update", mag=19.6)
+    assert log(targets, "attempt") == [(1,), (1,), (2,), (1,), (1,)]
+
+
+def test_a_confirmation_ends_an_intent(targets: Database) -> None:
+    ask(targets, "a", mag=19.5)
+    told(targets, "a", 2**53 + 1, is_active=True, date_latest=2461004.123456789)
+    row = master(targets, "a")
+    assert (row["asked_4most"], row["pk_4most"], row["refused_4most"]) == (None, 9007199254740993, None)
+    assert row["told_4most"] == {"is_active": True, "date_latest": 2461004.123456789}
+    assert row["told_4most_at"] is not None
+    assert log(targets, "operation", "status", "intent_id", "pk_4most", "payload")[1] == (
+        "create",
+        "confirmed",
+        1,
+        9007199254740993,
+        None,
+    )
+    assert listed(targets) == ["a", "b"]
+
+
+def test_an_answer_has_the_operation_and_attempt_of_its_intent(targets: Database) -> None:
+    for _ in range(2):
+        ask(targets, "a", operation="deactivate", is_active=False)
+        answer(targets, "a", "unanswered", said="timed out")
+    assert log(targets, "operation", "status", "intent_id", "attempt", "answer") == [
+        ("deactivate", "asked", None, 1, None),
+        ("deactivate", "unanswered", 1, 1, "timed out"),
+        ("deactivate", "asked", None, 2, None),
+        ("deactivate", "unanswered", 3, 2, "timed out"),
+    ]
+
+
+def test_what_was_not_answered_stays_open_and_changes_nothing_else(targets: Database) -> None:
+    told(targets, "a", 7, is_active=True)
+    ask(targets, "a", operation="update", mag=19.5)
+    before = all_of(targets, "tides_master::text", "xmin")
+    answer(targets, "a", "unanswered", said="timed out")
+    assert all_of(targets, "tides_master::text", "xmin") == before
+    assert [row["name"] for row in call(targets, "list_unanswered")] == ["a"]
+
+
+def test_what_4most_does_not_have_is_not_open_any_more(targets: Database) -> None:
+    ask(targets, "a", mag=19.5)
+    answer(targets, "a", "absent", said="no such row")
+    row = master(targets, "a")
+    assert (row["asked_4most"], row["pk_4most"], row["told_4most"]) == (None, None, None)
+    assert listed(targets) == ["a", "b"]
+
+
+def test_what_was_adopted_is_what_4most_knows_and_is_in_the_log(targets: Database) -> None:
+    ask(targets, "a", mag=19.5)
+    answer(targets, "a", "adopted", pk=7, payload={"mag": 18.0}, said="found as 7")
+    row = master(targets, "a")
+    assert (row["asked_4most"], row["pk_4most"], row["told_4most"]) == (None, 7, {"mag": 18.0})
+    assert log(targets, "status", "pk_4most", "payload", "answer")[1] == ("adopted", 7, {"mag": 18.0}, "found as 7")
 
 
 def test_what_was_confirmed_ends_a_refusal(targets: Database) -> None:
-    refusal = {"tides_id": key(targets, "a"), "reason": "mag: too faint", "payload": '{"mag": 51}'}
-    call(targets, "store_refused", refusal)
+    ask(targets, "a", mag=51)
+    answer(targets, "a", "refused", payload={"mag": 51}, said="mag: too faint")
+    columns = ("refused_4most", "refused_4most_payload", "pk_4most", "asked_4most")
+    assert [master(targets, "a")[column] for column in columns] == ["mag: too faint", {"mag": 51}, None, None]
+    told(targets, "a", 7, mag=50)
+    assert [master(targets, "a")[column] for column in columns] == [None, None, 7, None]
+
+
+def test_a_refused_change_leaves_what_4most_knows(targets: Database) -> None:
+    told(targets, "a", 7, mag=19.5)
+    ask(targets, "a", operation="update", mag=51)
+    answer(targets, "a", "refused", payload={"mag": 51}, said="mag: too faint")
     row = master(targets, "a")
-    assert (row["refused_4most"], row["refused_4most_payload"], row["pk_4most"]) == (
-        "mag: too faint",
-        {"mag": 51},
-        None,
+    assert (row["pk_4most"], row["told_4most"], row["refused_4most_payload"]) == (7, {"mag": 19.5}, {"mag": 51})
+    assert row["asked_4most"] is None
+
+
+def test_an_answer_that_nobody_asked_for_is_one_of_the_reconciliation(targets: Database) -> None:
+    answer(targets, "a", "adopted", pk=7, payload={"is_active": True})
+    assert log(targets, "operation", "status", "intent_id", "attempt") == [("reconcile", "adopted", None, 1)]
+
+
+@pytest.mark.parametrize("change", ["UPDATE exchange_log SET answer = 'x' RETURNING 1", "DELETE FROM exchange_log"])
+def test_the_log_is_only_added_to(targets: Database, change: str) -> None:
+    ask(targets, "a", mag=19.5)
+    before = log(targets, "exchange_log::text")
+    with pytest.raises(ScriptError, match="exchange_log is only added to"):
+        rows_of(targets, change)
+    assert log(targets, "exchange_log::text") == before
+
+
+def test_a_target_in_the_log_cannot_be_removed(targets: Database) -> None:
+    ask(targets, "a", mag=19.5)
+    with pytest.raises(ScriptError, match="foreign key"):
+        rows_of(targets, "DELETE FROM tides_master RETURNING 1")
+
+
+# What is wanted and not allowed
+
+
+def test_what_is_wanted_is_kept_as_long_as_it_is_wanted(targets: Database) -> None:
+    def want(**changes: dict[str, float]) -> list[Any]:
+        wanted = [{"tides_id": key(targets, name), "changes": change} for name, change in changes.items()]
+        call(targets, "store_wanted", {"wanted": json.dumps(wanted)})
+        return [wanted for (wanted,) in all_of(targets, "wanted_4most")]
+
+    assert want(a={"mag": 19.5}, b={"mag": 20.5}) == [{"mag": 19.5}, {"mag": 20.5}, None]
+    assert want(a={"mag": 19.6}) == [{"mag": 19.6}, None, None]
+    assert want() == [None, None, None]
+
+
+def test_what_is_wanted_as_before_changes_nothing(targets: Database) -> None:
+    wanted = {"wanted": json.dumps([{"tides_id": key(targets, "a"), "changes": {"mag": 19.5}}])}
+    states = []
+    for _ in range(2):
+        call(targets, "store_wanted", wanted)
+        states.append(all_of(targets, "tides_master::text", "xmin"))
+    assert states[0] == states[1]
+
+
+# Reconciliation
+
+
+def test_all_targets_are_listed_with_what_we_believe(targets: Database) -> None:
+    told(targets, "c", 7, is_active=False)
+    rows = call(targets, "list_told")
+    assert [(row["name"], row["active"], row["pk_4most"], row["told_4most"]) for row in rows] == [
+        ("a", True, None, None),
+        ("b", True, None, None),
+        ("c", False, 7, {"is_active": False}),
+    ]
+
+
+def test_a_repair_is_believed_and_logged(targets: Database) -> None:
+    answer(targets, "a", "refused", payload={"mag": 51}, said="mag: too faint")
+    repair = {"tides_id": key(targets, "a"), "pk": 9, "told": '{"mag": 18.0}', "found": "edited: mag"}
+    call(targets, "store_repair", repair)
+    row = master(targets, "a")
+    assert (row["pk_4most"], row["told_4most"], row["refused_4most"]) == (9, {"mag": 18.0}, None)
+    assert log(targets, "operation", "status", "pk_4most", "payload", "answer")[1] == (
+        "reconcile",
+        "repaired",
+        9,
+        {"mag": 18.0},
+        "edited: mag",
     )
-    told(targets, "a", 2**53 + 1, is_active=True, date_latest=2461004.123456789)
+
+
+def test_a_row_that_vanished_is_forgotten_with_its_ingestion(targets: Database) -> None:
+    told(targets, "a", 7, is_active=True)
+    call(targets, "store_ingested", {"pk": 7, "ostd_targ_id": 1, "ostd_u_obj_id": 2, "date_ingested": NOW})
+    gone = {"tides_id": key(targets, "a"), "pk": None, "told": None, "found": "no such row"}
+    call(targets, "store_repair", gone)
+    call(targets, "forget_ingested", {"tides_id": key(targets, "a")})
     row = master(targets, "a")
-    assert (row["refused_4most"], row["refused_4most_payload"]) == (None, None)
-    assert (row["pk_4most"], row["told_4most_at"]) == (9007199254740993, NOW)
-    assert row["told_4most"] == {"is_active": True, "date_latest": 2461004.123456789}
+    columns = ("pk_4most", "told_4most", "ostd_targ_id", "ostd_u_obj_id", "date_ingested")
+    assert [row[column] for column in columns] == [None] * 5
+
+
+# Refusals and ingestion
 
 
 def test_a_refusal_by_the_format_has_no_payload(targets: Database) -> None:
@@ -133,12 +329,12 @@ def test_the_newest_ingestion_is_known(targets: Database) -> None:
     assert call(targets, "newest_ingestion") == [{"date_ingested": datetime(2026, 6, 9, 13, tzinfo=UTC)}]
 
 
-def test_repeated_answers_change_nothing(targets: Database) -> None:
+def test_repeated_answers_change_nothing_but_the_log(targets: Database) -> None:
     states = []
     for _ in range(2):
-        call(targets, "store_asked", {"tides_ids": [key(targets, "a")], "now": NOW})
         told(targets, "a", 7, is_active=True)
         call(targets, "store_ingested", {"pk": 7, "ostd_targ_id": 1, "ostd_u_obj_id": 2, "date_ingested": NOW})
         call(targets, "store_refused", {"tides_id": key(targets, "b"), "reason": "x", "payload": "{}"})
-        states.append(all_of(targets, "object_id", "updated_at", "xmin"))
+        states.append(all_of(targets, "object_id", "pk_4most", "told_4most", "date_ingested", "refused_4most"))
     assert states[0] == states[1]
+    assert log(targets, "status") == [("confirmed",)] * 2

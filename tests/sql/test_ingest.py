@@ -1,5 +1,3 @@
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,33 +11,13 @@ from tests.support.staging import TODAY, all_of, at, judged, master, staged, sto
 from tides_bridge.database import Database, copy_frame, run
 from tides_bridge.errors import DatabaseUnavailable, ScriptError
 from tides_bridge.ingest import (
-    calls_left,
     create_transient_stage,
     deactivate_unobserved_transients,
-    get_deferred_objects,
-    store_outcome,
 )
-from tides_bridge.models import Alert, Batch, Judged, RefusedMessage
+from tides_bridge.models import Judged
 from tides_bridge.settings import Settings
 
 RUBIN = ("313637935709683761", "313637935709683760", str(2**63 + 5))
-
-
-def alert(object_id: str = "ZTF26aaaaaaa", survey: str = "ztf", **message: Any) -> Alert:
-    return Alert(survey, object_id, 60999.5, 10.5, -20.25, "SN", {"objectId": object_id, **message})
-
-
-def batch_of(alerts: Sequence[Alert] = (), refused: Sequence[RefusedMessage] = ()) -> Batch:
-    return Batch(list(alerts), list(refused), len(alerts) + len(refused), {}, is_last=True)
-
-
-def outcome(database: Database, batch: Batch, *chunks: Judged) -> None:
-    with database.transaction() as connection:
-        store_outcome(connection, batch, chunks)
-
-
-def defer(database: Database, *alerts: Alert, reason: str = "the API is away", calls: int = 1) -> None:
-    outcome(database, batch_of(alerts), Judged({}, None, {each.object_id: reason for each in alerts}, calls=calls))
 
 
 # Insert
@@ -366,117 +344,3 @@ def test_objects_that_are_not_staged_are_left_alone(database: Database, settings
     before = all_of(database, "tides_master::text", "xmin")
     store(database, at(settings), staged("new", g=19.5))
     assert all_of(database, "tides_master::text", "xmin")[1:] == before
-
-
-# What else comes of a batch
-
-
-def test_a_refused_message_is_kept_once_as_it_came(database: Database) -> None:
-    messages = [
-        RefusedMessage("lasair_tides", 0, 7, b"\x00\xff{NaN", "is not JSON"),
-        RefusedMessage("lasair_tides", 1, 7, b"", "is not JSON"),
-    ]
-    for _ in range(2):
-        outcome(database, batch_of(refused=messages))
-    rows = rows_of(database, "SELECT topic, partition_number, stream_offset, body, reason FROM refused_message")
-    assert [(*(row | {"body": bytes(row["body"])}).values(),) for row in rows] == [
-        ("lasair_tides", 0, 7, b"\x00\xff{NaN", "is not JSON"),
-        ("lasair_tides", 1, 7, b"", "is not JSON"),
-    ]
-
-
-def test_another_message_at_the_same_offset_is_kept_too(database: Database) -> None:
-    for body in (b"before the topic was deleted", b"after"):
-        outcome(database, batch_of(refused=[RefusedMessage("lasair_tides", 0, 7, body, "is not JSON")]))
-    assert len(rows_of(database, "SELECT 1 FROM refused_message")) == 2
-
-
-def test_a_deferred_object_comes_back_as_it_was(database: Database) -> None:
-    original = alert("ZTF26aaaaaaa", gmag=18.1, id=313637935709683761, nested={"list": [1, "two", None]}, text="é\\\"'")
-    defer(database, original)
-    assert get_deferred_objects(database, 10).alerts == [original]
-
-
-def test_what_jsonb_cannot_hold_is_left_out_of_a_deferred_alert(database: Database) -> None:
-    defer(database, alert(nan=float("nan"), inf=[float("-inf")], nul="a\0b", half="a\ud800b", **{"k\0ey": 1}))
-    (back,) = get_deferred_objects(database, 10).alerts
-    assert back.message == {
-        "objectId": "ZTF26aaaaaaa",
-        "nan": None,
-        "inf": [None],
-        "nul": "ab",
-        "half": "a?b",
-        "key": 1,
-    }
-
-
-def test_attempts_are_counted_and_the_newest_alert_kept(database: Database) -> None:
-    defer(database, alert(gmag=18.1), reason="first")
-    defer(database, alert(gmag=18.2), reason="second")
-    (row,) = rows_of(database, "SELECT attempts, reason, alert, tried_at > deferred_at AS later FROM deferred_object")
-    assert (row["attempts"], row["reason"], row["alert"]["message"]["gmag"], row["later"]) == (2, "second", 18.2, True)
-
-
-def test_the_longest_untried_come_first(database: Database) -> None:
-    for name in ("b", "a", "c"):
-        defer(database, alert(name))
-    defer(database, alert("b"))
-    assert [each.object_id for each in get_deferred_objects(database, 2).alerts] == ["a", "c"]
-
-
-def test_what_was_not_asked_for_is_not_tried_and_comes_first(database: Database) -> None:
-    defer(database, alert("a"))
-    defer(database, alert("b"), calls=0)
-    defer(database, alert("a"), alert("b"), calls=0)
-    assert [each.object_id for each in get_deferred_objects(database, 2).alerts] == ["b", "a"]
-    attempts = rows_of(database, "SELECT object_id, attempts FROM deferred_object ORDER BY object_id")
-    assert [(*row.values(),) for row in attempts] == [("a", 1), ("b", 0)]
-
-
-def test_an_object_that_was_judged_is_deferred_no_more(database: Database) -> None:
-    defer(database, alert("a"), alert("b"), alert("c"), alert("c", survey="lsst"))
-    outcome(
-        database,
-        batch_of([alert("a"), alert("b"), alert("c")]),
-        Judged({"a": True, "c": False}, None, {"b": "x"}, calls=1),
-    )
-    rows = rows_of(database, "SELECT survey, object_id, attempts FROM deferred_object ORDER BY object_id")
-    assert [(*row.values(),) for row in rows] == [("ztf", "b", 2), ("lsst", "c", 1)]
-
-
-def test_deferred_objects_make_a_batch_without_messages(database: Database) -> None:
-    batch = get_deferred_objects(database, 10)
-    assert (batch.alerts, batch.refused, batch.messages, batch.positions) == ([], [], 0, {})
-
-
-def test_calls_of_the_last_hour_are_counted(database: Database, settings: Settings) -> None:
-    assert calls_left(database, settings) == 100
-    outcome(database, batch_of(), Judged({}, None, {}, calls=2), Judged({}, None, {}, calls=1))
-    outcome(database, batch_of(), Judged({}, None, {}, calls=4))
-    assert calls_left(database, settings) == 93
-    rows_of(database, "UPDATE api_call SET called_at = now() - interval '61 minutes' WHERE calls = 3 RETURNING 1")
-    assert calls_left(database, settings) == 96
-
-
-def test_more_calls_than_allowed_leave_none(database: Database, settings: Settings) -> None:
-    outcome(database, batch_of(), Judged({}, None, {}, calls=101))
-    assert calls_left(database, settings) == 0
-
-
-def test_calls_that_no_limit_counts_any_more_are_forgotten(database: Database) -> None:
-    now = datetime(2026, 6, 9, 12, tzinfo=UTC)
-    with database.transaction() as connection:
-        for hours in (0, 1, 2):
-            parameters = {"now": now + timedelta(hours=hours), "calls": 1, "since": now + timedelta(hours=hours - 1)}
-            run(connection, "ingest/store_api_calls.sql", parameters)
-    assert len(rows_of(database, "SELECT 1 FROM api_call")) == 1
-
-
-def test_a_batch_that_fails_leaves_nothing(database: Database, settings: Settings) -> None:
-    with pytest.raises(RuntimeError), database.transaction() as connection:
-        create_transient_stage(connection, [judged(staged(g=19.5))])
-        run(connection, "ingest/upsert_to_master.sql")
-        store_outcome(connection, batch_of([alert("b")]), [Judged({}, None, {"b": "x"}, calls=1)])
-        raise RuntimeError
-    for table in ("tides_master", "deferred_object", "api_call"):
-        assert rows_of(database, f"SELECT 1 FROM {table}") == []

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from tides_bridge import errors
-from tides_bridge.errors import BridgeError, RejectedError, SettingsError, TransientError
+from tides_bridge.errors import BridgeError, FourmostRejected, RejectedError, SettingsError, TransientError
 
 ALL = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, BaseException)}
 
@@ -24,6 +24,7 @@ EXAMPLES = [
         if issubclass(kind, TransientError)
     ),
     (TransientError("4MOST", "answered 500"), "4MOST: answered 500"),
+    (FourmostRejected("ZTF26aaaaaaa", "no such row", 404), "ZTF26aaaaaaa: no such row"),
     *(
         (kind("ZTF26aaaaaaa", "dec: 41"), "ZTF26aaaaaaa: dec: 41")
         for kind in ALL.values()
@@ -54,9 +55,15 @@ def test_the_tree_that_is_drawn_is_the_tree_of_classes() -> None:
             above[depth:] = [found[2]]
             drawn[found[2]] = above[depth - 1] if depth else None
     assert drawn == {name: kind.__base__.__name__ if name != "BridgeError" else None for name, kind in ALL.items()}
-    assert len(drawn) == 10
+    assert len(drawn) == 11
 
 
 def test_only_what_is_transient_can_be_retried() -> None:
     transient = {name for name, kind in ALL.items() if issubclass(kind, TransientError)}
-    assert transient == {"TransientError", "BrokerUnavailable", "DatabaseUnavailable", "FourmostUnavailable"}
+    away = {"BrokerUnavailable", "DatabaseUnavailable", "FourmostUnavailable", "WorkerLost"}
+    assert transient == {"TransientError", *away}
+
+
+def test_a_rejection_keeps_its_status_between_processes() -> None:
+    assert pickle.loads(pickle.dumps(FourmostRejected("a", "b", 404))).status == 404
+    assert FourmostRejected("a", "b").status == 0

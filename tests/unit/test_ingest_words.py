@@ -4,15 +4,18 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.answers import ztf_settings
 from tests.support.curves import quick
+from tides_bridge.brokers.base import HOURLY_LIMIT
 from tides_bridge.database import script
+from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.ingest import _clean, _deferred, _limits, stage_columns
-from tides_bridge.models import Alert
+from tides_bridge.models import Alert, Judged
 
 NOW = datetime(2026, 6, 9, 12, tzinfo=UTC)
 
@@ -65,6 +68,33 @@ def test_what_jsonb_refuses_is_replaced(value: Any, cleaned: Any) -> None:
     assert _clean(value) == cleaned
 
 
+def deferred(
+    alert: Alert, *, reason: str = "reason", calls: int = 1, outage: Exception | None = None
+) -> dict[str, Any]:
+    chunk = Judged({}, pd.DataFrame(), {alert.object_id: reason}, calls=calls, outage=outage)
+    return _deferred(alert, reason, chunk, ztf_settings(), NOW)
+
+
+@pytest.mark.parametrize(
+    ("why", "minutes", "attempts"),
+    [
+        ({}, 30, 1),
+        ({"calls": 4}, 30, 1),
+        ({"calls": 0}, 0, 0),
+        ({"outage": BrokerUnavailable("Lasair", "is away")}, 0, 1),
+        ({"reason": HOURLY_LIMIT}, 0, 1),
+        ({"reason": HOURLY_LIMIT, "calls": 0}, 0, 0),
+    ],
+    ids=["at fault", "after several tries", "not asked for", "outage", "limit of the API", "our limit"],
+)
+def test_only_an_object_at_fault_waits(why: dict[str, Any], minutes: int, attempts: int) -> None:
+    words = deferred(Alert("ztf", "a", 61200.5, None, None, None, {}), **why)
+    assert (words["wait"], words["attempts"]) == (timedelta(minutes=minutes), attempts)
+    assert words["tried_at"] == (NOW if attempts else None)
+    assert words["longest_wait"] == timedelta(days=1)
+    assert words["give_up_after"] == (timedelta(days=14) if minutes else None)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None)),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(codec=None)), inner, max_size=3),
@@ -76,7 +106,7 @@ JSON = st.recursive(
 @given(JSON)
 def test_any_alert_becomes_strict_json(content: Any) -> None:
     alert = Alert("ztf", "ZTF26aaaaaaa", 61200.5, 10.5, -20.25, "SN", {"content": content})
-    text = _deferred(alert, "reason", NOW)["alert"]
+    text = deferred(alert)["alert"]
     back = Alert(**json.loads(text, parse_constant=pytest.fail))
     assert (back.object_id, back.newest_mjd, back.ra) == ("ZTF26aaaaaaa", 61200.5, 10.5)
     json.dumps(back.message, ensure_ascii=False).encode()

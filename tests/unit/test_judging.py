@@ -6,12 +6,13 @@ import requests
 from tests.support.answers import broker_that_hears, detection, ztf_settings
 from tests.support.curves import NAN, Point, curves_of, point
 from tides_bridge import judging
+from tides_bridge.brokers.base import HOURLY_LIMIT
 from tides_bridge.brokers.lasair_ztf import LasairZtf
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.ingest import stage_columns
 from tides_bridge.judging import decide, defer, judge_chunk, split_into_chunks
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.models import Alert, Judged
+from tides_bridge.models import Alert, Batch, Judged, newest_of
 from tides_bridge.selection import SelectionFunction
 
 FUNCTION = SelectionFunction(
@@ -142,4 +143,47 @@ def test_an_api_that_is_away_is_an_outage_of_the_chunk(monkeypatch: pytest.Monke
     assert isinstance(outcome.outage, BrokerUnavailable)
     assert set(outcome.deferred) == {"a", "b"}
     assert "cannot be reached" in outcome.deferred["a"]
-    assert (outcome.passed, outcome.calls) == ({}, 1)
+    assert (outcome.passed, outcome.calls) == ({}, 2)
+
+
+def test_a_chunk_costs_the_calls_that_the_broker_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    broker, _ = broker_that_hears([[], []])
+    broker.calls = 2
+    assert judge_with(broker, monkeypatch).calls == 3
+
+
+def test_an_answer_that_is_none_is_an_outage_and_the_fault_of_no_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = judge_with(broker_that_hears(b"<html>")[0], monkeypatch)
+    assert isinstance(outcome.outage, BrokerUnavailable)
+    assert (set(outcome.deferred), outcome.calls) == ({"a", "b"}, 1)
+
+
+def test_the_hourly_limit_is_no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = judge_with(broker_that_hears(b"", 429)[0], monkeypatch)
+    assert (outcome.deferred, outcome.outage, outcome.calls) == (dict.fromkeys("ab", HOURLY_LIMIT), None, 1)
+
+
+# Urgency
+
+
+def test_the_most_urgent_was_detected_first_the_latest() -> None:
+    old, young = alert("old", first_mjd=60900.0), alert("young", newest_mjd=60999.0, first_mjd=60998.0)
+    unknown, same = alert("unknown", newest_mjd=60950.0), alert("a", newest_mjd=60950.0)
+    assert [each.object_id for each in newest_of([old, unknown, young, same])] == ["young", "a", "unknown", "old"]
+
+
+def test_the_newest_alert_of_an_object_stays_and_of_equal_ones_the_last() -> None:
+    alerts = [alert("a", 61002.0), alert("a", 61001.0), alert("b", ra=1.0), alert("b", ra=2.0), alert("b", survey="x")]
+    kept = [(each.survey, each.object_id, each.newest_mjd, each.ra) for each in newest_of(alerts)]
+    assert sorted(kept) == [("x", "b", 61001.0, 10.5), ("ztf", "a", 61002.0, 10.5), ("ztf", "b", 61001.0, 2.0)]
+
+
+def test_a_batch_is_joined_by_earlier_objects_and_keeps_its_own_place() -> None:
+    batch = Batch([alert("a", 61002.0), alert("b", 61000.0)], [], 2, {("t", 0): 7}, is_last=False)
+    joined = batch.joined_by([alert("a", 61001.0), alert("b", 61003.0), alert("c", 61001.0)])
+    assert [(each.object_id, each.newest_mjd) for each in joined.alerts] == [
+        ("b", 61003.0),
+        ("a", 61002.0),
+        ("c", 61001.0),
+    ]
+    assert (joined.messages, joined.positions, joined.is_last) == (2, {("t", 0): 7}, False)

@@ -1,3 +1,5 @@
+import contextlib
+import io
 import json
 import math
 from pathlib import Path
@@ -9,13 +11,13 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPResponse
+from urllib3 import HTTPResponse, Retry
+from urllib3.util.retry import RequestHistory
 
-from tests.support.answers import broker_that_hears, detection, limit, ztf_settings
+from tests.support.answers import Answer, broker_that_hears, detection, limit, ztf_settings
 from tests.support.curves import quick
 from tides_bridge.brokers.lasair_ztf import RETRY, LasairZtf
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
-from tides_bridge.fourmost import FourmostClient
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.models import Alert
 
@@ -63,6 +65,17 @@ def test_a_message_becomes_an_alert() -> None:
         (b'{"objectId": "a", "decmean": 1' + b"0" * 400 + b"}", "not a finite number"),
         (b'{"objectId": "a", "jdmax": [2461000.75]}', "jdmax is [2461000.75], not a finite number"),
         (b'{"objectId": "a", "jdgmax": "yesterday"}', "jdgmax is 'yesterday', not a finite number"),
+        (b'{"objectId": "a", "jdmin": "yesterday"}', "jdmin is 'yesterday', not a finite number"),
+        (b'{"objectId": "a", "jdmin": 5}', "jdmin is 5.0, which is no Julian date of our time"),
+        (b'{"objectId": "a", "ramean": NaN, "decmean": NaN}', "ramean is NaN, not a position"),
+        (b'{"objectId": "a", "ramean": 1.5, "decmean": NaN}', "decmean is NaN, not a position"),
+        (b'{"objectId": "a", "ramean": NaN, "ra": 1.5, "dec": 2.5}', "ramean is NaN, not a position"),
+        (b'{"objectId": "a", "ramean": 1.5}', "its position is half: ramean 1.5, decmean None"),
+        (b'{"objectId": "a", "ra": null, "dec": 2.5}', "its position is half: ramean None, decmean 2.5"),
+        (b'{"objectId": "a", "ramean": 360.1, "decmean": 0}', "its position 360.1, 0.0 is not on the sky"),
+        (b'{"objectId": "a", "ramean": -0.1, "decmean": 0}', "its position -0.1, 0.0 is not on the sky"),
+        (b'{"objectId": "a", "ramean": 0, "decmean": -90.1}', "its position 0.0, -90.1 is not on the sky"),
+        (b'{"objectId": "a", "ramean": -999, "decmean": -999}', "its position -999.0, -999.0 is not on the sky"),
     ],
 )
 def test_a_message_that_cannot_be_read_is_refused_with_its_reason(body: bytes, problem: str) -> None:
@@ -94,13 +107,23 @@ def test_how_new_a_message_is(message: dict[str, Any], mjd: float) -> None:
         ({"ramean": 1.5, "decmean": 2.5, "ra": 9.0, "dec": 9.0}, (1.5, 2.5)),
         ({"ra": 1.5, "dec": 2.5}, (1.5, 2.5)),
         ({"ra": 1.5, "decl": 2.5}, (1.5, 2.5)),
-        ({"ramean": float("nan"), "decmean": float("nan")}, (None, None)),
+        ({"ramean": 360.0, "decmean": 90}, (0.0, 90.0)),
+        ({"ramean": 0.0, "decmean": -90}, (0.0, -90.0)),
         ({"ramean": None}, (None, None)),
+        ({}, (None, None)),
     ],
 )
 def test_the_position_of_a_message(message: dict[str, Any], position: tuple[float | None, float | None]) -> None:
     alert = decode(**message)
     assert (alert.ra, alert.decl) == position
+
+
+@pytest.mark.parametrize(
+    ("message", "mjd"),
+    [({"jdmin": 2461000.75}, 61000.25), ({"jdmin": float("nan")}, None), ({"jdmin": None}, None), ({}, None)],
+)
+def test_when_an_object_was_detected_first(message: dict[str, Any], mjd: float | None) -> None:
+    assert decode(**message).first_mjd == mjd
 
 
 @pytest.mark.parametrize(("said", "kept"), [("SN", "SN"), (None, None), (7, None), ("S\0N", None), ("S\ud800", None)])
@@ -111,13 +134,18 @@ def test_the_sherlock_class_of_a_message(said: object, kept: str | None) -> None
 @quick
 @given(st.one_of(st.binary(), st.recursive(st.none() | st.floats() | st.text(), st.lists).map(json.dumps)))
 def test_any_bytes_are_an_alert_or_refused(body: bytes | str) -> None:
-    body = body if isinstance(body, bytes) else f'{{"objectId": "a", "ra": {body}, "jdmax": {body}}}'.encode()
+    body = (
+        body
+        if isinstance(body, bytes)
+        else f'{{"objectId": "a", "ra": {body}, "dec": {body}, "jdmax": {body}}}'.encode()
+    )
     try:
         alert = BROKER.decode(body)
     except MalformedAlert as refused:
         assert refused.problem
     else:
         assert math.isfinite(alert.newest_mjd)
+        assert (alert.ra is None) == (alert.decl is None)
 
 
 # Light curves
@@ -281,6 +309,13 @@ def test_what_would_fail_a_batch_later_is_refused_at_once(message: dict[str, obj
         (requests.ConnectionError("no route"), 200, "cannot be reached"),
         (requests.ReadTimeout("slow"), 200, "did not answer in time"),
         (requests.exceptions.ContentDecodingError("gzip"), 200, "failed: ContentDecodingError"),
+        (requests.ConnectionError("('Connection broken: IncompleteRead(5 bytes read)')"), 200, "broke off its answer"),
+        (b"<html>", 200, r"answered no light curves: Expecting value: line 1 column 1 \(char 0\)"),
+        (b"", 200, "answered no light curves: Expecting value"),
+        (b'[{"objectId": "a", "cand', 200, "answered no light curves: Unterminated string"),
+        (b"[" * 100_000, 200, "answered no light curves: maximum recursion depth"),
+        ({"candidates": []}, 200, "answered no light curves: .* is not a list"),
+        ([[]], 200, "answered no light curves: 1 answers to 2 objects"),
     ],
 )
 def test_an_api_that_does_not_answer_is_unavailable(answer: object, status: int, problem: str) -> None:
@@ -295,8 +330,6 @@ def test_an_api_that_does_not_answer_is_unavailable(answer: object, status: int,
     [
         (b"<html>", 500, "the light-curve API answered 500: '<html>'"),
         (b"Bad Request", 400, "the light-curve API answered 400: 'Bad Request'"),
-        (b"<html>", 200, "the light-curve API answered no light curves: Expecting value: line 1 column 1 (char 0)"),
-        ([[]], 200, "the light-curve API answered no light curves: 1 answers to 2 objects"),
     ],
 )
 def test_an_answer_without_light_curves_is_a_reason_to_wait_and_no_outage(
@@ -317,13 +350,45 @@ def test_the_hourly_limit_is_a_reason_to_wait_and_no_outage() -> None:
     assert len(fetched.curves) == 0
 
 
+class TriedAgain(Answer):
+    """Answers after so many tries that failed, as urllib3 tells of them."""
+
+    failed = 2
+
+    def send(self, request: requests.PreparedRequest, *more: Any, **options: Any) -> requests.Response:
+        response = super().send(request, *more, **options)
+        history = tuple(RequestHistory("POST", request.url, None, 503, None) for _ in range(self.failed))
+        response.raw = HTTPResponse(io.BytesIO(response.content), preload_content=False, retries=Retry(history=history))
+        return response
+
+
+def test_every_try_is_counted() -> None:
+    broker, _ = broker_that_hears([[], []])
+    assert broker.calls == 0
+    for calls in (1, 2):
+        broker.fetch(["a", "b"])
+        assert broker.calls == calls
+    broker._session.mount("https://lasair-ztf.lsst.ac.uk/", TriedAgain(b"[[]]"))
+    broker.fetch(["a"])
+    assert broker.calls == 5
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "calls"),
+    [(b"", 503, 1), (b"<html>", 200, 1), (b"", 429, 1), (requests.ReadTimeout("x"), 200, 2)],
+)
+def test_calls_that_failed_are_counted_too(answer: object, status: int, calls: int) -> None:
+    broker, _ = broker_that_hears(answer, status)
+    with contextlib.suppress(BrokerUnavailable):
+        broker.fetch(["a"])
+    assert broker.calls == calls
+
+
 @pytest.mark.parametrize("address", ["https://lasair-ztf.lsst.ac.uk/api/lightcurves/", "http://127.0.0.1:8000/x"])
 def test_calls_are_tried_again(address: str) -> None:
-    settings = ztf_settings(fourmost={"address": "https://4most.example/QFSwi"})
-    for session in (LasairZtf(settings)._session, FourmostClient(settings.fourmost)._session):
-        adapter = session.get_adapter(address)
-        assert isinstance(adapter, HTTPAdapter)
-        assert adapter.max_retries.total == 3
+    adapter = LasairZtf(ztf_settings())._session.get_adapter(address)
+    assert isinstance(adapter, HTTPAdapter)
+    assert adapter.max_retries.total == 3
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,13 @@ def test_a_bare_number_is_in_the_keys_own_unit(write: Write, written: str) -> No
     assert (settings.targets.deactivate_after, settings.broker.silence) == (timedelta(days=5), timedelta(seconds=5))
 
 
+def test_waiting_for_light_curves_is_in_the_units_of_its_keys(write: Write) -> None:
+    written = "longestWait: 90, tryAgainAfter: 1 hour, giveUpAfter: 7"
+    options = load(file=write(f"a:\n{NEEDED}  lightCurves: {{{written}}}")).light_curves
+    durations = (options.longest_wait, options.try_again_after, options.give_up_after)
+    assert durations == (timedelta(seconds=90), timedelta(hours=1), timedelta(days=7))
+
+
 # Files that are wrong
 
 
@@ -179,6 +186,9 @@ def test_a_bare_number_is_in_the_keys_own_unit(write: Write, written: str) -> No
             "less than or equal to 50",
         ),
         (f"a:\n{NEEDED}  lightCurves: {{timeout: 0}}", "a.lightCurves.timeout", "greater than 0 seconds"),
+        (f"a:\n{NEEDED}  lightCurves: {{giveUpAfter: -1}}", "a.lightCurves.giveUpAfter", "duration"),
+        (f"a:\n{NEEDED}  fourmost: {{connections: 0}}", "a.fourmost.connections", "greater than or equal to 1"),
+        (f"a:\n{NEEDED}  fourmost: {{connections: 33}}", "a.fourmost.connections", "less than or equal to 32"),
         (f"a:\n{NEEDED}  database: {{port: 65536}}", "a.database.port", "less than or equal to 65535"),
         (f"a:\n{NEEDED}  targets: {{faintLimit: {{R: 20}}}}", "a.targets.faintLimit.R.[key]", "'u', 'g', 'r'"),
         (f"a:\n{NEEDED}  fourmost: {{magType: r}}", "a.fourmost.magType", "pattern"),
@@ -241,6 +251,10 @@ def test_an_unknown_configuration_is_named(write: Write) -> None:
         ("TIDES_LASAIRTOKEN", "hidden", "lasairToken", "********"),
         ("TIDES_BROKER__BATCHSIZE", "7", "broker.batchSize", "7"),
         ("TIDES_LIGHTCURVES__CALLSPERHOUR", "7", "lightCurves.callsPerHour", "7"),
+        ("TIDES_LIGHTCURVES__TRYAGAINAFTER", "1 hour", "lightCurves.tryAgainAfter", "60 minutes"),
+        ("TIDES_LIGHTCURVES__GIVEUPAFTER", "7", "lightCurves.giveUpAfter", "7 days"),
+        ("TIDES_LIGHTCURVES__LONGESTWAIT", "0", "lightCurves.longestWait", "0 seconds"),
+        ("TIDES_FOURMOST__CONNECTIONS", "1", "fourmost.connections", "1"),
         ("TIDES_TARGETS__DEACTIVATEAFTER", "4 days", "targets.deactivateAfter", "4 days"),
         ("TIDES_FOURMOST__SURVEYID", "5", "fourmost.surveyID", "5"),
         ("TIDES_FOURMOST__TOKEN", "hidden", "fourmost.token", "********"),
@@ -367,7 +381,7 @@ def test_nothing_else_reads_the_environment() -> None:
     readers = [
         file.name for file in package.rglob("*.py") if re.search(r"environ\[|environ\.get|getenv", file.read_text())
     ]
-    assert set(readers) <= {"settings.py", "embedded.py"}
+    assert set(readers) <= {"settings.py", "embedded.py", "failpoints.py"}
     assert "TIDES_TOPIC" not in os.environ
 
 

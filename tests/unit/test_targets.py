@@ -23,7 +23,7 @@ def row(**values: Any) -> dict[str, Any]:
         **{f"{band}_latest_mag": 20.0 + i / 10 for i, band in enumerate("ugrizy")},
         "active": True,
         "pk_4most": None,
-        "create_asked_4most_at": None,
+        "wanted_4most": None,
         "told_4most": None,
         "refused_4most": None,
         "refused_4most_payload": None,
@@ -41,7 +41,12 @@ def stage(*rows: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """What is to be sent, by list; lists that are empty are left out."""
     staged = stage_for_4most(rows, SETTINGS)
     assert isinstance(staged, FourmostStage)
-    return {name: rows for name, rows in vars(staged).items() if rows}
+    return {name: rows for name, rows in vars(staged).items() if rows and name != "wanted"}
+
+
+def wanted(*rows: dict[str, Any]) -> dict[int, dict[str, Any]]:
+    """What is wanted, and not allowed any more."""
+    return stage_for_4most(rows, SETTINGS).wanted
 
 
 def told(**changes: Any) -> dict[str, Any]:
@@ -168,6 +173,22 @@ def test_after_ingestion_only_the_active_flag_is_sent() -> None:
     assert (changed["changes"], changed["payload"]) == ({"is_active": True}, told())
 
 
+def test_what_may_not_change_after_ingestion_is_wanted() -> None:
+    known = row(pk_4most=7, told_4most=told(), date_ingested=INGESTED, last_detection_mjd=61001.25, r_latest_mag=20.3)
+    changes = {"mag": 20.3, "date_earliest": 2461001.75, "date_latest": 2461006.75}
+    assert wanted(known) == {1: changes}
+    assert wanted({**known, "told_4most": told(is_active=False)}) == {1: changes}
+    assert wanted({**known, "wanted_4most": changes, "refused_4most": "no"}) == {1: changes}
+
+
+def test_nothing_is_wanted_that_is_allowed_or_there_already() -> None:
+    assert wanted(row(pk_4most=7, told_4most=told(), date_ingested=INGESTED)) == {}
+    assert wanted(row(pk_4most=7, told_4most=told(is_active=False), date_ingested=INGESTED)) == {}
+    assert wanted(row(pk_4most=7, told_4most=told(), r_latest_mag=20.3)) == {}
+    assert wanted(row(active=False, pk_4most=7, told_4most=told(), date_ingested=INGESTED, r_latest_mag=20.3)) == {}
+    assert wanted(row(pk_4most=7, told_4most=told(), date_ingested=INGESTED, decl=41.0)) == {}
+
+
 @pytest.mark.parametrize("ingested", [None, INGESTED])
 def test_a_target_that_is_off_here_is_switched_off_there(ingested: datetime | None) -> None:
     (off,) = stage(row(active=False, pk_4most=7, told_4most=told(), date_ingested=ingested))["deactivated"]
@@ -205,10 +226,11 @@ def test_a_change_that_4most_refused_is_not_sent_again_until_it_changes() -> Non
     assert list(stage({**refused, "r_latest_mag": 20.3})) == ["changed"]
 
 
-def test_a_refused_switch_of_an_ingested_target_is_not_sent_again() -> None:
+def test_a_refused_switch_is_sent_again() -> None:
     known = row(pk_4most=7, told_4most=told(is_active=False), date_ingested=INGESTED, r_latest_mag=19.0)
     (changed,) = stage(known)["changed"]
-    assert stage({**known, "refused_4most": "no", "refused_4most_payload": changed["payload"]}) == {}
+    again = stage({**known, "refused_4most": "no", "refused_4most_payload": changed["payload"]})
+    assert [row["changes"] for row in again["changed"]] == [{"is_active": True}]
 
 
 def test_targets_are_staged_one_by_one() -> None:

@@ -1,6 +1,7 @@
 """What every broker module shares: the protocol, and reading values that may not be what they should."""
 
 import math
+import reprlib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,16 @@ from tides_bridge.models import Alert
 
 HOURLY_LIMIT = "the hourly limit of the light-curve API is reached"
 """Why an object waits: the API said so, or the bridge counted its calls."""
+
+
+BRIEF = 100
+"""[characters] What is shown of a value, at most."""
+
+_repr = reprlib.Repr()
+_repr.maxstring = _repr.maxother = BRIEF
+
+Position = tuple[float, float] | tuple[None, None]
+"""Right ascension and declination [deg]."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +43,16 @@ class Fetched:
 
 
 class Broker(Protocol):
-    """What the bridge asks of a broker."""
+    """
+    What the bridge asks of a broker.
+
+    Attributes
+    ----------
+    calls
+        Calls of the light-curve service that were made so far, with every try that counts for its limit.
+    """
+
+    calls: int
 
     def decode(self, body: bytes) -> Alert:
         """Turn one message into an alert; raises MalformedAlert if it cannot be read."""
@@ -42,6 +62,43 @@ class Broker(Protocol):
 
     def try_out(self) -> str:
         """Ask the light-curve service something small, and say who answered; raises BrokerUnavailable."""
+
+
+def brief(value: object) -> str:
+    """
+    Write a value into a reason as Python does, but never more than a line of it, however long or deep it is.
+
+    >>> brief("ZTF 26a"), len(brief("a" * 10**6))
+    ("'ZTF 26a'", 100)
+    """
+    text = _repr.repr(value)
+    return text if len(text) <= BRIEF else text[: BRIEF - 3] + "..."
+
+
+def position_in(message: Mapping[str, Any], ra_keys: Sequence[str], decl_keys: Sequence[str]) -> Position:
+    """
+    Give the position [deg] of a message, (None, None) if it has none.
+
+    Raises
+    ------
+    MalformedAlert
+        If there is only half of one, or it is not on the sky; so is NaN.
+
+    >>> position_in({"ramean": 360.0, "decmean": -20}, ["ramean", "ra"], ["decmean", "dec"])
+    (0.0, -20.0)
+    """
+    for key in (*ra_keys, *decl_keys):
+        value = message.get(key)
+        if isinstance(value, float) and math.isnan(value):
+            raise MalformedAlert("message", f"{key} is NaN, not a position")
+    ra, decl = number_in(message, *ra_keys), number_in(message, *decl_keys)
+    if ra is None and decl is None:
+        return None, None
+    if ra is None or decl is None:
+        raise MalformedAlert("message", f"its position is half: {ra_keys[0]} {ra}, {decl_keys[0]} {decl}")
+    if not 0 <= ra <= 360 or not -90 <= decl <= 90:
+        raise MalformedAlert("message", f"its position {ra}, {decl} is not on the sky")
+    return ra % 360, decl
 
 
 def number_in(message: Mapping[str, Any], *keys: str) -> float | None:
@@ -61,6 +118,6 @@ def number_in(message: Mapping[str, Any], *keys: str) -> float | None:
         if value is None or (isinstance(value, float) and math.isnan(value)):
             continue
         if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
-            raise MalformedAlert("message", f"{key} is {value!r}, not a finite number")
+            raise MalformedAlert("message", f"{key} is {brief(value)}, not a finite number")
         return float(value)
     return None

@@ -16,12 +16,13 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from tides_bridge.brokers.base import HOURLY_LIMIT, Fetched, number_in
+from tides_bridge.brokers.base import HOURLY_LIMIT, Fetched, brief, number_in, position_in
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.models import Alert
 from tides_bridge.photometry import BANDS, MJD_ZERO, ZTF_BANDS, mjd_from_jd
-from tides_bridge.settings import Settings
+from tides_bridge.settings import Settings, shown_address
+from tides_bridge.web import ask, problem_of
 
 OVERLOADED = (429, 500, 502, 503, 504)
 AWAY = (401, 403, 502, 503, 504)
@@ -78,8 +79,9 @@ class LasairZtf:
     """
 
     def __init__(self, settings: Settings) -> None:
+        self.calls = 0
         self._options = settings.light_curves
-        self._service = f"light-curve API {self._options.address}"
+        self._service = f"light-curve API {shown_address(self._options.address)}"
         self._session = requests.Session()
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(max_retries=RETRY))
@@ -95,8 +97,8 @@ class LasairZtf:
         Raises
         ------
         MalformedAlert
-            If it is not a JSON object with an ``objectId``, or a position or date in it is not a number; NaN counts as
-            missing.
+            If it is not a JSON object with an ``objectId``, its position is not on the sky, or a date in it is none;
+            a date of NaN counts as missing.
         """
         try:
             message = json.loads(body)
@@ -106,18 +108,21 @@ class LasairZtf:
             raise MalformedAlert("message", "is not a JSON object")
         object_id = message.get("objectId")
         if not isinstance(object_id, str) or not NAME.fullmatch(object_id.strip()):
-            raise MalformedAlert("message", f"objectId is {object_id!r}, not a name: does the filter select objectId?")
+            problem = f"objectId is {brief(object_id)}, not a name: does the filter select objectId?"
+            raise MalformedAlert("message", problem)
         if _is_deeper(message, NESTING):
             raise MalformedAlert("message", f"is nested more than {NESTING} deep")
         sherlock = message.get("classification")
+        ra, decl = position_in(message, ("ramean", "ra"), ("decmean", "dec", "decl"))
         return Alert(
             survey="ztf",
             object_id=object_id.strip(),
             newest_mjd=_newest_mjd(message),
-            ra=number_in(message, "ramean", "ra"),
-            decl=number_in(message, "decmean", "dec", "decl"),
+            ra=ra,
+            decl=decl,
             sherlock_class=sherlock if isinstance(sherlock, str) and sherlock.isprintable() else None,
             message=message,
+            first_mjd=_mjd_in(message, "jdmin"),
         )
 
     def fetch(self, object_ids: Sequence[str]) -> Fetched:
@@ -140,7 +145,7 @@ class LasairZtf:
             try:
                 points = points_of(answers.get(object_id), len(found))
             except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
-                missing[object_id] = f"its light curve cannot be read: {error!r}"
+                missing[object_id] = f"its light curve cannot be read: {brief(error)}"
                 continue
             if points:
                 found.append(object_id)
@@ -152,14 +157,18 @@ class LasairZtf:
     def _ask(self, object_ids: Sequence[str]) -> dict[str, Any] | str:
         """Give the answers by object id, or why there are none for these objects."""
         try:
-            response = self._session.post(
+            response = ask(
+                self._session,
+                "POST",
                 f"{self._options.address.rstrip('/')}/lightcurves/",
+                self._options.timeout.total_seconds(),
                 data={"objectIds": ",".join(object_ids)},
-                timeout=self._options.timeout.total_seconds(),
             )
         except requests.RequestException as error:
+            self.calls += 2  # as RETRY has it
             remedy = "is lightCurves.address right, and the API up?"
-            raise BrokerUnavailable(self._service, _short(error), remedy) from None
+            raise BrokerUnavailable(self._service, problem_of(error), remedy) from None
+        self.calls += 1 + len(getattr(getattr(response.raw, "retries", None), "history", ()))
         if response.status_code in AWAY:
             is_refusal = response.status_code in (401, 403)
             problem = "refuses our token" if is_refusal else f"answered {response.status_code}"
@@ -171,24 +180,15 @@ class LasairZtf:
         try:
             # Not response.json(): literal NaN is usual here.
             return _by_object(json.loads(response.content), object_ids)
-        except ValueError as error:
-            return f"the light-curve API answered no light curves: {error}"
+        except (ValueError, RecursionError) as error:
+            raise BrokerUnavailable(self._service, f"answered no light curves: {error}") from None
 
     def try_out(self) -> str:
         """Ask for the light curve of one object, and say who answered."""
         answer = self._ask(["ZTF18aaaaaaa"])
         if isinstance(answer, str):
             raise BrokerUnavailable(self._service, answer)
-        return self._options.address
-
-
-def _short(error: requests.RequestException) -> str:
-    """Say in a few words what went wrong on the way."""
-    if isinstance(error, requests.Timeout):
-        return "did not answer in time"
-    if isinstance(error, requests.ConnectionError):
-        return "cannot be reached"
-    return f"failed: {type(error).__name__}"
+        return shown_address(self._options.address)
 
 
 def _by_object(answer: object, object_ids: Sequence[str]) -> dict[str, Any]:
@@ -196,12 +196,13 @@ def _by_object(answer: object, object_ids: Sequence[str]) -> dict[str, Any]:
     Sort both shapes of an answer by object id.
 
     Today: a list of ``{objectId, candidates, forcedphot}``. Older servers: a list of lists of candidates in the order
-    asked for.
+    asked for. Where one entry has a name, one without is nobody's: by its place it might be another object's.
     """
     if not isinstance(answer, list):
         raise ValueError(f"{str(answer)[:200]!r} is not a list")
-    if all(isinstance(entry, dict) for entry in answer) and any("objectId" in entry for entry in answer):
-        return {str(entry["objectId"]): entry.get("candidates") for entry in answer if "objectId" in entry}
+    named = [entry for entry in answer if isinstance(entry, dict) and "objectId" in entry]
+    if named:
+        return {str(entry["objectId"]): entry.get("candidates") for entry in named}
     if len(answer) != len(object_ids):
         raise ValueError(f"{len(answer)} answers to {len(object_ids)} objects")
     return {
@@ -275,16 +276,22 @@ def _is_deeper(value: object, levels: int) -> bool:
     return levels == 0 or any(_is_deeper(item, levels - 1) for item in items)
 
 
+def _mjd_in(message: dict[str, Any], *keys: str) -> float | None:
+    """Give the newest of some Julian dates in a message as MJD; None if it has none."""
+    dates = [number_in(message, key) for key in keys]
+    jd = max((date for date in dates if date is not None), default=None)
+    if jd is not None and not EPOCHS[0] < mjd_from_jd(jd) < EPOCHS[1]:
+        raise MalformedAlert("message", f"{' or '.join(keys)} is {jd}, which is no Julian date of our time")
+    return None if jd is None else mjd_from_jd(jd)
+
+
 def _newest_mjd(message: dict[str, Any]) -> float:
     """Find how new a message is: ``jdmax``, else the newest of the bands, else the time of its ``UTC``."""
-    jd = number_in(message, "jdmax")
-    if jd is None:
-        bands = [number_in(message, key) for key in ("jdgmax", "jdrmax")]
-        jd = max((value for value in bands if value is not None), default=None)
-    if jd is not None and not EPOCHS[0] < mjd_from_jd(jd) < EPOCHS[1]:
-        raise MalformedAlert("message", f"its newest date is {jd}, which is no Julian date of our time")
-    if jd is not None:
-        return mjd_from_jd(jd)
+    newest = _mjd_in(message, "jdmax")
+    if newest is None:
+        newest = _mjd_in(message, "jdgmax", "jdrmax")
+    if newest is not None:
+        return newest
     try:
         age = datetime.fromisoformat(str(message.get("UTC"))) - _MODIFIED_EPOCH
     except (ValueError, TypeError):

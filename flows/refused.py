@@ -1,0 +1,78 @@
+"""The commands `tides refused`: messages that could not be read."""
+
+import sys
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from flows.options import Config, SettingsFile, errors_told
+
+app = typer.Typer(
+    no_args_is_help=True, help="Messages that could not be read: list them, look at one, read them again."
+)
+
+Keys = Annotated[list[int] | None, typer.Argument(help="Keys of messages, as tides refused list shows them.")]
+
+
+@app.command("list")
+def list_messages(
+    config: Config = None,
+    settings: SettingsFile = None,
+    number: Annotated[int, typer.Option(help="At most so many, the newest first.", min=1)] = 100,
+) -> None:
+    """List the newest messages that are refused, and why. Reads the database; writes nothing."""
+    from tides_bridge.database import open_database
+    from tides_bridge.ingest import list_refused
+    from tides_bridge.settings import load
+
+    with errors_told(), open_database(load(config, settings)) as database:
+        rows = list_refused(database, number)
+    for row in rows:
+        place = f"{row['topic']}[{row['partition_number']}]@{row['stream_offset']}"
+        typer.echo(
+            f"{row['refused_id']:6}  {row['refused_at']:%Y-%m-%d %H:%M}  {place}  {row['size']} bytes  {row['reason']}"
+        )
+    if not rows:
+        typer.echo("no refused messages")
+
+
+@app.command()
+def show(
+    key: Annotated[int, typer.Argument(help="Key of a message.")], config: Config = None, settings: SettingsFile = None
+) -> None:
+    """Write a message to stdout as it came, and to stderr why it was refused. Reads the database; writes nothing."""
+    from tides_bridge.database import open_database
+    from tides_bridge.errors import RejectedError
+    from tides_bridge.ingest import get_refused
+    from tides_bridge.settings import load
+
+    with errors_told(), open_database(load(config, settings)) as database:
+        rows = get_refused(database, [key])
+        if not rows:
+            raise RejectedError(f"message {key}", "there is no such one: tides refused list")
+    typer.echo(f"{rows[0]['topic']}: {rows[0]['reason']}", err=True)
+    sys.stdout.buffer.write(rows[0]["body"])
+
+
+@app.command()
+def retry(keys: Keys = None, config: Config = None, settings: SettingsFile = None) -> None:
+    """
+    Read refused messages again, all without KEYS; exit code 1 if one is still refused.
+
+    Reads and writes the database: the objects of messages that can be read now are judged by the next run.
+    """
+    from tides_bridge.brokers import broker_of
+    from tides_bridge.brokers.stream import read_message
+    from tides_bridge.database import open_database
+    from tides_bridge.ingest import retry_refused
+    from tides_bridge.settings import load
+
+    with errors_told():
+        chosen = load(config, settings)
+        with open_database(chosen) as database:
+            decode = partial(read_message, broker_of(chosen).decode)
+            results = retry_refused(database, chosen, decode, keys)
+    for key, problem in results.items():
+        typer.echo(f"{key:6}  " + (f"still refused: {problem}" if problem else "read: the next run judges its object"))
+    raise typer.Exit(1 if any(results.values()) or len(results) < len(keys or []) else 0)

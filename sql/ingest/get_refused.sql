@@ -1,0 +1,14 @@
+-- purpose: get refused messages as they came
+-- params: refused_ids bigint[] (NULL for all that are still refused)
+-- returns: refused_id bigint, topic text, body bytea, reason text
+
+SELECT
+    refused_message.refused_id,
+    refused_message.topic,
+    refused_message.body,
+    refused_message.reason
+FROM refused_message
+WHERE
+    refused_message.refused_id = any(%(refused_ids)s::bigint[])
+    OR (%(refused_ids)s::bigint[] IS NULL AND refused_message.accepted_at IS NULL)
+ORDER BY refused_message.refused_id;

@@ -1,0 +1,20 @@
+-- purpose: note where one partition is to be read on; it may go back, when a topic was filled anew
+-- params: group_id text, topic text, partition integer, next_offset bigint,
+--         digest text (of the message before; NULL if none was read now)
+
+INSERT INTO stream_position (group_id, topic, partition_number, next_offset, last_digest)
+VALUES (
+    %(group_id)s::text, %(topic)s::text, %(partition)s::integer, %(next_offset)s::bigint, %(digest)s::text
+)
+ON CONFLICT (group_id, topic, partition_number) DO UPDATE
+    SET
+        next_offset = excluded.next_offset,
+        last_digest = CASE
+            WHEN stream_position.next_offset = excluded.next_offset
+                THEN coalesce(excluded.last_digest, stream_position.last_digest)
+            ELSE excluded.last_digest
+        END,
+        stored_at = excluded.stored_at
+    WHERE
+        stream_position.next_offset <> excluded.next_offset
+        OR stream_position.last_digest <> excluded.last_digest;

@@ -1,0 +1,218 @@
+"""
+Kill the bridge at random, for hours if need be: ``make soak``, ``make soak ARGS='--batches 50 --seed 7'``.
+
+A simulated sky is published bit by bit. In each round the bridge is run until it completes, while it is killed at
+random fail points, its services fail by random plans, PostgreSQL and 4MOST are killed, targets are ingested, and rows
+are deleted and edited at 4MOST. At the end both databases must be those of one undisturbed run.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import requests
+
+from simulators.fourmost.process import FourmostStandin
+from simulators.lasair import LasairStandin
+from simulators.packets import alerts
+from simulators.sky import Sky
+from simulators.standins import Alert
+from simulators.stream import KafkaStandin
+from tests.support.folders import reachable_folder
+from tests.support.processes import free_port, prefect_server
+from tests.support.world import LIVE, OLD, TOPIC, Scenario, World, clean, kill_postgresql, write_scenario_settings
+from tides_bridge import failpoints
+from tides_bridge.embedded import acquire
+
+BATCH = 25
+"""Messages of a batch."""
+BATCHES_A_ROUND = 3
+POINTS = [f"{name}.{when}" for name in (*failpoints.COMMITS, *failpoints.CALLS) for when in ("before", "after")]
+FAULTS: list[dict[str, Any]] = [
+    {"fault": "status", "status": 429, "retryAfter": 1},
+    {"fault": "status", "status": 500},
+    {"fault": "status", "status": 502, "when": "after"},
+    {"fault": "status", "status": 503, "times": 3},
+    {"fault": "timeout", "seconds": 4, "when": "after"},
+    {"fault": "timeout", "seconds": 4},
+    {"fault": "cut", "when": "after"},
+    {"fault": "cut"},
+    {"fault": "html"},
+    {"fault": "missing_row"},
+    {"fault": "drip", "seconds": 0.05},
+]
+TIMEOUT = "2 s"
+
+
+def stream(seed: int) -> Iterator[Alert]:
+    """Give simulated alerts, night after night."""
+    sky = Sky(seed=seed, objects=1500)
+    for night in range(61270, 61670):
+        if sky.is_clear(night):
+            yield from map(Alert.from_packet, alerts(sky, night))
+
+
+class Soak:
+    """
+    The history that is disturbed.
+
+    Parameters
+    ----------
+    history
+        The bridge and its services.
+    chance
+        What happens when.
+    """
+
+    def __init__(self, history: Scenario, chance: random.Random) -> None:
+        self.history, self.chance, self.done = history, chance, Counter[str]()
+
+    def round(self, messages: list[bytes]) -> None:
+        """Publish some messages, and run the bridge until it completes, whatever happens."""
+        self.history.world.kafka.publish(TOPIC, messages)
+        self.history.change(fourmost={"exposureTimes": {"d": self.chance.randint(20, 60)}})
+        self._make_faults()
+        for _ in range(self.chance.randint(0, 2)):
+            self._kill_once()
+        if self.chance.random() < 0.1:
+            self._kill_postgresql()
+        if self.chance.random() < 0.1:
+            self._meddle()
+        for _ in range(10):
+            self.done["runs"] += 1
+            if self.history.run() == 0:
+                return
+            self.done["runs that a fault failed"] += 1
+        raise SystemExit(f"no good run in ten: {self.history.log[-3000:]}")
+
+    def _make_faults(self) -> None:
+        for name, faults in (("fourmost", self.history.fourmost), ("lasair", self.history.world.lasair)):
+            plan = [
+                {**self.chance.choice(FAULTS), "service": name, "skip": self.chance.randint(0, 4)}
+                for _ in range(self.chance.randint(0, 2))
+            ]
+            self.done["faults planned"] += sum(rule.get("times", 1) for rule in plan)
+            if isinstance(faults, FourmostStandin):
+                faults.set_faults(plan)
+            else:
+                faults.faults.replace(plan)
+
+    def _kill_once(self) -> None:
+        point, command = self.chance.choice(POINTS), "reconcile" if self.chance.random() < 0.2 else "run"
+        marker = self.history.settings_file.with_name("killed")
+        marker.unlink(missing_ok=True)
+        self.done["runs"] += 1
+        self.history.run(command, point=f"{point} SIGKILL {marker} {self.chance.randint(1, 3)}")
+        self.done["runs killed"] += marker.exists()
+
+    def _kill_postgresql(self) -> None:
+        with self.history.halted(self.chance.choice(["batch.before", "run.after"])):
+            kill_postgresql(self.history.world.database_folder)
+        self.history.marker("batch.before").unlink(missing_ok=True)
+        self.history.marker("run.after").unlink(missing_ok=True)
+        self.done["PostgreSQL killed"] += 1
+
+    def _meddle(self) -> None:
+        """Kill 4MOST, ingest its rows, or delete and edit some; the last is for reconcile to find."""
+        fourmost = self.history.fourmost
+        what = self.chance.choice(["killed", "ingested", "edited"])
+        if what == "killed":
+            os.kill(fourmost.pid, signal.SIGKILL)
+            fourmost.stop()
+            fourmost.__enter__()
+        elif what == "ingested":
+            fourmost.ingest()
+        else:
+            free = [row for row in fourmost.rows() if not row["date_ingested"]]
+            base, account = f"{fourmost.address}/targetCat/transients", (fourmost.user, fourmost.password)
+            for row in self.chance.sample(free, min(2, len(free))):
+                requests.delete(f"{base}/{row['id']}/", auth=account, timeout=20)
+            for row in self.chance.sample(fourmost.rows(), min(2, len(fourmost.rows()))):
+                requests.patch(f"{base}/{row['id']}/", json={"is_active": False}, auth=account, timeout=20)
+        self.done[f"4MOST {what}"] += 1
+
+
+def finish(history: Scenario) -> None:
+    """Let the services recover, and bring both sides to their last state."""
+    history.fourmost.set_faults([])
+    history.world.lasair.faults.replace([])
+    history.change(fourmost={"exposureTimes": {"d": 38}}, targets={"deactivateAfter": OLD})
+    history.run_until_good()
+    history.run_until_good("reconcile")
+    history.run_until_good()
+
+
+def essence(outcome: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what may differ for good: rows of 4MOST that were ingested with an earlier exposure time."""
+    rows = [{key: row[key] for key in ("name", "ra", "dec", "mag", "is_active")} for row in outcome["4MOST"]]
+    master = [
+        {key: row[key] for key in row if "4most" not in key and "ostd" not in key} for row in outcome["tides_master"]
+    ]
+    return outcome | {"4MOST": rows, "tides_master": master}
+
+
+def soak(batches: int, seed: int, folder: Path) -> int:
+    """Soak for some batches; give the number of flaws."""
+    chance, begun = random.Random(seed), time.monotonic()
+    made = list(islice(stream(seed), batches * BATCH))
+    with (
+        prefect_server(folder) as prefect_api,
+        KafkaStandin() as kafka,
+        LasairStandin("secret") as lasair,
+        reachable_folder() as place,
+        FourmostStandin("--ingest-at", "off", "--port", str(free_port()), state=place / "a") as disturbed,
+        FourmostStandin("--ingest-at", "off", state=place / "b") as undisturbed,
+    ):
+        world = World(place, place / "postgresql", prefect_api, kafka, lasair, [])
+        lasair.load(alert.light_curve for alert in made)
+        messages = [json.dumps(alert.message).encode() for alert in made]
+        history = Scenario(world, write_scenario_settings(world, "soak", disturbed, LIVE), disturbed)
+        options = {
+            "fourmost": {"timeout": TIMEOUT},
+            "broker": {"batchSize": BATCH},
+            "lightCurves": {"timeout": TIMEOUT},
+        }
+        history.change(**options)
+        work = Soak(history, chance)
+        for number in range(0, len(messages), BATCH * BATCHES_A_ROUND):
+            work.round(messages[number : number + BATCH * BATCHES_A_ROUND])
+            print(f"{number + BATCH * BATCHES_A_ROUND} messages, {time.monotonic() - begun:.0f} s", flush=True)
+        finish(history)
+        reference = Scenario(world, write_scenario_settings(world, "undisturbed", undisturbed), undisturbed)
+        reference.run_until_good()
+        expected, found = essence(reference.outcome()), essence(history.outcome())
+        flaws = history.flaws(history.outcome())
+        flaws["disagreeing"] += sum(found[key] != expected[key] for key in expected)
+        flaws["lost"] += sum(len(expected[key]) - len(found[key]) for key in ("decisions", "refused", "4MOST"))
+        inactive_copies = flaws["duplicated"] - sum(
+            number - 1 for number in Counter(r["name"] for r in disturbed.rows() if r["is_active"]).values()
+        )
+        print(f"batches {len(messages) // BATCH}, decided {len(found['decisions'])}, at 4MOST {len(found['4MOST'])}")
+        print(", ".join(f"{what} {number}" for what, number in work.done.items()))
+        print(f"{flaws}, {inactive_copies} copies switched off, {time.monotonic() - begun:.0f} s")
+        acquire(world.database_folder).release()
+    return int(flaws != clean())
+
+
+def main() -> int:
+    """Read the options, and soak."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--batches", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    with TemporaryDirectory(prefix="tides-soak-") as folder:
+        return soak(options.batches, options.seed, Path(folder))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,199 @@
+"""The log of runs, and what `tides status` knows."""
+
+import json
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from simulators.stream import KafkaStandin
+from tests.support.batches import alert, batch_of, decided, defer, defer_unasked, outcome
+from tests.support.databases import rows_of
+from tests.support.processes import ROOT, free_port
+from tests.support.staging import at, staged, store
+from tides_bridge.brokers import broker_of, stream
+from tides_bridge.brokers.stream import AlertStream
+from tides_bridge.database import Database
+from tides_bridge.errors import BrokerUnavailable
+from tides_bridge.ingest import get_positions
+from tides_bridge.models import RefusedMessage
+from tides_bridge.monitor import get_status, logged_run
+from tides_bridge.settings import Settings
+
+
+def runs(database: Database) -> list[tuple[Any, ...]]:
+    rows = rows_of(database, "SELECT kind, ended_at >= started_at AS ended, problem FROM run_log ORDER BY run_id")
+    return [tuple(row.values()) for row in rows]
+
+
+# Runs
+
+
+def test_a_good_run_has_an_end_and_no_problem(database: Database) -> None:
+    with logged_run(database, "pull"):
+        assert runs(database) == [("pull", None, None)]
+    assert runs(database) == [("pull", True, None)]
+
+
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [
+        (BrokerUnavailable("Kafka broker x", "does not answer"), "Kafka broker x: does not answer"),
+        (ValueError("no number"), "ValueError: no number"),
+        (KeyboardInterrupt(), "stopped"),
+    ],
+)
+def test_a_run_that_fails_says_why(database: Database, error: BaseException, problem: str) -> None:
+    with pytest.raises(type(error)), logged_run(database, "exchange"):
+        raise error
+    assert runs(database) == [("exchange", True, problem)]
+
+
+def test_a_run_that_is_killed_has_no_end(database: Database, settings: Settings) -> None:
+    code = f"""
+        import os, signal
+        from pathlib import Path
+        from tests.support.databases import make_settings
+        from tides_bridge.database import open_database
+        from tides_bridge.monitor import logged_run
+
+        settings = make_settings(Path({str(settings.database.folder)!r}), {settings.tides_db_database!r})
+        with open_database(settings) as database, logged_run(database, "pull"):
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, check=False)
+    assert killed.returncode == -9
+    assert runs(database) == [("pull", None, None)]
+
+
+# Status
+
+
+@pytest.fixture
+def kafka() -> Iterator[KafkaStandin]:
+    with KafkaStandin() as kafka:
+        yield kafka
+
+
+def at_kafka(settings: Settings, address: str) -> Settings:
+    options = {"bootstrapServers": address, "silence": "0.3 s"}
+    return settings.model_copy(update={"broker": settings.broker.model_validate(options), "topic": "alerts"})
+
+
+def pull(database: Database, settings: Settings) -> None:
+    """Read the stream once, and store where to read on."""
+    with AlertStream(settings, broker_of(settings).decode, *get_positions(database, settings)) as alerts:
+        batch = alerts.next_batch()
+    outcome(database, settings, batch, decided({each.object_id: False for each in batch.alerts}))
+
+
+def messages(number: int) -> list[bytes]:
+    return [json.dumps({"objectId": f"ZTF{each}"}).encode() for each in range(number)]
+
+
+def test_an_empty_database_has_a_status(database: Database, settings: Settings, kafka: KafkaStandin) -> None:
+    status = get_status(database, at_kafka(settings, kafka.address))
+    assert set(status["states"].values()) == {0}
+    assert status["backlog"] == {"new": 0, "changed": 0, "deactivated": 0, "unanswered": 0}
+    assert (status["deferred"], status["positions"], status["runs"]) == ([], [], [])
+    assert (status["lag"], status["problem"]) == (0, None)
+
+
+def test_the_lag_is_what_kafka_has_and_the_database_does_not_know(
+    database: Database, settings: Settings, kafka: KafkaStandin
+) -> None:
+    settings = at_kafka(settings, kafka.address)
+    kafka.publish("alerts", messages(8))
+    assert get_status(database, settings)["lag"] == 8
+    pull(database, settings)
+    kafka.publish("alerts", messages(5))
+    status = get_status(database, settings)
+    assert (status["lag"], status["problem"]) == (5, None)
+    assert [(row["next_offset"], row["lag"]) for row in status["positions"]] == [(2, 2), (2, 1), (2, 1), (2, 1)]
+
+
+def test_places_of_other_groups_have_no_lag(database: Database, settings: Settings, kafka: KafkaStandin) -> None:
+    settings = at_kafka(settings, kafka.address)
+    kafka.publish("alerts", messages(4))
+    pull(database, settings.model_copy(update={"group_id": "other"}))
+    status = get_status(database, settings)
+    assert {row["lag"] for row in status["positions"]} == {None}
+    assert status["lag"] == 4
+
+
+def test_without_kafka_the_lag_is_unknown_and_all_else_is_told(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "ANSWER_SECONDS", 1)
+    settings = at_kafka(settings, f"127.0.0.1:{free_port()}")
+    outcome(database, settings, batch_of([alert("a")], positions={("alerts", 0): 7}), decided({"a": True}))
+    status = get_status(database, settings)
+    assert status["lag"] is None
+    assert "Kafka broker 127.0.0.1" in status["problem"]
+    assert [(row["next_offset"], row["lag"]) for row in status["positions"]] == [(7, None)]
+    assert status["states"]["judged"] == 1
+
+
+def test_objects_messages_and_targets_are_counted(database: Database, settings: Settings, kafka: KafkaStandin) -> None:
+    settings = at_kafka(settings, kafka.address)
+    store(database, at(settings), staged("on", r=19.5), staged("unseen", last_mjd=60000.0), staged("faint", r=25.0))
+    refused = [RefusedMessage("alerts", 0, 7, b"x", "is not JSON")]
+    outcome(database, settings, batch_of([alert("a"), alert("b")], refused), decided({"a": True, "b": False}))
+    rows_of(database, "UPDATE tides_master SET pk_4most = 7, told_4most = '{}' WHERE name = 'faint' RETURNING 1")
+    states = get_status(database, settings)["states"]
+    assert {name: number for name, number in states.items() if number} == {
+        "judged": 2,
+        "passed": 1,
+        "refused_messages": 1,
+        "targets": 3,
+        "active": 1,
+        "unseen": 1,
+        "faint": 1,
+        "at_4most": 1,
+    }
+
+
+def test_the_backlog_is_what_4most_is_still_to_be_told(
+    database: Database, settings: Settings, kafka: KafkaStandin
+) -> None:
+    settings = at_kafka(settings, kafka.address)
+    store(database, at(settings), *(staged(name, r=19.5) for name in ("new", "changed", "off", "open")))
+    told = "pk_4most = tides_id, told_4most = '{\"is_active\": true}'"
+    rows_of(database, f"UPDATE tides_master SET {told} WHERE name IN ('changed', 'off') RETURNING 1")
+    rows_of(database, "UPDATE tides_master SET active = FALSE WHERE name = 'off' RETURNING 1")
+    intent = "INSERT INTO exchange_log (tides_id, operation, status) SELECT tides_id, 'create', 'asked' "
+    intent += "FROM tides_master WHERE name = 'open' RETURNING exchange_id"
+    (row,) = rows_of(database, intent)
+    rows_of(database, f"UPDATE tides_master SET asked_4most = {row['exchange_id']} WHERE name = 'open' RETURNING 1")
+    assert get_status(database, settings)["backlog"] == {"new": 1, "changed": 1, "deactivated": 1, "unanswered": 1}
+
+
+def test_deferred_objects_are_counted_by_reason(database: Database, settings: Settings, kafka: KafkaStandin) -> None:
+    settings = at_kafka(settings, kafka.address)
+    defer(database, settings, alert("a"), alert("b"))
+    defer_unasked(database, settings, alert("c"))
+    rows_of(database, "UPDATE deferred_object SET given_up_at = now() WHERE object_id = 'a' RETURNING 1")
+    rows = [(row["reason"], row["given_up"], row["objects"]) for row in get_status(database, settings)["deferred"]]
+    assert sorted(rows) == [
+        ("it has no detection", False, 1),
+        ("it has no detection", True, 1),
+        ("the hourly limit of the light-curve API is reached", False, 1),
+    ]
+
+
+def test_the_newest_run_of_each_kind_is_told_and_when_the_last_went_well(
+    database: Database, settings: Settings, kafka: KafkaStandin
+) -> None:
+    with logged_run(database, "pull"):
+        pass
+    with pytest.raises(BrokerUnavailable), logged_run(database, "pull"):
+        raise BrokerUnavailable("Kafka", "is away")
+    with pytest.raises(ValueError, match="x"), logged_run(database, "exchange"):
+        raise ValueError("x")
+    exchange, pulled = get_status(database, at_kafka(settings, kafka.address))["runs"]
+    assert (exchange["kind"], exchange["last_good"], exchange["problem"]) == ("exchange", None, "ValueError: x")
+    assert (pulled["kind"], pulled["problem"]) == ("pull", "Kafka: is away")
+    assert pulled["last_good"] < pulled["started_at"] <= pulled["ended_at"]

@@ -1,0 +1,62 @@
+"""Batches of alerts and what came of them, for tests with a database."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from tides_bridge.brokers.base import HOURLY_LIMIT
+from tides_bridge.database import Database
+from tides_bridge.errors import BrokerUnavailable
+from tides_bridge.ingest import Budget, store_outcome, take_calls
+from tides_bridge.models import Alert, Batch, Judged, RefusedMessage
+from tides_bridge.settings import Settings
+
+AWAY = BrokerUnavailable("light-curve API", "answered 503")
+
+
+def alert(object_id: str = "ZTF26aaaaaaa", survey: str = "ztf", newest_mjd: float = 60999.5, **message: Any) -> Alert:
+    """Make an alert with a message of its own."""
+    return Alert(survey, object_id, newest_mjd, 10.5, -20.25, "SN", {"objectId": object_id, **message})
+
+
+def batch_of(
+    alerts: Sequence[Alert] = (),
+    refused: Sequence[RefusedMessage] = (),
+    positions: Mapping[tuple[str, int], int] | None = None,
+) -> Batch:
+    """Make a batch."""
+    return Batch(list(alerts), list(refused), len(alerts) + len(refused), dict(positions or {}), is_last=True)
+
+
+def decided(
+    passed: Mapping[str, bool] | None = None, deferred: Mapping[str, str] | None = None, calls: int = 1
+) -> Judged:
+    """Make the outcome of a chunk without targets."""
+    return Judged(dict(passed or {}), pd.DataFrame(), dict(deferred or {}), calls=calls)
+
+
+def outcome(
+    database: Database, settings: Settings, batch: Batch, *chunks: Judged, budget: Budget | None = None
+) -> None:
+    """Store what came of a batch, as a run does it."""
+    budget = budget or take_calls(database, settings, len(chunks))
+    with database.transaction() as connection:
+        store_outcome(connection, batch, chunks, budget, settings)
+
+
+def defer(database: Database, settings: Settings, *alerts: Alert, reason: str = "it has no detection") -> None:
+    """Defer objects that are at fault themselves: the API had no light curve of them."""
+    outcome(database, settings, batch_of(alerts), decided(deferred={each.object_id: reason for each in alerts}))
+
+
+def defer_in_outage(database: Database, settings: Settings, *alerts: Alert) -> None:
+    """Defer objects that were asked for while the API was away."""
+    chunk = Judged({}, pd.DataFrame(), {each.object_id: str(AWAY) for each in alerts}, calls=2, outage=AWAY)
+    outcome(database, settings, batch_of(alerts), chunk)
+
+
+def defer_unasked(database: Database, settings: Settings, *alerts: Alert) -> None:
+    """Defer objects for which the hour had no call left."""
+    chunk = decided(deferred={each.object_id: HOURLY_LIMIT for each in alerts}, calls=0)
+    outcome(database, settings, batch_of(alerts), chunk)

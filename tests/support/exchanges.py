@@ -1,0 +1,116 @@
+"""An exchange between a database and the 4MOST stand-in, as a run does it, and looks at both sides."""
+
+import contextlib
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from simulators.fourmost.process import FourmostStandin
+from tests.support.databases import rows_of
+from tides_bridge.database import Database
+from tides_bridge.exchange import (
+    Sent,
+    create_new_transients_in_4most,
+    prepare_4most_update,
+    read_back_from_4most,
+    settle_unanswered,
+    update_existing_transients,
+)
+from tides_bridge.fourmost import FourmostClient
+from tides_bridge.settings import Settings
+
+
+def clear(fourmost: FourmostStandin, state: Path) -> None:
+    """Let a stand-in be as new, for the next test: faster than to start another."""
+    fourmost.set_faults([])
+    with contextlib.closing(sqlite3.connect(state, timeout=20)) as connection, connection:
+        connection.execute("DELETE FROM fourmost_transient")
+
+
+def joined(settings: Settings, fourmost: FourmostStandin, **changes: Any) -> Settings:
+    """Settings that send to a stand-in, in pages of 3 targets, one after another."""
+    values = {"address": fourmost.address, "token": fourmost.token, "surveyID": 5, "pageSize": 3, "connections": 1}
+    return settings.model_copy(update={"fourmost": settings.fourmost.model_validate(values | changes)})
+
+
+def add(database: Database, *names: str, **changes: Any) -> None:
+    """Put active targets into tides_master."""
+    row = {"ra": 10.0, "decl": -20.0, "r_latest_mag": 20.5, "active": True} | changes
+    row |= {"survey": "ztf", "first_detection_mjd": 61000, "last_detection_mjd": 61001.25, "n_detections": 5}
+    row |= {"selection_function": "any"}
+    columns = ", ".join(row)
+    with database.transaction() as connection:
+        for name in names:
+            values = [name, name, *row.values()]
+            places = ", ".join(["%s"] * len(values))
+            insert = f"INSERT INTO tides_master (object_id, name, {columns}) VALUES ({places})"
+            connection.exec_driver_sql(insert, tuple(values))
+
+
+def change(database: Database, assignment: str, name: str) -> None:
+    rows_of(database, f"UPDATE tides_master SET {assignment} WHERE name = '{name}' RETURNING name")
+
+
+class Exchanged:
+    """One whole exchange."""
+
+    def __init__(self, database: Database, settings: Settings, client: FourmostClient | None = None) -> None:
+        client = client or FourmostClient(settings.fourmost)
+        read_back_from_4most(database, client)
+        self.created = settle_unanswered(database, client)
+        self.stage = prepare_4most_update(database, settings)
+        self.created.add(create_new_transients_in_4most(database, client, self.stage.new, settings.fourmost.page_size))
+        self.changed = update_existing_transients(database, client, self.stage.changed)
+        self.deactivated = update_existing_transients(database, client, self.stage.deactivated)
+
+    @property
+    def parts(self) -> tuple[Sent, Sent, Sent]:
+        return self.created, self.changed, self.deactivated
+
+    @property
+    def outages(self) -> list[str]:
+        return [str(part.outage) for part in self.parts if part.outage]
+
+    def counts(self) -> tuple[int, int, int, int]:
+        """Targets created (or found), changed, switched off, and refused."""
+        return (*(len(part.done) for part in self.parts), sum(len(part.failed) for part in self.parts))
+
+
+def keys(database: Database) -> dict[str, int]:
+    return {row["name"]: row["pk_4most"] for row in rows_of(database, "SELECT name, pk_4most FROM tides_master")}
+
+
+def open_intents(database: Database) -> list[str]:
+    """Names of the targets that 4MOST was asked about without an answer."""
+    rows = rows_of(database, "SELECT name FROM tides_master WHERE asked_4most IS NOT NULL ORDER BY name")
+    return [row["name"] for row in rows]
+
+
+def log_of(database: Database, name: str) -> list[tuple[str, str, int]]:
+    """Operation, status and attempt of all that was logged of a target."""
+    rows = rows_of(
+        database,
+        "SELECT operation, status, attempt FROM exchange_log JOIN tides_master USING (tides_id) "
+        f"WHERE name = '{name}' ORDER BY exchange_id",
+    )
+    return [(row["operation"], row["status"], row["attempt"]) for row in rows]
+
+
+def answer_of(database: Database, name: str) -> str:
+    """The last answer that was logged of a target."""
+    rows = rows_of(
+        database,
+        "SELECT answer FROM exchange_log JOIN tides_master USING (tides_id) "
+        f"WHERE name = '{name}' AND exchange_log.status <> 'asked' ORDER BY exchange_id DESC LIMIT 1",
+    )
+    return str(rows[0]["answer"])
+
+
+def unanswered(database: Database) -> list[dict[str, Any]]:
+    """Intents of the log that have no final answer."""
+    return rows_of(
+        database,
+        "SELECT * FROM exchange_log AS intent WHERE status = 'asked' AND NOT EXISTS ("
+        "SELECT FROM exchange_log AS answer WHERE answer.intent_id = intent.exchange_id "
+        "AND answer.tides_id = intent.tides_id AND answer.status NOT IN ('asked', 'unanswered'))",
+    )

@@ -1,0 +1,298 @@
+"""
+A world to kill things in: the recorded real alerts in Kafka and Lasair, 4MOST, a database, and the bridge as a process.
+
+Its state before the kill is a bridge at work: some targets are at 4MOST and ingested, some are there and may still
+change, and the stream has more, with messages that cannot be read and objects that Lasair does not know.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+
+from simulators.fourmost.process import FourmostStandin
+from simulators.lasair import LasairStandin
+from simulators.standins import read_alerts
+from simulators.stream import KafkaStandin
+from tests.support.databases import rows_of
+from tests.support.processes import ROOT, free_port
+from tides_bridge.database import open_database
+from tides_bridge.embedded import EmbeddedServer
+from tides_bridge.resources import shipped
+from tides_bridge.settings import Settings, load
+
+TOPIC = "lasair_19faults"
+NOW = "2026-11-24T12:00:00Z"
+LIVE, OLD = "7305 days", "1500 days"
+"""Until when a target counts as seen: before, so that all are targets, and in the run that is killed."""
+BAD = [
+    b"no JSON",
+    b"",
+    b'{"objectId": null}',
+    b'{"objectId": "ZTFbad", "ramean": NaN, "decmean": 1}',
+    b"[1]",
+    b"\xff\x00",
+]
+UNKNOWN = 3
+"""So many objects of the last messages have no light curve."""
+RUNS = 5
+"""A run that was killed is repeated until one ends well, at most so often."""
+RUN_SECONDS = 180.0
+
+OURS = ("tides_id", "created_at", "updated_at", "told_4most_at", "pk_4most", "asked_4most", "date_ingested")
+"""Columns of tides_master that no two histories share; the keys are compared with 4MOST instead."""
+THEIRS = ("id", "date_submitted", "date_modified", "date_ingested", "ostd_targ_id", "ostd_u_obj_id")
+
+
+@dataclass
+class World:
+    """Kafka and Lasair, shared by all scenarios, and what they are made from."""
+
+    folder: Path
+    database_folder: Path
+    prefect_api: str
+    kafka: KafkaStandin
+    lasair: LasairStandin
+    batches: list[list[bytes]]
+    base: str = "tides"
+    state: Path = field(default_factory=Path)
+
+    def publish(self, *numbers: int) -> None:
+        """Put some of the batches of messages into Kafka."""
+        for number in numbers:
+            self.kafka.publish(TOPIC, self.batches[number])
+
+    @property
+    def ends(self) -> int:
+        """How many messages there are in the topic."""
+        return sum(map(len, self.batches))
+
+
+@dataclass
+class Scenario:
+    """One history: a database, a 4MOST, and settings that lead to both."""
+
+    world: World
+    settings_file: Path
+    fourmost: FourmostStandin
+
+    @property
+    def settings(self) -> Settings:
+        return load(None, self.settings_file)
+
+    def change(self, **sections: dict[str, Any]) -> None:
+        """Change some settings."""
+        content = yaml.safe_load(self.settings_file.read_text())
+        for section, changes in sections.items():
+            content["faults"][section] = content["faults"].get(section, {}) | changes
+        self.settings_file.write_text(yaml.safe_dump(content))
+
+    def start(self, *command: str, point: str = "", **more: str) -> subprocess.Popen[str]:
+        """Start a command of the bridge, with a fail point."""
+        tokens = {"TIDES_LASAIRTOKEN": self.world.lasair.token, "TIDES_FOURMOST__TOKEN": self.fourmost.token}
+        environment = os.environ | {"PREFECT_API_URL": self.world.prefect_api} | tokens | more
+        if point:
+            environment["BRIDGE_FAIL_POINT"] = point
+        with self.settings_file.with_suffix(".log").open("a") as log:
+            arguments = [sys.executable, "-m", "flows.cli", *command, "--settings", str(self.settings_file)]
+            return subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=log, stderr=log, text=True)
+
+    def run(self, *command: str, point: str = "", **more: str) -> int:
+        """Run a command of the bridge to its end; -9 if it was killed."""
+        return self.start(*(command or ("run",)), point=point, **more).wait(RUN_SECONDS)
+
+    def run_until_good(self, *command: str) -> int:
+        """Run until one run ends well; give how many it took."""
+        for number in range(1, RUNS + 1):
+            if self.run(*command) == 0:
+                return number
+        raise AssertionError(f"no good run: {self.log[-3000:]}")
+
+    @property
+    def log(self) -> str:
+        return self.settings_file.with_suffix(".log").read_text()
+
+    def killed(self, point: str, *command: str, sign: str = "SIGKILL", passes: int = 1) -> int:
+        """Run with a fail point that must be reached; give the exit code."""
+        marker = self.marker(point)
+        code = self.run(*command, point=f"{point} {sign} {marker} {passes}")
+        assert marker.exists(), f"{point} was not reached: {self.log[-2000:]}"
+        return code
+
+    def marker(self, point: str) -> Path:
+        return self.settings_file.with_name(f"{self.settings_file.stem}-{point}")
+
+    @contextlib.contextmanager
+    def halted(self, point: str, *command: str) -> Iterator[subprocess.Popen[str]]:
+        """Have a run stand still at a point; it goes on afterwards, to its end."""
+        marker = self.marker(point)
+        process = self.start(*(command or ("run",)), point=f"{point} SIGSTOP {marker}")
+        limit = time.monotonic() + RUN_SECONDS
+        while not marker.exists():
+            assert process.poll() is None and time.monotonic() < limit, self.log[-2000:]
+            time.sleep(0.02)
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGCONT)
+            process.wait(RUN_SECONDS)
+
+    # What became of it
+
+    def ask(self, statement: str) -> list[dict[str, Any]]:
+        with open_database(self.settings) as database:
+            return rows_of(database, statement)
+
+    def master(self) -> list[dict[str, Any]]:
+        return self.ask("SELECT * FROM tides_master ORDER BY survey, object_id")
+
+    def outcome(self) -> dict[str, Any]:
+        """Give all that must be equal in two histories of the same alerts."""
+        return {
+            "tides_master": [{key: row[key] for key in row if key not in OURS} for row in self.master()],
+            "4MOST": sorted(
+                ({key: row[key] for key in row if key not in THEIRS} for row in self.fourmost.rows()),
+                key=lambda row: row["name"],
+            ),
+            "decisions": self.ask("SELECT survey, object_id, passed, newest_mjd FROM decision ORDER BY 1, 2"),
+            "refused": self.ask(
+                "SELECT topic, partition_number, stream_offset, body, reason FROM refused_message ORDER BY 2, 3"
+            ),
+            "deferred": self.ask("SELECT survey, object_id, reason FROM deferred_object ORDER BY 1, 2"),
+            "offsets": self.ask("SELECT partition_number, next_offset FROM stream_position ORDER BY 1"),
+        }
+
+    def flaws(self, expected: dict[str, Any]) -> dict[str, int]:
+        """Count what was lost, duplicated, or differs, and what is open."""
+        found, there = self.outcome(), self.fourmost.rows()
+        names = Counter(row["name"] for row in there)
+        keys = {row["name"]: row for row in there}
+        disagreeing = [
+            row["name"]
+            for row in self.master()
+            if (row["pk_4most"] is None) != (row["name"] not in keys)
+            or (row["pk_4most"] is not None and not agrees(row, keys[row["name"]]))
+        ]
+        asked = self.ask(
+            "SELECT 1 FROM exchange_log AS asked WHERE asked.status = 'asked' AND NOT EXISTS (SELECT 1 FROM"
+            " exchange_log AS answer WHERE answer.intent_id = asked.exchange_id AND answer.status <> 'unanswered')"
+        )
+        return {
+            "lost": sum(len(expected[key]) - len(found[key]) for key in ("decisions", "refused", "deferred", "4MOST")),
+            "duplicated": sum(number - 1 for number in names.values()),
+            "disagreeing": len(disagreeing) + sum(found[key] != expected[key] for key in expected),
+            "unresolved": len(asked) + len(self.ask("SELECT 1 FROM tides_master WHERE asked_4most IS NOT NULL")),
+        }
+
+
+def agrees(row: dict[str, Any], there: dict[str, Any]) -> bool:
+    """Tell whether a target and its row at 4MOST say the same."""
+    told = row["told_4most"]
+    return row["pk_4most"] == there["id"] and told == {column: there[column] for column in told}
+
+
+def clean() -> dict[str, int]:
+    return dict.fromkeys(("lost", "duplicated", "disagreeing", "unresolved"), 0)
+
+
+@contextlib.contextmanager
+def make_world(folder: Path, database_folder: Path, prefect_api: str, alerts_file: Path) -> Iterator[World]:
+    """Start Kafka and Lasair, with the recorded alerts in three batches."""
+    alerts = read_alerts(alerts_file, print)
+    with KafkaStandin() as kafka, LasairStandin("lasair-secret") as lasair:
+        lasair.load(alert.light_curve for alert in alerts[:-UNKNOWN])
+        messages = [json.dumps(alert.message).encode() for alert in alerts]
+        first, second = messages[:150], messages[150:300]
+        last = [*messages[300:], *BAD, *messages[290:295]]  # some messages come twice
+        world = World(folder, database_folder, prefect_api, kafka, lasair, [first, second, last])
+        yield world
+
+
+def write_scenario_settings(world: World, name: str, fourmost: FourmostStandin, live: str = OLD) -> Path:
+    """Write the settings of a scenario; its database has its name."""
+    settings = {
+        "topic": TOPIC,
+        "groupID": "faults",
+        "selectFunctionPath": str(shipped("selectionFunctions.yaml").resolve()),
+        "selectFunction": "tidesSNZTFSelect",
+        "tidesDBdatabase": name,
+        "now": NOW,
+        "broker": {"bootstrapServers": world.kafka.address, "silence": "0.3 seconds", "batchSize": 150},
+        "lightCurves": {"address": world.lasair.address, "callsPerHour": 10_000, "tryAgainAfter": 0, "timeout": "5 s"},
+        "database": {"host": "embedded", "folder": str(world.database_folder)},
+        "targets": {"deactivateAfter": live},
+        "fourmost": {
+            "address": fourmost.address,
+            "surveyID": 5,
+            "magType": "SDSS_r_AB",
+            "pageSize": 7,
+            "timeout": "5 s",
+        },
+    }
+    file = world.folder / f"{name}.yaml"
+    file.write_text(yaml.safe_dump({"faults": settings}))
+    return file
+
+
+def prepare(world: World) -> None:
+    """Live through the time before: two runs, and an ingestion between them; then more alerts come."""
+    world.state = world.folder / "base.sqlite3"
+    with FourmostStandin("--ingest-at", "off", state=world.state) as fourmost:
+        world.base = "faults_base"
+        scenario = Scenario(world, write_scenario_settings(world, world.base, fourmost, LIVE), fourmost)
+        world.publish(0)
+        assert scenario.run() == 0, scenario.log
+        fourmost.ingest()
+        world.publish(1)
+        assert scenario.run() == 0, scenario.log
+    world.publish(2)
+
+
+@contextlib.contextmanager
+def scenario(world: World, name: str, *, fresh: bool = False) -> Iterator[Scenario]:
+    """Begin a history of its own where `prepare` ended, or with nothing stored yet."""
+    name = name.replace(".", "_").lower()
+    state = world.folder / f"{name}.sqlite3"
+    if not fresh:
+        copy_database(world, name)
+        with sqlite3.connect(world.state) as source, sqlite3.connect(state) as target:
+            source.backup(target)
+    with FourmostStandin("--ingest-at", "off", "--port", str(free_port()), state=state) as fourmost:
+        yield Scenario(world, write_scenario_settings(world, name, fourmost), fourmost)
+
+
+def copy_database(world: World, name: str) -> None:
+    """Make a database like that of `prepare`."""
+    settings = load(None, world.folder / f"{world.base}.yaml").model_copy(update={"tides_db_database": "postgres"})
+    with open_database(settings) as server:
+        engine = server._engine.execution_options(isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f'CREATE DATABASE "{name}" TEMPLATE {world.base}')
+
+
+def kill_postgresql(folder: Path) -> None:
+    """Kill the embedded server of a folder, all its processes at once."""
+    pid = EmbeddedServer(folder).pid()
+    assert pid is not None
+    for process in [psutil.Process(pid), *psutil.Process(pid).children()]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float = 60.0) -> None:
+    limit = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < limit
+        time.sleep(0.05)

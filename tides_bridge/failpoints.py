@@ -1,0 +1,46 @@
+"""
+Places where a test can end or halt this process: before and after every commit and every call of somebody else.
+
+``BRIDGE_FAIL_POINT="batch.after SIGKILL FILE"`` sends this process the signal when it first gets there, and makes FILE,
+so that only one process does, once; with a number behind it, when it gets there for that time. Without the variable a
+point costs one comparison.
+"""
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+VARIABLE = "BRIDGE_FAIL_POINT"
+
+COMMITS = (
+    "schema", "run", "budget", "batch", "retire", "ingested", "stage", "intents", "answers", "repair",
+)  # fmt: skip
+"""Transactions that write, each around its commit: `tides_bridge.database.Database.transaction`."""
+
+CALLS = ("consume", "commit_offsets", "light_curves", "rows", "row", "create", "update")
+"""Calls of Kafka, the light-curve API and 4MOST."""
+
+POINTS = tuple(f"{name}.{when}" for name in (*COMMITS, *CALLS) for when in ("before", "after"))
+
+_point, _signal, _marker, _passes = (*os.environ.get(VARIABLE, "").split(), *("",) * 4)[:4]
+_left = [int(_passes or 1)]
+
+
+def reach(point: str) -> None:
+    """Be at a point: where the variable names it, the process gets the signal."""
+    if point == _point:
+        _left[0] -= 1
+        if _left[0] == 0:
+            with contextlib.suppress(FileExistsError):
+                Path(_marker).open("x").close()
+                os.kill(os.getpid(), signal.Signals[_signal])
+
+
+@contextlib.contextmanager
+def around(name: str) -> Iterator[None]:
+    """Reach a point before and, if all went well, after what is done here."""
+    reach(f"{name}.before")
+    yield
+    reach(f"{name}.after")
