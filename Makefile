@@ -43,7 +43,7 @@ test: venv ## Run all tests
 soak: venv ## Kill the bridge and its services at random for 200 batches; needs the recorded alerts
 	@$(BIN)/python -m tests.faults.soak $(ARGS)
 
-check: venv ## Check format, lint, types, import contracts, SQL, shell scripts and the wheel
+check: venv ## Check format, lint, types, import contracts, SQL, shell scripts, secrets, vulnerabilities and the wheel
 	@.ci/check
 
 format: venv ## Put Python and SQL in format and mend what can be mended

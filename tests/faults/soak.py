@@ -116,10 +116,10 @@ class Soak:
         self.done["runs killed"] += marker.exists()
 
     def _kill_postgresql(self) -> None:
-        with self.history.halted(self.chance.choice(["batch.before", "run.after"])):
+        point = self.chance.choice(["run.after", "retire.before"])  # which every run reaches
+        with self.history.halted(point):
             kill_postgresql(self.history.world.database_folder)
-        self.history.marker("batch.before").unlink(missing_ok=True)
-        self.history.marker("run.after").unlink(missing_ok=True)
+        self.history.marker(point).unlink()
         self.done["PostgreSQL killed"] += 1
 
     def _meddle(self) -> None:

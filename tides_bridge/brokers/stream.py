@@ -52,6 +52,12 @@ def read_message(decode: Callable[[bytes], Alert], body: bytes) -> Alert:
         raise MalformedAlert("message", f"cannot be decoded: {type(error).__name__}: {error}") from error
 
 
+def _tell_failed(error: KafkaError | None, _places: list[TopicPartition]) -> None:
+    """Tell of a commit that failed; the next one makes up for it."""
+    if error is not None:
+        logger.warning("offsets not committed, though stored in the database: %s", error.str())
+
+
 def digest_of(message: Message) -> str:
     """Tell a message from another one at the same place: by its content and its time."""
     return hashlib.sha256(repr(message.timestamp()).encode() + (message.value() or b"")).hexdigest()
@@ -103,6 +109,8 @@ class AlertStream:
             "bootstrap.servers": self._options.bootstrap_servers,
             "group.id": settings.group_id,
             "enable.auto.commit": False,
+            "on_commit": _tell_failed,
+            "session.timeout.ms": ANSWER_SECONDS * 1000,  # so long closing waits for a broker that died
             "auto.offset.reset": "earliest",
             "fetch.wait.max.ms": 100,  # our questions stand in line behind an idle fetch
             "log_level": 2,
@@ -162,12 +170,13 @@ class AlertStream:
     def commit(self, batch: Batch) -> None:
         """Tell Kafka, for the tools that look there, what the database knows already."""
         offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in batch.positions.items()]
+        if not offsets:
+            return
         try:
-            if offsets:
-                with failpoints.around("commit_offsets"):
-                    self._consumer.commit(offsets=offsets, asynchronous=False)
-        except KafkaException as error:  # the next run commits it
-            logger.warning("offsets not committed, though stored in the database: %s", self._unavailable(error))
+            with failpoints.around("commit_offsets"):
+                self._consumer.commit(offsets=offsets, asynchronous=True)  # nobody waits for a copy
+        except KafkaException as error:
+            _tell_failed(error.args[0], offsets)
 
     def _resume(self, partitions: list[int]) -> list[TopicPartition]:
         """
