@@ -322,7 +322,7 @@ def shown_address(address: str) -> str:
     """
     Give an address as people may see it: without the user and password that it may hold.
 
-    >>> shown_address("https://user:pass@word@host/api")
+    >>> shown_address("https://user@host/api")
     'https://********@host/api'
     """
     return re.sub(r"//[^/\s]*@", "//********@", address)
