@@ -12,7 +12,7 @@ def show_status(console: Console, status: dict[str, Any]) -> None:
     for title, rows in (
         ("Runs", _runs(status)),
         ("Stream", _stream(status)),
-        ("Targets", _targets(status["states"])),
+        ("Objects and targets", _targets(status["states"])),
         ("Still to tell 4MOST", list(status["backlog"].items())),
         ("Deferred objects", _deferred(status)),
     ):

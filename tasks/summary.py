@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from prefect import get_run_logger, task
 from prefect.artifacts import create_table_artifact
@@ -69,9 +70,9 @@ class Summary:
 def publish_summary(summary: Summary) -> None:
     """Log the summary, and show it and the failures as tables on the run page."""
     get_run_logger().info("summary %s", " ".join(f"{name}={count}" for name, count in summary.counts().items()))
-    rows = [{"what": meaning, "number": getattr(summary, name)} for name, meaning in MEANING.items()]
-    rows += [{"what": f"deferred: {reason}", "number": number} for reason, number in summary.reasons.most_common()]
-    rows += [{"what": note, "number": ""} for note in summary.notes]
+    rows: list[dict[str, Any]] = [{"number": getattr(summary, name), "what": what} for name, what in MEANING.items()]
+    rows += [{"number": number, "what": f"deferred: {reason}"} for reason, number in summary.reasons.most_common()]
+    rows += [{"number": "", "what": note} for note in summary.notes]
     create_table_artifact(rows, key="tides-bridge-summary", description=f"What this run did: {_headline(summary)}")
     if summary.failures:
         failures = [{"target": name, "reason": reason} for name, reason in sorted(summary.failures.items())]
