@@ -137,10 +137,9 @@ class Scenario:
     @contextlib.contextmanager
     def halted(self, point: str, *command: str) -> Iterator[subprocess.Popen[str]]:
         """Have a run stand still at a point; it goes on afterwards, to its end."""
-        marker = self.marker(point)
-        process = self.start(*(command or ("run",)), point=f"{point} SIGSTOP {marker}")
+        process = self.start(*(command or ("run",)), point=f"{point} SIGSTOP {self.marker(point)}")
         limit = time.monotonic() + RUN_SECONDS
-        while not marker.exists():
+        while psutil.Process(process.pid).status() != psutil.STATUS_STOPPED:
             assert process.poll() is None and time.monotonic() < limit, self.log[-2000:]
             time.sleep(0.02)
         try:
