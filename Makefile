@@ -40,7 +40,7 @@ demo: venv ## Show the whole bridge at work on this machine, with stand-ins for 
 test: venv ## Run all tests
 	@$(BIN)/python -m pytest $(ARGS)
 
-soak: venv ## Kill the bridge and its services at random for 200 batches; needs the recorded alerts
+soak: venv ## Kill the bridge and its services at random for 200 batches; on a simulated sky
 	@$(BIN)/python -m tests.faults.soak $(ARGS)
 
 check: venv ## Check format, lint, types, import contracts, SQL, shell scripts, secrets, vulnerabilities and the wheel
