@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from tides_bridge.database import Database, run
-from tides_bridge.exchange import INGESTION, find_at_4most, release_keys, store_ingested, switch_off
+from tides_bridge.exchange import (
+    INGESTION,
+    answer_on,
+    find_at_4most,
+    release_keys,
+    store_answers,
+    store_ingested,
+    switch_off,
+)
 from tides_bridge.fourmost import FourmostClient
 from tides_bridge.settings import Settings
 
@@ -101,7 +109,8 @@ def _compare(
     """Compare one target with the rows of its name, the oldest first, and repair what differs."""
     if not rows:
         return [] if target["pk_4most"] is None else [_forget(database, target, is_dry=is_dry)]
-    differences = [_switch_off(client, duplicate, is_dry=is_dry) for duplicate in rows[1:] if duplicate["is_active"]]
+    doubled = [row for row in rows[1:] if row["is_active"]]
+    differences = [_switch_off(database, client, target, row, is_dry=is_dry) for row in doubled]
     return differences + _believe(database, target, rows[0], is_dry=is_dry)
 
 
@@ -117,10 +126,13 @@ def _forget(database: Database, target: Row, *, is_dry: bool) -> Difference:
     return difference
 
 
-def _switch_off(client: FourmostClient, duplicate: Row, *, is_dry: bool) -> Difference:
+def _switch_off(database: Database, client: FourmostClient, target: Row, duplicate: Row, *, is_dry: bool) -> Difference:
+    """Switch a second row of a name off, and log it."""
     problem = None if is_dry else switch_off(client, duplicate)
     detail = "another row of this name is older"
     repair = f"not switched off: {problem}" if problem else "switched off"
+    if not is_dry:
+        store_answers(database, [answer_on(target, "repaired", pk=int(duplicate["id"]), answer=f"doubled: {repair}")])
     return Difference(duplicate["name"], duplicate["id"], "doubled", detail, repair)
 
 

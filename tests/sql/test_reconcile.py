@@ -235,6 +235,8 @@ def test_of_doubled_rows_the_oldest_stays_on(sides: Sides) -> None:
     second, third = sides.create("ZTF1"), sides.create("ZTF1")
     assert sides.found() == [("ZTF1", "doubled", "switched off")] * 2
     assert sides.active() == {key: key not in (second, third) for key in sides.active()}
+    logged = rows_of(sides.database, "SELECT pk_4most, answer FROM exchange_log WHERE status = 'repaired' ORDER BY 1")
+    assert [(*row.values(),) for row in logged] == [(second, "doubled: switched off"), (third, "doubled: switched off")]
     assert sides.found() == []
 
 
