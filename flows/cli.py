@@ -80,8 +80,7 @@ def reconcile(
     table = Table("target", "key", "what", "detail", "would be" if dry_run else "repair", box=None, pad_edge=False)
     for found in differences:
         table.add_row(found.name, str(found.key or ""), found.what, found.detail, found.repair)
-    console = Console(width=None if sys.stdout.isatty() else 200)
-    console.print(table if differences else "no differences: both databases agree", markup=False)
+    _console().print(table if differences else "no differences: both databases agree", markup=False)
 
 
 @app.command()
@@ -108,7 +107,7 @@ def status(
     if as_json:
         typer.echo(json.dumps(found, default=str))
     else:
-        show_status(Console(width=None if sys.stdout.isatty() else 200), found)
+        show_status(_console(), found)
 
 
 @app.command("settings")
@@ -125,7 +124,7 @@ def show_settings(config: Config = None, settings: SettingsFile = None) -> None:
     table = Table("setting", "value", "from", "meaning", box=None, pad_edge=False)
     for row in rows:
         table.add_row(*row)
-    Console(width=None if sys.stdout.isatty() else 200).print(table, markup=False)
+    _console().print(table, markup=False)
 
 
 @app.command()
@@ -176,6 +175,11 @@ def psql(context: typer.Context, config: Config = None, settings: SettingsFile =
     with errors_told(), open_database(load(config, settings)) as database:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # psql's business
         raise typer.Exit(subprocess.call([program("psql"), *context.args], env=os.environ | database.for_psql()))
+
+
+def _console() -> Console:
+    """Give stdout, wide where no terminal has a width."""
+    return Console(width=None if sys.stdout.isatty() else 200)
 
 
 def _prepare_prefect() -> None:

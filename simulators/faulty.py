@@ -1,9 +1,11 @@
 """What a fault makes of an answer, whatever serves it."""
 
 import json
+import threading
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
-from simulators.faults import Rule, Service
+from simulators.faults import FaultPlan, Rule, Service
 
 WORDS = "a fault of the plan"
 """What a made-up answer says."""
@@ -14,6 +16,7 @@ STEP_SECONDS = 0.05
 """How often a wait looks whether it should go on."""
 
 Headers = tuple[tuple[str, str], ...]
+Application = TypeVar("Application")
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,26 @@ class Answer:
         """The headers with the length of the whole body, and no other length."""
         kept = [(name, value) for name, value in self.headers if name.lower() != "content-length"]
         return [*kept, ("Content-Length", str(len(self.body)))] if self.body else kept
+
+
+class Faulty(Generic[Application]):
+    """
+    Answers for an application what a plan says, and else lets it answer.
+
+    Parameters
+    ----------
+    app
+        The application.
+    plan
+        What goes wrong.
+    service
+        Which stand-in this is.
+    stopping
+        Set when the server stops: no wait goes on then.
+    """
+
+    def __init__(self, app: Application, plan: FaultPlan, service: Service, stopping: threading.Event) -> None:
+        self._app, self._plan, self._service, self._stopping = app, plan, service, stopping
 
 
 def spoil(rule: Rule, service: Service, real: Answer | None) -> Answer | None:

@@ -1,36 +1,19 @@
 """The faults of a plan in an ASGI application under uvicorn."""
 
 import asyncio
-import threading
 import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from simulators.faults import FaultPlan, Rule, Service
-from simulators.faulty import STEP_SECONDS, Answer, spoil
+from simulators.faults import Rule
+from simulators.faulty import STEP_SECONDS, Answer, Faulty, spoil
 
 TRANSPORT_KEY = "standin.transport"
 """Where the server puts the connection into the scope: ASGI itself has no way to cut it."""
 
 
-class FaultyAsgi:
-    """
-    Answers for an application what a plan says, and else lets it answer.
-
-    Parameters
-    ----------
-    app
-        The application.
-    plan
-        What goes wrong.
-    service
-        Which stand-in this is.
-    stopping
-        Set when the server stops: no wait goes on then.
-    """
-
-    def __init__(self, app: ASGIApp, plan: FaultPlan, service: Service, stopping: threading.Event) -> None:
-        self._app, self._plan, self._service, self._stopping = app, plan, service, stopping
+class FaultyAsgi(Faulty[ASGIApp]):
+    """An ASGI application whose answers a plan spoils."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call."""

@@ -1,6 +1,5 @@
 """The faults of a plan in a WSGI application under waitress."""
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
@@ -9,35 +8,21 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from waitress.channel import ClientDisconnected
 
-from simulators.faults import HANDLE_HEADER, FaultPlan, Rule, Service
-from simulators.faulty import STEP_SECONDS, Answer, spoil
+from simulators.faults import HANDLE_HEADER, Rule
+from simulators.faulty import STEP_SECONDS, Answer, Faulty, spoil
 
 HANDLE_KEY = "HTTP_" + HANDLE_HEADER.upper().replace("-", "_")
 GONE_KEY = "waitress.client_disconnected"
 """There with ``channel_request_lookahead``; lets a wait end, and its thread serve others, when nobody listens."""
 
 
-class FaultyWsgi:
+class FaultyWsgi(Faulty[WSGIApplication]):
     """
-    Answers for an application what a plan says, and else lets it answer.
+    A WSGI application whose answers a plan spoils.
 
     A connection is cut by what waitress raises itself when a client is gone: it sends what was written, closes, and
     neither answers nor logs more.
-
-    Parameters
-    ----------
-    app
-        The application.
-    plan
-        What goes wrong.
-    service
-        Which stand-in this is.
-    stopping
-        Set when the server stops: no wait goes on then.
     """
-
-    def __init__(self, app: WSGIApplication, plan: FaultPlan, service: Service, stopping: threading.Event) -> None:
-        self._app, self._plan, self._service, self._stopping = app, plan, service, stopping
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one call."""

@@ -175,10 +175,8 @@ def _create_asked(database: Database, client: FourmostClient, page: Sequence[Row
 
 def _update(database: Database, client: FourmostClient, page: Sequence[Row]) -> Sent:
     """Send the changes of some rows one after another, and store what came of them."""
-    operations = {"update": [row for row in page if row["payload"]["is_active"]]}
-    operations["deactivate"] = [row for row in page if not row["payload"]["is_active"]]
-    for operation, rows in operations.items():
-        _store_intents(database, rows, operation)
+    _store_intents(database, [row for row in page if row["payload"]["is_active"]], "update")
+    _store_intents(database, [row for row in page if not row["payload"]["is_active"]], "deactivate")
     sent, confirmed = Sent(), []
     for number, row in enumerate(page):
         try:

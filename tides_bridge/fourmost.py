@@ -180,10 +180,10 @@ class FourmostClient:
                     raise FourmostUnavailable(self._service, problem_of(error), remedy) from None
                 time.sleep(pause)
                 continue
-            if response.status_code not in AGAIN:
+            if response.status_code not in AGAIN or pause is None:
                 break
             wait = pause if (asked := retry_after(response)) is None else asked
-            if wait is None or wait > LONGEST_PAUSE or pause is None:
+            if wait > LONGEST_PAUSE:
                 break
             if response.status_code in BUSY:
                 self._pace.hold(wait)

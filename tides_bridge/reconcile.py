@@ -149,7 +149,7 @@ def _believe(database: Database, target: Row, row: Row, *, is_dry: bool) -> list
         repair = "only is_active can be set right: it is ingested" if row["date_ingested"] else "set right"
         differences.append(Difference(target["name"], row["id"], "edited", detail, repair))
     if differences and not is_dry:
-        believed = {"told": json.dumps({**{"is_active": row["is_active"]}, **told, **edited}), "pk": row["id"]}
+        believed = {"told": json.dumps({"is_active": row["is_active"], **told, **edited}), "pk": row["id"]}
         found = "; ".join(f"{difference.what}: {difference.detail}" for difference in differences)
         with database.transaction("repair") as connection:
             release_keys(connection, [{"tides_id": target["tides_id"], "pk": row["id"]}])

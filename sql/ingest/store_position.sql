@@ -9,11 +9,7 @@ VALUES (
 ON CONFLICT (group_id, topic, partition_number) DO UPDATE
     SET
         next_offset = excluded.next_offset,
-        last_digest = CASE
-            WHEN stream_position.next_offset = excluded.next_offset
-                THEN coalesce(excluded.last_digest, stream_position.last_digest)
-            ELSE excluded.last_digest
-        END,
+        last_digest = excluded.last_digest,
         stored_at = excluded.stored_at
     WHERE
         stream_position.next_offset <> excluded.next_offset
