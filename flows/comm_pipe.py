@@ -20,7 +20,7 @@ from prefect.task_runners import TaskRunner
 from prefect_dask.task_runners import DaskTaskRunner
 from pydantic import Field
 
-from tasks.behaviour import speak_plainly
+from tasks.behaviour import speak_plainly, without_causes
 from tasks.exchange import (
     create_new_transients_in_4most,
     prepare_4most_update,
@@ -71,6 +71,12 @@ def execute_comm_pipe(config: Config = None, settings_file: SettingsFile = None)
         The counts of `tasks.summary.Summary`.
     """
     speak_plainly()
+    with without_causes():
+        return _carry(config, settings_file)
+
+
+def _carry(config: str | None, settings_file: str | None) -> dict[str, int]:
+    """Do one run, unless another one is at work."""
     settings = load(config, Path(settings_file) if settings_file else None)
     function = load_function(settings.select_function_path, settings.select_function)
     summary = Summary()

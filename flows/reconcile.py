@@ -9,7 +9,7 @@ from pathlib import Path
 from prefect import flow, get_run_logger
 
 from flows.comm_pipe import Config, SettingsFile, exchange_with_4most, run_name
-from tasks.behaviour import speak_plainly
+from tasks.behaviour import speak_plainly, without_causes
 from tasks.exchange import find_differences, read_back_from_4most, settle_unanswered
 from tasks.summary import Summary, publish_differences, publish_summary
 from tides_bridge.database import ensure_schema, open_database
@@ -32,6 +32,12 @@ def reconcile_with_4most(
     With ``dry_run`` nothing is changed on either side.
     """
     speak_plainly()
+    with without_causes():
+        return _reconcile(config, settings_file, dry_run)
+
+
+def _reconcile(config: str | None, settings_file: str | None, dry_run: bool) -> list[Difference]:
+    """Do one reconciliation, after any other run that is at work."""
     settings = load(config, Path(settings_file) if settings_file else None)
     if not settings.fourmost.address:
         get_run_logger().warning("there is nothing to reconcile: fourmost.address is not set")

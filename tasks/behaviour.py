@@ -1,6 +1,8 @@
 """How all steps behave: what is retried, and how an error is shown."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from prefect import Task
@@ -26,6 +28,22 @@ def is_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
 
 RETRIED: dict[str, Any] = {**STEP, "retries": 2, "retry_delay_seconds": [1, 4], "retry_condition_fn": is_transient}
 """Of steps that may be repeated without harm."""
+
+
+@contextmanager
+def without_causes() -> Iterator[None]:
+    """
+    Let an error leave a flow without the errors it came from.
+
+    Prefect writes the error of a failed flow to its result storage, whatever ``persist_result`` says, with all causes
+    and what they hold: a request with our token, a setting that could not be read. ``raise ... from None`` only hides
+    them.
+    """
+    try:
+        yield
+    except Exception as error:
+        error.__cause__ = error.__context__ = None
+        raise
 
 
 class PlainSpeech(logging.Filter):

@@ -111,7 +111,8 @@ class World:
         self.codes[name] = done.returncode
 
     def found_in(self, content: bytes) -> list[str]:
-        """List the secrets in some content, plain or encoded."""
+        """List the secrets in some content, plain or encoded; base64 may be broken into lines, in JSON as well."""
+        content += content.replace(b"\\n", b"").replace(b"\n", b"")
         return [name for name, word in self.secrets.items() if any(form in content for form in forms(word))]
 
 
