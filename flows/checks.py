@@ -10,7 +10,8 @@ from tides_bridge.brokers.stream import AlertStream
 from tides_bridge.database import check_schema, open_database
 from tides_bridge.errors import BridgeError
 from tides_bridge.fourmost import FourmostClient
-from tides_bridge.settings import Settings, load_function, shown_address
+from tides_bridge.record import load_functions
+from tides_bridge.settings import Settings, shown_address
 
 
 def check_all(settings: Settings) -> Iterator[tuple[str, bool, str]]:
@@ -42,8 +43,9 @@ def check_all(settings: Settings) -> Iterator[tuple[str, bool, str]]:
 
 
 def _selection(settings: Settings) -> str:
-    function = load_function(settings.select_function_path, settings.select_function)
-    return f"{function.name} in {settings.select_function_path}"
+    active, *shadows = load_functions(settings)
+    names = "".join(f", shadow {function.name} {function.version}" for function in shadows)
+    return f"{active.name} {active.version}{names} in {settings.select_function_path}"
 
 
 def _database(settings: Settings) -> str:

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from flows import refused
+from flows import backtest_command, refused, select_command, why
 from flows.options import Config, SettingsFile, errors_told
 
 app = typer.Typer(
@@ -25,6 +25,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(refused.app, name="refused")
+app.command("why")(why.why)
+app.command("selections")(why.selections)
+app.command("backtest")(backtest_command.backtest)
+app.command("select")(select_command.select)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -44,11 +48,12 @@ def run(
     Reads the settings, the stream, light curves, and the 4MOST list; writes tides_master and targets at 4MOST.
     With PREFECT_API_URL set the run shows in that server's web interface; without, it needs no server.
     """
-    from tides_bridge.settings import load, load_function
+    from tides_bridge.record import load_functions
+    from tides_bridge.settings import load
 
     with errors_told():
         chosen = load(config, settings)  # a wrong setting is told before Prefect takes its seconds to start
-        load_function(chosen.select_function_path, chosen.select_function)
+        load_functions(chosen)
         _prepare_prefect()
         from flows.comm_pipe import execute_comm_pipe
 

@@ -8,18 +8,13 @@ two do not wait for each other: while 4MOST is away alerts are decided, while th
 
 import sys
 import time
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Any
 
-import dask
 from prefect import flow, get_run_logger, runtime
-from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-from prefect.task_runners import TaskRunner
-from prefect_dask.task_runners import DaskTaskRunner
-from pydantic import Field
 
+from flows.explained import Explained
+from flows.workers import dask_workers, one_prefect_server
 from tasks.behaviour import speak_plainly, without_causes
 from tasks.exchange import (
     create_new_transients_in_4most,
@@ -30,7 +25,13 @@ from tasks.exchange import (
 )
 from tasks.judge import Chunk, Work, light_curve_satisfies
 from tasks.pull import get_deferred_objects, get_latest_batch, split_into_chunks
-from tasks.store import create_transient_stage, deactivate_unobserved_transients, store_outcome, upsert_to_master
+from tasks.store import (
+    create_transient_stage,
+    deactivate_unobserved_transients,
+    put_in_force,
+    store_outcome,
+    upsert_to_master,
+)
 from tasks.summary import Summary, publish_summary
 from tides_bridge import ingest, judging
 from tides_bridge.brokers import broker_of
@@ -41,16 +42,17 @@ from tides_bridge.errors import BrokerUnavailable, WorkerLost
 from tides_bridge.fourmost import FourmostClient
 from tides_bridge.models import Alert, Batch, Judged
 from tides_bridge.monitor import logged_run
+from tides_bridge.record import load_functions
 from tides_bridge.selection import SelectionFunction
-from tides_bridge.settings import DaskSettings, Settings, configuration_name, load, load_function
+from tides_bridge.settings import Settings, configuration_name, load
 
 Config = Annotated[
     str | None,
-    Field(description="A configuration in the settings file; empty: $TIDES_CONFIG, the only one, or devConfig."),
+    Explained("A configuration in the settings file; empty: $TIDES_CONFIG, the only one, or devConfig."),
 ]
 SettingsFile = Annotated[
     str | None,
-    Field(description="The settings file; empty: $TIDES_SETTINGS, or flowSetting.yaml in the working folder."),
+    Explained("The settings file; empty: $TIDES_SETTINGS, or flowSetting.yaml in the working folder."),
 ]
 
 
@@ -78,7 +80,7 @@ def execute_comm_pipe(config: Config = None, settings_file: SettingsFile = None)
 def _carry(config: str | None, settings_file: str | None) -> dict[str, int]:
     """Do one run, unless another one is at work."""
     settings = load(config, Path(settings_file) if settings_file else None)
-    function = load_function(settings.select_function_path, settings.select_function)
+    functions = load_functions(settings)
     summary = Summary()
     with open_database(settings) as database, database.only_run() as is_alone:
         if not is_alone:
@@ -86,7 +88,8 @@ def _carry(config: str | None, settings_file: str | None) -> dict[str, int]:
             return summary.counts()
         ensure_schema(database, is_ours=settings.database.host == "embedded")
         try:
-            pull_and_decide(database, settings, function, summary)
+            put_in_force(database, settings, functions)
+            pull_and_decide(database, settings, functions, summary)
             summary.deactivated = deactivate_unobserved_transients(database, settings)
             exchange_with_4most(database, settings, summary)
         finally:
@@ -101,17 +104,21 @@ def _fail_if(outage: Exception | None) -> None:
         raise outage
 
 
-def pull_and_decide(database: Database, settings: Settings, function: SelectionFunction, summary: Summary) -> None:
+def pull_and_decide(
+    database: Database, settings: Settings, functions: list[SelectionFunction], summary: Summary
+) -> None:
     """Take batches until the stream is at its end; a broker that is away fails the run only when all else is done."""
     try:
-        with logged_run(database, "pull"):
-            _take_batches(database, settings, function, summary)
+        with logged_run(database, "pull") as run_id:
+            _take_batches(database, settings, functions, summary, run_id)
             _fail_if(summary.outage)
     except (BrokerUnavailable, WorkerLost) as error:
         summary.outage = error
 
 
-def _take_batches(database: Database, settings: Settings, function: SelectionFunction, summary: Summary) -> None:
+def _take_batches(
+    database: Database, settings: Settings, functions: list[SelectionFunction], summary: Summary, run_id: int
+) -> None:
     """Take batch after batch, the deferred objects with the first, until the stream is silent or the time is over."""
     end = time.monotonic() + settings.broker.longest_pull.total_seconds()
     positions, digests = ingest.get_positions(database, settings)
@@ -123,7 +130,7 @@ def _take_batches(database: Database, settings: Settings, function: SelectionFun
             if stream.refilled and note not in summary.notes:
                 summary.notes.append(note)
             if batch.alerts or batch.messages or stream.refilled:
-                decide_and_store(database, settings, function, batch, summary)
+                decide_and_store(database, settings, functions, batch, summary, run_id)
             stream.commit(batch)
             if batch.is_last:
                 return
@@ -134,8 +141,13 @@ def _take_batches(database: Database, settings: Settings, function: SelectionFun
             deferred = []
 
 
-def decide_and_store(
-    database: Database, settings: Settings, function: SelectionFunction, batch: Batch, summary: Summary
+def decide_and_store(  # noqa: PLR0913, PLR0917
+    database: Database,
+    settings: Settings,
+    functions: list[SelectionFunction],
+    batch: Batch,
+    summary: Summary,
+    run_id: int,
 ) -> None:
     """
     Decide on a batch, and store all that comes of it in one transaction.
@@ -143,25 +155,25 @@ def decide_and_store(
     What the hourly limit leaves no call for is deferred, as is all that an API could not answer. An API that is down
     is not asked again in the same run.
     """
-    chunks = split_into_chunks(batch, settings)
-    budget = ingest.take_calls(database, settings, 0 if summary.outage else len(chunks))
-    judged = _judge(Work(chunks[: budget.calls], settings, function))
-    outages = [chunk.outage for chunk in judged if chunk.outage]
+    wanted = judging.calls_for(batch.alerts, settings)
+    budget = ingest.take_calls(database, settings, 0 if summary.outage else wanted)
+    affordable = budget.calls * settings.light_curves.objects_per_call
+    judged = _judge(Work(split_into_chunks(batch.alerts[:affordable], settings), settings, functions))
+    outages = [call.outage for call in judged if call.outage]
     if outages and len(outages) == len(judged):
         summary.outage = outages[0]
-    reason = str(summary.outage or HOURLY_LIMIT)
-    judged += [judging.defer(chunk, reason) for chunk in chunks[budget.calls :]]
+    judged.append(judging.defer(batch.alerts[affordable:], str(summary.outage or HOURLY_LIMIT)))
     with database.transaction("batch") as connection:
         create_transient_stage(connection, judged)
         inserted, updated = upsert_to_master(connection, settings)
-        store_outcome(connection, batch, judged, budget, settings)
+        store_outcome(connection, batch, judged, budget, settings, run_id)
     summary.messages += batch.messages
     summary.objects += len(batch.alerts)
-    summary.evaluated += sum(len(chunk.passed) for chunk in judged)
-    summary.passed += sum(sum(chunk.passed.values()) for chunk in judged)
-    for chunk in judged:
-        summary.deferred += len(chunk.deferred)
-        summary.reasons.update(chunk.deferred.values())
+    summary.evaluated += sum(len(call.passed) for call in judged)
+    summary.passed += sum(sum(call.passed.values()) for call in judged)
+    for call in judged:
+        summary.deferred += len(call.deferred)
+        summary.reasons.update(call.deferred.values())
     summary.refused_messages += len(batch.refused)
     summary.inserted += inserted
     summary.updated += updated
@@ -171,56 +183,28 @@ def _judge(work: Work) -> list[Judged]:
     """Run `chunky_assign`, if there is anything to judge."""
     if not work.chunks:
         return []
-    with _one_prefect_server():
-        return chunky_assign.with_options(task_runner=_dask(work.settings.dask))(work)
+    with one_prefect_server():
+        return chunky_assign.with_options(task_runner=dask_workers(work.settings.dask))(work)
 
 
 @flow(name="chunky_assign", flow_run_name="light curves", validate_parameters=False)
 def chunky_assign(work: Work) -> list[Judged]:
     """Get and judge the light curves: one Dask task a chunk."""
     futures = [
-        light_curve_satisfies.submit(f"{number} of {len(work.chunks)}", Chunk(chunk, work.settings, work.function))
+        light_curve_satisfies.submit(f"{number} of {len(work.chunks)}", Chunk(chunk, work.settings, work.functions))
         for number, chunk in enumerate(work.chunks, start=1)
     ]
-    return [_result(future, chunk) for future, chunk in zip(futures, work.chunks, strict=True)]
+    return [call for future, chunk in zip(futures, work.chunks, strict=True) for call in _result(future, chunk, work)]
 
 
-def _result(future: Any, chunk: list[Alert]) -> Judged:
+def _result(future: Any, chunk: list[Alert], work: Work) -> list[Judged]:
     """Wait for a chunk; if its worker was lost or failed, the objects are deferred, and the others go on."""
     result = future.result(raise_on_failure=False)
-    if isinstance(result, Judged):
+    if isinstance(result, list):
         return result
     error = WorkerLost("Dask", f"a chunk was not judged: {type(result).__name__}: {result}")
     get_run_logger().warning(str(error))
-    return judging.defer(chunk, str(error), outage=error, calls=1)
-
-
-def _dask(options: DaskSettings) -> TaskRunner[Any]:
-    """Use the cluster that runs already, or start workers here."""
-    if options.address:
-        return DaskTaskRunner(address=options.address)
-    cluster: dict[str, Any] = {
-        "n_workers": options.workers,
-        "threads_per_worker": options.threads_per_worker,
-        "processes": options.processes,
-        "dashboard_address": "127.0.0.1:0",
-        "worker_dashboard_address": "127.0.0.1:0",
-    }
-    dask.config.set({"distributed.dashboard.link": "http://127.0.0.1:{port}/status"})  # else it names the machine
-    if options.processes:
-        cluster["host"] = "127.0.0.1"  # threads speak through memory instead
-    return DaskTaskRunner(cluster_kwargs=cluster)
-
-
-def _one_prefect_server() -> AbstractContextManager[Any]:
-    """
-    Let workers in other processes use this run's Prefect server, as each would start one of its own without an address.
-
-    The subflow needs no heartbeat, which would cost it a second: that of the run is enough.
-    """
-    with get_client(sync_client=True) as client:
-        address = str(client.api_url)
-    return temporary_settings({PREFECT_API_URL: address, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
+    return [judging.defer(chunk, str(error), outage=error, calls=judging.calls_for(chunk, work.settings))]
 
 
 def exchange_with_4most(database: Database, settings: Settings, summary: Summary) -> None:

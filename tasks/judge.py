@@ -19,27 +19,27 @@ class Work:
     ----------
     chunks
         The chunks to judge.
-    settings, function
-        How.
+    settings, functions
+        How; the active function first.
     """
 
-    __slots__ = ("chunks", "function", "settings")
+    __slots__ = ("chunks", "functions", "settings")
 
-    def __init__(self, chunks: list[list[Alert]], settings: Settings, function: SelectionFunction) -> None:
-        self.chunks, self.settings, self.function = chunks, settings, function
+    def __init__(self, chunks: list[list[Alert]], settings: Settings, functions: list[SelectionFunction]) -> None:
+        self.chunks, self.settings, self.functions = chunks, settings, functions
 
 
 class Chunk:
     """One chunk of `Work`, opaque to Prefect in the same way."""
 
-    __slots__ = ("alerts", "function", "settings")
+    __slots__ = ("alerts", "functions", "settings")
 
-    def __init__(self, alerts: list[Alert], settings: Settings, function: SelectionFunction) -> None:
+    def __init__(self, alerts: list[Alert], settings: Settings, functions: list[SelectionFunction]) -> None:
         self.alerts = [replace(alert, message={}) for alert in alerts]  # a worker needs no message
-        self.settings, self.function = settings, function
+        self.settings, self.functions = settings, functions
 
 
 @task(**STEP, name="light_curve_satisfies", task_run_name="chunk {number}")
-def light_curve_satisfies(number: str, chunk: Chunk) -> Judged:
-    """Get the light curves of a chunk, and decide on each of its objects."""
-    return judging.judge_chunk(chunk.alerts, chunk.settings, chunk.function)
+def light_curve_satisfies(number: str, chunk: Chunk) -> list[Judged]:
+    """Get the light curves of a chunk, and decide on each of its objects; gives an outcome for each call it took."""
+    return judging.judge_chunk(chunk.alerts, chunk.settings, chunk.functions)

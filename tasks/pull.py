@@ -30,6 +30,6 @@ def get_latest_batch(stream: AlertStream, deferred: list[Alert]) -> Batch:
 
 
 @task(**STEP, task_run_name="split_into_chunks")
-def split_into_chunks(batch: Batch, settings: Settings) -> list[list[Alert]]:
-    """Split a batch into chunks of one light-curve call each."""
-    return judging.split_into_chunks(batch.alerts, settings.light_curves.objects_per_call)
+def split_into_chunks(alerts: list[Alert], settings: Settings) -> list[list[Alert]]:
+    """Split alerts into chunks of one Dask task each."""
+    return judging.split_into_chunks(alerts, judging.task_size(settings))

@@ -4,10 +4,11 @@ from prefect import get_run_logger, task
 from sqlalchemy import Connection
 
 from tasks.behaviour import RETRIED, STEP
-from tides_bridge import ingest
+from tides_bridge import ingest, record
 from tides_bridge.database import Database
 from tides_bridge.ingest import Budget
 from tides_bridge.models import Batch, Judged
+from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings
 
 
@@ -26,11 +27,19 @@ def upsert_to_master(connection: Connection, settings: Settings) -> tuple[int, i
 
 
 @task(**STEP, task_run_name="store_outcome")
-def store_outcome(
-    connection: Connection, batch: Batch, judged: list[Judged], budget: Budget, settings: Settings
+def store_outcome(  # noqa: PLR0913, PLR0917
+    connection: Connection, batch: Batch, judged: list[Judged], budget: Budget, settings: Settings, run_id: int
 ) -> None:
     """Keep refused messages, decisions, deferred objects, the number of calls made, and the place in the stream."""
-    ingest.store_outcome(connection, batch, judged, budget, settings)
+    ingest.store_outcome(connection, batch, judged, budget, settings, run_id)
+
+
+@task(**RETRIED, task_run_name="put_in_force")
+def put_in_force(database: Database, settings: Settings, functions: list[SelectionFunction]) -> None:
+    """Note which selection functions are in force, and make the log of decisions ready."""
+    dropped = record.put_in_force(database, settings, functions)
+    names = ", ".join(f"{function.name} {function.version}" for function in functions)
+    get_run_logger().info("selection functions in force %s, months of decisions dropped=%d", names, dropped)
 
 
 @task(**RETRIED, task_run_name="deactivate_unobserved_transients")

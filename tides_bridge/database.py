@@ -216,6 +216,12 @@ def copy_frame(connection: Connection, name: str, frame: pd.DataFrame) -> None:
         cursor.copy_expert(script(name), text)
 
 
+def listed_columns(name: str) -> list[str]:
+    """Read the columns of a COPY script, so that they are listed once."""
+    listed = script(name).partition("(")[2].partition(")")[0]
+    return [column.strip() for column in listed.split(",")]
+
+
 # The schema
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 VARIABLE = "BRIDGE_FAIL_POINT"
 
 COMMITS = (
-    "schema", "run", "budget", "batch", "retire", "ingested", "stage", "intents", "answers", "repair",
+    "schema", "functions", "run", "budget", "batch", "retire", "ingested", "stage", "intents", "answers", "repair",
 )  # fmt: skip
 """Transactions that write, each around its commit: `tides_bridge.database.Database.transaction`."""
 

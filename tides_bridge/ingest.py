@@ -18,10 +18,11 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from tides_bridge.brokers.base import HOURLY_LIMIT
-from tides_bridge.database import Database, copy_frame, run, script
+from tides_bridge.database import Database, copy_frame, listed_columns, run
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.models import Alert, Batch, Judged
 from tides_bridge.photometry import BANDS
+from tides_bridge.record import store_decisions
 from tides_bridge.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -32,8 +33,7 @@ HOUR = timedelta(hours=1)
 LONGEST_WAIT = timedelta(days=1)
 """Between two attempts at the light curve of an object."""
 
-MJD_OF_UNIX = 40587.0
-"""[d] MJD of 1970-01-01."""
+LOAD_STAGE = "ingest/load_transient_stage.sql"
 
 
 def create_transient_stage(connection: Connection, judged: Iterable[Judged]) -> int:
@@ -50,7 +50,7 @@ def create_transient_stage(connection: Connection, judged: Iterable[Judged]) -> 
     if not frames:
         return 0
     targets = pd.concat(frames, ignore_index=True)
-    copy_frame(connection, "ingest/load_transient_stage.sql", targets[stage_columns()])
+    copy_frame(connection, LOAD_STAGE, targets[listed_columns(LOAD_STAGE)])
     return len(targets)
 
 
@@ -135,8 +135,13 @@ def take_calls(database: Database, settings: Settings, wanted: int) -> Budget:
         patience -= wait
 
 
-def store_outcome(
-    connection: Connection, batch: Batch, judged: Sequence[Judged], budget: Budget, settings: Settings
+def store_outcome(  # noqa: PLR0913, PLR0917
+    connection: Connection,
+    batch: Batch,
+    judged: Sequence[Judged],
+    budget: Budget,
+    settings: Settings,
+    run_id: int | None = None,
 ) -> None:
     """Keep what else came of a batch: refused messages, decisions, deferred objects, calls made, and its positions."""
     now = datetime.now(UTC)
@@ -148,12 +153,10 @@ def store_outcome(
         for object_id, reason in chunk.deferred.items()
     ]
     _store_deferred(connection, deferred)
-    decided = [
-        _decision(alerts[object_id], passed, settings) for chunk in judged for object_id, passed in chunk.passed.items()
-    ]
-    run(connection, "ingest/store_decisions.sql", {"decisions": json.dumps(decided)})
+    store_decisions(connection, judged, alerts, run_id)
+    decided = [alerts[object_id] for chunk in judged for object_id in chunk.passed]
     for survey in {alert.survey for alert in batch.alerts}:
-        settled = [row["object_id"] for row in decided if row["survey"] == survey]
+        settled = [alert.object_id for alert in decided if alert.survey == survey]
         run(connection, "ingest/forget_deferred.sql", {"survey": survey, "object_ids": settled})
     calls = {"api_call_id": budget.key, "calls": sum(chunk.calls for chunk in judged)}
     run(connection, "ingest/settle_api_calls.sql", {**calls, "now": now, "since": now - HOUR})
@@ -163,11 +166,6 @@ def store_outcome(
         for (topic, partition), offset in batch.positions.items()
     ]
     run(connection, "ingest/store_position.sql", places)
-
-
-def _decision(alert: Alert, passed: bool, settings: Settings) -> dict[str, Any]:
-    names = {"survey": alert.survey, "object_id": alert.object_id, "selection_function": settings.select_function}
-    return {**names, "passed": passed, "newest_mjd": alert.newest_mjd}
 
 
 def _deferred(alert: Alert, reason: str, chunk: Judged, settings: Settings, now: datetime) -> dict[str, Any]:
@@ -211,16 +209,10 @@ def _clean(value: Any) -> Any:
     return value.replace("\0", "").encode(errors="replace").decode() if isinstance(value, str) else value
 
 
-def stage_columns() -> list[str]:
-    """Read the columns of the stage from its COPY script, so that they are listed once."""
-    listed = script("ingest/load_transient_stage.sql").partition("(")[2].partition(")")[0]
-    return [column.strip() for column in listed.split(",")]
-
-
 def _limits(settings: Settings) -> dict[str, Any]:
     """Word the rules of a target's life for the scripts."""
     return {
-        "now_mjd": settings.time().timestamp() / 86400 + MJD_OF_UNIX,
+        "now_mjd": settings.now_mjd(),
         "deactivate_after_days": settings.targets.deactivate_after / timedelta(days=1),
         "faint_limits": [settings.targets.faint_limit.get(band) for band in BANDS],
     }

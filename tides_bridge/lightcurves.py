@@ -1,58 +1,258 @@
 """Light curves of many objects as flat columns. No input or output here."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from tides_bridge.photometry import BANDS
+from tides_bridge.photometry import (
+    LIMIT_SIGNIFICANCE,
+    POGSON,
+    Floats,
+    flux_from_magnitude,
+    magnitude_from_flux,
+    night_of,
+)
+from tides_bridge.running import is_in_order, order_by_epoch
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Integers = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+SENTINEL = -99.0
+"""[mag] No magnitude is as bright: -99, -999 and -99999 mean that there is none."""
+
+
+@dataclass(frozen=True)
+class Objects:
+    """
+    What is known of n objects beside their light curves.
+
+    Attributes
+    ----------
+    ra, decl
+        (n,) float64 [deg]; NaN where unknown, as in all that follow.
+    ebv
+        (n,) float64 [mag]: E(B-V) of the Milky Way in that direction, as the broker gives it.
+    solar_system, point_source, known_variable
+        (n,) float64: 1 if it matches an object of the solar system, a star, a catalogued variable; 0 if it was looked
+        up and does not.
+    sherlock_class
+        (n,) object: Sherlock's classification, None where unknown.
+    """
+
+    ra: Floats
+    decl: Floats
+    ebv: Floats
+    solar_system: Floats
+    point_source: Floats
+    known_variable: Floats
+    sherlock_class: npt.NDArray[np.object_]
+
+    @classmethod
+    def of(cls, number: int, **known: Any) -> Self:
+        """
+        Make the columns of a number of objects from those that are given; the others are unknown.
+
+        >>> Objects.of(2, ebv=[0.1, 0.2]).ra
+        array([nan, nan])
+        """
+        columns: dict[str, Any] = {field.name: np.full(number, np.nan) for field in fields(cls)}
+        columns["sherlock_class"] = np.full(number, None, dtype=object)
+        for name, values in known.items():
+            columns[name][:] = values
+        return cls(**columns)
+
+    @classmethod
+    def unknown(cls, number: int) -> Self:
+        """Make the columns of objects of which nothing is known."""
+        return cls.of(number)
 
 
 @dataclass(frozen=True)
 class LightCurves:
     """
-    Light curves of n objects with m points in all, flat: one row a point, points of one object together.
+    Light curves of n objects with m points in all, flat: points of one object together, in the order of their epochs.
 
     Attributes
     ----------
     object_ids
         (n,) text.
-    object_index
-        (m,) int64: which of the objects a point belongs to.
+    offsets
+        (n + 1,) int64: object i has the points offsets[i] to offsets[i + 1].
     mjd
         (m,) float64 [d, UTC].
     band
         (m,) int8: position in `photometry.BANDS`; -1 for a band that is none of these.
+    flux, flux_error
+        (m,) float64 [nJy]: of the difference image, negative for a fading. A limit has an error only: a fifth of it.
     magnitude, magnitude_error
         (m,) float64 [mag]; NaN for a non-detection. Of the absolute value of the difference flux.
+    significance
+        (m,) float64: S/N, |flux|/error or 1.0857/magnitude error; NaN for a non-detection, or if the error is not > 0.
     night
         (m,) int64: number of the night.
     is_detection
-        (m,) bool: False for a limit.
+        (m,) bool: False for a limit, and for forced photometry.
     is_positive
         (m,) bool: brighter than the template image. A negative difference is a fading, yet has a magnitude.
+    source_id
+        (m,) int64: ``candid`` or ``diaSourceId``; -1 where unknown.
+    reliability
+        (m,) float64: ``drb`` or ``reliability``, from 0 to 1; NaN where unknown.
     ra, decl
         (m,) float64 [deg]; NaN for a non-detection.
+    objects
+        What is known of the objects beside.
     """
 
     object_ids: tuple[str, ...]
-    object_index: npt.NDArray[np.int64]
-    mjd: npt.NDArray[np.float64]
+    offsets: Integers
+    mjd: Floats
     band: npt.NDArray[np.int8]
-    magnitude: npt.NDArray[np.float64]
-    magnitude_error: npt.NDArray[np.float64]
-    night: npt.NDArray[np.int64]
-    is_detection: npt.NDArray[np.bool_]
-    is_positive: npt.NDArray[np.bool_]
-    ra: npt.NDArray[np.float64]
-    decl: npt.NDArray[np.float64]
+    flux: Floats
+    flux_error: Floats
+    magnitude: Floats
+    magnitude_error: Floats
+    significance: Floats
+    night: Integers
+    is_detection: Mask
+    is_positive: Mask
+    source_id: Integers
+    reliability: Floats
+    ra: Floats
+    decl: Floats
+    objects: Objects
 
     def __len__(self) -> int:
         """Give the number of objects."""
         return len(self.object_ids)
+
+    @cached_property
+    def object_index(self) -> Integers:
+        """(m,) int64: which of the objects a point belongs to."""
+        return np.repeat(np.arange(len(self)), np.diff(self.offsets))
+
+    @classmethod
+    def from_magnitudes(  # noqa: PLR0913, PLR0917
+        cls,
+        object_ids: Sequence[str],
+        object_index: npt.ArrayLike,
+        mjd: npt.ArrayLike,
+        band: npt.ArrayLike,
+        magnitude: npt.ArrayLike,
+        magnitude_error: npt.ArrayLike,
+        *,
+        is_detection: npt.ArrayLike,
+        is_positive: npt.ArrayLike,
+        limiting_magnitude: npt.ArrayLike | None = None,
+        **others: Any,
+    ) -> Self:
+        """
+        Build from magnitudes and the sign of the difference, points in any order; `_build` tells what becomes of them.
+
+        Parameters
+        ----------
+        object_ids
+            (n,) text.
+        object_index, mjd, band, magnitude, magnitude_error, is_detection, is_positive
+            (m,) As the attributes; a magnitude of -999 or -99999, and an infinite one, is none.
+        limiting_magnitude
+            (m,) [mag] of 5 sigma, of the non-detections.
+        others
+            night, source_id, reliability, ra, decl: (m,); objects.
+        """
+        detected = np.asarray(is_detection, dtype=bool)
+        mag, error = (np.where(detected, _magnitudes(values), np.nan) for values in (magnitude, magnitude_error))
+        sign = np.where(is_positive, 1.0, -1.0)
+        flux = sign * flux_from_magnitude(mag)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            significance = np.where(error > 0, POGSON / error, np.nan)
+            flux_error = np.abs(flux) * error / POGSON
+        if limiting_magnitude is not None:
+            limit = flux_from_magnitude(_magnitudes(limiting_magnitude)) / LIMIT_SIGNIFICANCE
+            flux_error = np.where(detected, flux_error, limit)
+        columns = {"flux": flux, "flux_error": flux_error, "magnitude": mag, "magnitude_error": error}
+        columns |= {"significance": significance, "is_detection": detected, "is_positive": sign > 0}
+        return cls._build(object_ids, object_index, mjd, band, columns, **others)
+
+    @classmethod
+    def from_fluxes(  # noqa: PLR0913, PLR0917
+        cls,
+        object_ids: Sequence[str],
+        object_index: npt.ArrayLike,
+        mjd: npt.ArrayLike,
+        band: npt.ArrayLike,
+        flux: npt.ArrayLike,
+        flux_error: npt.ArrayLike,
+        *,
+        is_detection: npt.ArrayLike,
+        **others: Any,
+    ) -> Self:
+        """
+        Build from difference fluxes [nJy], points in any order; `_build` tells what becomes of them.
+
+        Parameters
+        ----------
+        object_ids
+            (n,) text.
+        object_index, mjd, band, flux, flux_error, is_detection
+            (m,) As the attributes; forced photometry is no detection. An infinite flux is none.
+        others
+            night, source_id, reliability, ra, decl: (m,); objects.
+        """
+        detected = np.asarray(is_detection, dtype=bool)
+        value, error = _finite(flux), _finite(flux_error)
+        size = np.where(detected, np.abs(value), np.nan)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            significance = np.where(error > 0, size / error, np.nan)
+            magnitude_error = np.where(size > 0, POGSON * error / size, np.nan)
+        columns = {"flux": value, "flux_error": error, "magnitude": magnitude_from_flux(size)}
+        columns |= {"magnitude_error": magnitude_error, "significance": significance}
+        return cls._build(
+            object_ids,
+            object_index,
+            mjd,
+            band,
+            {**columns, "is_detection": detected, "is_positive": value > 0},
+            **others,
+        )
+
+    @classmethod
+    def _build(  # noqa: PLR0913
+        cls,
+        object_ids: Sequence[str],
+        object_index: npt.ArrayLike,
+        mjd: npt.ArrayLike,
+        band: npt.ArrayLike,
+        columns: dict[str, npt.NDArray[Any]],
+        *,
+        night: npt.ArrayLike | None = None,
+        objects: Objects | None = None,
+        **others: npt.ArrayLike | None,
+    ) -> Self:
+        """
+        Sort the points; leave out those without a finite epoch, and what comes twice.
+
+        Twice means: of one object, with the same epoch, band and source, or where the source is unknown brightness.
+        Where no night is given it is `night_of` the epoch.
+        """
+        index, epoch = np.asarray(object_index, dtype=np.int64), np.asarray(mjd, dtype=float)
+        points: dict[str, npt.NDArray[Any]] = {"mjd": epoch, "band": np.asarray(band, dtype=np.int8), **columns}
+        points |= {name: _column(others.get(name), np.nan, len(epoch)) for name in ("reliability", "ra", "decl")}
+        points["source_id"] = _column(others.get("source_id"), -1, len(epoch), np.int64)
+        if not np.isfinite(epoch).all():
+            index, points = _taken(index, points, np.isfinite(epoch))
+            night = None if night is None else np.asarray(night)[np.isfinite(epoch)]
+        points["night"] = night_of(points["mjd"]) if night is None else np.asarray(night, dtype=np.int64)
+        offsets, points = _ordered(index, points, len(object_ids))
+        return cls(tuple(object_ids), offsets, objects=objects or Objects.unknown(len(object_ids)), **points)
 
     @classmethod
     def from_points(cls, object_ids: Sequence[str], points: Iterable[tuple[object, ...]]) -> Self:
@@ -65,63 +265,163 @@ class LightCurves:
         >>> len(curves), curves.magnitude
         (1, array([19.5]))
         """
-        names = ("object_index", "mjd", "band", "magnitude", "magnitude_error", "night", "is_detection", "is_positive")
         types = (np.int64, float, np.int8, float, float, np.int64, np.bool_, np.bool_, float, float)
         columns = list(zip(*points, strict=True)) or [()] * len(types)
-        arrays: dict[str, npt.NDArray[Any]] = {
-            name: np.array(column, dtype=dtype)
-            for name, column, dtype in zip((*names, "ra", "decl"), columns, types, strict=True)
+        arrays: list[Any] = [np.array(column, dtype=dtype) for column, dtype in zip(columns, types, strict=True)]
+        index, mjd, band, mag, error, night, detection, positive, ra, decl = arrays
+        signs = {"is_detection": detection, "is_positive": positive}
+        return cls.from_magnitudes(object_ids, index, mjd, band, mag, error, **signs, night=night, ra=ra, decl=decl)
+
+    def part(self, start: int, stop: int) -> Self:
+        """Give the objects from start up to stop, without copying their points."""
+        stop = min(stop, len(self))
+        points = slice(self.offsets[start], self.offsets[stop])
+        columns = {name: getattr(self, name)[points] for name in POINT_COLUMNS}
+        known = {field.name: getattr(self.objects, field.name)[start:stop] for field in fields(Objects)}
+        offsets = self.offsets[start : stop + 1] - self.offsets[start]
+        return type(self)(self.object_ids[start:stop], offsets, objects=Objects(**known), **columns)
+
+    @classmethod
+    def joined(cls, parts: Sequence["LightCurves"]) -> "LightCurves":
+        """Put the objects of several parts one after the other."""
+        if not parts:
+            return cls.from_points([], [])
+        ends = np.cumsum([part.offsets[-1] for part in parts])
+        starts = [0, *ends[:-1]]
+        offsets = [part.offsets[1:] + start for part, start in zip(parts, starts, strict=True)]
+        columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in POINT_COLUMNS}
+        known = {
+            field.name: np.concatenate([getattr(part.objects, field.name) for part in parts])
+            for field in fields(Objects)
         }
-        return cls(tuple(object_ids), **arrays)
+        ids = tuple(object_id for part in parts for object_id in part.object_ids)
+        return cls(ids, np.concatenate([[0], *offsets]).astype(np.int64), objects=Objects(**known), **columns)
+
+    def digests(self) -> list[str]:
+        """
+        Hash what is judged of each object: its points, and what is known beside.
+
+        Returns
+        -------
+        list of str
+            (n,) 32 hexadecimal characters; equal where all columns are. Brightness is taken to 7 digits: the last of 16
+            is that of the processor that worked it out.
+        """
+        types = [(name, np.float32 if name in BRIGHTNESS else getattr(self, name).dtype) for name in POINT_COLUMNS]
+        rows = np.empty(len(self.mjd), dtype=types)
+        for name in POINT_COLUMNS:
+            values = getattr(self, name)
+            with np.errstate(over="ignore"):  # beyond 3e38 all are one
+                rows[name] = np.where(np.isnan(values), np.nan, values) + 0.0 if values.dtype.kind == "f" else values
+        content = memoryview(rows.tobytes())
+        known = zip(*(getattr(self.objects, field.name).tolist() for field in fields(Objects)), strict=True)
+        ends = (self.offsets * rows.dtype.itemsize).tolist()
+        return [
+            hashlib.blake2b(b"".join((content[start:end], repr(about).encode())), digest_size=16).hexdigest()
+            for start, end, about in zip(ends, ends[1:], known, strict=False)
+        ]
+
+    def to_arrow(self) -> "pa.Table":
+        """Give an Arrow table, one row an object: its points are lists. `from_arrow` gives the same back."""
+        import pyarrow as pa
+
+        offsets = pa.array(self.offsets)
+        columns: dict[str, pa.Array] = {"object_id": pa.array(self.object_ids, pa.string())}
+        for field in fields(Objects):
+            columns[field.name] = pa.array(getattr(self.objects, field.name).tolist(), ARROW_TYPES.get(field.name))
+        for name in POINT_COLUMNS:
+            values = pa.array(np.ascontiguousarray(getattr(self, name)))
+            columns[f"point_{name}"] = pa.LargeListArray.from_arrays(offsets, values)
+        return pa.table(columns)
+
+    @classmethod
+    def from_arrow(cls, table: "pa.Table") -> Self:
+        """Build from the table that `to_arrow` gives, or a part of it."""
+        columns: dict[str, npt.NDArray[Any]] = {}
+        lists = {name: table[f"point_{name}"].combine_chunks() for name in POINT_COLUMNS}
+        for name, column in lists.items():
+            columns[name] = column.flatten().to_numpy(zero_copy_only=False)
+        lengths = lists["mjd"].value_lengths().to_numpy(zero_copy_only=False)
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        known = {field.name: table[field.name].to_pylist() for field in fields(Objects)}
+        ids = tuple(table["object_id"].to_pylist())
+        return cls(ids, offsets, objects=Objects.of(len(ids), **known), **columns)
 
 
-def summarise(curves: LightCurves) -> pd.DataFrame:
-    """
-    Give what `tides_master` keeps of each object.
+POINT_COLUMNS = tuple(
+    field.name for field in fields(LightCurves) if field.name not in ("object_ids", "offsets", "objects")
+)
+"""The columns with a row a point, in the order of the attributes."""
 
-    Magnitudes are those of positive detections, as the magnitude of a fading is not the brightness of the source. First
-    and last detection are the first and last positive one, or of any sign for an object that has none. Of detections at
-    the same epoch the brightest is the latest; of equally bright ones the first is the brightest.
+BRIGHTNESS = ("flux", "flux_error", "magnitude", "magnitude_error", "significance")
+"""The columns of which some are worked out from others."""
 
-    Returns
-    -------
-    DataFrame
-        Indexed by object id: n_detections, first_detection_mjd, last_detection_mjd [d, UTC], ra, decl [deg] of the last
-        detection, and for each of the bands B: B_latest_mag, B_latest_mjd, B_brightest_mag, B_brightest_mjd. Objects
-        without any detection are left out.
-    """
-    points = pd.DataFrame(
-        {
-            "object_index": curves.object_index,
-            "mjd": curves.mjd,
-            "band": curves.band,
-            "mag": curves.magnitude,
-            "is_positive": curves.is_positive,
-            "ra": curves.ra,
-            "decl": curves.decl,
-        }
-    )[curves.is_detection].sort_values(["mjd", "mag"], ascending=[True, False])
-    positive = points[points["is_positive"]]
-    whole = _whole(points).join(_whole(positive).add_suffix("_positive"))
-    summary = pd.DataFrame({"n_detections": whole["n"]})
-    for column in ("first_detection_mjd", "last_detection_mjd", "ra", "decl"):
-        summary[column] = whole[f"{column}_positive"].fillna(whole[column])
-    for code, band in enumerate(BANDS):
-        in_band = positive[(positive["band"] == code) & positive["mag"].notna()]
-        latest = in_band.groupby("object_index").last()
-        brightest = in_band.loc[in_band.groupby("object_index")["mag"].idxmin()].set_index("object_index")
-        for which, rows in (("latest", latest), ("brightest", brightest)):
-            summary[f"{band}_{which}_mag"], summary[f"{band}_{which}_mjd"] = rows["mag"], rows["mjd"]
-    summary.index = pd.Index([curves.object_ids[i] for i in summary.index], name="object_id")
-    return summary
+TIE_ORDER = ("decl", "ra", "night", "reliability", "is_positive", "magnitude", "magnitude_error", "flux_error", "flux")
+"""The columns by which points of one source at one epoch are sorted, the last first; what follows from these is not."""
+
+ARROW_TYPES = {field.name: "float64" for field in fields(Objects)} | {"sherlock_class": "string"}
 
 
-def _whole(points: pd.DataFrame) -> pd.DataFrame:
-    """Count the points of each object, with its first and last epoch and last position."""
-    return points.groupby("object_index").agg(
-        n=("mjd", "size"),
-        first_detection_mjd=("mjd", "first"),
-        last_detection_mjd=("mjd", "last"),
-        ra=("ra", "last"),
-        decl=("decl", "last"),
-    )
+def _finite(values: npt.ArrayLike) -> Floats:
+    array = np.asarray(values, dtype=float)
+    return array if np.isfinite(array).all() else np.where(np.isfinite(array), array, np.nan)
+
+
+def _magnitudes(values: npt.ArrayLike) -> Floats:
+    """Read magnitudes or their errors; what is a sentinel or infinite becomes NaN."""
+    array = np.asarray(values, dtype=float)
+    return np.where(np.isfinite(array) & (array > SENTINEL), array, np.nan)
+
+
+def _column(values: npt.ArrayLike | None, missing: float, length: int, dtype: Any = float) -> npt.NDArray[Any]:
+    return np.full(length, missing, dtype=dtype) if values is None else np.asarray(values, dtype=dtype)
+
+
+def _taken(
+    index: Integers, points: dict[str, npt.NDArray[Any]], chosen: npt.NDArray[Any]
+) -> tuple[Integers, dict[str, npt.NDArray[Any]]]:
+    return index[chosen], {name: values[chosen] for name, values in points.items()}
+
+
+def _ordered(
+    index: Integers, points: dict[str, npt.NDArray[Any]], number: int
+) -> tuple[Integers, dict[str, npt.NDArray[Any]]]:
+    """Sort points by object and epoch, and count those once that come twice. Gives the offsets of the objects, too."""
+    if (np.diff(index) < 0).any():
+        index, points = _taken(index, points, np.argsort(index, kind="stable"))
+    offsets = _offsets(index, number)
+    if not is_in_order(offsets, points["mjd"]):
+        _, points = _taken(index, points, order_by_epoch(offsets, points["mjd"]))
+    is_tied = (np.diff(index) == 0) & (np.diff(points["mjd"]) == 0)
+    if not is_tied.any():
+        return offsets, points
+    return _without_twins(index, points, np.append(is_tied, False) | np.insert(is_tied, 0, False), number)
+
+
+def _without_twins(
+    index: Integers, points: dict[str, npt.NDArray[Any]], is_tied: Mask, number: int
+) -> tuple[Integers, dict[str, npt.NDArray[Any]]]:
+    """Sort points of one object and epoch by all else, so that any order they came in gives the same; drop twins."""
+    same = ("is_detection", "source_id", "band", "mjd")
+    keys = [points[name][is_tied] for name in (*TIE_ORDER, *same)]
+    tied = np.flatnonzero(is_tied)
+    order = np.arange(len(index))
+    order[tied] = tied[np.lexsort([*keys, index[tied]])]
+    index, points = _taken(index, points, order)
+    has_one_flux = _equal(points["flux"]) & _equal(points["flux_error"])
+    is_twin = (np.diff(index) == 0) & np.all([_equal(points[name]) for name in same], axis=0)
+    is_twin &= has_one_flux | (points["source_id"][1:] >= 0)
+    index, points = _taken(index, points, np.insert(~is_twin, 0, True))
+    return _offsets(index, number), points
+
+
+def _offsets(index: Integers, number: int) -> Integers:
+    offsets = np.zeros(number + 1, dtype=np.int64)
+    np.cumsum(np.bincount(index, minlength=number), out=offsets[1:])
+    return offsets
+
+
+def _equal(values: npt.NDArray[Any]) -> Mask:
+    """Tell which values equal the one before them; NaN equals NaN."""
+    equal: Mask = values[1:] == values[:-1]
+    return equal | (np.isnan(values[1:]) & np.isnan(values[:-1])) if values.dtype.kind == "f" else equal

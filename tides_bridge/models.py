@@ -1,7 +1,7 @@
 """What flows through the bridge, as frozen models. No input or output here."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -28,6 +28,8 @@ class Alert:
         The message as it came, decoded.
     first_mjd
         [d, UTC] Epoch of the first detection; None if the message does not say.
+    known
+        What else the message says of the object: fields of `lightcurves.Objects`.
     """
 
     survey: str
@@ -38,6 +40,7 @@ class Alert:
     sherlock_class: str | None
     message: Mapping[str, Any]
     first_mjd: float | None = None
+    known: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def urgency(self) -> tuple[float, str]:
@@ -123,14 +126,19 @@ class Judged:
         Calls of the light-curve API that it took.
     outage
         The error if the API did not answer, so that the objects are not at fault.
+    decisions
+        The rows of the log of decisions, without what only the batch knows: see `record.decisions_of`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         passed: dict[str, bool],
         targets: pd.DataFrame,
         deferred: dict[str, str],
         calls: int = 0,
         outage: Exception | None = None,
+        *,
+        decisions: pd.DataFrame | None = None,
     ) -> None:
+        self.decisions = pd.DataFrame() if decisions is None else decisions
         self.passed, self.targets, self.deferred, self.calls, self.outage = passed, targets, deferred, calls, outage

@@ -13,13 +13,13 @@ from tides_bridge.targets import stage_for_4most
 
 
 @contextmanager
-def logged_run(database: Database, kind: Literal["pull", "exchange", "reconcile"]) -> Iterator[None]:
-    """Note when a run began and how it ended; one that is killed has no end."""
+def logged_run(database: Database, kind: Literal["pull", "exchange", "reconcile"]) -> Iterator[int]:
+    """Note when a run began and how it ended; one that is killed has no end. Gives its key."""
     with database.transaction("run") as connection:
         run_id = run(connection, "monitor/begin_run.sql", {"kind": kind})[0]["run_id"]
     problem: str | None = "stopped"
     try:
-        yield
+        yield run_id
         problem = None
     except BridgeError as error:
         problem = str(error)

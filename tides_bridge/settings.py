@@ -14,16 +14,25 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-import yaml
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariable
 
 from tides_bridge.errors import SettingsError
-from tides_bridge.photometry import Band
+from tides_bridge.photometry import MJD_OF_UNIX, Band
 from tides_bridge.resources import shipped
-from tides_bridge.selection import SelectionFunction
+from tides_bridge.yaml_blocks import read_blocks
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +127,15 @@ class DaskSettings(Section):
     workers: PositiveInt = Field(2, description="or that many workers here")
     threads_per_worker: PositiveInt = Field(2, description="threads of each worker here")
     processes: bool = Field(False, description="workers here are processes; threads start faster and copy nothing")
+    objects_per_task: PositiveInt = Field(200, description="objects a task: as many calls of the light-curve API")
+
+
+class DecisionSettings(Section):
+    """How long decisions are kept."""
+
+    keep_for: Days | None = Field(
+        None, ge=timedelta(days=31), description="months of decisions that ended longer ago are dropped; empty: none is"
+    )
 
 
 class TargetSettings(Section):
@@ -193,6 +211,7 @@ class Settings(BaseSettings):
         Path("selectionFunctions.yaml"), description="file of selection functions, relative to the settings file"
     )
     select_function: str = Field(description="which of them chooses the targets")
+    shadow_functions: tuple[str, ...] = Field((), description="others that are judged and recorded, and choose nothing")
     tides_db_user: str = Field("tides", alias="tidesDBUser", description="role on the database server")
     tides_db_pass: SecretStr | None = Field(None, alias="tidesDBpass", description="its password")
     tides_db_database: str = Field(
@@ -204,8 +223,17 @@ class Settings(BaseSettings):
     light_curves: LightCurveSettings = LightCurveSettings()
     database: DatabaseSettings = DatabaseSettings()
     dask: DaskSettings = DaskSettings()
+    decisions: DecisionSettings = DecisionSettings()
     targets: TargetSettings = TargetSettings()
     fourmost: FourmostSettings = FourmostSettings()
+
+    @field_validator("shadow_functions")
+    @classmethod
+    def _each_function_once(cls, names: tuple[str, ...], others: ValidationInfo) -> tuple[str, ...]:
+        for name in names:
+            if (*names, others.data.get("select_function")).count(name) > 1:
+                raise ValueError(f"{name} is named twice, or is selectFunction")
+        return names
 
     @classmethod
     def settings_customise_sources(
@@ -222,6 +250,10 @@ class Settings(BaseSettings):
     def time(self) -> datetime:
         """Give the time the bridge works at: the clock, or ``now`` where that is set."""
         return self.now or datetime.now(UTC)
+
+    def now_mjd(self) -> float:
+        """Give that time as MJD [d, UTC]."""
+        return self.time().timestamp() / 86400 + MJD_OF_UNIX
 
 
 def find_file(file: Path | None = None) -> Path:
@@ -297,27 +329,6 @@ def provenance(configuration: str | None = None, file: Path | None = None) -> li
     return rows
 
 
-def load_function(file: Path, name: str) -> SelectionFunction:
-    """
-    Read one selection function from a file such as selectionFunctions.yaml.
-
-    Raises
-    ------
-    SettingsError
-        Naming file, function and key, if anything is missing, unknown or of the wrong type.
-    """
-    functions = _read_yaml(file)
-    if not isinstance(functions.get(name), dict):
-        raise SettingsError(str(file), name, f"no such selection function; there are: {', '.join(map(str, functions))}")
-    try:
-        if "name" in functions[name]:
-            raise SettingsError(str(file), f"{name}.name", "unknown key")
-        return SelectionFunction(name=name, **functions[name])
-    except ValidationError as error:
-        keys, problem = _first_problem(error)
-        raise SettingsError(str(file), ".".join([name, *keys]), problem) from None
-
-
 def shown_address(address: str) -> str:
     """
     Give an address as people may see it: without the user and password that it may hold.
@@ -336,41 +347,12 @@ def secrets_in(values: dict[str, Any]) -> list[str]:
 
 def _configuration(file: Path, name: str | None) -> tuple[str, dict[str, Any]]:
     """Read the named configuration of a file as it is written there."""
-    content = _read_yaml(file)
+    content = read_blocks(file)
     names = ", ".join(map(str, content))
     name = name or os.environ.get("TIDES_CONFIG") or (names if len(content) == 1 else DEFAULT_CONFIGURATION)
     if name not in content:
         raise SettingsError(str(file), name, f"no such configuration; there are: {names}")
     return name, content[name]
-
-
-class _OnceLoader(yaml.SafeLoader):
-    """Reads YAML, and refuses a key that is written twice: one of them would silently win."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        for key, _ in node.value:
-            if keys.count(key.value) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key.value} is there twice", key.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-def _read_yaml(file: Path) -> dict[str, dict[str, Any]]:
-    """Read a file of named blocks."""
-    try:
-        content = yaml.load(file.read_text(encoding="utf-8"), _OnceLoader)  # noqa: S506 (a SafeLoader)
-    except FileNotFoundError:
-        raise SettingsError(str(file), "", "no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(str(file), "", f"cannot be read: {error}") from None
-    except (yaml.YAMLError, ValueError) as error:  # the latter for a date that is none
-        mark = getattr(error, "problem_mark", None)  # its snippet may show a secret
-        place = f" in line {mark.line + 1}" if mark else ""
-        problem = re.sub(r"'[^']*'", "...", str(getattr(error, "problem", None) or error))
-        raise SettingsError(str(file), "", f"is not YAML: {problem}{place}") from None
-    if not isinstance(content, dict) or not all(isinstance(block, dict) for block in content.values()):
-        raise SettingsError(str(file), "", "must hold named blocks of keys")
-    return {str(name): {str(key): value for key, value in block.items()} for name, block in content.items()}
 
 
 def _first_problem(error: ValidationError) -> tuple[list[str], str]:
@@ -439,4 +421,6 @@ def _shown(value: object) -> str:
         return f"{value.total_seconds():g} seconds"
     if isinstance(value, dict):
         return ", ".join(f"{key}: {item}" for key, item in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
     return "" if value is None else shown_address(str(value))

@@ -1,9 +1,16 @@
 -- purpose: count objects, messages and targets by state
 -- returns: one row of numbers
 
+WITH latest AS (
+    SELECT DISTINCT ON (last_decision.survey, last_decision.object_id) last_decision.passed
+    FROM last_decision
+    WHERE last_decision.role = 'active'
+    ORDER BY last_decision.survey, last_decision.object_id, last_decision.decided_at DESC
+)
+
 SELECT
-    (SELECT count(*) FROM decision) AS judged,
-    (SELECT count(*) FROM decision WHERE decision.passed) AS passed,
+    (SELECT count(*) FROM latest) AS judged,
+    (SELECT count(*) FROM latest WHERE latest.passed) AS passed,
     (SELECT count(*) FROM refused_message WHERE refused_message.accepted_at IS NULL) AS refused_messages,
     count(*) AS targets,
     count(*) FILTER (WHERE tides_master.active) AS active,

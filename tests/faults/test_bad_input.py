@@ -33,7 +33,8 @@ from tides_bridge.brokers.stream import read_message
 from tides_bridge.database import open_database
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.models import Alert, Judged
-from tides_bridge.settings import Settings, load, load_function
+from tides_bridge.selection_file import load_function
+from tides_bridge.settings import Settings, load
 
 BROKER = LasairZtf(ztf_settings())
 FUNCTION = load_function(ROOT / "selectionFunctions.yaml", "tidesSNZTFSelect")
@@ -127,7 +128,13 @@ def fill(lasair: LasairStandin, *names: str) -> None:
 
 def judge(lasair: LasairStandin, *names: str) -> Judged:
     settings = ztf_settings(lightCurves={"address": lasair.address, "timeout": 5})
-    return judging.judge_chunk([BROKER.decode(text(name)) for name in names], settings, FUNCTION)
+    calls = judging.judge_chunk([BROKER.decode(text(name)) for name in names], settings, [FUNCTION])
+    return Judged(
+        {name: passed for call in calls for name, passed in call.passed.items()},
+        pd.concat([call.targets for call in calls]),
+        {name: reason for call in calls for name, reason in call.deferred.items()},
+        outage=next((call.outage for call in calls if call.outage), None),
+    )
 
 
 def targets_of(judged: Judged, *names: str) -> pd.DataFrame:
@@ -187,7 +194,7 @@ def test_an_answer_without_light_curves_defers_the_chunk_with_a_reason(
 ) -> None:
     monkeypatch.setattr(judging, "broker_of", lambda _: broker_that_hears(answer, status)[0])
     names = ["ZTF26good0", "ZTF26good1", "ZTF26good2"]
-    judged = judging.judge_chunk([BROKER.decode(text(name)) for name in names], ztf_settings(), FUNCTION)
+    (judged,) = judging.judge_chunk([BROKER.decode(text(name)) for name in names], ztf_settings(), [FUNCTION])
     assert (judged.passed, len(judged.targets), list(judged.deferred)) == ({}, 0, names)
     for reason in judged.deferred.values():
         assert "light-curve API" in reason and len(reason) < LONGEST_REASON and reason.isprintable()
@@ -222,7 +229,14 @@ class Night:
 
     def dump(self) -> dict[str, list[dict[str, Any]]]:
         """Give all that a second run must not change."""
-        tables = ("refused_message", "deferred_object", "decision", "stream_position", "tides_master", "exchange_log")
+        tables = (
+            "refused_message",
+            "deferred_object",
+            "last_decision",
+            "stream_position",
+            "tides_master",
+            "exchange_log",
+        )
         return {name: self.ask(f"SELECT it::text FROM {name} AS it ORDER BY 1") for name in tables}
 
 
@@ -297,7 +311,7 @@ def test_every_broken_message_is_kept_as_it_came(night: Night, refused: dict[tup
 
 def test_every_other_message_ends_in_a_decision_or_is_deferred(night: Night, first: dict[str, int]) -> None:
     read = [found for body in night.bodies.values() if isinstance(found := decoded(body), Alert)]
-    decided = {row["object_id"] for row in night.ask("SELECT object_id FROM decision")}
+    decided = {row["object_id"] for row in night.ask("SELECT object_id FROM last_decision")}
     deferred = {row["object_id"]: row for row in night.ask("SELECT * FROM deferred_object")}
     assert decided | deferred.keys() == {alert.object_id for alert in read}
     assert not decided & deferred.keys()
@@ -305,27 +319,32 @@ def test_every_other_message_ends_in_a_decision_or_is_deferred(night: Night, fir
 
 
 def test_the_counts_are_those_of_what_was_published(night: Night, first: dict[str, int]) -> None:
-    count = {name: night.ask(f"SELECT count(*) FROM {name}")[0]["count"] for name in ("decision", "deferred_object")}
+    count = {
+        name: night.ask(f"SELECT count(*) FROM {name}")[0]["count"] for name in ("last_decision", "deferred_object")
+    }
     (kept,) = night.ask("SELECT count(*), count(*) FILTER (WHERE refused_4most IS NOT NULL) AS bad FROM tides_master")
     assert first["messages"] == len(night.bodies)
     assert first["objects"] == first["evaluated"] + first["deferred"]
-    assert (first["evaluated"], first["deferred"]) == (count["decision"], count["deferred_object"])
+    assert (first["evaluated"], first["deferred"]) == (count["last_decision"], count["deferred_object"])
     refused = night.ask("SELECT count(*) FROM refused_message")[0]["count"]
     assert first["refused"] + first["failed_in_4most"] == refused + kept["bad"]
-    assert first["inserted"] == kept["count"] == night.ask("SELECT count(*) FROM decision WHERE passed")[0]["count"]
+    assert (
+        first["inserted"] == kept["count"] == night.ask("SELECT count(*) FROM last_decision WHERE passed")[0]["count"]
+    )
 
 
 def test_good_alerts_are_decided_as_they_would_be_alone(night: Night, first: dict[str, int]) -> None:
-    found = {row["object_id"]: row["passed"] for row in night.ask("SELECT * FROM decision")}
+    found = {row["object_id"]: row["passed"] for row in night.ask("SELECT * FROM last_decision")}
     by_name = {alert.object_id: alert for body in night.bodies.values() if isinstance(alert := decoded(body), Alert)}
     names = sorted(night.good)
-    judged = judging.judge_chunk([by_name[name] for name in names], night.settings, FUNCTION)
-    assert {name: found[name] for name in names} == judged.passed
-    assert len(names) > 50 and any(judged.passed.values())
+    judged = judging.judge_chunk([by_name[name] for name in names], night.settings, [FUNCTION])
+    passed = {name: result for call in judged for name, result in call.passed.items()}
+    assert {name: found[name] for name in names} == passed
+    assert len(names) > 50 and any(passed.values())
 
 
 def test_broken_light_curves_end_in_the_run_as_they_do_alone(night: Night, first: dict[str, int]) -> None:
-    decided = {row["object_id"]: row["passed"] for row in night.ask("SELECT * FROM decision")}
+    decided = {row["object_id"]: row["passed"] for row in night.ask("SELECT * FROM last_decision")}
     deferred = {row["object_id"]: row["reason"] for row in night.ask("SELECT * FROM deferred_object")}
     for object_id, _, due in CURVES.values():
         assert_due(due, deferred.get(object_id), decided.get(object_id))
@@ -399,6 +418,6 @@ def test_what_can_be_read_now_is_judged_by_the_next_run_and_the_rest_stays_refus
     assert lines == {str(row["refused_id"]): f"still refused: {row['reason']}" for row in refused.values()}
     counts = night.run()
     assert (counts["messages"], counts["objects"], counts["evaluated"], counts["inserted"]) == (0, 1, 1, 1)
-    assert night.ask("SELECT passed FROM decision WHERE object_id = 'ZTF26again'") == [{"passed": True}]
+    assert night.ask("SELECT passed FROM last_decision WHERE object_id = 'ZTF26again'") == [{"passed": True}]
     assert command(night, "retry", next(iter(refused.values()))["refused_id"]).returncode == 1
     assert len(command(night, "list", "--number", 10_000).stdout.splitlines()) == len(refused)

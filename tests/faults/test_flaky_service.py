@@ -239,8 +239,9 @@ def test_every_target_is_once_at_a_4most_that_failed_in_any_way(
 
 # Lasair
 
-FUNCTION = SelectionFunction(
-    name="tidesSNZTFSelect", filters=("g", "r"), significance=5, minBands=2, minNights=2, magLimit=22.5, rules="strict"
+FUNCTION = SelectionFunction.parse(
+    "tidesSNZTFSelect",
+    {"rules": "strict", "filters": ["g", "r"], "significance": 5, "minBands": 2, "minNights": 2, "magLimit": 22.5},
 )
 OBJECTS = [f"ZTF26aaaaa{letter * 2}" for letter in "abcdefghij"]
 MOST_ROUNDS = 30
@@ -272,7 +273,7 @@ def decide_until_nothing_is_deferred(database: Database, settings: Settings) -> 
         chunks = judging.split_into_chunks(batch.alerts, settings.light_curves.objects_per_call)
         budget = ingest.take_calls(database, settings, len(chunks))
         assert budget.calls == len(chunks)
-        judged = [judging.judge_chunk(chunk, settings, FUNCTION) for chunk in chunks]
+        judged = [call for chunk in chunks for call in judging.judge_chunk(chunk, settings, [FUNCTION])]
         with database.transaction("batch") as connection:
             ingest.create_transient_stage(connection, judged)
             ingest.upsert_to_master(connection, settings)
@@ -285,10 +286,10 @@ def decide_until_nothing_is_deferred(database: Database, settings: Settings) -> 
 
 def decided(database: Database) -> dict[str, list[dict[str, Any]]]:
     """Give all that was decided, without the times of day."""
-    columns = "object_id, passed, newest_mjd, selection_function"
+    columns = "object_id, passed, newest_mjd, function, version, curve_digest, failed, trigger_mjd"
     targets = "object_id, ra, decl, n_detections, g_latest_mag, r_latest_mag, r_latest_mjd, active, sherlock_class"
     return {
-        "decision": rows_of(database, f"SELECT {columns} FROM decision ORDER BY object_id"),
+        "decision": rows_of(database, f"SELECT {columns} FROM last_decision ORDER BY object_id"),
         "targets": rows_of(database, f"SELECT {targets} FROM tides_master ORDER BY object_id"),
         "deferred": rows_of(database, "SELECT object_id, reason FROM deferred_object"),
     }
@@ -306,7 +307,8 @@ def test_every_object_is_decided_on_as_if_lasair_had_never_failed(
     lasair.old_shape = is_old
     outcomes = []
     for rules_now in ([], plan):
-        rows_of(database, "TRUNCATE tides_master, exchange_log, decision, deferred_object, api_call CASCADE; SELECT 1")
+        tables = "tides_master, exchange_log, decision, last_decision, deferred_object, api_call"
+        rows_of(database, f"TRUNCATE {tables} CASCADE; SELECT 1")
         lasair.faults.replace(rules_now)
         rounds = decide_until_nothing_is_deferred(database, ours)
         outcomes.append(decided(database))

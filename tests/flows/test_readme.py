@@ -18,9 +18,13 @@ from flows import cli
 from tests.support.processes import ROOT
 
 README = (ROOT / "README.md").read_text()
-OTHERS = {name: (ROOT / name).read_text() for name in ("CONTRIBUTING.md", "deployments/README.md")}
+OTHERS = {
+    name: (ROOT / name).read_text()
+    for name in ("CONTRIBUTING.md", "deployments/README.md", "docs/record.md", "docs/backtest.md", "docs/selection.md")
+}
 PAGES = {"README.md": README, **OTHERS}
 LONGEST = {"README.md": 119, "CONTRIBUTING.md": 99, "deployments/README.md": 149}
+LONGEST |= {"docs/record.md": 119, "docs/backtest.md": 299, "docs/selection.md": 249}
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +89,9 @@ def test_the_variables_for_secrets_are_settings() -> None:
 
 
 def test_the_names_that_a_person_types_are_those_of_the_deployment() -> None:
-    hourly, daily = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text())["deployments"]
+    hourly, daily, files, archive = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text())["deployments"]
     assert f'prefect deployment run "TiDES bridge/{hourly["name"]}"' in README
     assert f"`TiDES reconcile/{daily['name']}`" in OTHERS["deployments/README.md"]
-    for deployment in (hourly, daily):
+    assert f"`TiDES select/{files['name']}` and `TiDES backtest/{archive['name']}`" in OTHERS["deployments/README.md"]
+    for deployment in (hourly, daily, files, archive):
         assert f"prefect worker start --pool {deployment['work_pool']['name']} " in README

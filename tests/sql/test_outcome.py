@@ -158,7 +158,7 @@ def test_a_message_that_is_read_again_does_not_take_the_place_of_a_newer_alert(
 
 
 def decisions(database: Database) -> list[tuple[Any, ...]]:
-    return tuples(database, "SELECT object_id, passed, newest_mjd FROM decision ORDER BY object_id")
+    return tuples(database, "SELECT object_id, passed, newest_mjd FROM last_decision ORDER BY object_id")
 
 
 def test_the_latest_decision_on_each_object_is_kept(database: Database, settings: Settings) -> None:
@@ -171,7 +171,7 @@ def test_a_repeated_decision_changes_nothing(database: Database, settings: Setti
     states = []
     for _ in range(2):
         outcome(database, settings, batch_of([alert("a")]), decided({"a": True}))
-        states.append(tuples(database, "SELECT decision::text, xmin::text FROM decision"))
+        states.append(tuples(database, "SELECT last_decision::text, xmin::text FROM last_decision"))
     assert states[0] == states[1]
 
 
@@ -179,13 +179,6 @@ def test_a_decision_on_an_older_alert_changes_nothing(database: Database, settin
     outcome(database, settings, batch_of([alert("a", newest_mjd=61001.0)]), decided({"a": True}))
     outcome(database, settings, batch_of([alert("a")]), decided({"a": False}))
     assert decisions(database) == [("a", True, 61001.0)]
-
-
-def test_another_selection_function_decides_anew(database: Database, settings: Settings) -> None:
-    for name in ("one", "two"):
-        chosen = settings.model_copy(update={"select_function": name})
-        outcome(database, chosen, batch_of([alert("a")]), decided({"a": True}))
-    assert tuples(database, "SELECT selection_function FROM decision") == [("two",)]
 
 
 # Deferred objects
@@ -405,7 +398,7 @@ def test_a_batch_that_fails_leaves_nothing_but_the_calls_it_took(database: Datab
         run(connection, "ingest/upsert_to_master.sql")
         store_outcome(connection, batch, [decided({"a": True}, {"b": "x"})], budget, settings)
         raise RuntimeError
-    for table in ("tides_master", "deferred_object", "decision", "refused_message", "stream_position"):
+    for table in ("tides_master", "deferred_object", "decision", "last_decision", "refused_message", "stream_position"):
         assert rows_of(database, f"SELECT 1 FROM {table}") == []
     assert calls(database) == 3
 
@@ -418,7 +411,7 @@ def test_a_repeated_batch_changes_nothing_but_attempts(database: Database, setti
         states.append(
             [
                 tuples(database, f"SELECT {table}::text, xmin::text FROM {table} ORDER BY 1")
-                for table in ("decision", "refused_message", "stream_position")
+                for table in ("decision", "last_decision", "refused_message", "stream_position")
             ]
         )
     assert states[0] == states[1]

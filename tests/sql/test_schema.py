@@ -114,7 +114,7 @@ OTHER_ROWS = [
 
 
 def test_rows_of_the_first_version_are_taken_over(first_version: Database, settings: Settings) -> None:
-    with pytest.raises(ScriptError, match=r"002_durable\.sql must be applied first: tides schema"):
+    with pytest.raises(ScriptError, match=r"002_durable\.sql, 003_decisions\.sql must be applied first: tides schema"):
         ensure_schema(first_version, is_ours=False)
     ensure_schema(first_version, is_ours=True)
     assert check_schema(first_version) == []

@@ -39,10 +39,12 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "now": "2026-06-09T12:00:00Z",
         "since": "2026-06-09T11:00:00Z",
     },
-    "ingest/store_decisions.sql": {
-        "decisions": '[{"survey": "ztf", "object_id": "a", "selection_function": "f", "passed": true, '
-        '"newest_mjd": 60999}]'
+    "ingest/prepare_decisions.sql": {"now": "2026-06-09T12:00:00Z", "before": "2020-01-01"},
+    "ingest/register_functions.sql": {
+        "functions": '[{"name": "f", "version": "0123456789ab", "role": "active", "normalised_text": "{}"}]',
+        "now": "2026-06-09T12:00:00Z",
     },
+    "ingest/store_decisions.sql": {"run_id": None, "now": "2026-06-09T12:00:00Z"},
     "ingest/store_position.sql": {"group_id": "g", "topic": "t", "partition": 0, "next_offset": 2**40, "digest": "x"},
     "ingest/store_refused.sql": {"topic": "t", "partition": 0, "offset": 2**40, "body": b"\x00", "reason": "x"},
     "ingest/upsert_to_master.sql": {},
@@ -55,6 +57,12 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "monitor/list_last_runs.sql": {},
     "monitor/server_version.sql": {},
     "monitor/take_run_lock.sql": {"key": 5},
+    "record/get_deferred.sql": {"object_id": "a", "survey": None},
+    "record/get_target.sql": {"object_id": "a", "survey": "ztf"},
+    "record/list_decisions.sql": {"object_id": "a", "survey": None, "as_of": "2026-06-09"},
+    "record/list_functions.sql": {"as_of": None},
+    "record/list_last_decisions.sql": {"object_id": "a", "survey": "ztf"},
+    "record/list_sent.sql": {"object_id": "a", "survey": "ztf", "as_of": None},
     "retire/deactivate_unobserved_transients.sql": {
         "now_mjd": 61000.0,
         "deactivate_after_days": 5.0,
@@ -73,6 +81,7 @@ ONCE: dict[str, dict[str, Any]] = {
     "exchange/release_keys.sql": {"answers": '[{"tides_id": 1, "pk": 999}]'},
     "exchange/store_intents.sql": {"intents": '[{"tides_id": 1, "operation": "create", "pk": null, "payload": {}}]'},
     "exchange/store_repair.sql": {"tides_id": 1, "pk": 7, "told": '{"is_active": true}', "found": "x"},
+    "ingest/create_decision_stage.sql": {},
     "ingest/create_transient_stage.sql": {},
     "ingest/store_deferred.sql": {
         "survey": "ztf",
@@ -131,12 +140,15 @@ def connection(database: Database, settings: Settings) -> Iterator[Connection]:
             if not name.startswith(("schema/", "ingest/create")):
                 run(connection, name, (PARAMETERS | ONCE)[name])
         run(connection, "ingest/create_transient_stage.sql")
+        run(connection, "ingest/create_decision_stage.sql")
         columns = (
             "survey, object_id, ra, decl, first_detection_mjd, last_detection_mjd, n_detections, selection_function"
         )
         for name in "ab":
             values = f"'ztf', '{name}', 10, 20, 60990, 60999, 5, 'f'"
             connection.exec_driver_sql(f"INSERT INTO tides_stage ({columns}) VALUES ({values})")
+        decided = f"'ztf', 'a', 'f', '0123456789ab', 'active', '1', '{'0' * 32}', 3, 60999, '{{}}', '{{}}', TRUE, NULL"
+        connection.exec_driver_sql(f"INSERT INTO decision_stage VALUES ({decided})")
         yield connection
 
 
@@ -182,17 +194,19 @@ def test_a_script_is_used(name: str) -> None:
 
 
 def test_every_script_is_run_here() -> None:
-    loaded_by_copy = {"ingest/load_transient_stage.sql"}
+    loaded_by_copy = {"ingest/load_decision_stage.sql", "ingest/load_transient_stage.sql"}
     numbered = {name for name in SCRIPTS if NUMBERED.fullmatch(name)}
     assert set(SCRIPTS) == PARAMETERS.keys() | ONCE.keys() | loaded_by_copy | numbered
 
 
 def test_every_script_runs_with_the_parameters_it_names(connection: Connection) -> None:
-    connection.exec_driver_sql("ALTER TABLE tides_stage RENAME TO tides_stage_of_test")
-    run(connection, "ingest/create_transient_stage.sql")
+    for stage in ("tides", "decision"):
+        connection.exec_driver_sql(f"ALTER TABLE {stage}_stage RENAME TO {stage}_stage_of_test")
+    for stage in ("transient", "decision"):
+        run(connection, f"ingest/create_{stage}_stage.sql")
     for name, parameters in {**PARAMETERS, **ONCE}.items():
         assert parameters.keys() == parameters_in(name), name
-        if name != "ingest/create_transient_stage.sql":
+        if not name.startswith("ingest/create_"):
             run(connection, name, parameters)
 
 
@@ -201,7 +215,9 @@ SELECT
     (SELECT string_agg(tides_master::text || xmin, '|' ORDER BY tides_id) FROM tides_master) AS master,
     (SELECT string_agg(refused_message::text, '|' ORDER BY refused_id) FROM refused_message) AS refused,
     (SELECT string_agg(deferred_object::text, '|' ORDER BY object_id) FROM deferred_object) AS deferred,
-    (SELECT string_agg(decision::text, '|' ORDER BY object_id) FROM decision) AS decisions,
+    (SELECT string_agg(decision::text, '|' ORDER BY decision_id) FROM decision) AS decisions,
+    (SELECT string_agg(last_decision::text || xmin, '|' ORDER BY object_id) FROM last_decision) AS latest,
+    (SELECT string_agg(selection_in_force::text || xmin, '|') FROM selection_in_force) AS in_force,
     (SELECT string_agg(stream_position::text, '|' ORDER BY partition_number) FROM stream_position) AS positions,
     (SELECT string_agg(exchange_log::text, '|' ORDER BY exchange_id) FROM exchange_log) AS exchanges,
     (SELECT string_agg(run_log::text, '|' ORDER BY run_id) FROM run_log) AS runs,

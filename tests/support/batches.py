@@ -32,8 +32,26 @@ def batch_of(
 def decided(
     passed: Mapping[str, bool] | None = None, deferred: Mapping[str, str] | None = None, calls: int = 1
 ) -> Judged:
-    """Make the outcome of a chunk without targets."""
-    return Judged(dict(passed or {}), pd.DataFrame(), dict(deferred or {}), calls=calls)
+    """Make the outcome of a call without targets; the light curve of each object has a digest of its own result."""
+    results = dict(passed or {})
+    return Judged(
+        results,
+        pd.DataFrame(),
+        dict(deferred or {}),
+        calls=calls,
+        decisions=decision_rows(results) if results else None,
+    )
+
+
+def decision_rows(passed: Mapping[str, bool], **others: Any) -> pd.DataFrame:
+    """Make rows of the log, as `record.decisions_of` does."""
+    usual = {"function": "tidesSNZTFSelect", "version": "0123456789ab", "role": "active", "code_version": "test"}
+    usual |= {"curve_digest": "0" * 32, "n_detections": 3, "trigger_mjd": None, "measured": "{}"}
+    rows = [
+        {**usual, "object_id": object_id, "passed": result, "failed": "{}" if result else "{minBands}", **others}
+        for object_id, result in passed.items()
+    ]
+    return pd.DataFrame(rows)
 
 
 def outcome(

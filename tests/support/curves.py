@@ -1,11 +1,14 @@
 """Light curves for tests: rows as `LightCurves.from_points` takes them, and hypothesis strategies for them."""
 
+from dataclasses import fields
 from typing import Any
 
+import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from tides_bridge.lightcurves import LightCurves
+from tests.support.reference import Row, row
+from tides_bridge.lightcurves import POINT_COLUMNS, LightCurves, Objects
 
 NAN = float("nan")
 
@@ -36,30 +39,119 @@ def curves_of(*points: Point) -> LightCurves:
     return LightCurves.from_points("abcdefghij"[:number], points)
 
 
-MAGNITUDES = st.one_of(st.just(NAN), st.integers(150, 250).map(lambda tenths: tenths / 10))
+def told_curves(points: list[Point], reliability: list[float], objects: Objects) -> LightCurves:
+    """Make light curves of some objects of which more is known; each point has a source id, its place in the list."""
+    columns = list(zip(*points, strict=True)) or [()] * 10
+    index, mjd, band, mag, error, night, detection, positive, ra, decl = columns
+    return LightCurves.from_magnitudes(
+        "abcdefghij"[: len(objects.ra)],
+        np.array(index, int),
+        mjd,
+        np.array(band, int),
+        np.array(mag, float),
+        np.array(error, float),
+        is_detection=detection,
+        is_positive=positive,
+        night=night,
+        ra=ra,
+        decl=decl,
+        source_id=np.arange(len(points)),
+        reliability=reliability,
+        objects=objects,
+    )
+
+
+def rows_of_points(points: list[Point], of: int, reliability: list[float] | None = None) -> list[Row]:
+    """Give the points of one object as the reference takes them."""
+    told = reliability or [NAN] * len(points)
+    return [
+        row(
+            each[1],
+            "ugrizy"[each[2]] if each[2] >= 0 else "",
+            *each[3:6],
+            is_detection=each[6],
+            is_positive=each[7],
+            reliability=drb,
+        )
+        for each, drb in zip(points, told, strict=True)
+        if each[0] == of
+    ]
+
+
+def same(one: LightCurves, other: LightCurves) -> bool:
+    """Tell whether light curves are equal in all columns, types included; NaN equals NaN."""
+    pairs = [(getattr(one, name), getattr(other, name)) for name in ("offsets", *POINT_COLUMNS)]
+    pairs += [(getattr(one.objects, field.name), getattr(other.objects, field.name)) for field in fields(Objects)]
+    return one.object_ids == other.object_ids and all(
+        a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in pairs
+    )
+
+
+MAGNITUDES = st.integers(150, 251).map(lambda tenths: tenths / 10 if tenths < 251 else NAN)
 ERRORS = st.one_of(
     st.sampled_from([NAN, 0.0, -0.1, 1.0857 / 5, 1.09 / 5, 0.2171, 0.2172]),
-    st.integers(1, 60).map(lambda hundredths: hundredths / 100),
+    *[st.integers(1, 40).map(lambda hundredths: hundredths / 100)] * 3,
 )
+MOSTLY = st.sampled_from([True, True, True, False])
 
 quick = settings(max_examples=40, deadline=None)
 """Of property tests: a shared machine may take its time."""
+
+thorough = settings(quick, max_examples=100)
+"""Of the property tests of the engine, which is fast: few of the functions drawn pass, so many are drawn."""
 
 
 @st.composite
 def points(draw: st.DrawFn, objects: int = 3) -> list[Point]:
     """Draw points of some objects in any order, each at an epoch of its own."""
     epochs = draw(st.lists(st.integers(0, 400), max_size=14, unique=True))
-    return [
-        point(
-            61000 + epoch / 10,
-            draw(st.sampled_from("ugrizy?")),
-            draw(MAGNITUDES),
-            draw(ERRORS),
-            of=draw(st.integers(0, objects - 1)),
-            positive=draw(st.booleans()),
-            detection=draw(st.booleans()),
-            ra=draw(st.sampled_from([10.0, 10.1, NAN])),
-        )
-        for epoch in epochs
-    ]
+    return [_drawn(draw, 61000 + epoch / 10, objects) for epoch in epochs]
+
+
+@st.composite
+def tied_points(draw: st.DrawFn, objects: int = 3) -> list[Point]:
+    """Draw points of some objects in any order, many of them at one epoch; one epoch is one night."""
+    epochs = draw(st.lists(st.integers(0, 24), min_size=3, max_size=24))
+    return [_drawn(draw, 61000 + epoch / 2, objects) for epoch in epochs]
+
+
+def _drawn(draw: st.DrawFn, mjd: float, objects: int) -> Point:
+    return point(
+        mjd,
+        draw(st.sampled_from("ugrizy?")),
+        draw(MAGNITUDES),
+        draw(ERRORS),
+        of=draw(st.integers(0, objects - 1)),
+        positive=draw(MOSTLY),
+        detection=draw(MOSTLY),
+        ra=draw(st.sampled_from([10.0, 10.1, NAN])),
+    )
+
+
+UNKNOWN_OR_FLAG = st.sampled_from([NAN, 0.0, 1.0])
+
+
+@st.composite
+def objects(draw: st.DrawFn, number: int = 3) -> Objects:
+    """Draw what is known of some objects, each value unknown at times."""
+
+    def several(values: st.SearchStrategy[Any]) -> list[Any]:
+        return draw(st.lists(values, min_size=number, max_size=number))
+
+    flags = {name: several(UNKNOWN_OR_FLAG) for name in ("solar_system", "point_source", "known_variable")}
+    return Objects.of(
+        number,
+        ra=several(st.sampled_from([NAN, 0.0, 5.0, 123.4, 266.4, 355.0])),
+        decl=several(st.sampled_from([NAN, -89.0, -28.9, -20.0, 0.0, 60.5])),
+        ebv=several(st.sampled_from([NAN, 0.0, 0.1, 2.5])),
+        sherlock_class=several(st.sampled_from([None, "SN", "VS", "AGN"])),
+        **flags,
+    )
+
+
+@st.composite
+def told(draw: st.DrawFn) -> tuple[list[Point], list[float], Objects]:
+    """Draw three light curves with ties, reliabilities, and what is known of the objects."""
+    rows = draw(tied_points())
+    reliability = st.lists(st.sampled_from([NAN, 0.2, 0.5, 0.9]), min_size=len(rows), max_size=len(rows))
+    return rows, draw(reliability), draw(objects())

@@ -165,7 +165,10 @@ class Scenario:
                 ({key: row[key] for key in row if key not in THEIRS} for row in self.fourmost.rows()),
                 key=lambda row: row["name"],
             ),
-            "decisions": self.ask("SELECT survey, object_id, passed, newest_mjd FROM decision ORDER BY 1, 2"),
+            "decisions": self.ask(
+                "SELECT survey, object_id, function, version, passed, newest_mjd, curve_digest::text, failed,"
+                " trigger_mjd FROM last_decision ORDER BY 1, 2, 3"
+            ),
             "refused": self.ask(
                 "SELECT topic, partition_number, stream_offset, body, reason FROM refused_message ORDER BY 2, 3"
             ),

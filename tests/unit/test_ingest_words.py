@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests.support.answers import ztf_settings
 from tests.support.curves import quick
 from tides_bridge.brokers.base import HOURLY_LIMIT
-from tides_bridge.database import script
+from tides_bridge.database import listed_columns, script
 from tides_bridge.errors import BrokerUnavailable
-from tides_bridge.ingest import _clean, _deferred, _limits, stage_columns
+from tides_bridge.ingest import LOAD_STAGE, _clean, _deferred, _limits
 from tides_bridge.models import Alert, Judged
 
 NOW = datetime(2026, 6, 9, 12, tzinfo=UTC)
@@ -41,7 +41,7 @@ def test_limits_are_worded_in_days_and_in_the_order_of_the_bands() -> None:
 
 
 def test_the_stage_has_the_columns_of_its_table_in_their_order() -> None:
-    columns = stage_columns()
+    columns = listed_columns(LOAD_STAGE)
     assert columns[:5] == ["survey", "object_id", "ra", "decl", "first_detection_mjd"]
     assert len(columns) == 33
     made = script("ingest/create_transient_stage.sql").partition("(")[2].partition("PRIMARY KEY")[0]

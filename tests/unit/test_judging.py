@@ -8,21 +8,17 @@ from tests.support.curves import NAN, Point, curves_of, point
 from tides_bridge import judging
 from tides_bridge.brokers.base import HOURLY_LIMIT
 from tides_bridge.brokers.lasair_ztf import LasairZtf
+from tides_bridge.database import listed_columns
 from tides_bridge.errors import BrokerUnavailable
-from tides_bridge.ingest import stage_columns
+from tides_bridge.ingest import LOAD_STAGE
 from tides_bridge.judging import decide, defer, judge_chunk, split_into_chunks
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.models import Alert, Batch, Judged, newest_of
 from tides_bridge.selection import SelectionFunction
 
-FUNCTION = SelectionFunction(
-    name="tidesSNZTFSelect",
-    filters=("g", "r"),
-    significance=5,
-    minBands=2,
-    minNights=2,
-    magLimit=22.5,
-    rules="strict",
+FUNCTION = SelectionFunction.parse(
+    "tidesSNZTFSelect",
+    {"rules": "strict", "filters": ["g", "r"], "significance": 5, "minBands": 2, "minNights": 2, "magLimit": 22.5},
 )
 
 
@@ -36,7 +32,7 @@ def passing(of: int = 0, **values: Any) -> list[Point]:
 
 
 def judge(*alerts: Alert, curves: LightCurves, missing: dict[str, str] | None = None) -> Judged:
-    return decide(alerts, curves, FUNCTION, missing or {})
+    return decide(alerts, curves, [FUNCTION], missing or {}, 61002.0)
 
 
 # Chunks
@@ -66,7 +62,7 @@ def test_objects_that_pass_become_targets_and_the_others_are_remembered() -> Non
 
 def test_targets_have_the_columns_of_the_stage() -> None:
     targets = judge(alert(), curves=curves_of(*passing())).targets
-    assert set(stage_columns()) == set(targets.columns)
+    assert set(listed_columns(LOAD_STAGE)) == set(targets.columns)
     row = targets.iloc[0]
     assert (row["survey"], row["object_id"], row["sherlock_class"]) == ("ztf", "a", "SN")
     assert (row["selection_function"], row["n_detections"], row["r_latest_mjd"]) == ("tidesSNZTFSelect", 2, 61001.0)
@@ -129,7 +125,8 @@ def test_objects_put_off_cost_no_call() -> None:
 
 def judge_with(broker: LasairZtf, monkeypatch: pytest.MonkeyPatch) -> Judged:
     monkeypatch.setattr(judging, "broker_of", lambda _: broker)
-    return judge_chunk([alert("a"), alert("b")], ztf_settings(), FUNCTION)
+    (judged,) = judge_chunk([alert("a"), alert("b")], ztf_settings(), [FUNCTION])
+    return judged
 
 
 def test_a_chunk_is_fetched_and_judged(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,10 +143,10 @@ def test_an_api_that_is_away_is_an_outage_of_the_chunk(monkeypatch: pytest.Monke
     assert (outcome.passed, outcome.calls) == ({}, 2)
 
 
-def test_a_chunk_costs_the_calls_that_the_broker_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_costs_what_the_broker_made_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     broker, _ = broker_that_hears([[], []])
     broker.calls = 2
-    assert judge_with(broker, monkeypatch).calls == 3
+    assert judge_with(broker, monkeypatch).calls == 1
 
 
 def test_an_answer_that_is_none_is_an_outage_and_the_fault_of_no_object(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -265,10 +265,8 @@ def test_literal_nan_is_read() -> None:
 
 
 def test_a_night_is_ztfs_own_where_all_detections_have_one() -> None:
-    assert curves_from(detection(1, nid=3246), detection(2, nid=3247), limit(2461000.4)).night.tolist()[:2] == [
-        3246,
-        3247,
-    ]
+    curves = curves_from(detection(1, nid=3246), detection(2, nid=3247), limit(2461000.4))
+    assert curves.night[curves.is_detection].tolist() == [3246, 3247]
 
 
 def test_a_night_is_the_day_of_observation_where_a_detection_has_none() -> None:

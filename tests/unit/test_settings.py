@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -14,8 +13,8 @@ from pydantic import ValidationError
 from tides_bridge import settings as under_test
 from tides_bridge.errors import SettingsError
 from tides_bridge.resources import shipped
-from tides_bridge.selection import SelectionFunction
-from tides_bridge.settings import Settings, find_file, load, load_function, provenance
+from tides_bridge.selection_file import load_function
+from tides_bridge.settings import Settings, find_file, load, provenance
 
 D334 = """\
 devConfig:
@@ -397,7 +396,7 @@ def test_the_band_of_the_magnitude_that_is_sent(write: Write, mag_type: str, ban
     assert load(file=write(f"a:\n{NEEDED}  fourmost: {{magType: {mag_type}}}")).fourmost.band == band
 
 
-# Selection functions
+# Where the selection functions are
 
 
 def test_the_selection_file_lies_beside_the_settings_file(write: Write, tmp_path: Path) -> None:
@@ -412,69 +411,6 @@ def test_without_a_selection_file_the_shipped_one_is_taken(write: Write, tmp_pat
     assert load(file=write(f"a:\n{NEEDED}")).select_function_path == shipped("selectionFunctions.yaml")
     (tmp_path / "selectionFunctions.yaml").touch()
     assert load(file=write(f"a:\n{NEEDED}")).select_function_path == tmp_path / "selectionFunctions.yaml"
-
-
-SHIPPED = {
-    "tidesSNLSSTSelect": (("g", "r", "i", "z"), 5, 3, 2, 22.5),
-    "tidesSNZTFSelect": (("g", "r", "i", "z"), 5, 2, 2, 22.5),
-    "tidesHostLSSTSelect": (("g", "r", "i", "z"), 5, 3, 2, 23),
-}
-
-
-def values_of(function: SelectionFunction) -> tuple[Any, ...]:
-    return function.filters, function.significance, function.min_bands, function.min_nights, function.mag_limit
-
-
-def test_the_shipped_functions_are_those_of_tides() -> None:
-    file = shipped("selectionFunctions.yaml")
-    assert set(yaml.safe_load(file.read_text())) == set(SHIPPED)
-    for name, values in SHIPPED.items():
-        assert values_of(load_function(file, name)) == values
-        assert (load_function(file, name).name, load_function(file, name).rules) == (name, "strict")
-
-
-def test_the_functions_of_d333_load_unchanged(shared_data: Path) -> None:
-    file = shared_data / "tides_selection_functions_d333.yml"
-    if not file.exists():
-        pytest.skip("the file of D3.3.3 is not on this machine")
-    for name, values in {**SHIPPED, "tidesSNZTFSelectDEMO1": (("g", "r", "i", "z"), 5, 2, 10, 22.5)}.items():
-        assert values_of(load_function(file, name)) == values
-        assert load_function(file, name).rules is None
-
-
-GOOD = "f:\n  filters: [g, r]\n  significance: 5\n  minBands: 2\n  minNights: 2\n  magLimit: 22.5\n"
-
-
-@pytest.mark.parametrize(
-    ("text", "key", "problem"),
-    [
-        (GOOD + "  minband: 2", "f.minband", "unknown key"),
-        (GOOD + "  name: other", "f.name", "unknown key"),
-        (GOOD + "  5: 5", "f.5", "unknown key"),
-        (GOOD.replace("  minBands: 2\n", ""), "f.minBands", "is missing"),
-        (GOOD.replace("[g, r]", "[g, V]"), "f.filters.1", "'u', 'g', 'r', 'i', 'z' or 'y'"),
-        (GOOD.replace("[g, r]", "[]"), "f.filters", "at least 1 item"),
-        (GOOD.replace("[g, r]", "g"), "f.filters", "valid tuple"),
-        (GOOD.replace("significance: 5", "significance: high"), "f.significance", "valid number"),
-        (GOOD.replace("significance: 5", "significance: 0"), "f.significance", "greater than 0"),
-        (GOOD.replace("minNights: 2", "minNights: -1"), "f.minNights", "greater than or equal to 0"),
-        (GOOD.replace("minNights: 2", "minNights: 1.5"), "f.minNights", "valid integer"),
-        (GOOD + "  rules: lax", "f.rules", "'strict'"),
-        (GOOD.replace("f:", "other:"), "f", "no such selection function; there are: other"),
-        ("f: 5", "", "must hold named blocks of keys"),
-    ],
-)
-def test_a_wrong_function_is_named_by_file_function_and_key(write: Write, text: str, key: str, problem: str) -> None:
-    file = write(text)
-    with pytest.raises(SettingsError) as error:
-        load_function(file, "f")
-    assert (error.value.file, error.value.key) == (str(file), key)
-    assert problem in error.value.problem
-
-
-def test_a_missing_selection_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"no\.yaml: no such file"):
-        load_function(tmp_path / "no.yaml", "f")
 
 
 def test_settings_of_a_test_are_made_by_alias(write: Write) -> None:

@@ -6,7 +6,6 @@ Sources: lasair4 ``run_active_queries.py`` (message), ``serializers.py`` and ``l
 
 import json
 import logging
-import math
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,10 +16,12 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from tides_bridge.brokers.base import HOURLY_LIMIT, Fetched, brief, number_in, position_in
+from tides_bridge.brokers.lasair_curves import EPOCHS, NO_DETECTION, curves_of_answers
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
+from tides_bridge.formats.ztf import SOLAR_SYSTEM_RADIUS, STAR_RADIUS, STAR_SCORE
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.models import Alert
-from tides_bridge.photometry import BANDS, MJD_ZERO, ZTF_BANDS, mjd_from_jd
+from tides_bridge.photometry import MJD_ZERO, mjd_from_jd
 from tides_bridge.settings import Settings, shown_address
 from tides_bridge.web import ask, problem_of
 
@@ -57,15 +58,7 @@ NAME = re.compile(r"[\w.+-]{1,256}", re.ASCII)
 NESTING = 50
 """Deeper messages are refused: what is stored and sent between processes must not exhaust the stack."""
 
-EPOCHS = (30000.0, 100000.0)
-"""[d] MJD of the years 1941 to 2132: an epoch outside is none."""
-
-LAST_NIGHT = 10**6
-"""Nights are numbered by ZTF since 2017, or by MJD: a number beyond is none."""
-
 _MODIFIED_EPOCH = datetime(1858, 11, 17)
-_POSITIVE = ("t", "1", 1, True)
-_NONE = float("nan")
 
 
 class LasairZtf:
@@ -123,6 +116,7 @@ class LasairZtf:
             sherlock_class=sherlock if isinstance(sherlock, str) and sherlock.isprintable() else None,
             message=message,
             first_mjd=_mjd_in(message, "jdmin"),
+            known=_known_in(message),
         )
 
     def fetch(self, object_ids: Sequence[str]) -> Fetched:
@@ -135,27 +129,16 @@ class LasairZtf:
             If the API does not answer, or refuses us. Any other answer without light curves is a reason why these
             objects have none now.
         """
-        answers = self._ask(object_ids)
-        if isinstance(answers, str):
-            return Fetched(LightCurves.from_points([], []), dict.fromkeys(object_ids, answers))
-        rows: list[tuple[object, ...]] = []
-        found: list[str] = []
-        missing: dict[str, str] = {}
-        for object_id in object_ids:
-            try:
-                points = points_of(answers.get(object_id), len(found))
-            except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
-                missing[object_id] = f"its light curve cannot be read: {brief(error)}"
-                continue
-            if points:
-                found.append(object_id)
-                rows += points
-            else:
-                missing[object_id] = "the light-curve API has no detection of it"
-        return Fetched(LightCurves.from_points(found, rows), missing)
+        answer = self._ask(object_ids)
+        if isinstance(answer, str):
+            return Fetched(LightCurves.from_points([], []), dict.fromkeys(object_ids, answer))
+        try:
+            return curves_of_answers(answer, object_ids)
+        except (ValueError, RecursionError) as error:
+            raise BrokerUnavailable(self._service, f"answered no light curves: {error}") from None
 
-    def _ask(self, object_ids: Sequence[str]) -> dict[str, Any] | str:
-        """Give the answers by object id, or why there are none for these objects."""
+    def _ask(self, object_ids: Sequence[str]) -> bytes | str:
+        """Give the answer, or why there is none for these objects."""
         try:
             response = ask(
                 self._session,
@@ -177,95 +160,30 @@ class LasairZtf:
             return HOURLY_LIMIT
         if response.status_code != 200:
             return f"the light-curve API answered {response.status_code}: {response.text[:200]!r}"
-        try:
-            # Not response.json(): literal NaN is usual here.
-            return _by_object(json.loads(response.content), object_ids)
-        except (ValueError, RecursionError) as error:
-            raise BrokerUnavailable(self._service, f"answered no light curves: {error}") from None
+        return response.content
 
     def try_out(self) -> str:
         """Ask for the light curve of one object, and say who answered."""
-        answer = self._ask(["ZTF18aaaaaaa"])
-        if isinstance(answer, str):
-            raise BrokerUnavailable(self._service, answer)
+        refused = self.fetch(["ZTF18aaaaaaa"]).missing.get("ZTF18aaaaaaa", NO_DETECTION)
+        if refused != NO_DETECTION:
+            raise BrokerUnavailable(self._service, refused)
         return shown_address(self._options.address)
 
 
-def _by_object(answer: object, object_ids: Sequence[str]) -> dict[str, Any]:
+def _known_in(message: dict[str, Any]) -> dict[str, float]:
     """
-    Sort both shapes of an answer by object id.
+    Read what else the message says of the object, as far as the filter selects it: fields of `lightcurves.Objects`.
 
-    Today: a list of ``{objectId, candidates, forcedphot}``. Older servers: a list of lists of candidates in the order
-    asked for. Where one entry has a name, one without is nobody's: by its place it might be another object's.
+    The same cuts as for packets in files: `formats.ztf`.
     """
-    if not isinstance(answer, list):
-        raise ValueError(f"{str(answer)[:200]!r} is not a list")
-    named = [entry for entry in answer if isinstance(entry, dict) and "objectId" in entry]
-    if named:
-        return {str(entry["objectId"]): entry.get("candidates") for entry in named}
-    if len(answer) != len(object_ids):
-        raise ValueError(f"{len(answer)} answers to {len(object_ids)} objects")
-    return {
-        object_id: entry.get("candidates") if isinstance(entry, dict) else entry
-        for object_id, entry in zip(object_ids, answer, strict=True)
-    }
-
-
-def points_of(candidates: list[dict[str, Any]] | None, index: int) -> list[tuple[object, ...]]:
-    """
-    Make the rows of one object for `LightCurves.from_points`; none if it has no detection.
-
-    A detection is what has a ``candid``: with ``lasair_added`` a limit has a ``magpsf`` too. One that comes twice is
-    counted once. A point that cannot be read is left out, and logged.
-
-    Raises
-    ------
-    TypeError, ValueError, KeyError, AttributeError, OverflowError
-        If the answer is no list of points, or no detection can be read.
-    """
-    candidates = candidates or []
-    detections = {point["candid"]: point for point in candidates if point.get("candid") is not None}
-    limits = [point for point in candidates if point.get("candid") is None]
-    has_nights = all(point.get("nid") is not None for point in detections.values())
-    rows, problems = [], []
-    for point in (*detections.values(), *(limits if detections else ())):
-        try:
-            rows.append(_row(point, index, has_nights))
-        except (TypeError, ValueError, KeyError, OverflowError) as problem:
-            problems.append(problem)
-    if problems and not any(row[6] for row in rows):
-        raise problems[0]
-    if problems:
-        logger.warning("points left out number=%d of=%d first=%r", len(problems), len(candidates), problems[0])
-    return rows
-
-
-def _row(point: dict[str, Any], index: int, has_nights: bool) -> tuple[object, ...]:
-    """Make one row; where detections have no ``nid``, a night is the Rubin day of observation, floor(MJD_UTC - 0.5)."""
-    mjd = mjd_from_jd(float(point["jd"]))
-    night = int(point["nid"]) if has_nights and point.get("nid") is not None else math.floor(mjd - 0.5)
-    if not EPOCHS[0] < mjd < EPOCHS[1] or not 0 <= night < LAST_NIGHT:
-        raise ValueError(f"jd {point['jd']}, nid {point.get('nid')}")
-    is_detection = point.get("candid") is not None
-    band = ZTF_BANDS.get(int(point["fid"]))
-    return (
-        index,
-        mjd,
-        BANDS.index(band) if band else -1,
-        _value(point, "magpsf") if is_detection else _NONE,
-        _value(point, "sigmapsf") if is_detection else _NONE,
-        night,
-        is_detection,
-        point.get("isdiffpos") in _POSITIVE,
-        _value(point, "ra"),
-        _value(point, "dec"),
-    )
-
-
-def _value(point: dict[str, Any], key: str) -> float:
-    """Give a number of a point; NaN where it is missing, infinite, or a sentinel: -999, -99999."""
-    value = _NONE if point.get(key) is None else float(point[key])
-    return value if math.isfinite(value) and value not in (-999.0, -99999.0) else _NONE
+    known = {"ebv": number_in(message, "ebv")}
+    moving = number_in(message, "ssdistnr")
+    if moving is not None:
+        known["solar_system"] = float(0 <= moving <= SOLAR_SYSTEM_RADIUS)
+    score, distance = number_in(message, "sgscore1"), number_in(message, "distpsnr1")
+    if score is not None and distance is not None:
+        known["point_source"] = float(score > STAR_SCORE and 0 <= distance < STAR_RADIUS)
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def _is_deeper(value: object, levels: int) -> bool:

@@ -1,0 +1,141 @@
+"""The command `tides backtest`: what selection functions would have selected from an archive. It needs no Prefect."""
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from flows.options import errors_told
+from flows.select_command import Voice
+
+if TYPE_CHECKING:
+    from tides_bridge.backtest import Backtest
+    from tides_bridge.selection import SelectionFunction
+    from tides_bridge.truth import Source
+
+Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files with light curves, or folders of them.")]
+Names = Annotated[
+    list[str], typer.Option("--function", help="Name of a selection function; a second one is compared with it.")
+]
+Truth = Annotated[
+    list[str],
+    typer.Option(
+        "--truth",
+        metavar="FILE[=CLASS]",
+        help="CSV or Parquet with objectId and class (or GENTYPE, classId, type), and if known peak MJD, peak "
+        "magnitude and redshift; the archive itself, if it has these. With =CLASS: all in it are of this class.",
+    ),
+]
+FunctionsFile = Annotated[
+    Path | None,
+    typer.Option("--functions", help="File of selection functions; default selectionFunctions.yaml here, or ours."),
+]
+Wanted = Annotated[
+    list[str] | None, typer.Option("--wanted", help="A class to be selected; default all kinds of supernovae.")
+]
+Bands = Annotated[
+    list[str] | None,
+    typer.Option("--peak-band", help="Band whose peak counts; default: the brightest of those the functions count."),
+]
+ZeroPoint = Annotated[float | None, typer.Option(help="AB zero point of fluxes, in mag; default 31.4: nJy.")]
+Schema = Annotated[Path | None, typer.Option(help="Avro schema, or folder of them, for messages that bring none.")]
+Output = Annotated[Path | None, typer.Option(help="Write the report: .md, .json; or the objects one by one: .csv.")]
+Plot = Annotated[Path | None, typer.Option(help="Draw efficiency and trigger phase: .png, .pdf, .svg.")]
+
+
+def backtest(  # noqa: PLR0913, PLR0917
+    paths: Paths,
+    function: Names,
+    truth: Truth,
+    functions: FunctionsFile = None,
+    wanted: Wanted = None,
+    peak_band: Bands = None,
+    zero_point: ZeroPoint = None,
+    schema: Schema = None,
+    output: Output = None,
+    plot: Plot = None,
+) -> None:
+    """
+    Tell what selection functions would have selected from an archive with known classes, and when.
+
+    Reads the files only; writes what --output and --plot name. Exit code 1 if a file or record could not be used: the
+    rest is done.
+    """
+    from tides_bridge.backtest import functions_file
+    from tides_bridge.backtest_report import check_places, write_files
+    from tides_bridge.selection_file import load_function
+    from tides_bridge.truth import Source
+
+    if len(function) > 2:
+        raise typer.BadParameter("one function, or two that are compared", param_hint="--function")
+    refused: list[str] = []
+    with errors_told():
+        check_places(output, plot)
+        chosen = [load_function(functions_file(functions), name) for name in function]
+        sources = [Source.parse(each) for each in truth]
+        options: dict[str, object] = {
+            "wanted": wanted or (),
+            "bands": peak_band or (),
+            "zero_point": zero_point,
+            "schema": schema,
+        }
+        found = _run(paths, chosen, sources, options, refused)
+        write_files(found, output, plot)
+    _show(found)
+    raise typer.Exit(1 if refused else 0)
+
+
+def _run(
+    paths: list[Path],
+    functions: list["SelectionFunction"],
+    sources: list["Source"],
+    options: dict[str, object],
+    refused: list[str],
+) -> "Backtest":
+    """Do the work, with a count of objects on a terminal, and tell what could not be used."""
+    from tides_bridge.backtest import run_backtest
+
+    console = Console(stderr=True, highlight=False)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
+    bar = Progress(*columns, console=console, transient=True)
+    with bar if console.is_terminal else nullcontext(), Voice(bar, console) as voice:
+        voice.begin("light curves judged", None)
+
+        def refuse(path: Path, problem: str) -> None:
+            refused.append(problem)
+            voice.refuse(path, problem)
+
+        return run_backtest(
+            paths,
+            functions,
+            sources,
+            refused=refuse,
+            noted=voice.doubt,
+            done=voice.advance,
+            **options,  # type: ignore[arg-type]
+        )
+
+
+def _show(found: "Backtest") -> None:
+    """Print the report."""
+    from tides_bridge.backtest_report import notes, sections
+
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    for section in sections(found):
+        table = Table(title=section.title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+        for number, name in enumerate(section.header):
+            table.add_column(name, justify="right" if number else "left")
+        for row in section.rows:
+            table.add_row(*map(escape, row))
+        console.print(table)
+        if section.note:
+            console.print(section.note, style="dim", markup=False)
+        console.print()
+    for told in notes(found):
+        console.print(f"- {told}", markup=False, highlight=False)

@@ -1,0 +1,192 @@
+"""The commands `tides why` and `tides selections`: what was decided, by which version, and why."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from flows.options import Config, SettingsFile, errors_told
+
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", help="What was known then: a date or time as 2026-11-01T12:00, UTC.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print it as one JSON object on stdout.")]
+
+MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
+"""Time of MJD 0."""
+
+
+def why(  # noqa: PLR0913, PLR0917
+    object_id: Annotated[str, typer.Argument(help="The name that the survey gave it.", metavar="OBJECT")],
+    survey: Annotated[str | None, typer.Option(help="ztf or lsst; default any.")] = None,
+    as_of: AsOf = None,
+    config: Config = None,
+    settings: SettingsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Tell why an object was sent to 4MOST, or was not: what was measured, what failed by how much, what was sent.
+
+    Reads the database; writes nothing. Exit code 1 if nothing is known of the object.
+    """
+    from tides_bridge.database import ensure_schema, open_database
+    from tides_bridge.errors import RejectedError
+    from tides_bridge.record import why
+    from tides_bridge.settings import load
+
+    with errors_told():
+        chosen, then = load(config, settings), read_time(as_of)
+        with open_database(chosen) as database:
+            ensure_schema(database, is_ours=False)
+            found = why(database, object_id, survey, then)
+        if not any(found.values()):
+            problem = "nothing is known of it" + (" before that time" if then else "")
+            raise RejectedError(object_id, f"{problem}: is the name right, and did the broker's filter let it pass?")
+    if as_json:
+        typer.echo(json.dumps(found, default=str))
+    else:
+        console = _console()
+        _show(console, found)
+        if then:
+            console.print(f"Decisions and what was sent are as of {_at(then)}; states and waiting are those of now.")
+
+
+def selections(
+    as_of: AsOf = None,
+    with_text: Annotated[bool, typer.Option("--text", help="Print what each version demands, as JSON.")] = False,
+    config: Config = None,
+    settings: SettingsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """
+    List the selection functions, their versions, and when each was in force.
+
+    Reads the database; writes nothing. A version is a hash of all that the function demands.
+    """
+    from tides_bridge.database import ensure_schema, open_database
+    from tides_bridge.record import list_selections
+    from tides_bridge.settings import load
+
+    with errors_told():
+        chosen, then = load(config, settings), read_time(as_of)
+        with open_database(chosen) as database:
+            ensure_schema(database, is_ours=False)
+            rows = list_selections(database, then)
+    if as_json:
+        typer.echo(json.dumps(rows, default=str))
+        return
+    table = Table("function", "version", "role", "since", "until", box=None, pad_edge=False)
+    for row in rows:
+        until = _at(row["until"]) if row["until"] else "now"
+        table.add_row(row["function"], row["version"], row["role"], _at(row["since"]), until)
+    _console().print(table if rows else "none was in force", markup=False)
+    for name, version, text in {(row["function"], row["version"], row["normalised_text"]) for row in rows if with_text}:
+        typer.echo(f"{name} {version}: {text}")
+
+
+def read_time(text: str | None) -> datetime | None:
+    """
+    Read a time that a person typed.
+
+    Raises
+    ------
+    SettingsError
+        If it is none.
+
+    >>> read_time("2026-11-01")
+    datetime.datetime(2026, 11, 1, 0, 0, tzinfo=datetime.timezone.utc)
+    """
+    from tides_bridge.errors import SettingsError
+
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError("--as-of", "", f"{text} is no time: write it as 2026-11-01 or 2026-11-01T12:00") from None
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _console() -> Console:
+    return Console(highlight=False, markup=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
+
+
+def _show(console: Console, found: Mapping[str, Any]) -> None:
+    for row in found["decisions"]:
+        _show_decision(console, row)
+    for row in [] if found["decisions"] else found["last"]:
+        result = "passed" if row["passed"] else "did not pass"
+        console.print(
+            f"{_at(row['decided_at'])}  {row['function']} {row['version'] or ''} {result}; no more is kept of it"
+        )
+    for row in found["deferred"]:
+        state = "given up" if row["given_up_at"] else f"waits, next attempt {_at(row['next_attempt_at'])}"
+        console.print(f"no light curve ({row['survey']}): {row['reason']}; {row['attempts']} attempts, {state}")
+    for row in found["targets"]:
+        state = "active" if row["active"] else f"switched off: {row['inactive_reason'] or 'by 4MOST'}"
+        console.print(f"target {row['name']} ({row['survey']}): {state}, {_sent(row)}")
+    _show_sent(console, found["sent"])
+
+
+def _sent(row: Mapping[str, Any]) -> str:
+    """Say in which state a target is at 4MOST."""
+    if row["refused_4most"]:
+        return f"refused: {row['refused_4most']}"
+    if row["pk_4most"] is None:
+        return "not at 4MOST"
+    return f"at 4MOST as {row['pk_4most']}" + (
+        f", ingested {_at(row['date_ingested'])}" if row["date_ingested"] else ""
+    )
+
+
+def _show_decision(console: Console, row: Mapping[str, Any]) -> None:
+    result = Text("passed", "green") if row["passed"] else Text("did not pass", "red")
+    title = f"{_at(row['decided_at'])}  {row['function']} {row['version']} ({row['role']})  "
+    trigger = (
+        "" if row["trigger_mjd"] is None else f", triggered at MJD {row['trigger_mjd']:.5f}, {_day(row['trigger_mjd'])}"
+    )
+    console.print(Text(title) + result + Text(f"  {row['survey']}, {row['n_detections']} detections{trigger}"))
+    if row["is_stale"]:
+        console.print("    for an older alert than one before: it is not the latest decision")
+    for each in row["criteria"]:
+        is_forbidden = "not." in each["criterion"]  # within not it is well that it fails
+        mark = "  " if each["fulfilled"] or is_forbidden else "✗ "
+        demand = f"{each['demanded']} {'forbidden' if is_forbidden else 'demanded'}"
+        short = "" if is_forbidden else _short(each)
+        console.print(f"    {mark}{each['criterion']:22} {_measured(each)}, {demand}{short}")
+
+
+def _measured(each: Mapping[str, Any]) -> str:
+    value = each["measured"]
+    if value is None:
+        return "could not be measured"
+    if each["demanded"] in ("yes", "no"):
+        return "yes" if value else "no"
+    return f"{value:g} {each['unit']}".strip() if isinstance(value, int | float) else str(value)
+
+
+def _short(each: Mapping[str, Any]) -> str:
+    return "" if each["short"] is None else f": misses by {each['short']:g} {each['unit']}".rstrip()
+
+
+def _show_sent(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    for row in rows:
+        key = f" {row['pk_4most']}" if row["pk_4most"] else ""
+        answer = f": {row['answer']}" if row["answer"] else ""
+        console.print(
+            f"{_at(row['logged_at'])}  4MOST {row['operation']}{key} ({row['survey']}) {row['status']}{answer}"
+        )
+
+
+def _at(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M}"
+
+
+def _day(mjd: float) -> str:
+    return _at(MJD_ZERO + timedelta(days=mjd))

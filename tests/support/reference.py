@@ -1,0 +1,226 @@
+"""
+Selection functions in plain Python, one object after the other, written from the documentation and not from the code.
+
+It takes the keys of a function as they stand in a file, with the few units that the shipped functions use, and the
+points of one object as rows. Nothing of the engine is used: what `tides_bridge.selection` says must be what this says.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from tides_bridge.lightcurves import LightCurves
+
+NAN = math.nan
+OBJECT_KEYS = ("ra", "decl", "ebv", "solar_system", "point_source", "known_variable", "sherlock_class")
+
+
+class Row(NamedTuple):
+    """One point; NaN where a value is unknown, band "" where it is none of LSST's."""
+
+    mjd: float
+    band: str
+    magnitude: float
+    error: float
+    significance: float
+    night: int
+    is_detection: bool
+    is_positive: bool
+    reliability: float = NAN
+
+
+Measured = dict[str, tuple[Any, bool]]
+
+
+def row(mjd: float, band: str, magnitude: float, error: float, night: int, **others: Any) -> Row:
+    """Make a point of a magnitude: S/N = 1.0857/error."""
+    usual = {"is_detection": True, "is_positive": True}
+    return Row(mjd, band, magnitude, error, 1.0857 / error if error > 0 else NAN, night, **{**usual, **others})
+
+
+def rows_of(curves: LightCurves) -> list[list[Row]]:
+    """Give the points of all objects as rows."""
+    names = ("mjd", "band", "magnitude", "magnitude_error", "significance", "night", "is_detection", "is_positive")
+    columns = [getattr(curves, name).tolist() for name in (*names, "reliability")]
+    columns[1] = ["ugrizy"[band] if band >= 0 else "" for band in columns[1]]
+    rows = [Row(*values) for values in zip(*columns, strict=True)]
+    ends = curves.offsets.tolist()
+    return [rows[start:stop] for start, stop in pairwise(ends)]
+
+
+def known_of(curves: LightCurves) -> list[dict[str, Any]]:
+    """Give what is known of each object."""
+    columns = [getattr(curves.objects, key).tolist() for key in OBJECT_KEYS]
+    return [dict(zip(OBJECT_KEYS, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+# Which points count
+
+
+def counting(rows: Iterable[Row], points: Mapping[str, Any]) -> list[Row]:
+    """Choose the detections that count, oldest first."""
+    chosen = [each for each in rows if each.is_detection and _counts(each, points)]
+    return sorted(chosen, key=lambda each: each.mjd)
+
+
+def _counts(each: Row, points: Mapping[str, Any]) -> bool:
+    if "filters" in points and each.band not in points["filters"]:
+        return False
+    if "significance" in points and not _significance(each, points) >= points["significance"]:
+        return False
+    if points["positiveOnly"] and not each.is_positive:
+        return False
+    return "minReliability" not in points or each.reliability >= points["minReliability"]
+
+
+def _significance(each: Row, points: Mapping[str, Any]) -> float:
+    if not points.get("d333"):
+        return each.significance
+    return math.inf if each.error == 0 else 1.09 / each.error
+
+
+# What is measured
+
+
+def _rate(rows: Sequence[Row], sign: float) -> float:
+    """Give the fastest change between the last two nights of any band: of each night the last epoch, there the best."""
+    rates = []
+    for band in "ugrizy":
+        epochs: dict[float, Row] = {}
+        for each in rows:
+            if each.band == band and not math.isnan(each.magnitude):
+                best = epochs.get(each.mjd)
+                epochs[each.mjd] = each if best is None or each.magnitude < best.magnitude else best
+        last = [epochs[mjd] for mjd in sorted(epochs)]
+        before = [each for each in last if each.night != last[-1].night]
+        if before:
+            rates.append(sign * (before[-1].magnitude - last[-1].magnitude) / (last[-1].mjd - before[-1].mjd))
+    return max(rates, default=NAN)
+
+
+def _galactic_latitude(ra: float, decl: float) -> float:
+    """Turn a position; the pole of the Galaxy lies at 192.85948, +27.12825 deg (Hipparcos catalogue, 1.5.3)."""
+    pole_ra, pole_decl = math.radians(192.85948), math.radians(27.12825)
+    a, d = math.radians(ra), math.radians(decl)
+    sine = math.sin(d) * math.sin(pole_decl) + math.cos(d) * math.cos(pole_decl) * math.cos(a - pole_ra)
+    return abs(math.degrees(math.asin(sine)))
+
+
+def _is_in_box(ra: float, decl: float, box: Sequence[float]) -> float:
+    if math.isnan(ra) or math.isnan(decl):
+        return NAN
+    is_in_ra = box[0] <= ra <= box[1] if box[0] <= box[1] else ra >= box[0] or ra <= box[1]
+    return float(is_in_ra and box[2] <= decl <= box[3])
+
+
+def _measure(key: str, demanded: Any, rows: Sequence[Row], about: Mapping[str, Any], now: float) -> Any:
+    gaps = [after.mjd - before.mjd for before, after in pairwise(rows)]
+    magnitudes = [each.magnitude for each in rows if not math.isnan(each.magnitude)]
+    values: dict[str, Any] = {
+        "minDetections": lambda: len(rows),
+        "minBands": lambda: len({each.band for each in rows if each.band}),
+        "minNights": lambda: len({each.night for each in rows}),
+        "magLimit": lambda: min(magnitudes, default=NAN),
+        "brightLimit": lambda: min(magnitudes, default=NAN),
+        "maxGap": lambda: max(gaps, default=0.0) if rows else NAN,
+        "maxAgeLast": lambda: now - rows[-1].mjd if rows else NAN,
+        "maxAgeFirst": lambda: now - rows[0].mjd if rows else NAN,
+        "minRiseRate": lambda: _rate(rows, 1.0),
+        "minFadeRate": lambda: _rate(rows, -1.0),
+        "declination": lambda: about["decl"],
+        "footprint": lambda: _is_in_box(about["ra"], about["decl"], demanded),
+        "minGalacticLatitude": lambda: _galactic_latitude(about["ra"], about["decl"]),
+        "maxEbv": lambda: about["ebv"],
+        "solarSystem": lambda: about["solar_system"],
+        "pointSource": lambda: about["point_source"],
+        "knownVariable": lambda: about["known_variable"],
+        "sherlockClasses": lambda: about["sherlock_class"] or "UNKNOWN",
+    }
+    return values[key]()
+
+
+def _fulfils(key: str, measured: Any, demanded: Any) -> bool:
+    if key.startswith("min") or key == "brightLimit":
+        return bool(measured >= demanded)
+    if key.startswith("max") or key == "magLimit":
+        return bool(measured <= demanded)
+    if key == "declination":
+        return bool(demanded[0] <= measured <= demanded[1])
+    if key == "sherlockClasses":
+        return measured in demanded
+    return bool(measured == (1.0 if key == "footprint" else float(demanded)))
+
+
+# Functions
+
+POINT_KEYS = ("filters", "significance", "positiveOnly", "minReliability")
+
+
+def _plain(value: Any) -> Any:
+    """Turn "10 d" and "3630.78 nJy" into numbers."""
+    if isinstance(value, str) and value.split()[-1] in ("d", "mag", "mag/d"):
+        return float(value.split()[0])
+    if isinstance(value, str) and value.endswith("nJy"):
+        return round(31.4 - 2.5 * math.log10(float(value.split()[0])), 10)
+    return value
+
+
+def judge_one(
+    keys: Mapping[str, Any], rows: Sequence[Row], about: Mapping[str, Any], now: float | None = None
+) -> tuple[bool, Measured]:
+    """
+    Judge one object.
+
+    Parameters
+    ----------
+    keys
+        Those of the function, as in a file.
+    rows
+        All points of the object, each once.
+    about
+        What is known of it beside.
+    now
+        [d] None: at its last point.
+    """
+    moment = max((each.mjd for each in rows), default=NAN) if now is None else now
+    points: dict[str, Any] = {"positiveOnly": True} if "rules" in keys else {"positiveOnly": False, "d333": True}
+    measured: Measured = {}
+    passed = _judge_block(keys, points, "", (rows, about, moment), measured)
+    return passed, measured
+
+
+def _judge_block(
+    keys: Mapping[str, Any], above: Mapping[str, Any], path: str, what: tuple[Any, Any, float], measured: Measured
+) -> bool:
+    rows, about, now = what
+    points = {**above, **{key: keys[key] for key in POINT_KEYS if key in keys}}
+    answers = []
+    for key, given in keys.items():
+        demanded = _plain(given)
+        if key in (*POINT_KEYS, "rules"):
+            continue
+        if key in ("all", "any"):
+            inner = [_judge_block(block, points, f"{path}{key}.{i}.", what, measured) for i, block in _listed(given)]
+            answers.append(all(inner) if key == "all" else any(inner))
+        elif key == "not":
+            answers.append(not _judge_block(given, points, f"{path}not.", what, measured))
+        else:
+            is_any = key == "magLimit" and points.get("d333")
+            value = _measure(key, demanded, counting(rows, {"positiveOnly": False} if is_any else points), about, now)
+            measured[path + key] = (value, _fulfils(key, value, demanded))
+            answers.append(measured[path + key][1])
+    return all(answers)
+
+
+def _listed(blocks: Sequence[Any]) -> list[tuple[int, Any]]:
+    return list(enumerate(blocks, start=1))
+
+
+def trigger_of(keys: Mapping[str, Any], rows: Sequence[Row], about: Mapping[str, Any]) -> float:
+    """Give the first epoch [d] of a detection at which the light curve up to it passes; NaN where there is none."""
+    detections = [each for each in rows if each.is_detection]
+    for mjd in sorted({each.mjd for each in detections}):
+        if judge_one(keys, [each for each in detections if each.mjd <= mjd], about, mjd)[0]:
+            return mjd
+    return NAN

@@ -1,0 +1,172 @@
+"""Judging the light curves of an archive: what is asked of them, and the answer, part by part. No Dask here."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from tides_bridge.decision_files import encode, table_of
+from tides_bridge.errors import SettingsError
+from tides_bridge.files import Unit
+from tides_bridge.lightcurves import Integers, LightCurves
+from tides_bridge.photometry import MJD_ZERO
+from tides_bridge.selection import SelectionFunction, Verdicts, judge
+
+MJD_UNIX_EPOCH = 40587.0
+"""[d] MJD of 1970-01-01 00:00 UTC."""
+
+LAST_MJD = 100_000.0
+"""[d] The year 2132: what is later is a Julian date, or a slip."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """
+    What is asked of light curves.
+
+    Attributes
+    ----------
+    function
+        By which they are judged.
+    now_mjd
+        [d, UTC] When it is, for ages; None: at the last point of each light curve.
+    ending
+        Of the file that the decisions go to; empty for none.
+    plotted
+        Of which objects it must be said where they are: ``none``, ``passed`` or ``all``.
+    """
+
+    function: SelectionFunction
+    now_mjd: float | None = None
+    ending: str = ""
+    plotted: str = "none"
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """
+    What was found of the light curves of some units. It is small: one row an object, no points.
+
+    Attributes
+    ----------
+    objects, passed
+        How many were judged, and how many passed.
+    failed
+        By the path of a criterion, how many objects do not fulfil it.
+    rows
+        The decisions, as `tides_bridge.decision_files.DecisionFile.append` takes them.
+    plotted
+        (n,) the places of the objects to plot, among those of the units.
+    refused, notes
+        As those of `tides_bridge.files.Part`.
+    """
+
+    objects: int
+    passed: int
+    failed: dict[str, int]
+    rows: bytes
+    plotted: Integers
+    refused: tuple[tuple[Path, str], ...]
+    notes: tuple[tuple[Path, str], ...]
+
+
+def decide(question: Question, units: Sequence[Unit]) -> Answer:
+    """Read the light curves of some units, and judge them. This is what is done in other processes."""
+    parts = [unit.read() for unit in units]
+    curves = parts[0].curves if len(parts) == 1 else LightCurves.joined([part.curves for part in parts])
+    (verdicts,) = judge(curves, [question.function], question.now_mjd)
+    rows = encode(table_of(curves.object_ids, verdicts), question.ending) if question.ending else b""
+    return Answer(
+        len(curves),
+        int(verdicts.passed.sum()),
+        {path: int((~fulfilled).sum()) for path, fulfilled in verdicts.fulfilled.items()},
+        rows,
+        _plotted(verdicts, question.plotted),
+        tuple(each for part in parts for each in part.refused),
+        tuple(each for part in parts for each in part.notes),
+    )
+
+
+def _plotted(verdicts: Verdicts, which: str) -> Integers:
+    chosen = {"none": np.zeros_like(verdicts.passed), "passed": verdicts.passed, "all": verdicts.passed | True}
+    return np.flatnonzero(chosen[which])
+
+
+@dataclass
+class Tally:
+    """
+    The sum of all answers.
+
+    Attributes
+    ----------
+    objects, passed, failed
+        As those of `Answer`.
+    refused
+        By file: how many of its records could not be used, or 1 for all of it.
+    """
+
+    objects: int = 0
+    passed: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    refused: Counter[Path] = field(default_factory=Counter)
+
+    def add(self, answer: Answer) -> None:
+        """Add an answer; its refused records are told one by one elsewhere."""
+        self.objects += answer.objects
+        self.passed += answer.passed
+        self.failed.update(answer.failed)
+
+
+def chunks_of(units: Sequence[Unit], objects: int) -> list[tuple[Unit, ...]]:
+    """Put units together, in their order, until there are so many objects."""
+    chunks: list[tuple[Unit, ...]] = []
+    waiting: list[Unit] = []
+    for unit in units:
+        waiting.append(unit)
+        if sum(each.objects for each in waiting) >= objects:
+            chunks.append(tuple(waiting))
+            waiting = []
+    return [*chunks, tuple(waiting)] if waiting else chunks
+
+
+def chosen_curves(units: Sequence[Unit], places: Integers, size: int) -> Iterator[LightCurves]:
+    """Read again the light curves at some places among those of the units, some at a time."""
+    parts = [unit.read().curves for unit in units]
+    curves = parts[0] if len(parts) == 1 else LightCurves.joined(parts)
+    for start in range(0, len(places), size):
+        chosen = places[start : start + size]
+        yield LightCurves.joined([curves.part(int(place), int(place) + 1) for place in chosen])
+
+
+def mjd_of(text: str) -> float:
+    """
+    Read an epoch [MJD, UTC]: a number is one, else it is a date, with a time perhaps; without a zone it is UTC.
+
+    Raises
+    ------
+    SettingsError
+        If it is neither.
+
+    >>> mjd_of("61000.5"), mjd_of("2025-11-21T12:00")
+    (61000.5, 61000.5)
+    """
+    try:
+        mjd = float(text)
+    except ValueError:
+        return _mjd_of_date(text)
+    if not 0 < mjd < LAST_MJD:
+        hint = f"; as MJD that is {mjd - MJD_ZERO:g}" if mjd > MJD_ZERO else ""
+        raise SettingsError(f"--now {text}", "", f"is no MJD{hint}")
+    return mjd
+
+
+def _mjd_of_date(text: str) -> float:
+    try:
+        date = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"--now {text}", "", "is neither an MJD nor a date such as 2026-03-01T12:00") from None
+    in_utc = date if date.tzinfo else date.replace(tzinfo=UTC)
+    return in_utc.timestamp() / 86400 + MJD_UNIX_EPOCH

@@ -1,0 +1,275 @@
+"""What came out of a backtest, in words: tables for a terminal, Markdown, JSON, and a CSV of the objects."""
+
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from tides_bridge.backtest import (
+    CONFIDENCE,
+    Backtest,
+    Quantity,
+    agreement,
+    contamination,
+    count_classes,
+    delays,
+    efficiency,
+)
+from tides_bridge.errors import SettingsError
+
+QUANTITIES: Final[dict[Quantity, str]] = {"peak_magnitude": "peak magnitude", "redshift": "redshift"}
+
+IA: Final = ("SN Ia",)
+
+
+@dataclass(frozen=True)
+class Section:
+    """
+    One table of a report.
+
+    Attributes
+    ----------
+    title, note
+        What it shows, and what to keep in mind.
+    header
+        Names of the columns; the first is text, the others are numbers.
+    rows
+        As many cells each.
+    """
+
+    title: str
+    note: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def sections(backtest: Backtest) -> list[Section]:
+    """Give all tables of a report."""
+    found = [_functions(backtest), _classes(backtest), _contamination(backtest), _delays(backtest)]
+    if len(backtest.functions) > 1:
+        found.append(_agreement(backtest))
+    return found + [_efficiency(backtest, quantity) for quantity in QUANTITIES]
+
+
+def notes(backtest: Backtest) -> list[str]:
+    """Say what the numbers mean, and what this archive cannot tell."""
+    objects = backtest.objects
+    untold = int((~objects.is_known).sum())
+    told = [
+        "Selected is an object that has a trigger: a first detection at which its light curve so far passes. Each "
+        "object is judged once, on the newest light curve that the archive has of it.",
+        f"Wanted: {', '.join(backtest.wanted)}, with all within them. Intervals are Wilson's, {CONFIDENCE:.0%}.",
+        f"{len(objects)} objects in the archive, {untold} of them of no known class (last rows of the table by class); "
+        f"the truth knows {backtest.truth_without_object} objects that are not in the archive.",
+    ]
+    known = objects[objects.is_known]
+    if not len(known):
+        told.append("No object of the archive has a known class: are the ids those of the truth?")
+    elif known.is_wanted.all():
+        told.append("All known classes here are wanted ones: this archive says nothing of contamination.")
+    elif not known.is_wanted.any():
+        told.append("No object here is of a wanted class: this archive says nothing of efficiency.")
+    return told
+
+
+def to_markdown(backtest: Backtest) -> str:
+    """Write the report as Markdown."""
+    parts = ["\n".join(f"- {note}" for note in notes(backtest))]
+    for section in sections(backtest):
+        rule = ["---", *["---:"] * (len(section.header) - 1)]
+        rows = [section.header, rule, *section.rows]
+        table = "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows)
+        parts += [f"## {section.title}", *([section.note] if section.note else []), table]
+    return "\n\n".join(parts) + "\n"
+
+
+def to_json(backtest: Backtest) -> str:
+    """Write the numbers of the report, unrounded, as JSON; what is unknown is null."""
+    functions = [
+        {"letter": letter, "name": function.name, "version": function.version, "keys": dict(function.keys)}
+        for letter, function in zip(backtest.letters, backtest.functions, strict=True)
+    ]
+    content: dict[str, Any] = {
+        "functions": functions,
+        "wanted": list(backtest.wanted),
+        "peak_bands": list(backtest.bands),
+        "objects": len(backtest.objects),
+        "truth_without_object": backtest.truth_without_object,
+        "notes": notes(backtest),
+        "classes": _records(count_classes(backtest).reset_index()),
+        "contamination": _records(contamination(backtest)),
+        "contamination_of_sn_ia": _records(contamination(backtest, IA)),
+        "delays": _records(delays(backtest)),
+        **{f"efficiency_by_{quantity}": _records(efficiency(backtest, quantity)) for quantity in QUANTITIES},
+    }
+    if len(functions) > 1:
+        content["agreement"] = _records(agreement(backtest).reset_index())
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def to_csv(backtest: Backtest) -> str:
+    """Write the objects, a row each, with what is known of them and when each function triggered."""
+    return str(backtest.objects.to_csv(index=False))
+
+
+WRITERS: Final[dict[str, Callable[[Backtest], str]]] = {".md": to_markdown, ".json": to_json, ".csv": to_csv}
+PICTURES: Final = (".png", ".pdf", ".svg")
+
+
+def check_places(output: Path | None, plot: Path | None) -> None:
+    """
+    See that what comes out can be written, before hours of work.
+
+    Raises
+    ------
+    SettingsError
+        If an ending says nothing, or a folder is missing.
+    """
+    for option, path, endings in (("--output", output, tuple(WRITERS)), ("--plot", plot, PICTURES)):
+        if path is None:
+            continue
+        if path.suffix.lower() not in endings:
+            raise SettingsError(option, "", f"{path} must end with one of {', '.join(endings)}")
+        if not path.parent.is_dir():
+            raise SettingsError(option, "", f"there is no folder {path.parent}")
+
+
+def write_output(backtest: Backtest, path: Path) -> None:
+    """
+    Write the report; the ending of the name says as what.
+
+    Raises
+    ------
+    SettingsError
+        If the file cannot be written.
+    """
+    try:
+        path.write_text(WRITERS[path.suffix.lower()](backtest), encoding="utf-8")
+    except OSError as error:
+        raise SettingsError("--output", "", f"{path} cannot be written: {error.strerror}") from None
+
+
+def write_files(backtest: Backtest, output: Path | None, plot: Path | None) -> None:
+    """Write what is asked for: the report, the picture."""
+    if output:
+        write_output(backtest, output)
+    if plot:
+        from tides_bridge.backtest_plots import plot as draw
+
+        draw(backtest, plot)
+
+
+def _functions(backtest: Backtest) -> Section:
+    rows = []
+    for letter, function in zip(backtest.letters, backtest.functions, strict=True):
+        objects = backtest.objects
+        selected, passed = objects[f"selected_{letter}"], objects[f"passed_{letter}"]
+        counts = (int(selected.sum()), int(passed.sum()))
+        rows.append((letter, function.name, function.version, str(len(objects)), *map(str, counts)))
+    note = "The last column counts those that pass as their whole light curve is: young objects grow old."
+    return Section("Functions", note, ("", "function", "version", "objects", "selected", "passes in the end"), (*rows,))
+
+
+def _classes(backtest: Backtest) -> Section:
+    counts = count_classes(backtest)
+    header = ["class", "wanted", "in archive"]
+    for letter in backtest.letters:
+        header += [f"{letter} selects", f"{letter} share"]
+    rows = []
+    for name, row in zip(counts.index, _records(counts), strict=True):
+        cells = [str(name), "yes" if row["is_wanted"] else "", str(row["in_archive"])]
+        rows.append((*cells, *_shares(backtest, row)))
+    return Section("By true class", "", tuple(header), tuple(rows))
+
+
+def _shares(backtest: Backtest, row: dict[str, Any]) -> Iterable[str]:
+    for letter in backtest.letters:
+        yield str(row[f"selected_{letter}"])
+        yield percent(row[f"share_{letter}"], row[f"low_{letter}"], row[f"high_{letter}"])
+
+
+def _contamination(backtest: Backtest) -> Section:
+    rows = []
+    for what, wanted in (("not of a wanted class", backtest.wanted), ("no SN Ia", IA)):
+        for row in _records(contamination(backtest, wanted)):
+            cells = (row["selected"], row["unknown"], row["others"])
+            rows.append((f"{row['function']}: {what}", *map(str, cells), percent(*_interval(row))))
+    note = "It is that of the mixture in this archive, not of the sky. Objects of no known class are left out of it."
+    return Section("Contamination", note, ("", "selected", "no class", "others", "share"), tuple(rows))
+
+
+def _interval(row: dict[str, Any]) -> tuple[float | None, float | None, float | None]:
+    return row["share"], row["low"], row["high"]
+
+
+def _delays(backtest: Backtest) -> Section:
+    rows = [
+        (f"{row['function']}: since {row['since']}", str(row["number"]), *map(days, _days(row)))
+        for row in _records(delays(backtest))
+    ]
+    note = "Of selected objects of wanted classes. Since peak, negative is before it."
+    return Section("Days at the trigger", note, ("", "objects", "median", "16 %", "84 %"), tuple(rows))
+
+
+def _days(row: dict[str, Any]) -> tuple[float | None, float | None, float | None]:
+    return row["median"], row["p16"], row["p84"]
+
+
+def _agreement(backtest: Backtest) -> Section:
+    table = agreement(backtest)
+    rows = [
+        (str(name), *(str(value) for value in row)) for name, row in zip(table.index, table.to_numpy(), strict=True)
+    ]
+    total = ("all", *(str(value) for value in table.sum()))
+    return Section("A against B", "", ("class", "both", "only A", "only B", "neither"), (*rows, total))
+
+
+def _efficiency(backtest: Backtest, quantity: Quantity) -> Section:
+    header = [QUANTITIES[quantity], "in archive"]
+    for letter in backtest.letters:
+        header += [f"{letter} selects", f"{letter} share"]
+    rows = []
+    for row in _records(efficiency(backtest, quantity)):
+        edges = "unknown" if row["low_edge"] is None else f"{row['low_edge']:g} to {row['high_edge']:g}"
+        rows.append((edges, str(row["in_archive"]), *_shares(backtest, row)))
+    note = f"Where there is one a band, the brightest in {' '.join(backtest.bands)}. " * (quantity == "peak_magnitude")
+    return Section(
+        f"Efficiency by {QUANTITIES[quantity]}", f"{note}Objects of wanted classes.", tuple(header), tuple(rows)
+    )
+
+
+def percent(share: float | None, low: float | None, high: float | None) -> str:
+    """
+    Write a share with its interval.
+
+    >>> percent(0.8, 0.579, 0.921), percent(None, None, None)
+    ('80.0 % (57.9 to 92.1)', '')
+    """
+    if share is None or low is None or high is None:
+        return ""
+    return f"{100 * share:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def days(value: float | None) -> str:
+    """
+    Write a number of days.
+
+    >>> days(-10.04), days(-0.01), days(None)
+    ('-10.0', '0.0', '')
+    """
+    return "" if value is None else f"{value:z.1f}"
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Give rows as Python has them, None for NaN."""
+    columns: Sequence[str] = list(table.columns)
+    return [dict(zip(columns, map(_plain, row), strict=True)) for row in table.itertuples(index=False, name=None)]
+
+
+def _plain(value: Any) -> Any:
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,328 @@
+"""
+Blocks of keys, as a file has them, become selection functions: keys, bands, units and values are checked here.
+
+A value may have its unit: ``maxGap: 10 d``, ``magLimit: 3630.78 nJy``; a bare number has that of the criterion.
+"""
+
+import difflib
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+from tides_bridge.criteria import CRITERIA, Criterion, Footprint
+from tides_bridge.measures import ANY_DETECTION, PointFilter
+from tides_bridge.photometry import BANDS, magnitude_from_flux
+
+D333_KEYS: Final = ("filters", "significance", "minBands", "minNights", "magLimit")
+"""The keys of D3.3.3, all of which a function without ``rules`` has, and no other."""
+
+POINT_KEYS: Final = ("filters", "significance", "positiveOnly", "minReliability")
+"""Keys that say which detections count."""
+
+GROUPS: Final = ("all", "any", "not")
+
+SHERLOCK_CLASSES: Final = ("AGN", "BS", "CV", "NT", "ORPHAN", "SN", "UNCLEAR", "UNKNOWN", "VS")
+"""Sherlock's classes (Lasair, ``sherlock_classifications``); UNKNOWN is ours for an alert without one."""
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """
+    One criterion of a function, with what it demands.
+
+    Attributes
+    ----------
+    path
+        Its key, after that of its group: ``minBands``, ``any.1.minBands``.
+    criterion
+        Its kind.
+    threshold
+        In the unit of the criterion.
+    points
+        Which detections count for it.
+    """
+
+    path: str
+    criterion: Criterion
+    threshold: Any
+    points: PointFilter
+
+    def demand(self) -> str:
+        """
+        Say what is demanded.
+
+        >>> Leaf("minBands", CRITERIA["minBands"], 2, PointFilter()).demand()
+        '>= 2'
+        """
+        threshold, kind, unit = self.threshold, self.criterion.kind, self.criterion.unit
+        if isinstance(threshold, Footprint):
+            return "inside " + (f"the box {list(threshold.box)} deg" if threshold.box else "the MOC")
+        if kind == "is":
+            return "yes" if threshold else "no"
+        if kind == "one of":
+            return "one of " + ", ".join(threshold)
+        if kind == "between":
+            return f"from {threshold[0]:g} to {threshold[1]:g} {unit}".strip()
+        return f"{'>=' if kind == 'at least' else '<='} {threshold:g} {unit}".strip()
+
+    def misses_by(self, measured: object) -> float | None:
+        """
+        Tell by how much a measured number misses what is demanded; None if it does not, or is no number.
+
+        >>> Leaf("minBands", CRITERIA["minBands"], 3, PointFilter()).misses_by(2.0)
+        1.0
+        """
+        if isinstance(measured, bool) or not isinstance(measured, int | float):
+            return None
+        ends = {"at least": (self.threshold, None), "at most": (None, self.threshold), "between": self.threshold}
+        least, most = ends.get(self.criterion.kind, (None, None))
+        if least is not None and measured < least:
+            return float(least - measured)
+        return float(measured - most) if most is not None and measured > most else None
+
+
+@dataclass(frozen=True)
+class Group:
+    """
+    Criteria and groups that must all pass, of which any must, or that must not.
+
+    Attributes
+    ----------
+    kind
+        How they are joined; ``not`` has one part.
+    parts
+        What is joined.
+    """
+
+    kind: Literal["all", "any", "not"]
+    parts: tuple["Leaf | Group", ...]
+
+    def leaves(self) -> Iterator[Leaf]:
+        """Give all criteria within."""
+        for part in self.parts:
+            yield from part.leaves() if isinstance(part, Group) else (part,)
+
+
+Parsed = tuple[Literal["strict"] | None, PointFilter, Group, dict[str, Any]]
+
+
+def parse_block(keys: Mapping[str, Any]) -> Parsed:
+    """
+    Read the block of a selection function.
+
+    Returns
+    -------
+    (rules, points, criteria, keys)
+        As the attributes of `SelectionFunction`.
+
+    Raises
+    ------
+    ValueError
+        "key: what is wrong".
+    """
+    if "rules" not in keys:
+        return _parse_d333(keys)
+    if keys["rules"] != "strict":
+        raise ValueError("rules: there is only strict; without this key a function is judged as D3.3.3 judged it")
+    rest = {key: value for key, value in keys.items() if key != "rules"}
+    _check_keys(rest, "", needed=("filters", "significance"))
+    points, criteria, normal = _parse(rest, PointFilter(), "")
+    return "strict", points, criteria, {**normal, "rules": "strict"}
+
+
+def _parse_d333(keys: Mapping[str, Any]) -> Parsed:
+    """Read a block of D3.3.3: its five keys, and no other."""
+    for key in keys:
+        if key in (*POINT_KEYS, *CRITERIA, *GROUPS) and key not in D333_KEYS:
+            raise ValueError(f"{key}: needs rules: strict; a function without has the keys {', '.join(D333_KEYS)}")
+    _check_keys(keys, "", needed=D333_KEYS)
+    points, criteria, normal = _parse(keys, PointFilter(positive_only=False, d333=True), "")
+    parts = tuple(
+        replace(part, points=ANY_DETECTION) if isinstance(part, Leaf) and part.path == "magLimit" else part
+        for part in criteria.parts
+    )
+    return None, points, Group("all", parts), normal
+
+
+def _parse(keys: Mapping[str, Any], above: PointFilter, path: str) -> tuple[PointFilter, Group, dict[str, Any]]:
+    """Read the keys of a function or of a block within; what it does not say of points is as in the block above."""
+    _check_keys(keys, path)
+    normal: dict[str, Any] = {}
+    points = above
+    for key in (key for key in POINT_KEYS if key in keys):
+        field, value = POINTS[key][0], _told(path + key, POINTS[key][1], keys[key])
+        if value != getattr(above, field):  # what is so anyway is no other meaning
+            normal[key], points = value, replace(points, **{field: value})
+    parts: list[Leaf | Group] = []
+    for key in (key for key in CRITERIA if key in keys):
+        threshold = _told(path + key, lambda value, key=key: _threshold(CRITERIA[key], value), keys[key])  # type: ignore[misc]
+        parts.append(Leaf(path + key, CRITERIA[key], threshold, points))
+        normal[key] = _normal(threshold)
+    for kind in (kind for kind in GROUPS if kind in keys):
+        group, normal[kind] = _parse_group(kind, keys[kind], points, path)
+        parts.append(group)
+    if not parts:
+        raise ValueError(f"{path.rstrip('.') or 'criteria'}: there is none; known are {', '.join(CRITERIA)}")
+    return points, Group("all", tuple(parts)), normal
+
+
+def _parse_group(kind: Any, blocks: object, points: PointFilter, path: str) -> tuple[Group, Any]:
+    """Read a group: a list of blocks, or one block under ``not``."""
+    is_list = kind != "not"
+    listed = blocks if is_list else [blocks]
+    if not isinstance(listed, list) or not listed or not all(isinstance(block, dict) for block in listed):
+        raise ValueError(f"{path}{kind}: must be {'a list of blocks' if is_list else 'one block'} of keys")
+    parsed = [
+        _parse(block, points, f"{path}{kind}.{number}." if is_list else f"{path}{kind}.")
+        for number, block in enumerate(listed, start=1)
+    ]
+    normal = [each[2] for each in parsed]
+    return Group(kind, tuple(each[1] for each in parsed)), normal if is_list else normal[0]
+
+
+def _check_keys(keys: Mapping[str, Any], path: str, needed: Sequence[str] = ()) -> None:
+    """Refuse a key that is none, and after it one that is missing: the first is mostly the second misspelt."""
+    for key in keys:
+        if key not in (*POINT_KEYS, *CRITERIA, *GROUPS):
+            raise ValueError(f"{path}{key}: unknown key{_near(str(key))}")
+    for key in needed:
+        if key not in keys:
+            raise ValueError(f"{path}{key}: is missing")
+
+
+def _told(path: str, read: Callable[[Any], Any], value: object) -> Any:
+    """Read a value, and name its key if it is none."""
+    try:
+        return read(value)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _near(key: str) -> str:
+    near = difflib.get_close_matches(key, [*POINT_KEYS, *CRITERIA, *GROUPS], 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+# Values
+
+
+def _threshold(criterion: Criterion, value: object) -> Any:
+    """Read what a criterion demands."""
+    if criterion.key == "footprint":
+        return _footprint(value)
+    if criterion.kind == "is":
+        return _flag(value)
+    if criterion.kind == "one of":
+        return _names(value)
+    if criterion.kind == "between":
+        if not isinstance(value, list) or len(value) != 2:
+            raise ValueError("must be two numbers: [from, to]")
+        ends = tuple(_number(each, criterion.unit) for each in value)
+        if ends[0] > ends[1]:
+            raise ValueError(f"{ends[0]:g} is above {ends[1]:g}")
+        return ends
+    number = _number(value, criterion.unit)
+    if not criterion.unit and (number < 0 or number != int(number)):
+        raise ValueError("must be a whole number, not negative")
+    return number
+
+
+def _number(value: object, unit: str) -> float:
+    """Read a finite number, in its own unit or with one that can be converted."""
+    if isinstance(value, str):
+        value = _converted(value, unit)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"must be a number{f' [{unit}]' if unit else ''}")
+    return float(value) + 0.0  # -0.0 is 0.0
+
+
+def _converted(text: str, unit: str) -> float:
+    """Convert "10 days" or "3630.78 nJy"; to 12 digits, so that one value in two units is one, on any machine."""
+    from astropy.units import Quantity, Unit, UnitConversionError, nJy
+
+    words = text.strip().replace("days", "d").replace("hours", "h")
+    try:
+        quantity = Quantity(words)
+        if unit == "mag" and quantity.unit.is_equivalent(nJy):
+            number = magnitude_from_flux(quantity.to_value(nJy))
+        else:
+            number = quantity.to_value(Unit(unit) if unit else "")
+    except UnitConversionError:
+        raise ValueError(f"{text!r} has a wrong unit: {unit or 'none'} is needed") from None
+    except TypeError:
+        raise ValueError(f"{text!r} is no number{f' with a unit, as 5 {unit}' if unit else ''}") from None
+    except ValueError:
+        raise ValueError(f"{text!r} has an unknown unit: {unit or 'none'} is needed") from None
+    return float(f"{number:.12g}")
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
+def _share(value: object) -> float:
+    number = _number(value, "")
+    if not 0 <= number <= 1:
+        raise ValueError("must lie between 0 and 1")
+    return number
+
+
+def _positive(value: object) -> float:
+    number = _number(value, "")
+    if number <= 0:
+        raise ValueError("must be greater than 0")
+    return number
+
+
+def _bands(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not value:
+        raise ValueError("must be a list of bands")
+    for band in value:
+        if band not in BANDS:
+            raise ValueError(f"{band!r} is no band; there are {', '.join(BANDS)}")
+    return tuple(band for band in BANDS if band in value)
+
+
+def _names(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value:
+        raise ValueError("must be a list of classes")
+    for name in value:
+        if name not in SHERLOCK_CLASSES:
+            raise ValueError(f"{name!r} is no class of Sherlock; there are {', '.join(SHERLOCK_CLASSES)}")
+    return tuple(sorted(set(value)))
+
+
+def _footprint(value: object) -> Footprint:
+    """Read a box, or a MOC as text; `selection_file` has put the text of a MOC file in its place."""
+    if isinstance(value, str):
+        from mocpy import MOC
+
+        try:
+            return Footprint(moc=" ".join(MOC.from_string(value, "ascii").to_string("ascii").split()))
+        except (OSError, ValueError) as error:
+            raise ValueError(f"is no MOC: {(str(error).splitlines() or [''])[0]}") from None
+    if not isinstance(value, list) or len(value) != 4:
+        raise ValueError("must be a box [ra from, ra to, decl from, decl to] in degrees, or a MOC: a file, or its text")
+    first, last, south, north = (_number(each, "deg") for each in value)
+    if not (0 <= first <= 360 and 0 <= last <= 360 and -90 <= south <= north <= 90):
+        raise ValueError("its corners are not on the sky, or decl from is above decl to")
+    return Footprint(box=(first, last, south, north))
+
+
+def _normal(threshold: object) -> Any:
+    """Write a threshold in one way, whatever the file's."""
+    if isinstance(threshold, Footprint):
+        return list(threshold.box) if threshold.box else threshold.moc
+    return threshold
+
+
+POINTS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
+    "filters": ("filters", _bands),
+    "significance": ("significance", _positive),
+    "positiveOnly": ("positive_only", _flag),
+    "minReliability": ("min_reliability", _share),
+}
+"""The field of `PointFilter` that a key sets, and how its value is read."""

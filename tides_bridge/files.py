@@ -1,0 +1,375 @@
+"""
+Light curves in files: what `tides select` and `tides backtest` read. No network, no database.
+
+::
+
+    paths ── kind_of ──▶ index of each file ──▶ newest record of each object ──▶ units ──▶ LightCurves
+             content     object, epoch, place    of all files together            each read by itself, in any process
+
+**One object, one judgement.** Whatever the format, an object that comes in several records (packets, answers, messages;
+all its rows in one table are one record) is judged on the newest alone: the one with the latest ``candidate`` or
+``diaSource``, or, where there is none, point. Of equally new ones the first counts, in the order of the paths. Records
+are not merged, since the newest packet has the history that its survey stands by.
+
+Memory does not grow with the files: the index needs 24 bytes a record, and of a scattered table 1.5 million rows are
+held at a time. Exceptions are a file that is one JSON array, and a message: they are held as a whole.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tides_bridge.errors import MalformedAlert
+from tides_bridge.formats import (
+    Index,
+    Noted,
+    Options,
+    Piece,
+    Refused,
+    avro,
+    check_depth,
+    json_text,
+    nested,
+    shown,
+    tables,
+)
+from tides_bridge.formats.contents import BROKEN, GZIP, beginning
+from tides_bridge.formats.records import UNDERSTOOD, Record, to_light_curves
+from tides_bridge.lightcurves import LightCurves, Mask
+
+logger = logging.getLogger(__name__)
+
+FOREIGN = {
+    b"PK\x03\x04": "a zip archive: unpack it",
+    b"BZh": "packed with bzip2: unpack it",
+    b"\xfd7zXZ": "packed with xz: unpack it",
+    b"\x28\xb5\x2f\xfd": "packed with zstd: unpack it",
+    b"SIMPLE  =": "a FITS file",
+    b"\x89HDF": "an HDF5 file",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"%PDF": "a PDF document",
+}
+"""What else a file may begin with."""
+
+FORMATS = f"Understood are, packed with gzip or not: as JSON or Avro {UNDERSTOOD}; Parquet with diaSource; tables"
+
+FAULTS = (*BROKEN, pa.ArrowException, UnicodeDecodeError, MalformedAlert)
+"""What makes a file unreadable."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """
+    What was read.
+
+    Attributes
+    ----------
+    curves
+        Whole light curves.
+    refused
+        Records that could not be used: file, and why.
+    notes
+        Files that may have been misread, and why.
+    """
+
+    curves: LightCurves
+    refused: tuple[tuple[Path, str], ...]
+    notes: tuple[tuple[Path, str], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """
+    Some objects in files. It is small and can be sent to another process, which reads them there.
+
+    Attributes
+    ----------
+    pieces
+        Where they are.
+    objects
+        How many; of a table with scattered rows about how many.
+    options
+        What the files do not say.
+    """
+
+    pieces: tuple[Piece, ...]
+    objects: int
+    options: Options
+
+    def read(self) -> Part:
+        """Read the light curves; what cannot be read is told in the part, never raised."""
+        refused: list[tuple[Path, str]] = []
+        notes: list[tuple[Path, str]] = []
+        records: list[Record] = []
+        columns: list[LightCurves] = []
+        for piece in self.pieces:
+            try:
+                found = _read(piece, self.options, _into(refused), _into(notes))
+            except FAULTS as problem:
+                refused.append((piece.path, _reason(problem)))
+                continue
+            if isinstance(found, LightCurves):
+                columns.append(found)
+            else:
+                records += found
+        ztf, lsst = to_light_curves(records, self.options.scale)
+        check_depth(lsst, self.pieces[0].path, _into(notes), len(self.pieces) - 1)
+        return Part(LightCurves.joined([*columns, ztf, lsst]), tuple(refused), tuple(notes))
+
+
+def read_light_curves(  # noqa: PLR0913
+    paths: Sequence[Path],
+    *,
+    zero_point: float | None = None,
+    schema: Path | None = None,
+    objects_per_part: int = 20_000,
+    refused: Refused,
+    noted: Noted | None = None,
+) -> Iterator[LightCurves]:
+    """
+    Read the light curves of all objects in some files, part by part.
+
+    Parameters
+    ----------
+    paths
+        Files, and folders with files in any depth. Which format a file has is told by its content.
+    zero_point
+        [mag] of ``psFlux`` and columns called flux; None: 31.4, nJy.
+    schema
+        Avro schema file, or folder of them, for messages that bring none.
+    objects_per_part
+        About how many objects come at a time.
+    refused
+        Is told every file or record that cannot be used: the path, and why. The rest is read.
+    noted
+        Is told once of a file that may have been misread; None: it is logged.
+
+    Yields
+    ------
+    LightCurves
+        Of whole objects, each object once: see the module for which of its records counts.
+
+    Raises
+    ------
+    SettingsError
+        If the schema is missing or none.
+    """
+    tell, told = noted or _log, set()
+    options = {"zero_point": zero_point, "schema": schema, "objects_per_part": objects_per_part}
+    for unit in work_units(paths, refused=refused, **options):  # type: ignore[arg-type]
+        part = unit.read()
+        for path, problem in part.refused:
+            refused(path, problem)
+        for path, problem in part.notes:
+            if path not in told:
+                tell(path, problem)
+            told.add(path)
+        if len(part.curves):
+            yield part.curves
+
+
+def work_units(
+    paths: Sequence[Path],
+    *,
+    zero_point: float | None = None,
+    schema: Path | None = None,
+    objects_per_part: int = 20_000,
+    refused: Refused,
+) -> list[Unit]:
+    """
+    Divide the light curves in some files into units of about as many objects each; parameters as `read_light_curves`.
+
+    All files are gone through once, to find the newest record of each object.
+    """
+    options = Options(zero_point, schema)
+    found = list(_indices(files_in(paths, refused), options, refused))
+    kept = _newest([index for _, _, index in found])
+    units: list[Unit] = []
+    pieces: list[Piece] = []
+    waiting = 0
+    for (path, kind, index), wanted in zip(found, kept, strict=True):
+        for piece, number in _pieces(path, kind, index, wanted, objects_per_part):
+            pieces.append(piece)
+            waiting += number
+            if waiting >= objects_per_part or piece.passes:
+                units.append(Unit(tuple(pieces), waiting, options))
+                pieces, waiting = [], 0
+    return [*units, Unit(tuple(pieces), waiting, options)] if pieces else units
+
+
+def files_in(paths: Iterable[Path], refused: Refused) -> Iterator[Path]:
+    """Give files, and those in folders, sorted; without those whose name begins with a dot or, as Spark's, a dash."""
+    seen: set[Path] = set()
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(each for each in path.rglob("*") if each.is_file())
+            files = [each for each in inside if not _is_hidden(each.relative_to(path))]
+            if not files:
+                refused(path, "is a folder without files")
+        else:
+            files = [path]
+        for file in files:
+            if not file.exists():
+                refused(file, "there is no such file or folder")
+            elif file.resolve() not in seen:
+                seen.add(file.resolve())
+                yield file
+
+
+def kind_of(path: Path, schema: Path | None = None) -> str:
+    """
+    Tell what a file is, by its content: lines, document, container, message, alerts, table or text.
+
+    Raises
+    ------
+    MalformedAlert
+        If it is none of these; says what was found.
+    """
+    start = beginning(path)
+    if not start.strip():
+        raise MalformedAlert(str(path), "is empty")
+    if start.startswith(avro.CONTAINER):
+        return "container"
+    if start.startswith(b"PAR1"):
+        return _kind_of_parquet(path)
+    text = start.removeprefix(b"\xef\xbb\xbf")
+    if text.lstrip()[:1] in (b"{", b"["):
+        return "lines" if json_text.is_lines(text) else "document"
+    if json_text.OLD_ANSWER.match(text):
+        return "document"
+    names, _ = tables.header_of(text)
+    if tables.roles_of(names):
+        return "text"
+    if schema is not None or _is_message(start):
+        return "message"
+    raise MalformedAlert(str(path), _what(text, names))
+
+
+def _kind_of_parquet(path: Path) -> str:
+    with path.open("rb") as stream:
+        if stream.read(2) == GZIP:
+            raise MalformedAlert(str(path), "is Parquet packed with gzip: unpack it")
+    names = pq.read_schema(path).names
+    if nested.is_alerts(names):
+        return "alerts"
+    if tables.roles_of(names):
+        return "table"
+    problem = f"is Parquet with the columns {', '.join(names)[:200]}, not with diaSource, nor with {tables.NEEDED}"
+    raise MalformedAlert(str(path), problem)
+
+
+def _is_message(start: bytes) -> bool:
+    """Tell whether it may be an Avro message: it is no text, nor what begins as something else does."""
+    return b"\0" in start[:512] and not any(start.startswith(each) for each in FOREIGN)
+
+
+def _what(start: bytes, names: list[str]) -> str:
+    """Say what was found in place of light curves."""
+    for each, what in FOREIGN.items():
+        if start.startswith(each):
+            return f"is {what}. {FORMATS} with {tables.NEEDED}"
+    if len(names) > 1:
+        return f"is a table with the columns {', '.join(names)[:200]}; needed are {tables.NEEDED}"
+    return f"begins with {start[:40]!r}. {FORMATS} with {tables.NEEDED}"
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith((".", "_")) for part in path.parts)
+
+
+def _indices(paths: Iterable[Path], options: Options, refused: Refused) -> Iterator[tuple[Path, str, Index]]:
+    for path in paths:
+        try:
+            kind = kind_of(path, options.schema)
+            index = _index(path, kind, options, refused)
+        except FAULTS as problem:
+            refused(path, _reason(problem))
+            continue
+        if index.place:
+            yield path, kind, index
+
+
+def _index(path: Path, kind: str, options: Options, refused: Refused) -> Index:
+    indexing: dict[str, Callable[[], Index]] = {
+        "lines": lambda: json_text.index_lines(path, refused),
+        "document": lambda: json_text.index_document(path, refused),
+        "container": lambda: avro.index_container(path, refused),
+        "message": lambda: avro.index_message(path, options.schema, refused),
+        "alerts": lambda: nested.index(path, refused),
+        "table": lambda: tables.index(path, kind, refused),
+        "text": lambda: tables.index(path, kind, refused),
+    }
+    return indexing[kind]()
+
+
+def _read(piece: Piece, options: Options, refused: Refused, noted: Noted) -> LightCurves | list[Record]:
+    reading: dict[str, Callable[[], LightCurves | list[Record]]] = {
+        "lines": lambda: json_text.read_lines(piece, refused),
+        "document": lambda: json_text.read_document(piece, refused),
+        "container": lambda: avro.read_container(piece, refused),
+        "message": lambda: avro.read_message(piece, options.schema, refused),
+        "alerts": lambda: nested.read(piece, options.scale, refused, noted),
+        "table": lambda: tables.read(piece, options, refused, noted),
+        "text": lambda: tables.read(piece, options, refused, noted),
+    }
+    return reading[piece.kind]()
+
+
+def _newest(indices: Sequence[Index]) -> list[Mask]:
+    """Tell which records are the newest of their objects, for each of the indices."""
+    if not indices:
+        return []
+    found = np.concatenate([part for index in indices for part in index.object_hash])
+    epoch = np.concatenate([part for index in indices for part in index.epoch])
+    # The sort keeps the order of equal ones: of equally new records the first is left.
+    order = np.lexsort((-epoch, found))
+    first = np.concatenate([[True], np.diff(found[order]) != 0])
+    kept = np.zeros(len(found), dtype=bool)
+    kept[order[first]] = True
+    kept &= epoch > -np.inf
+    ends = np.cumsum([sum(map(len, index.object_hash)) for index in indices])
+    return np.split(kept, ends[:-1])
+
+
+def _pieces(path: Path, kind: str, index: Index, kept: Mask, size: int) -> Iterator[tuple[Piece, int]]:
+    """Cut a file into pieces of about size objects; gives each with the number of objects in it."""
+    place = np.concatenate(index.place)
+    if index.passes:
+        unwanted = np.sort(np.concatenate(index.object_hash)[~kept])
+        whole = Piece(path, kind, 0, index.end, passes=index.passes, unwanted=unwanted if len(unwanted) else None)
+        number = -(-int(kept.sum()) // index.passes)
+        yield from ((replace(whole, turn=turn), number) for turn in range(index.passes) if number)
+        return
+    reached = np.concatenate([[0], np.cumsum(kept)])
+    start = 0
+    while start < len(place):
+        stop = min(int(np.searchsorted(reached, reached[start] + size)), len(place))
+        stop = int(np.searchsorted(place, place[stop - 1], side="right"))
+        chosen = kept[start:stop]
+        if chosen.any():
+            end = int(place[stop]) if stop < len(place) else index.end
+            mask = None if chosen.all() else chosen.copy()
+            yield Piece(path, kind, int(place[start]), end, start + 1, mask), int(chosen.sum())
+        start = stop
+
+
+def _reason(problem: Exception) -> str:
+    if isinstance(problem, MalformedAlert):
+        return problem.problem
+    if isinstance(problem, OSError) and problem.strerror:
+        return f"cannot be read: {problem.strerror}"
+    return f"is broken: {shown(problem)}"
+
+
+def _into(told: list[tuple[Path, str]]) -> Callable[[Path, str], None]:
+    return lambda path, problem: told.append((path, problem))
+
+
+def _log(path: Path, problem: str) -> None:
+    logger.warning("doubtful file=%s problem=%s", path, problem)

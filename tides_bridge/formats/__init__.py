@@ -1,0 +1,177 @@
+"""
+Formats of light curves in files: one module a container or survey.
+
+::
+
+    ztf, lsst     what a record of a survey means: points and facts become `LightCurves`
+    records       a record of any of them, as JSON or Avro has it: one typed shape, and what it is a record of
+    lasair        Lasair's answers of today, the fast way
+    json_text, avro, nested, tables      the containers: where records lie in a file, and how some of them are read
+    contents      the bytes of a file, unpacked
+
+Each container has two functions. ``index`` goes through a file once and notes of every record which object it is about,
+how new it is, and where it lies; ``read`` gets the chosen ones of a `Piece`. Nothing else is kept in between.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from tides_bridge.lightcurves import Integers, LightCurves, Mask
+from tides_bridge.photometry import AB_ZERO_POINT, Floats
+
+Refused = Callable[[Path, str], None]
+"""Is told of a file or record that cannot be used, and why."""
+
+Hashes = npt.NDArray[np.uint64]
+
+
+Noted = Callable[[Path, str], None]
+"""Is told of a file that was read, but may have been misread, and why."""
+
+EPOCHS = (30000.0, 100000.0)
+"""[d] MJD of the years 1941 to 2132: a point with an epoch outside has none, and is left out."""
+
+NO_EPOCH = -1e9
+"""[d] Stands for a record in which no point has an epoch: older than any, yet not refused."""
+
+DEPTHS = (18.0, 27.0)
+"""[mag] Between these lies the 5-sigma depth of any survey's images; else the zero point is wrong."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """
+    What a file does not say of itself.
+
+    Attributes
+    ----------
+    zero_point
+        [mag] of ``psFlux`` and of columns called flux; None: 31.4, nJy. ``psfFlux`` is in nJy whatever this is.
+    schema
+        Avro schema file, or a folder of them, for messages that bring none.
+    """
+
+    zero_point: float | None = None
+    schema: Path | None = None
+
+    @property
+    def scale(self) -> float:
+        """
+        What turns a flux of this zero point into nJy.
+
+        >>> round(Options(27.5).scale, 3), Options().scale
+        (36.308, 1.0)
+        """
+        return 1.0 if self.zero_point is None else float(10 ** ((AB_ZERO_POINT - self.zero_point) / 2.5))
+
+
+@dataclass
+class Index:
+    """
+    What is in a file: its records in their order.
+
+    Attributes
+    ----------
+    object_hash
+        64 bits of each record's object id. A million objects share one of these once in 30 million times.
+    epoch
+        [d, MJD, UTC] the newest of the record; -inf for one that was refused.
+    place
+        Where the record starts, growing: a byte, a row or a number. What starts at the same place is read together.
+    end
+        Where the last one ends.
+    passes
+        How often the whole file must be gone through, each time for some of its objects, as they lie scattered over it.
+    """
+
+    object_hash: list[Hashes] = field(default_factory=list)
+    epoch: list[Floats] = field(default_factory=list)
+    place: list[Integers] = field(default_factory=list)
+    end: int = 0
+    passes: int = 0
+
+    def add(
+        self, object_ids: Sequence[str], epochs: Sequence[float] | Floats, places: Sequence[int] | Integers
+    ) -> None:
+        """Note some more records."""
+        self.object_hash.append(hashes(object_ids))
+        self.epoch.append(np.asarray(epochs, dtype=float))
+        self.place.append(np.asarray(places, dtype=np.int64))
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """
+    Some records of a file.
+
+    Attributes
+    ----------
+    path
+        The file.
+    kind
+        Which container it is.
+    start, stop
+        From which place up to which.
+    first
+        Number of the first record in it, from 1.
+    kept
+        (records from start to stop,) which of them are wanted; None: all.
+    passes, turn
+        Of a file that is gone through several times: the objects whose hash leaves turn when divided by passes.
+    unwanted
+        Sorted hashes of the objects that are not, as another file has newer points of them. Of such a file only.
+    """
+
+    path: Path
+    kind: str
+    start: int
+    stop: int
+    first: int = 1
+    kept: Mask | None = None
+    passes: int = 0
+    turn: int = 0
+    unwanted: Hashes | None = None
+
+    def wants(self, number: int) -> bool:
+        """Tell whether a record is wanted, counted from 0 at the start."""
+        return self.kept is None or bool(self.kept[number])
+
+
+def shown(problem: object) -> str:
+    r"""
+    Write what a library says of bad input into a reason: in one line, and not too long.
+
+    >>> shown(ValueError("not\nthis"))
+    'not this'
+    """
+    text = " ".join(str(problem).split()) or type(problem).__name__
+    return text if len(text) <= 200 else f"{text[:197]}..."
+
+
+def epochs_of(mjd: Floats) -> Floats:
+    """Give the epochs, NaN where one is out of `EPOCHS`."""
+    is_epoch = (mjd > EPOCHS[0]) & (mjd < EPOCHS[1])
+    return mjd if is_epoch.all() else np.where(is_epoch, mjd, np.nan)
+
+
+def check_depth(curves: LightCurves, path: Path, noted: Noted, others: int = 0) -> None:
+    """Note when images are impossibly deep or shallow, in a file and some others: its zero point would be wrong."""
+    error = curves.flux_error[curves.flux_error > 0]
+    if not len(error):
+        return
+    depth = AB_ZERO_POINT - 2.5 * float(np.log10(5 * np.median(error)))
+    if not DEPTHS[0] <= depth <= DEPTHS[1]:
+        where = f"here and in {others} other files " if others else ""
+        problem = f"{where}the 5-sigma depth is {depth:.1f} mag, not within {DEPTHS[0]:g} and {DEPTHS[1]:g}"
+        noted(path, f"{problem}: is the zero point right (--zero-point)?")
+
+
+def hashes(object_ids: Sequence[str]) -> Hashes:
+    """Give 64 bits of each id, the same in every process."""
+    text = np.array(object_ids, dtype=object)
+    return pd.util.hash_array(text, categorize=False) if len(text) else np.empty(0, dtype=np.uint64)

@@ -1,0 +1,144 @@
+"""The bytes of a file, unpacked: what it begins with, and any stretch of it."""
+
+import gzip
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, cast
+
+from tides_bridge.errors import MalformedAlert
+
+GZIP = b"\x1f\x8b"
+
+BROKEN = (OSError, EOFError, zlib.error)
+"""What reading a file may raise: it is away, or its gzip is broken or cut off."""
+
+STRETCH = 1 << 23
+"""[B] How much of a text is looked at at once."""
+
+_kept = threading.local()
+
+
+def is_gzip(path: Path) -> bool:
+    """Tell whether a file is packed, by its content."""
+    with path.open("rb") as stream:
+        return stream.read(2) == GZIP
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file, unpacked."""
+    if is_gzip(path):
+        with gzip.open(path, "rb") as unpacked:
+            yield cast(IO[bytes], unpacked)
+    else:
+        with path.open("rb") as stream:
+            yield stream
+
+
+def beginning(path: Path, size: int = 1 << 16) -> bytes:
+    """Give the first bytes of a file, unpacked."""
+    with opened(path) as stream:
+        return stream.read(size)
+
+
+def whole(path: Path) -> bytes:
+    """Give all bytes of a file, unpacked."""
+    with opened(path) as stream:
+        return stream.read()
+
+
+def stretches(path: Path, start: int = 0) -> Iterator[tuple[int, bytes]]:
+    """
+    Go through a text in pieces of whole lines, each with the byte it starts at.
+
+    The same pieces come from any of these bytes on. As `stretch` does, it goes on in a packed file where it was left.
+    """
+    if not is_gzip(path):
+        yield from _stretches(path, start)
+        return
+    state, last = state_of(path), getattr(_kept, "stretch", None)
+    if getattr(_kept, "stretches_of", None) == state and last is not None and last[0] <= start:
+        source = _kept.stretches
+        if last[0] == start:
+            yield last
+    else:
+        close_kept()
+        source = _stretches(path, start)
+    for each in source:
+        _kept.stretches_of, _kept.stretches, _kept.stretch = state, source, each
+        if each[0] >= start:
+            yield each
+    _kept.stretches_of = None
+
+
+def _stretches(path: Path, start: int) -> Iterator[tuple[int, bytes]]:
+    with opened(path) as stream:
+        stream.seek(start)
+        text = stream.read(STRETCH)
+        while text:
+            cut = text.rfind(b"\n") + 1
+            if cut:
+                yield start, text[:cut]
+                start, text = start + cut, text[cut:]
+            fresh = stream.read(STRETCH - len(text) % STRETCH)
+            if not fresh:
+                break
+            text += fresh
+        if text:
+            yield start, text
+
+
+def stretch(path: Path, start: int, stop: int) -> bytes:
+    """
+    Give the bytes from start up to stop.
+
+    A packed file can only be unpacked from its beginning. So it stays open, one a thread, for whoever goes on where
+    the last stretch ended.
+
+    Raises
+    ------
+    MalformedAlert
+        If the file has become shorter than it was.
+    """
+    if is_gzip(path):
+        content = _go_on(path, start, stop)
+    else:
+        with path.open("rb") as stream:
+            stream.seek(start)
+            content = stream.read(stop - start)
+    if len(content) < stop - start:
+        raise MalformedAlert(str(path), "became shorter while it was read")
+    return content
+
+
+def state_of(path: Path) -> tuple[Path, int, int]:
+    """Tell a file from what it was before it was written anew."""
+    status = path.stat()
+    return path, status.st_mtime_ns, status.st_size
+
+
+def _go_on(path: Path, start: int, stop: int) -> bytes:
+    state, stream = state_of(path), None
+    if getattr(_kept, "state", None) == state:
+        stream = _kept.stream
+    else:
+        close_kept()
+        stream = gzip.open(path, "rb")  # noqa: SIM115  it stays open for the next stretch
+        _kept.state, _kept.stream = state, stream
+    stream.seek(start)
+    content: bytes = stream.read(stop - start)
+    if not stream.peek(1):
+        close_kept()
+    return content
+
+
+def close_kept() -> None:
+    """Close the packed files that this thread kept open."""
+    if getattr(_kept, "state", None) is not None:
+        _kept.stream.close()
+    if getattr(_kept, "stretches_of", None) is not None:
+        _kept.stretches.close()
+    _kept.state = _kept.stretches_of = None

@@ -1,0 +1,199 @@
+"""
+Rubin and its forerunner ELAsTiCC: difference fluxes as columns.
+
+Sources: lsst/alert_packet v9 to v11, LSSTDESC/elasticc v0_9 and v0_9_1. ``diaSource`` and ``prvDiaSources`` are
+detections, ``prvDiaForcedSources`` is forced photometry. Times are TAI. A source that was withdrawn, or has no flux, is
+no measurement. ``psfFlux`` is in nJy; ``psFlux`` has a zero point that the file does not tell.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from tides_bridge.errors import MalformedAlert
+from tides_bridge.formats import epochs_of
+from tides_bridge.formats.ztf import Long, columns_of_facts
+from tides_bridge.lightcurves import LightCurves, Objects
+from tides_bridge.photometry import BANDS, Floats, mjd_utc_from_tai
+
+Identifier = int | float | str | None
+"""A number of 64 bits, or its digits. As a float it would have lost its last ones."""
+
+EXACT = 2**53
+"""Up to here a float is an exact integer."""
+
+
+class Source(msgspec.Struct, gc=False):
+    """A ``diaSource`` or ``diaForcedSource``, in either spelling."""
+
+    diaSourceId: Long | None = None  # noqa: N815
+    diaObjectId: Identifier = None  # noqa: N815
+    ssObjectId: Identifier = None  # noqa: N815
+    midpointMjdTai: float | None = None  # noqa: N815
+    midPointTai: float | None = None  # noqa: N815
+    band: str | None = None
+    filterName: str | None = None  # noqa: N815
+    psfFlux: float | None = None  # noqa: N815
+    psfFluxErr: float | None = None  # noqa: N815
+    psFlux: float | None = None  # noqa: N815
+    psFluxErr: float | None = None  # noqa: N815
+    ra: float | None = None
+    dec: float | None = None
+    decl: float | None = None
+    reliability: float | None = None
+    timeWithdrawnMjdTai: float | None = None  # noqa: N815
+
+    @property
+    def mjd_tai(self) -> float | None:
+        """[d] In either spelling."""
+        return self.midPointTai if self.midpointMjdTai is None else self.midpointMjdTai
+
+
+class DiaObject(msgspec.Struct, gc=False):
+    """What is used of a ``diaObject``."""
+
+    diaObjectId: Identifier = None  # noqa: N815
+    ra: float | None = None
+    dec: float | None = None
+    decl: float | None = None
+    mwebv: float | None = None
+
+
+@dataclass
+class LsstObject:
+    """One object of a file: detections, forced photometry, and what is known beside."""
+
+    object_id: str
+    sources: list[Source]
+    forced: list[Source]
+    known: dict[str, Any] = field(default_factory=dict)
+
+
+def curves_of(objects: Sequence[LsstObject], scale: float = 1.0) -> LightCurves:
+    """
+    Build light curves.
+
+    Parameters
+    ----------
+    objects
+        Of any of these surveys.
+    scale
+        What turns ``psFlux`` into nJy.
+    """
+    groups = [group for each in objects for group in (each.sources, each.forced)]
+    points = list(chain.from_iterable(groups))
+    lengths = np.array([len(group) for group in groups], dtype=np.int64)
+    columns = {name: np.array([getattr(point, name) for point in points], dtype=float) for name in NUMBERS}
+    columns["diaSourceId"] = np.array(
+        [-1 if point.diaSourceId is None else point.diaSourceId for point in points], dtype=np.int64
+    )
+    bands = np.array([point.filterName if point.band is None else point.band for point in points], dtype=object)
+    return of_columns(
+        [each.object_id for each in objects],
+        np.repeat(np.arange(len(groups)) // 2, lengths),
+        np.repeat(np.arange(len(groups)) % 2 == 0, lengths),
+        {**columns, "band": band_codes(bands)},
+        scale,
+        columns_of_facts([each.known for each in objects]),
+    )
+
+
+NUMBERS = (
+    "midpointMjdTai", "midPointTai", "psfFlux", "psfFluxErr", "psFlux", "psFluxErr", "ra", "dec", "decl", "reliability",
+    "timeWithdrawnMjdTai",
+)  # fmt: skip
+"""The columns of float64 of a source."""
+
+
+def of_columns(  # noqa: PLR0913, PLR0917
+    object_ids: Sequence[str],
+    index: npt.NDArray[np.int64],
+    is_detection: npt.NDArray[np.bool_],
+    columns: dict[str, npt.NDArray[Any]],
+    scale: float,
+    objects: Objects,
+) -> LightCurves:
+    """Build light curves from the columns of sources: of `NUMBERS` those there are, band and diaSourceId."""
+    flux, error = (
+        _first(columns, len(index), rubin, old, scale)
+        for rubin, old in (("psfFlux", "psFlux"), ("psfFluxErr", "psFluxErr"))
+    )
+    withdrawn = columns.get("timeWithdrawnMjdTai")
+    used = np.isfinite(flux) if withdrawn is None else np.isfinite(flux) & np.isnan(withdrawn)
+    points: dict[str, Any] = {
+        "object_index": index,
+        "mjd": epochs_of(mjd_utc_from_tai(_first(columns, len(index), "midpointMjdTai", "midPointTai"))),
+        "band": columns["band"],
+        "flux": flux,
+        "flux_error": error,
+        "is_detection": is_detection,
+        "source_id": columns["diaSourceId"],
+        "ra": _first(columns, len(index), "ra"),
+        "decl": _first(columns, len(index), "dec", "decl"),
+        "reliability": _first(columns, len(index), "reliability"),
+    }
+    if not used.all():
+        points = {name: values[used] for name, values in points.items()}
+    return LightCurves.from_fluxes(object_ids, objects=objects, **points)
+
+
+def band_codes(names: npt.NDArray[np.object_]) -> npt.NDArray[np.int8]:
+    """
+    Turn names of bands into positions in `photometry.BANDS`; -1 for any other name.
+
+    >>> band_codes(np.array(["g", "Y", "R", "w", None], dtype=object))
+    array([ 1,  5,  2, -1, -1], dtype=int8)
+    """
+    codes = {name: BAND_CODES.get(name, -1) for name in set(names.tolist())}
+    return np.fromiter(map(codes.__getitem__, names.tolist()), dtype=np.int8, count=len(names))
+
+
+BAND_CODES: dict[Any, int] = {
+    **{band: code for code, band in enumerate(BANDS)},
+    **{f"{survey}{band}": code for survey in ("ztf", "lsst") for code, band in enumerate(BANDS)},
+    "Y": BANDS.index("y"),
+    "R": BANDS.index("r"),
+}
+"""Names of bands: LSST's; Y of ELAsTiCC; R of ANTARES for r of ZTF; those of sncosmo (ztfg, lsstg)."""
+
+
+def identifier(value: Identifier, key: str) -> str | None:
+    """
+    Read a 64-bit id as text; None if there is none, which Rubin also writes as 0.
+
+    Raises
+    ------
+    MalformedAlert
+        If it was written as a float too large to be exact.
+
+    >>> identifier(170587115523932323, "diaObjectId"), identifier(0, "ssObjectId")
+    ('170587115523932323', None)
+    """
+    if value is None or value in (0, "0", "") or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, float):
+        if abs(value) >= EXACT or value != int(value):
+            raise MalformedAlert("record", f"{key} is {value!r}, a float, which has lost digits of the id")
+        value = int(value)
+    return str(value)
+
+
+def of_no_object(ss_object: str | None) -> MalformedAlert:
+    """Say why an alert without object is refused."""
+    what = f"it is about {ss_object}, an object of the solar system" if ss_object else "nothing says what it is about"
+    return MalformedAlert("record", f"has no diaObjectId: {what}")
+
+
+def _first(columns: dict[str, npt.NDArray[Any]], length: int, name: str, other: str = "", scale: float = 1.0) -> Floats:
+    """Give a column; where it has nothing that of the other name, times a scale."""
+    values, others = columns.get(name), columns.get(other)
+    if others is None:
+        return np.full(length, np.nan) if values is None else values
+    others = others * scale
+    return others if values is None else np.where(np.isnan(values), others, values)

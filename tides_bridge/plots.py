@@ -1,0 +1,443 @@
+"""
+Plots of light curves: one figure an object, magnitudes downwards, with what the selection function made of it.
+
+Colours are Rubin's (RTN-045, as of February 2026; ``lsst.utils.plotting``), chosen with the colour-blind in mind. Its
+markers have triangles for g and r; here a triangle is a limit, so each band has a marker that is none.
+
+Nothing here uses pyplot, whose state all threads share and which keeps every figure.
+"""
+
+import hashlib
+import textwrap
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.dates import AutoDateLocator, DateFormatter
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
+
+from tides_bridge.lightcurves import LightCurves, Mask
+from tides_bridge.photometry import BANDS, LIMIT_SIGNIFICANCE, POGSON, magnitude_from_flux
+from tides_bridge.selection import SelectionFunction, Verdicts, counting, judge
+
+MJD_UNIX_EPOCH: Final = 40587.0
+"""[d] MJD of 1970-01-01 00:00 UTC, from which matplotlib counts days."""
+
+COLOURS: Final[dict[str, str]] = dict(
+    zip(BANDS, ("#0c71ff", "#49be61", "#c61c00", "#ffc200", "#f341a2", "#5d0000"), strict=True)
+)
+MARKERS: Final[dict[str, str]] = dict(zip(BANDS, ("p", "o", "s", "D", "*", "P"), strict=True))
+SIZES: Final[dict[str, float]] = dict(zip(BANDS, (6.0, 5.0, 4.6, 4.4, 7.5, 6.0), strict=True))
+"""[pt] So that all markers look equally large."""
+OTHER: Final = "#666666"
+GREY: Final = "#c8c8c8"
+
+STYLE: Final[Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.0,
+    "pdf.fonttype": 42,  # letters stay letters: journals refuse those of type 3
+    "svg.fonttype": "none",
+    "axes.linewidth": 0.8,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "ytick.right": True,
+    "xtick.minor.visible": True,
+    "ytick.minor.visible": True,
+}
+
+FRAME: Final = (0.085, 0.105, 0.705, 0.7)
+"""Left, bottom, width and height of the axes, in parts of the figure: the same for each, to be compared or blinked."""
+
+SHORTEST: Final = 4.0
+"""[d] No frame is shorter, so that the dates above have no hours."""
+
+SIZE: Final = (7.6, 4.8)
+"""[inch] Across two columns of a page."""
+
+FORCED_SIGNIFICANCE: Final = 3.0
+"""S/N from which forced photometry is drawn as a point, not as a limit."""
+
+LONGEST_BAR: Final = 1.2
+"""[mag] Longer error bars do not widen the frame."""
+
+NEAR: Final = 1.5
+"""[mag] So far from the points a magnitude limit still is within the frame."""
+
+LONGEST_NAME: Final = 180
+"""Bytes of a file name: file systems take 255."""
+
+ONE_AT_A_TIME: Final = threading.Lock()
+"""The style is set for the whole process while a plot is made: threads take turns, as in workers of another cluster."""
+
+
+@dataclass(frozen=True)
+class Plots:
+    """
+    How light curves are plotted.
+
+    Attributes
+    ----------
+    folder
+        Where the plots go; it is there.
+    ending
+        ``png``, ``pdf`` or ``svg``.
+    dpi
+        Dots an inch, of a PNG.
+    """
+
+    folder: Path
+    ending: str = "png"
+    dpi: int = 150
+
+
+def draw(plots: Plots, function: SelectionFunction, now_mjd: float | None, curves: LightCurves) -> int:
+    """Plot some light curves, a file each, and tell how many. This is what is done in other processes."""
+    (verdicts,) = judge(curves, [function], now_mjd)
+    for place, object_id in enumerate(curves.object_ids):
+        path = plots.folder / file_name(object_id, plots.ending)
+        hidden = path.with_name(f".{path.name}.part")
+        with ONE_AT_A_TIME, mpl.rc_context(STYLE):
+            figure = light_curve_figure(curves.part(place, place + 1), verdicts, place)
+            figure.savefig(hidden, format=plots.ending, dpi=plots.dpi)
+        hidden.replace(path)
+    return len(curves)
+
+
+def file_name(object_id: str, ending: str) -> str:
+    """
+    Make a file name of an object id; two objects never get the same.
+
+    >>> file_name("ZTF26aaaaaaa", "png"), file_name("../a b", "png")
+    ('ZTF26aaaaaaa.png', '%2E.%2Fa%20b.png')
+    """
+    name = quote(object_id, safe="+@,=")
+    if name.startswith("."):
+        name = f"%2E{name[1:]}"
+    if len(name) > LONGEST_NAME or not name:
+        name = f"{name[:LONGEST_NAME]}-{hashlib.sha256(object_id.encode()).hexdigest()[:16]}"
+    return f"{name}.{ending}"
+
+
+def light_curve_figure(curve: LightCurves, verdicts: Verdicts, place: int = 0) -> Figure:
+    """
+    Plot one light curve.
+
+    Parameters
+    ----------
+    curve
+        Of one object.
+    verdicts
+        What its function says, of this object at `place`.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=SIZE)
+        FigureCanvasAgg(figure)
+        axes = figure.add_axes(FRAME)
+        points = _Points(curve, verdicts.function)
+        _draw_forced(axes, points)
+        _draw_limits(axes, points)
+        _draw_detections(axes, points)
+        _frame(axes, points, _magnitude_limits(verdicts.function))
+        _draw_thresholds(axes, _magnitude_limits(verdicts.function))
+        _draw_trigger(axes, float(verdicts.trigger_mjd[place]))
+        _label(axes)
+        _title(figure, curve.object_ids[0], verdicts, place)
+        _legend(figure, points, verdicts, place)
+    return figure
+
+
+class _Points:
+    """
+    The points of one object, each in one kind.
+
+    Parameters
+    ----------
+    curve
+        Of one object.
+    function
+        Which tells the points that count.
+    """
+
+    def __init__(self, curve: LightCurves, function: SelectionFunction) -> None:
+        self.mjd, self.band = curve.mjd, curve.band
+        detected = curve.is_detection & np.isfinite(curve.magnitude)
+        self.counts = counting(curve, function.points) & detected
+        self.is_fading = detected & ~curve.is_positive
+        self.is_usual = detected & curve.is_positive & self.counts
+        self.is_hollow = detected & curve.is_positive & ~self.counts
+        self.is_limit = ~curve.is_detection & np.isnan(curve.flux) & (curve.flux_error > 0)
+        is_forced = ~curve.is_detection & np.isfinite(curve.flux) & (curve.flux_error > 0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self.is_forced = is_forced & (np.abs(curve.flux) >= FORCED_SIGNIFICANCE * curve.flux_error)
+            forced_error = POGSON * curve.flux_error / np.abs(curve.flux)
+        self.is_forced_limit = is_forced & ~self.is_forced
+        self.is_forced_fading = self.is_forced & (curve.flux < 0)
+        shown = np.where(detected, curve.magnitude, magnitude_from_flux(LIMIT_SIGNIFICANCE * curve.flux_error))
+        self.magnitude = np.where(self.is_forced, magnitude_from_flux(np.abs(curve.flux)), shown)
+        error = np.where(self.is_forced, forced_error, curve.magnitude_error)
+        self.error = np.where(error > 0, error, 0.0)  # an error that is none has no bar
+
+    def of_bands(self, chosen: Mask) -> Iterator[tuple[str, Mask]]:
+        """Give the bands that the chosen points have, and which points have them; "" for one that is none of ours."""
+        for number, band in (*enumerate(BANDS), (-1, "")):
+            mask = chosen & (self.band == number)
+            if mask.any():
+                yield band, mask
+
+    @property
+    def is_measured(self) -> Mask:
+        """Which are detections."""
+        return self.is_fading | self.is_usual | self.is_hollow
+
+
+def _marks(band: str) -> dict[str, Any]:
+    """Say how points of a band look, hollow."""
+    colour = COLOURS.get(band, OTHER)
+    size = SIZES.get(band, 5.0)
+    return {"marker": MARKERS.get(band, "X"), "markersize": size, "color": colour, "markerfacecolor": "white"}
+
+
+def _draw_detections(axes: Axes, points: _Points) -> None:
+    for mask, face, level in ((points.is_fading, GREY, 3), (points.is_hollow, "white", 4), (points.is_usual, "", 5)):
+        for band, of_band in points.of_bands(mask):
+            marks = _marks(band)
+            marks["markerfacecolor"] = face or marks["color"]
+            mjd, magnitude, error = points.mjd[of_band], points.magnitude[of_band], points.error[of_band]
+            edge = "black" if not face else marks["color"]
+            axes.errorbar(
+                mjd,
+                magnitude,
+                yerr=error,
+                linestyle="none",
+                elinewidth=0.8,
+                ecolor=marks["color"],
+                markeredgecolor=edge,
+                markeredgewidth=0.4 if not face else 0.9,
+                zorder=level,
+                **marks,
+            )
+
+
+def _draw_limits(axes: Axes, points: _Points) -> None:
+    """Draw limits as triangles that point downwards: the object is fainter."""
+    for band, mask in points.of_bands(points.is_limit):
+        colour = COLOURS.get(band, OTHER)
+        axes.plot(
+            points.mjd[mask],
+            points.magnitude[mask],
+            linestyle="none",
+            marker="v",
+            markersize=4.5,
+            markerfacecolor="none",
+            markeredgecolor=colour,
+            markeredgewidth=0.7,
+            alpha=0.55,
+            zorder=2,
+            gid="limit",
+        )
+
+
+def _draw_forced(axes: Axes, points: _Points) -> None:
+    """Draw forced photometry faintly: dots, grey for fadings, and triangles where nothing is seen."""
+    kinds = ((points.is_forced_limit, "v", 2.6, 0.3), (points.is_forced, ".", 4.5, 0.5))
+    for chosen, marker, size, opacity in kinds:
+        for band, mask in points.of_bands(chosen):
+            colour = COLOURS.get(band, OTHER)
+            for part, face in ((mask & ~points.is_forced_fading, colour), (mask & points.is_forced_fading, GREY)):
+                axes.plot(
+                    points.mjd[part],
+                    points.magnitude[part],
+                    linestyle="none",
+                    marker=marker,
+                    markersize=size,
+                    markerfacecolor=face if marker == "." else "none",
+                    markeredgecolor=face,
+                    markeredgewidth=0.5,
+                    alpha=opacity,
+                    zorder=1,
+                    gid="forced",
+                )
+
+
+def _magnitude_limits(function: SelectionFunction) -> list[tuple[str, float]]:
+    """Give the magnitudes that the function compares with, by their paths."""
+    return [
+        (leaf.path, float(leaf.threshold))
+        for leaf in function.leaves
+        if leaf.criterion.unit == "mag" and leaf.criterion.key in ("magLimit", "brightLimit")
+    ]
+
+
+def _frame(axes: Axes, points: _Points, thresholds: Sequence[tuple[str, float]]) -> None:
+    """Choose what is seen: all points, their bars as far as they are short, and a magnitude limit that is near."""
+    bar = np.minimum(np.where(points.is_measured, points.error, 0.0), LONGEST_BAR)
+    ends = np.concatenate([points.magnitude - bar, points.magnitude + bar])
+    ends = ends[np.isfinite(ends)]
+    bright, faint = (ends.min(), ends.max()) if len(ends) else (18.0, 23.0)
+    near = [value for _, value in thresholds if bright - NEAR <= value <= faint + NEAR]
+    bright, faint = min([bright, *near]), max([faint, *near])
+    margin = max(0.06 * (faint - bright), 0.15)
+    axes.set_ylim(faint + margin, bright - margin)
+    first, last = (points.mjd.min(), points.mjd.max()) if len(points.mjd) else (61000.0, 61001.0)
+    margin = max(0.04 * (last - first), (SHORTEST - (last - first)) / 2)
+    axes.set_xlim(first - margin, last + margin)
+
+
+def _draw_thresholds(axes: Axes, thresholds: Sequence[tuple[str, float]]) -> None:
+    for path, value in thresholds:
+        faint, bright = axes.get_ylim()
+        if bright < value < faint:
+            axes.axhline(value, color="0.25", linewidth=0.8, linestyle=":", zorder=1.5, gid=f"threshold {path}")
+
+
+def _draw_trigger(axes: Axes, mjd: float) -> None:
+    if np.isfinite(mjd):
+        axes.axvline(mjd, color="0.15", linewidth=0.9, linestyle=(0, (5, 2)), zorder=1.5, gid="trigger")
+
+
+def _label(axes: Axes) -> None:
+    """Name the axes: MJD below, dates above."""
+    axes.set_xlabel("MJD [d, UTC]")
+    axes.set_ylabel("AB magnitude of the difference")
+    axes.xaxis.set_major_locator(MaxNLocator(7))
+    axes.xaxis.set_major_formatter(ScalarFormatter(useOffset=False))
+    above = axes.secondary_xaxis("top", functions=(_days, _mjd))
+    above.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=6))  # type: ignore[no-untyped-call]
+    above.xaxis.set_major_formatter(DateFormatter("%Y-%m-%d"))  # type: ignore[no-untyped-call]
+    above.tick_params(labelsize=8)
+
+
+def _days(mjd: Any) -> Any:
+    return np.asarray(mjd) - MJD_UNIX_EPOCH
+
+
+def _mjd(days: Any) -> Any:
+    return np.asarray(days) + MJD_UNIX_EPOCH
+
+
+def _title(figure: Figure, object_id: str, verdicts: Verdicts, place: int) -> None:
+    """Say whose light curve it is, by which function it was judged, and how."""
+    function, left = verdicts.function, FRAME[0]
+    passed = bool(verdicts.passed[place])
+    figure.text(left, 0.95, plain(object_id), fontsize=12, fontweight="bold", parse_math=False)
+    about = f"{plain(function.name)}, version {function.version}"
+    figure.text(0.985, 0.953, about, fontsize=8, color="0.35", ha="right", parse_math=False)
+    why = textwrap.wrap(reason(verdicts, place), 112, max_lines=2, placeholder=" ...")
+    colour = "#00695c" if passed else "#9c1c00"
+    figure.text(left, 0.933, "\n".join(why), fontsize=8.5, color=colour, va="top", parse_math=False)
+
+
+def plain(text: str) -> str:
+    r"""
+    Write what the fonts may not have in another way.
+
+    >>> plain("SN\u2605")
+    'SN\\u2605'
+    """
+    return (
+        "".join(each if each.isprintable() and ord(each) < 256 else repr(each)[1:-1] for each in text)
+        .encode("ascii", "backslashreplace")
+        .decode()
+    )
+
+
+def reason(verdicts: Verdicts, place: int) -> str:
+    """Say in one line whether an object passed, and what was measured: of one that did not, what is not fulfilled."""
+    passed = bool(verdicts.passed[place])
+    leaves = [leaf for leaf in verdicts.function.leaves if passed or not verdicts.fulfilled[leaf.path][place]]
+    told = []
+    for leaf in leaves:
+        value = verdicts.measured[leaf.path][place]
+        demand = leaf.demand().replace(">=", "\u2265").replace("<=", "\u2264")
+        told.append(f"{leaf.path} {_shown(value, leaf.criterion.kind)} ({demand})")
+    return f"{'passed' if passed else 'failed'}: {', '.join(told)}"
+
+
+def _shown(value: Any, kind: str) -> str:
+    if value is None or value != value:  # noqa: PLR0124 - NaN
+        return "not measured"
+    if kind == "is":
+        return "yes" if value else "no"
+    return plain(value) if isinstance(value, str) else f"{value:.4g}"
+
+
+def _legend(figure: Figure, points: _Points, verdicts: Verdicts, place: int) -> None:
+    """Explain bands and kinds of points, those that there are, at the right of the frame."""
+    bands = [band for band, _ in points.of_bands(np.isfinite(points.magnitude))]
+    handles = [
+        _handle(band or "other band", **{**_marks(band), "markerfacecolor": COLOURS.get(band, OTHER)}) for band in bands
+    ]
+    grey = {"marker": "o", "markersize": 5.0, "color": "0.35"}
+    fading = "fading (negative)" + (", counts" if (points.is_fading & points.counts).any() else "")
+    kinds: list[tuple[Mask, str, dict[str, Any]]] = [
+        (points.is_usual, "counts", {**grey, "markerfacecolor": "0.35"}),
+        (points.is_hollow, _hollow(verdicts.function), {**grey, "markerfacecolor": "white"}),
+        (points.is_fading, fading, {**grey, "markerfacecolor": GREY}),
+        (
+            points.is_limit,
+            "5\u03c3 limit",
+            {"marker": "v", "markersize": 4.5, "color": "0.4", "markerfacecolor": "none"},
+        ),
+        (points.is_forced, "forced, S/N \u2265 3", {"marker": ".", "markersize": 4.0, "color": "0.6"}),
+        (
+            points.is_forced_limit,
+            "forced, 5\u03c3 limit",
+            {"marker": "v", "markersize": 2.6, "color": "0.65", "markerfacecolor": "none"},
+        ),
+    ]
+    handles += [_handle(label, **marks) for mask, label, marks in kinds if mask.any()]
+    handles += _line_handles(figure.axes[0], verdicts, place)
+    legend = figure.legend(
+        handles=handles,
+        loc="upper left",
+        bbox_to_anchor=(0.795, 0.815),
+        frameon=False,
+        fontsize=8,
+        handlelength=1.6,
+        labelspacing=0.55,
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+
+
+def _hollow(function: SelectionFunction) -> str:
+    least = function.points.significance
+    return "does not count" if least is None else f"does not count\n(S/N < {least:g}, band, ...)"
+
+
+def _line_handles(axes: Axes, verdicts: Verdicts, place: int) -> list[Line2D]:
+    handles = []
+    trigger = float(verdicts.trigger_mjd[place])
+    if np.isfinite(trigger):
+        label = f"trigger\nMJD {trigger:.3f}\n{date_of(trigger)}"
+        handles.append(Line2D([], [], color="0.15", linewidth=0.9, linestyle=(0, (5, 2)), label=label))
+    drawn = {line.get_gid() for line in axes.lines}
+    for path, value in _magnitude_limits(verdicts.function):
+        is_drawn = f"threshold {path}" in drawn
+        label = f"{path} {value:g}" + ("" if is_drawn else "\n(out of the frame)")
+        handles.append(Line2D([], [], color="0.25", linewidth=0.8, linestyle=":", label=label))
+    return handles
+
+
+def _handle(label: str, **marks: Any) -> Line2D:
+    return Line2D([], [], linestyle="none", label=label, markeredgewidth=0.8, **marks)
+
+
+def date_of(mjd: float) -> str:
+    """
+    Write an epoch [MJD] as a date and a time of day, to the minute.
+
+    >>> date_of(61000.5)
+    '2025-11-21 12:00'
+    """
+    return f"{datetime.fromtimestamp(round((mjd - MJD_UNIX_EPOCH) * 1440) * 60, UTC):%Y-%m-%d %H:%M}"

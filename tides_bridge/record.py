@@ -1,0 +1,261 @@
+"""
+The record of the selection: which functions were in force, every decision, and what became of an object.
+
+All of it is in PostgreSQL: `selection_function` has the text of every version, `selection_in_force` when it was used,
+`decision` every evaluation, a partition a month, and `last_decision` the latest of each object and function.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pandas as pd
+from sqlalchemy import Connection
+
+from tides_bridge.database import Database, copy_frame, listed_columns, run
+from tides_bridge.models import Alert, Judged
+from tides_bridge.selection import Leaf, SelectionFunction, Verdicts
+from tides_bridge.selection_file import load_function
+from tides_bridge.settings import Settings
+
+LOAD = "ingest/load_decision_stage.sql"
+
+
+logger = logging.getLogger(__name__)
+
+
+@cache
+def code_version() -> str:
+    """
+    Tell which code decides: the version of the package, and a digest of the sources that decide.
+
+    It is the same in a checkout and in an installed wheel of it.
+    """
+    package = Path(__file__).parent
+    digest = hashlib.sha256()
+    for file in sorted(package.rglob("*.py")):
+        digest.update(file.relative_to(package).as_posix().encode() + b"\0" + file.read_bytes())
+    return f"{version('tides-bridge')}+{digest.hexdigest()[:12]}"
+
+
+def load_functions(settings: Settings) -> list[SelectionFunction]:
+    """
+    Read the selection functions of the settings: the active one, then the shadows.
+
+    Raises
+    ------
+    SettingsError
+        If one is wrong or missing.
+    """
+    names = (settings.select_function, *settings.shadow_functions)
+    return [load_function(settings.select_function_path, name) for name in names]
+
+
+def put_in_force(database: Database, settings: Settings, functions: Sequence[SelectionFunction]) -> int:
+    """
+    Make the record ready for a run: note which functions are in force, make the months of the log, drop old ones.
+
+    Parameters
+    ----------
+    database, settings
+        Where, and how long the log is kept.
+    functions
+        The active one first.
+
+    Returns
+    -------
+    int
+        The number of months of the log that were dropped.
+    """
+    now = datetime.now(UTC)
+    given = [
+        {"name": function.name, "version": function.version, "role": role_of(number)}
+        | {"normalised_text": function.normalised_text}
+        for number, function in enumerate(functions)
+    ]
+    kept = settings.decisions.keep_for
+    with database.transaction("functions") as connection:
+        run(connection, "ingest/register_functions.sql", {"functions": json.dumps(given), "now": now})
+        months = {"now": now, "before": now - kept if kept else None}
+        return int(run(connection, "ingest/prepare_decisions.sql", months)[0]["dropped"])
+
+
+def role_of(number: int) -> str:
+    """Give the role of a function by its place: the first is active, the others are shadows."""
+    return "shadow" if number else "active"
+
+
+# Decisions
+
+
+def decisions_of(verdicts: Sequence[Verdicts], object_ids: Sequence[str], digests: Sequence[str]) -> pd.DataFrame:
+    """
+    Make the rows of the log from verdicts, without what only the batch knows.
+
+    Parameters
+    ----------
+    verdicts
+        One of each function, the active one first.
+    object_ids, digests
+        (n,) of the light curves judged.
+
+    Returns
+    -------
+    DataFrame
+        A row for each object and function.
+    """
+    frames = [
+        pd.DataFrame(
+            {
+                "object_id": object_ids,
+                "function": verdict.function.name,
+                "version": verdict.function.version,
+                "role": role_of(number),
+                "curve_digest": digests,
+                "n_detections": verdict.n_detections,
+                "passed": verdict.passed,
+                "trigger_mjd": verdict.trigger_mjd,
+                "measured": measured_text(verdict),
+                "failed": failed_text(verdict),
+                "code_version": code_version(),
+            }
+        )
+        for number, verdict in enumerate(verdicts)
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def measured_text(verdict: Verdicts) -> list[str]:
+    """Write what was measured as JSON, one text an object; what could not be measured is null."""
+    rows = zip(*(values.tolist() for values in verdict.measured.values()), strict=True)
+    # orjson writes null for NaN and infinities, which jsonb has not.
+    return [orjson.dumps(dict(zip(verdict.measured, row, strict=True))).decode() for row in rows]
+
+
+def failed_text(verdict: Verdicts) -> list[str]:
+    """Write the criteria that are not fulfilled as an array of PostgreSQL, one text an object."""
+    rows = zip(*(mask.tolist() for mask in verdict.fulfilled.values()), strict=True)
+    return [
+        "{"
+        + ",".join(path for path, is_fulfilled in zip(verdict.fulfilled, row, strict=True) if not is_fulfilled)
+        + "}"
+        for row in rows
+    ]
+
+
+def store_decisions(
+    connection: Connection, judged: Iterable[Judged], alerts: Mapping[str, Alert], run_id: int | None
+) -> None:
+    """
+    Add the decisions of a batch to the log, in its transaction; an unchanged one adds nothing.
+
+    Parameters
+    ----------
+    connection
+        Of the batch.
+    judged
+        What was decided.
+    alerts
+        The alerts of the batch, by object id.
+    run_id
+        The row of `run_log`.
+    """
+    frames = [chunk.decisions for chunk in judged if len(chunk.decisions)]
+    if not frames:
+        return
+    rows = pd.concat(frames, ignore_index=True)
+    rows["survey"] = [alerts[object_id].survey for object_id in rows["object_id"]]
+    rows["newest_mjd"] = [alerts[object_id].newest_mjd for object_id in rows["object_id"]]
+    run(connection, "ingest/create_decision_stage.sql")
+    copy_frame(connection, LOAD, rows[listed_columns(LOAD)])
+    run(connection, "ingest/store_decisions.sql", {"run_id": run_id, "now": datetime.now(UTC)})
+
+
+# Questions
+
+
+def why(database: Database, object_id: str, survey: str | None = None, as_of: datetime | None = None) -> dict[str, Any]:
+    """
+    Gather the history of one object.
+
+    Parameters
+    ----------
+    database
+        To ask.
+    object_id
+        The name that the survey gave it.
+    survey
+        ``ztf`` or ``lsst``; None for any.
+    as_of
+        Only what was known then; None for now.
+
+    Returns
+    -------
+    dict
+        ``decisions`` and ``sent`` (lists of rows, the oldest first); as of now ``targets``, ``deferred``, and ``last``,
+        the latest decision of each function, which outlives the log.
+    """
+    about = {"object_id": object_id, "survey": survey}
+    with database.transaction() as connection:
+        decisions = run(connection, "record/list_decisions.sql", about | {"as_of": as_of})
+        sent = run(connection, "record/list_sent.sql", about | {"as_of": as_of})
+        targets = run(connection, "record/get_target.sql", about)
+        deferred = run(connection, "record/get_deferred.sql", about)
+        last = run(connection, "record/list_last_decisions.sql", about)
+    for row in decisions:
+        row["criteria"] = explained(row)
+    return {"decisions": decisions, "sent": sent, "targets": targets, "deferred": deferred, "last": last}
+
+
+def explained(decision: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """
+    Say of each criterion of a decision what was measured, what is demanded, and by how much it fails.
+
+    Parameters
+    ----------
+    decision
+        A row of the log, with the ``normalised_text`` of the function.
+
+    Returns
+    -------
+    list of dict
+        criterion, measured, unit, demanded, fulfilled, and ``short``: by how much a number misses, None if it does not.
+    """
+    demands = {leaf.path: leaf for leaf in _leaves(decision["function"], decision["normalised_text"])}
+    rows = []
+    known = [path for path in demands if path in decision["measured"]]
+    for path in [*known, *(path for path in decision["measured"] if path not in demands)]:
+        measured, leaf, is_fulfilled = decision["measured"][path], demands.get(path), path not in decision["failed"]
+        rows.append(
+            {
+                "criterion": path,
+                "measured": measured,
+                "unit": leaf.criterion.unit if leaf else "",
+                "demanded": leaf.demand() if leaf else "",
+                "fulfilled": is_fulfilled,
+                "short": None if is_fulfilled or leaf is None else leaf.misses_by(measured),
+            }
+        )
+    return rows
+
+
+def _leaves(name: str, text: str | None) -> tuple[Leaf, ...]:
+    """Read what a version demands; nothing if its text is of a bridge that knew other criteria."""
+    try:
+        return SelectionFunction.parse(name, json.loads(text)).leaves if text else ()
+    except ValueError as error:
+        logger.warning("a version cannot be read by this bridge function=%s problem=%s", name, error)
+        return ()
+
+
+def list_selections(database: Database, as_of: datetime | None = None) -> list[dict[str, Any]]:
+    """List when which version of which function was in force; with `as_of` those in force then."""
+    with database.transaction() as connection:
+        return run(connection, "record/list_functions.sql", {"as_of": as_of})
