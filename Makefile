@@ -25,7 +25,7 @@ export HOME := $(CURDIR)/.venv-home
 $(shell mkdir -p "$(HOME)")
 endif
 
-.PHONY: help venv demo test soak check format hooks constraints clean
+.PHONY: help venv demo test soak bench check format hooks constraints clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,11 @@ test: venv ## Run all tests
 
 soak: venv ## Kill the bridge and its services at random for 200 batches; on a simulated sky
 	@$(BIN)/python -m tests.faults.soak $(ARGS)
+
+bench: venv ## Measure speed and memory against the old ways, in some minutes
+	@for each in columns text orchestrated archive store; do \
+		echo "== $$each"; $(BIN)/python -m benchmarks.$$each; \
+	done
 
 check: venv ## Check format, lint, types, import contracts, SQL, shell scripts, secrets, vulnerabilities and the wheel
 	@.ci/check

@@ -1,5 +1,7 @@
 """Rows stored a second: COPY and INSERT … ON CONFLICT against to_sql and MERGE, as D3.3.4 had it."""
 
+import argparse
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -8,15 +10,11 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Connection
 
+from benchmarks.measure import agree, machine
 from tides_bridge import embedded, ingest
-from tides_bridge.database import apply_schema, open_database
+from tides_bridge.database import apply_schema, listed_columns, open_database
 from tides_bridge.models import Judged
 from tides_bridge.settings import Settings
-
-KNOWN = 100_000
-"""Rows in the table before."""
-BATCH = 20_000
-"""Rows of the batch, half of them known."""
 
 MERGE = """
 MERGE INTO old_master USING old_stage ON old_master.object_id = old_stage.object_id
@@ -26,6 +24,9 @@ WHEN NOT MATCHED THEN INSERT (object_id, ra, decl, r_latest_mag, last_detection_
     VALUES (object_id, ra, decl, r_latest_mag, last_detection_mjd, n_detections)
 """
 
+SUMMARY = "SELECT count(*), sum(n_detections), min(last_detection_mjd), max(last_detection_mjd) FROM {table}"
+"""What both tables must have in common."""
+
 
 def make_targets(first: int, number: int, mjd: float) -> pd.DataFrame:
     """Make rows with the columns of `tides_stage`."""
@@ -34,7 +35,7 @@ def make_targets(first: int, number: int, mjd: float) -> pd.DataFrame:
     frame["survey"], frame["sherlock_class"], frame["selection_function"] = "ztf", "SN", "benchmark"
     frame["ra"], frame["decl"] = random.uniform(0, 360, number), random.uniform(-80, 30, number)
     frame["first_detection_mjd"], frame["last_detection_mjd"], frame["n_detections"] = mjd - 10, mjd, 12
-    for column in ingest.stage_columns():
+    for column in listed_columns(ingest.LOAD_STAGE):
         if column not in frame:
             frame[column] = random.uniform(18, 22, number) if column.endswith("mag") else mjd
     return frame
@@ -56,32 +57,41 @@ def store_as_d334(connection: Connection, frame: pd.DataFrame) -> float:
     return time.perf_counter() - begun
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Compare the two in a folder of their own, and print the ratio."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--objects", type=int, default=20_000, help="rows of the batch, half of them known")
+    parser.add_argument("--known", type=int, default=100_000, help="rows in the table before")
+    chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="tides-benchmark-") as folder:
         Path(folder).chmod(0o711)  # PostgreSQL runs as another user for root
-        theirs, ours = compare(Path(folder))
-    print(f"{BATCH} rows into {KNOWN}, half of them known")
-    print(f"to_sql and MERGE            {BATCH / theirs:10,.0f} rows/s")
-    print(f"COPY and ON CONFLICT        {BATCH / ours:10,.0f} rows/s  {theirs / ours:.1f} x")
+        theirs, ours = compare(Path(folder), chosen.known, chosen.objects)
+    print(machine())
+    print(f"{chosen.objects:,} rows into {chosen.known:,}, half of them known")
+    print(f"to_sql and MERGE            {chosen.objects / theirs:10,.0f}/s")
+    print(f"COPY and ON CONFLICT        {chosen.objects / ours:10,.0f}/s   {theirs / ours:.1f} x")
 
 
-def compare(root: Path) -> tuple[float, float]:
+def compare(root: Path, known: int, objects: int) -> tuple[float, float]:
     """Fill both tables and store one more batch in both [s], as D3.3.4 did and as the bridge does."""
-    known, batch = make_targets(0, KNOWN, 61000.0), make_targets(KNOWN - BATCH // 2, BATCH, 61001.0)
+    before, batch = make_targets(0, known, 61000.0), make_targets(known - objects // 2, objects, 61001.0)
     database = {"folder": str(root / "postgresql")}
     settings = Settings(topic="none", groupID="none", selectFunction="none", database=database)
     with embedded.acquire(root / "postgresql"), open_database(settings) as opened:
         apply_schema(opened)
         with opened.transaction() as connection:
-            store(connection, known, settings)
-            known.to_sql("old_master", connection, index=False)
+            store(connection, before, settings)
+            before.to_sql("old_master", connection, index=False)
         with opened.transaction() as connection:
             theirs = store_as_d334(connection, batch)
         with opened.transaction() as connection:
             ours = store(connection, batch, settings)
+        with opened.transaction() as connection:
+            agree(
+                *(connection.exec_driver_sql(SUMMARY.format(table=table)) for table in ("old_master", "tides_master"))
+            )
     return theirs, ours
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,0 +1,64 @@
+"""The benchmarks run, and their sides agree: they end with an error otherwise."""
+
+import importlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks import frames
+from benchmarks.archive import read_decisions, select_command, write_functions
+from benchmarks.measure import added_mb, agree, run
+from benchmarks.orchestrated import make_lines
+from tests.support.processes import ROOT
+
+SMALL = {
+    "columns": ["--objects", "400", "--frames", "40", "--largest", "1000"],
+    "text": ["--objects", "60", "--frames", "40"],
+    "archive": ["--objects", "300"],
+    "store": ["--objects", "60", "--known", "100"],
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_benchmark_runs(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    importlib.import_module(f"benchmarks.{name}").main(SMALL[name])
+    rates = [float(rate.replace(",", "")) for rate in re.findall(r"([\d,.]+)/s", capsys.readouterr().out)]
+    assert rates and min(rates) > 0
+
+
+def test_what_goes_through_prefect_is_decided_alike_in_the_old_way(tmp_path: Path) -> None:
+    make_lines(tmp_path / "answers.jsonl", 40)
+    answers = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text().splitlines()]
+    output = tmp_path / "decisions.csv"
+    run(select_command(tmp_path / "answers.jsonl", write_functions(tmp_path), output), {"PYTHONPATH": str(ROOT)})
+    decisions = read_decisions(output)
+    agree([frames.decide(answer["candidates"]) for answer in answers], decisions)
+    assert {passed for passed, _ in decisions} == {True, False}
+    assert len({answer["objectId"] for answer in answers}) == 40
+
+
+@pytest.mark.parametrize("other", [[(True, 61001.0)], [(False, 61000.0)], [(True, float("nan"))], []])
+def test_sides_that_disagree_are_not_compared(other: list[tuple[bool, float]]) -> None:
+    agree([(True, 61000.0)], [(True, 61000.0)])
+    with pytest.raises(SystemExit, match="disagree"):
+        agree([(True, 61000.0)], other)
+
+
+def test_a_process_that_fails_tells_why() -> None:
+    with pytest.raises(SystemExit, match="no such light curve"):
+        run(["-c", "raise ValueError('no such light curve')"])
+
+
+def test_memory_counts_what_work_needs_for_a_time() -> None:
+    assert 60 < added_mb(lambda: len(b"1" * 2**26)) < 90
+
+
+def test_make_runs_every_benchmark() -> None:
+    names = re.search(r"^bench:.*\n\t@for each in (.*);", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert names
+    told = (ROOT / "benchmarks" / "README.md").read_text()
+    for name in names[1].split():
+        assert hasattr(importlib.import_module(f"benchmarks.{name}"), "main")
+        assert f"| `{name}` |" in told
