@@ -67,9 +67,8 @@ def backtest(  # noqa: PLR0913, PLR0917
     Reads the files only; writes what --output and --plot name. Exit code 1 if a file or record could not be used: the
     rest is done.
     """
-    from tides_bridge.backtest import functions_file
     from tides_bridge.backtest_report import check_places, write_files
-    from tides_bridge.selection_file import load_function
+    from tides_bridge.selection_file import functions_file, load_function
     from tides_bridge.truth import Source
 
     if len(function) > 2:

@@ -22,8 +22,7 @@ from tides_bridge.decision_files import DecisionFile, check_output
 from tides_bridge.errors import SettingsError
 from tides_bridge.files import Unit, files_in, work_units
 from tides_bridge.lightcurves import Integers, LightCurves
-from tides_bridge.resources import shipped
-from tides_bridge.selection_file import load_function
+from tides_bridge.selection_file import functions_file, load_function
 
 if TYPE_CHECKING:
     from tides_bridge.plots import Plots
@@ -116,10 +115,8 @@ def prepare(  # noqa: PLR0913
     SettingsError
         If the function is unknown or wrong, a path is missing, or output or plots cannot be written.
     """
-    here = Path("selectionFunctions.yaml")
-    file = functions or (here if here.exists() else shipped(here.name))
     question = Question(
-        load_function(file, function),
+        load_function(functions_file(functions), function),
         mjd_of(now) if now else None,
         output.suffix if output else "",
         "none" if not plots else "all" if plot_all else "passed",

@@ -12,11 +12,8 @@ from tides_bridge.decision_files import encode, table_of
 from tides_bridge.errors import SettingsError
 from tides_bridge.files import Unit
 from tides_bridge.lightcurves import Integers, LightCurves
-from tides_bridge.photometry import MJD_ZERO
+from tides_bridge.photometry import MJD_ZERO, mjd_from_time
 from tides_bridge.selection import SelectionFunction, Verdicts, judge
-
-MJD_UNIX_EPOCH = 40587.0
-"""[d] MJD of 1970-01-01 00:00 UTC."""
 
 LAST_MJD = 100_000.0
 """[d] The year 2132: what is later is a Julian date, or a slip."""
@@ -168,5 +165,4 @@ def _mjd_of_date(text: str) -> float:
         date = datetime.fromisoformat(text)
     except ValueError:
         raise SettingsError(f"--now {text}", "", "is neither an MJD nor a date such as 2026-03-01T12:00") from None
-    in_utc = date if date.tzinfo else date.replace(tzinfo=UTC)
-    return in_utc.timestamp() / 86400 + MJD_UNIX_EPOCH
+    return mjd_from_time(date if date.tzinfo else date.replace(tzinfo=UTC))

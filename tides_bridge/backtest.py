@@ -21,7 +21,6 @@ from tides_bridge.files import read_light_curves
 from tides_bridge.formats import Noted, Refused
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.photometry import BANDS, Floats
-from tides_bridge.resources import shipped
 from tides_bridge.selection import SelectionFunction, judge
 from tides_bridge.taxonomy import SUPERNOVAE, class_named
 from tides_bridge.truth import COLUMNS, Source, read_truth
@@ -77,12 +76,6 @@ class Backtest:
     def letters(self) -> tuple[str, ...]:
         """A, and B where there are two functions."""
         return LETTERS[: len(self.functions)]
-
-
-def functions_file(given: Path | None = None) -> Path:
-    """Give the file of selection functions: the one given, else selectionFunctions.yaml here, else the shipped one."""
-    here = Path("selectionFunctions.yaml")
-    return given or (here if here.exists() else shipped(here.name))
 
 
 def run_backtest(  # noqa: PLR0913

@@ -336,7 +336,7 @@ def solar_system(look: Look, *_: object) -> Values:
     """
     Tell whether it matches a known object of the solar system: 1 or 0.
 
-    Source: ``ssnamenr`` and ``ssdistnr`` of ZTF, ``ssObjectId`` of Rubin.
+    Source: ``ssdistnr`` of ZTF, ``ssObjectId`` of Rubin.
 
     >>> from tides_bridge.selection import measure
     >>> measure("solarSystem", solar_system=0.0)

@@ -1,5 +1,6 @@
 """Bands, fluxes, magnitudes and time scales: the formulas, each once."""
 
+from datetime import datetime
 from typing import Final, Literal
 
 import numpy as np
@@ -78,6 +79,16 @@ def night_of(mjd_utc: Floats) -> npt.NDArray[np.int64]:
     array([60999, 61000])
     """
     return np.floor(mjd_utc - 0.5).astype(np.int64)
+
+
+def mjd_from_time(time: datetime) -> float:
+    """
+    Turn a time that knows its zone into MJD [d, UTC].
+
+    >>> mjd_from_time(datetime.fromisoformat("2025-11-21T13:00+01:00"))
+    61000.5
+    """
+    return time.timestamp() / 86400 + MJD_OF_UNIX
 
 
 def mjd_from_jd(jd: float) -> float:

@@ -27,11 +27,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from tides_bridge.lightcurves import LightCurves, Mask
-from tides_bridge.photometry import BANDS, LIMIT_SIGNIFICANCE, POGSON, magnitude_from_flux
+from tides_bridge.photometry import BANDS, LIMIT_SIGNIFICANCE, MJD_OF_UNIX, POGSON, magnitude_from_flux
 from tides_bridge.selection import SelectionFunction, Verdicts, counting, judge
-
-MJD_UNIX_EPOCH: Final = 40587.0
-"""[d] MJD of 1970-01-01 00:00 UTC, from which matplotlib counts days."""
 
 COLOURS: Final[dict[str, str]] = dict(
     zip(BANDS, ("#0c71ff", "#49be61", "#c61c00", "#ffc200", "#f341a2", "#5d0000"), strict=True)
@@ -318,11 +315,11 @@ def _label(axes: Axes) -> None:
 
 
 def _days(mjd: Any) -> Any:
-    return np.asarray(mjd) - MJD_UNIX_EPOCH
+    return np.asarray(mjd) - MJD_OF_UNIX
 
 
 def _mjd(days: Any) -> Any:
-    return np.asarray(days) + MJD_UNIX_EPOCH
+    return np.asarray(days) + MJD_OF_UNIX
 
 
 def _title(figure: Figure, object_id: str, verdicts: Verdicts, place: int) -> None:
@@ -440,4 +437,4 @@ def date_of(mjd: float) -> str:
     >>> date_of(61000.5)
     '2025-11-21 12:00'
     """
-    return f"{datetime.fromtimestamp(round((mjd - MJD_UNIX_EPOCH) * 1440) * 60, UTC):%Y-%m-%d %H:%M}"
+    return f"{datetime.fromtimestamp(round((mjd - MJD_OF_UNIX) * 1440) * 60, UTC):%Y-%m-%d %H:%M}"

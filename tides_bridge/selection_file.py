@@ -5,11 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from tides_bridge.errors import SettingsError
+from tides_bridge.resources import shipped
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.yaml_blocks import read_blocks
 
 MOC_ENDINGS = (".fits", ".moc", ".json")
 """Of MOC files, which the key ``footprint`` may name, relative to the file of functions."""
+
+
+def functions_file(given: Path | None = None) -> Path:
+    """Give the file of selection functions: the one given, else selectionFunctions.yaml here, else the shipped one."""
+    here = Path("selectionFunctions.yaml")
+    return given or (here if here.exists() else shipped(here.name))
 
 
 def load_functions(file: Path) -> dict[str, SelectionFunction]:

@@ -30,7 +30,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from pydantic_settings import SettingsError as UnreadableVariable
 
 from tides_bridge.errors import SettingsError
-from tides_bridge.photometry import MJD_OF_UNIX, Band
+from tides_bridge.photometry import Band, mjd_from_time
 from tides_bridge.resources import shipped
 from tides_bridge.yaml_blocks import read_blocks
 
@@ -253,7 +253,7 @@ class Settings(BaseSettings):
 
     def now_mjd(self) -> float:
         """Give that time as MJD [d, UTC]."""
-        return self.time().timestamp() / 86400 + MJD_OF_UNIX
+        return mjd_from_time(self.time())
 
 
 def find_file(file: Path | None = None) -> Path:

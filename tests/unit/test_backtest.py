@@ -24,7 +24,6 @@ from tides_bridge.backtest import (
     delays,
     edges_of,
     efficiency,
-    functions_file,
     join_truth,
     judge_parts,
     run_backtest,
@@ -34,7 +33,7 @@ from tides_bridge.backtest_plots import draw, plot
 from tides_bridge.errors import RejectedError, SettingsError
 from tides_bridge.resources import shipped
 from tides_bridge.selection import SelectionFunction
-from tides_bridge.selection_file import load_functions
+from tides_bridge.selection_file import functions_file, load_functions
 from tides_bridge.truth import COLUMNS, Source
 
 NAN = float("nan")

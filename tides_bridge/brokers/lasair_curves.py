@@ -17,24 +17,20 @@ import msgspec
 import numpy as np
 
 from tides_bridge.brokers.base import Fetched, brief
+from tides_bridge.formats import EPOCHS
 from tides_bridge.formats.packed import MISSING_INTEGER, Packing, without_nulls
+from tides_bridge.formats.ztf import BAND_OF_FID, POSITIVE
 from tides_bridge.lightcurves import SENTINEL, LightCurves
 from tides_bridge.photometry import BANDS, MJD_ZERO, ZTF_BANDS, mjd_from_jd
 
 logger = logging.getLogger(__name__)
-
-EPOCHS = (30000.0, 100000.0)
-"""[d] MJD of the years 1941 to 2132: an epoch outside is none."""
 
 LAST_NIGHT = 10**6
 """Nights are numbered by ZTF since 2017, or by MJD: a number beyond is none."""
 
 NO_DETECTION = "the light-curve API has no detection of it"
 
-_POSITIVE = ("t", "1", 1)
 _NONE = float("nan")
-_BAND = np.full(5, -1, dtype=np.int8)
-_BAND[list(ZTF_BANDS)] = [BANDS.index(band) for band in ZTF_BANDS.values()]
 
 
 class _Point(msgspec.Struct, gc=False):
@@ -124,7 +120,7 @@ def _curves_of_points(names: list[str], candidates: list[list[_Point]]) -> Fetch
         [name for name, has in zip(names, has_any.tolist(), strict=True) if has],
         index,
         mjd,
-        _BAND[np.clip(columns["fid"], 0, len(_BAND) - 1).astype(np.int64)],
+        BAND_OF_FID[np.clip(columns["fid"], 0, len(BAND_OF_FID) - 1).astype(np.int64)],
         columns["magpsf"],
         columns["sigmapsf"],
         is_detection=is_detection,
@@ -251,7 +247,7 @@ def _row(point: dict[str, Any], index: int, has_nights: bool) -> tuple[object, .
         _value(point, "sigmapsf") if is_detection else _NONE,
         night,
         is_detection,
-        point.get("isdiffpos") in _POSITIVE,
+        point.get("isdiffpos") in POSITIVE,
         *measured[:2],
         _source_id(candid),
         measured[2],

@@ -16,8 +16,9 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from tides_bridge.brokers.base import HOURLY_LIMIT, Fetched, brief, number_in, position_in
-from tides_bridge.brokers.lasair_curves import EPOCHS, NO_DETECTION, curves_of_answers
+from tides_bridge.brokers.lasair_curves import NO_DETECTION, curves_of_answers
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
+from tides_bridge.formats import EPOCHS
 from tides_bridge.formats.ztf import SOLAR_SYSTEM_RADIUS, STAR_RADIUS, STAR_SCORE
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.models import Alert
