@@ -37,14 +37,14 @@ venv: ## Make .venv with all that is needed, or bring it up to date
 demo: venv ## Show the whole bridge at work on this machine, with stand-ins for the brokers and for 4MOST
 	@$(BIN)/tides demo $(ARGS)
 
-test: venv ## Run all tests
-	@$(BIN)/python -m pytest $(ARGS)
+test: venv ## Run all tests, in two processes; with ARGS='-n 0' in one
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 soak: venv ## Kill the bridge and its services at random for 200 batches; on a simulated sky
 	@$(BIN)/python -m tests.faults.soak $(ARGS)
 
 bench: venv ## Measure speed and memory against the old ways, in some minutes
-	@for each in columns text orchestrated archive store; do \
+	@for each in columns text orchestrated archive store stream; do \
 		echo "== $$each"; $(BIN)/python -m benchmarks.$$each; \
 	done
 

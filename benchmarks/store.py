@@ -24,16 +24,20 @@ WHEN NOT MATCHED THEN INSERT (object_id, ra, decl, r_latest_mag, last_detection_
     VALUES (object_id, ra, decl, r_latest_mag, last_detection_mjd, n_detections)
 """
 
+GOLDEN_ANGLE = 137.50776405003785
+"""[deg] From one object to the next: they spread evenly."""
+
 SUMMARY = "SELECT count(*), sum(n_detections), min(last_detection_mjd), max(last_detection_mjd) FROM {table}"
 """What both tables must have in common."""
 
 
 def make_targets(first: int, number: int, mjd: float) -> pd.DataFrame:
-    """Make rows with the columns of `tides_stage`."""
+    """Make rows with the columns of `tides_stage`, at places too far from each other to be one object."""
     random = np.random.default_rng(first)
     frame = pd.DataFrame({"object_id": [f"ZTF26{i:09d}" for i in range(first, first + number)]})
     frame["survey"], frame["sherlock_class"], frame["selection_function"] = "ztf", "SN", "benchmark"
-    frame["ra"], frame["decl"] = random.uniform(0, 360, number), random.uniform(-80, 30, number)
+    places = np.arange(first, first + number)
+    frame["ra"], frame["decl"] = places * GOLDEN_ANGLE % 360, places % 110_000 / 1000 - 80
     frame["first_detection_mjd"], frame["last_detection_mjd"], frame["n_detections"] = mjd - 10, mjd, 12
     for column in listed_columns(ingest.LOAD_STAGE):
         if column not in frame:

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator
 import requests
 from prefect.settings import PREFECT_API_URL
 
-from tides_bridge.brokers import broker_of
-from tides_bridge.brokers.stream import AlertStream
+from tides_bridge.brokers import broker_of, stream_of
 from tides_bridge.database import check_schema, open_database
 from tides_bridge.errors import BridgeError
 from tides_bridge.fourmost import FourmostClient
@@ -23,23 +22,30 @@ def check_all(settings: Settings) -> Iterator[tuple[str, bool, str]]:
     (service, failed, text)
         The text says what answered, or what is wrong and what to do.
     """
-    tries: dict[str, Callable[[Settings], str]] = {
-        "selection": _selection,
-        "database": _database,
-        "broker": _broker,
-        "light-curve API": lambda settings: broker_of(settings).try_out(),
-        "4MOST": _fourmost,
-        "Prefect": _prefect,
-        "Dask": _dask,
-    }
-    for service, attempt in tries.items():
+    tries: list[tuple[str, Callable[[Settings], str], Settings]] = [
+        ("selection", _selection, settings),
+        ("database", _database, settings),
+        *(each for of_broker in settings.each_broker() for each in _of_broker(of_broker)),
+        ("4MOST", _fourmost, settings),
+        ("Prefect", _prefect, settings),
+        ("Dask", _dask, settings),
+    ]
+    for service, attempt, chosen in tries:
         try:
-            failed, text = False, attempt(settings)
+            failed, text = False, attempt(chosen)
         except BridgeError as error:
             failed, text = True, str(error)
         except Exception as error:
             failed, text = True, f"{type(error).__name__}: {error}"
         yield service, failed, shown_address(text)
+
+
+def _of_broker(settings: Settings) -> list[tuple[str, Callable[[Settings], str], Settings]]:
+    name = settings.broker_name if settings.brokers else ""
+    return [
+        (f"broker {name}".strip(), _broker, settings),
+        (f"API of {name}" if name else "light-curve API", lambda chosen: broker_of(chosen).try_out(), settings),
+    ]
 
 
 def _selection(settings: Settings) -> str:
@@ -57,7 +63,7 @@ def _database(settings: Settings) -> str:
 
 
 def _broker(settings: Settings) -> str:
-    with AlertStream(settings, broker_of(settings).decode) as stream:
+    with stream_of(settings) as stream:
         partitions = stream.partitions()
     there = f"{len(partitions)} partitions" if partitions else "no such topic yet, which at Lasair means no alerts yet"
     return f"{settings.broker.bootstrap_servers} topic {settings.topic}: {there}"

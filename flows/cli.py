@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from flows import backtest_command, refused, select_command, why
+from flows import association_command, backtest_command, refused, select_command, tns_command, watch, why
 from flows.options import Config, SettingsFile, errors_told
 
 app = typer.Typer(
@@ -29,6 +29,9 @@ app.command("why")(why.why)
 app.command("selections")(why.selections)
 app.command("backtest")(backtest_command.backtest)
 app.command("select")(select_command.select)
+app.command("watch")(watch.watch)
+association_command.add_to(app)
+app.command("tns")(tns_command.tns)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

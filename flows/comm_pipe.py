@@ -7,14 +7,14 @@ two do not wait for each other: while 4MOST is away alerts are decided, while th
 """
 
 import sys
-import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from prefect import flow, get_run_logger, runtime
 
+from flows.batches import Run, take_batches
 from flows.explained import Explained
-from flows.workers import dask_workers, one_prefect_server
+from flows.workers import dask_workers
 from tasks.behaviour import speak_plainly, without_causes
 from tasks.exchange import (
     create_new_transients_in_4most,
@@ -23,24 +23,12 @@ from tasks.exchange import (
     settle_unanswered,
     update_existing_transients,
 )
-from tasks.judge import Chunk, Work, light_curve_satisfies
-from tasks.pull import get_deferred_objects, get_latest_batch, split_into_chunks
-from tasks.store import (
-    create_transient_stage,
-    deactivate_unobserved_transients,
-    put_in_force,
-    store_outcome,
-    upsert_to_master,
-)
+from tasks.store import deactivate_unobserved_transients, put_in_force
 from tasks.summary import Summary, publish_summary
-from tides_bridge import ingest, judging
 from tides_bridge.brokers import broker_of
-from tides_bridge.brokers.base import HOURLY_LIMIT
-from tides_bridge.brokers.stream import AlertStream
 from tides_bridge.database import Database, ensure_schema, open_database
 from tides_bridge.errors import BrokerUnavailable, WorkerLost
 from tides_bridge.fourmost import FourmostClient
-from tides_bridge.models import Alert, Batch, Judged
 from tides_bridge.monitor import logged_run
 from tides_bridge.record import load_functions
 from tides_bridge.selection import SelectionFunction
@@ -81,6 +69,8 @@ def _carry(config: str | None, settings_file: str | None) -> dict[str, int]:
     """Do one run, unless another one is at work."""
     settings = load(config, Path(settings_file) if settings_file else None)
     functions = load_functions(settings)
+    for of_broker in settings.each_broker():
+        broker_of(of_broker)  # what is wrong with its settings is told before any work is done
     summary = Summary()
     with open_database(settings) as database, database.only_run() as is_alone:
         if not is_alone:
@@ -107,104 +97,22 @@ def _fail_if(outage: Exception | None) -> None:
 def pull_and_decide(
     database: Database, settings: Settings, functions: list[SelectionFunction], summary: Summary
 ) -> None:
-    """Take batches until the stream is at its end; a broker that is away fails the run only when all else is done."""
-    try:
-        with logged_run(database, "pull") as run_id:
-            _take_batches(database, settings, functions, summary, run_id)
-            _fail_if(summary.outage)
-    except (BrokerUnavailable, WorkerLost) as error:
-        summary.outage = error
-
-
-def _take_batches(
-    database: Database, settings: Settings, functions: list[SelectionFunction], summary: Summary, run_id: int
-) -> None:
-    """Take batch after batch, the deferred objects with the first, until the stream is silent or the time is over."""
-    end = time.monotonic() + settings.broker.longest_pull.total_seconds()
-    positions, digests = ingest.get_positions(database, settings)
-    with AlertStream(settings, broker_of(settings).decode, positions, digests) as stream:
-        deferred = get_deferred_objects(database, settings)
-        while True:
-            batch = get_latest_batch(stream, deferred)
-            note = f"topic {settings.topic} was filled anew: it was read from its beginning"
-            if stream.refilled and note not in summary.notes:
-                summary.notes.append(note)
-            if batch.alerts or batch.messages or stream.refilled:
-                decide_and_store(database, settings, functions, batch, summary, run_id)
-            stream.commit(batch)
-            if batch.is_last:
-                return
-            if time.monotonic() > end:
-                summary.notes.append("the stream was not at its end: the next run goes on from here")
-                get_run_logger().warning(summary.notes[-1])
-                return
-            deferred = []
-
-
-def decide_and_store(  # noqa: PLR0913, PLR0917
-    database: Database,
-    settings: Settings,
-    functions: list[SelectionFunction],
-    batch: Batch,
-    summary: Summary,
-    run_id: int,
-) -> None:
     """
-    Decide on a batch, and store all that comes of it in one transaction.
+    Take batches from each broker until its stream is at its end.
 
-    What the hourly limit leaves no call for is deferred, as is all that an API could not answer. An API that is down
-    is not asked again in the same run.
+    A broker that is away fails the run only when all else is done, what the others send included.
     """
-    wanted = judging.calls_for(batch.alerts, settings)
-    budget = ingest.take_calls(database, settings, 0 if summary.outage else wanted)
-    affordable = budget.calls * settings.light_curves.objects_per_call
-    judged = _judge(Work(split_into_chunks(batch.alerts[:affordable], settings), settings, functions))
-    outages = [call.outage for call in judged if call.outage]
-    if outages and len(outages) == len(judged):
-        summary.outage = outages[0]
-    judged.append(judging.defer(batch.alerts[affordable:], str(summary.outage or HOURLY_LIMIT)))
-    with database.transaction("batch") as connection:
-        create_transient_stage(connection, judged)
-        inserted, updated = upsert_to_master(connection, settings)
-        store_outcome(connection, batch, judged, budget, settings, run_id)
-    summary.messages += batch.messages
-    summary.objects += len(batch.alerts)
-    summary.evaluated += sum(len(call.passed) for call in judged)
-    summary.passed += sum(sum(call.passed.values()) for call in judged)
-    for call in judged:
-        summary.deferred += len(call.deferred)
-        summary.reasons.update(call.deferred.values())
-    summary.refused_messages += len(batch.refused)
-    summary.inserted += inserted
-    summary.updated += updated
-
-
-def _judge(work: Work) -> list[Judged]:
-    """Run `chunky_assign`, if there is anything to judge."""
-    if not work.chunks:
-        return []
-    with one_prefect_server():
-        return chunky_assign.with_options(task_runner=dask_workers(work.settings.dask))(work)
-
-
-@flow(name="chunky_assign", flow_run_name="light curves", validate_parameters=False)
-def chunky_assign(work: Work) -> list[Judged]:
-    """Get and judge the light curves: one Dask task a chunk."""
-    futures = [
-        light_curve_satisfies.submit(f"{number} of {len(work.chunks)}", Chunk(chunk, work.settings, work.functions))
-        for number, chunk in enumerate(work.chunks, start=1)
-    ]
-    return [call for future, chunk in zip(futures, work.chunks, strict=True) for call in _result(future, chunk, work)]
-
-
-def _result(future: Any, chunk: list[Alert], work: Work) -> list[Judged]:
-    """Wait for a chunk; if its worker was lost or failed, the objects are deferred, and the others go on."""
-    result = future.result(raise_on_failure=False)
-    if isinstance(result, list):
-        return result
-    error = WorkerLost("Dask", f"a chunk was not judged: {type(result).__name__}: {result}")
-    get_run_logger().warning(str(error))
-    return [judging.defer(chunk, str(error), outage=error, calls=judging.calls_for(chunk, work.settings))]
+    for of_broker in settings.each_broker():
+        try:
+            with (
+                logged_run(database, "pull", of_broker.broker_name) as run_id,
+                dask_workers(settings.dask) as workers,
+            ):
+                run = Run(database, of_broker, functions, summary, run_id, workers)
+                take_batches(run)
+                _fail_if(run.outage)
+        except (BrokerUnavailable, WorkerLost) as error:
+            summary.outage = summary.outage or error
 
 
 def exchange_with_4most(database: Database, settings: Settings, summary: Summary) -> None:

@@ -52,7 +52,7 @@ def show(
         if not rows:
             raise RejectedError(f"message {key}", "there is no such one: tides refused list")
     typer.echo(f"{rows[0]['topic']}: {rows[0]['reason']}", err=True)
-    sys.stdout.buffer.write(rows[0]["body"])
+    sys.stdout.buffer.write(rows[0]["message"].value)
 
 
 @app.command()
@@ -62,8 +62,7 @@ def retry(keys: Keys = None, config: Config = None, settings: SettingsFile = Non
 
     Reads and writes the database: the objects of messages that can be read now are judged by the next run.
     """
-    from tides_bridge.brokers import broker_of
-    from tides_bridge.brokers.stream import read_message
+    from tides_bridge.brokers import problem_with
     from tides_bridge.database import open_database
     from tides_bridge.ingest import retry_refused
     from tides_bridge.settings import load
@@ -71,8 +70,7 @@ def retry(keys: Keys = None, config: Config = None, settings: SettingsFile = Non
     with errors_told():
         chosen = load(config, settings)
         with open_database(chosen) as database:
-            decode = partial(read_message, broker_of(chosen).decode)
-            results = retry_refused(database, chosen, decode, keys)
+            results = retry_refused(database, partial(problem_with, chosen), keys)
     for key, problem in results.items():
         typer.echo(f"{key:6}  " + (f"still refused: {problem}" if problem else "read: the next run judges its object"))
     raise typer.Exit(1 if any(results.values()) or len(results) < len(keys or []) else 0)

@@ -21,7 +21,7 @@ from flows.workers import dask_workers, one_prefect_server
 from tasks.behaviour import speak_plainly, without_causes
 from tasks.select_files import Piece, do_piece, publish_selection
 from tides_bridge.archive import Tally
-from tides_bridge.settings import DaskSettings
+from tides_bridge.setting_sections import DaskSettings
 
 Paths = Annotated[list[str], Explained("Files, and folders with files in any depth, as the worker sees them.")]
 Function = Annotated[str, Explained("Name of the selection function.")]
@@ -109,8 +109,8 @@ def _path(text: str | None) -> Path | None:
 
 def _on_dask(work: Work, options: DaskSettings) -> tuple[Tally, int]:
     set_up_dask()
-    with one_prefect_server():
-        found: tuple[Tally, int] = judge_files.with_options(task_runner=dask_workers(options))(work)
+    with one_prefect_server(), dask_workers(options) as workers:
+        found: tuple[Tally, int] = judge_files.with_options(task_runner=workers())(work)
         return found
 
 

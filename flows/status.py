@@ -25,7 +25,10 @@ def show_status(console: Console, status: dict[str, Any]) -> None:
 
 
 def _runs(status: dict[str, Any]) -> list[tuple[str, str]]:
-    rows = [(row["kind"], f"last good {_ago(row['last_good'])}; {_latest(row)}") for row in status["runs"]]
+    rows = [
+        (f"{row['kind']} {row['broker'] or ''}".strip(), f"last good {_ago(row['last_good'])}; {_latest(row)}")
+        for row in status["runs"]
+    ]
     return rows or [("none", "no run yet: tides run")]
 
 
@@ -38,11 +41,17 @@ def _latest(row: dict[str, Any]) -> str:
 
 def _stream(status: dict[str, Any]) -> list[tuple[str, object]]:
     rows: list[tuple[str, object]] = [
-        (f"{row['topic']}, group {row['group_id']}, partition {row['partition_number']}",
-         f"next {row['next_offset']}, {'lag unknown' if row['lag'] is None else 'lag ' + str(row['lag'])}")
+        (f"{row['topic']}, group {row['group_id']}, partition {row['partition_number']}", _place(row))
         for row in status["positions"]
-    ]  # fmt: skip
+    ]
     return [*rows, ("messages still to be read", status["problem"] if status["lag"] is None else status["lag"])]
+
+
+def _place(row: dict[str, Any]) -> str:
+    """Say how far a partition was read, and how much is left."""
+    lag = "lag unknown" if row["lag"] is None else f"lag {row['lag']}"
+    published = f", the last one published {_ago(row['last_message_at'])}" if row["last_message_at"] else ""
+    return f"next {row['next_offset']}, {lag}{published}"
 
 
 def _targets(states: dict[str, int]) -> list[tuple[str, object]]:

@@ -23,7 +23,9 @@ MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
 
 
 def why(  # noqa: PLR0913, PLR0917
-    object_id: Annotated[str, typer.Argument(help="The name that the survey gave it.", metavar="OBJECT")],
+    object_id: Annotated[
+        str, typer.Argument(help="The name that the survey gave it, or that of a target.", metavar="OBJECT")
+    ],
     survey: Annotated[str | None, typer.Option(help="ztf or lsst; default any.")] = None,
     as_of: AsOf = None,
     config: Config = None,
@@ -39,13 +41,16 @@ def why(  # noqa: PLR0913, PLR0917
     from tides_bridge.errors import RejectedError
     from tides_bridge.record import why
     from tides_bridge.settings import load
+    from tides_bridge.tns import match_of
 
     with errors_told():
         chosen, then = load(config, settings), read_time(as_of)
         with open_database(chosen) as database:
             ensure_schema(database, is_ours=False)
             found = why(database, object_id, survey, then)
-        if not any(found.values()):
+            is_known = any(found.values())
+            found["tns"] = match_of(database, object_id, survey)
+        if not is_known:
             problem = "nothing is known of it" + (" before that time" if then else "")
             raise RejectedError(object_id, f"{problem}: is the name right, and did the broker's filter let it pass?")
     if as_json:
@@ -130,8 +135,22 @@ def _show(console: Console, found: Mapping[str, Any]) -> None:
         console.print(f"no light curve ({row['survey']}): {row['reason']}; {row['attempts']} attempts, {state}")
     for row in found["targets"]:
         state = "active" if row["active"] else f"switched off: {row['inactive_reason'] or 'by 4MOST'}"
-        console.print(f"target {row['name']} ({row['survey']}): {state}, {_sent(row)}")
+        state += f" into {row['merged_into']}" if row["merged_into"] else ""
+        names = [f"{each['survey']} {each['object_id']}" for each in found["names"] if each["name"] == row["name"]]
+        console.print(f"target {row['name']} ({row['survey']}): {state}, {_sent(row)}" + _called(names))
+    for row in found["tns"]["matches"]:
+        redshift = "" if row["redshift"] is None else f", z = {row['redshift']:g}"
+        by = "by name" if row["separation_arcsec"] is None else f"{row['separation_arcsec']:.2f} arcsec away"
+        console.print(f"TNS: {row['tns_name']}, {row['object_type'] or 'no type'}{redshift}, matched {by}")
+    loaded = found["tns"]["last_load"]
+    if found["targets"] and loaded and not found["tns"]["matches"]:
+        console.print(f"TNS: nothing in the list loaded {_at(loaded['loaded_at'])}")
     _show_sent(console, found["sent"])
+
+
+def _called(names: Sequence[str]) -> str:
+    """Say which objects of the surveys a target is."""
+    return f"; it is {', '.join(names)}" if names else ""
 
 
 def _sent(row: Mapping[str, Any]) -> str:
@@ -152,6 +171,8 @@ def _show_decision(console: Console, row: Mapping[str, Any]) -> None:
         "" if row["trigger_mjd"] is None else f", triggered at MJD {row['trigger_mjd']:.5f}, {_day(row['trigger_mjd'])}"
     )
     console.print(Text(title) + result + Text(f"  {row['survey']}, {row['n_detections']} detections{trigger}"))
+    if row["judged_with"]:
+        console.print(f"    judged together with {', '.join(row['judged_with'])}")
     if row["is_stale"]:
         console.print("    for an older alert than one before: it is not the latest decision")
     for each in row["criteria"]:
@@ -179,8 +200,9 @@ def _show_sent(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         key = f" {row['pk_4most']}" if row["pk_4most"] else ""
         answer = f": {row['answer']}" if row["answer"] else ""
+        origin = f", magnitude of {row['magnitude_origin']}" if row["magnitude_origin"] else ""
         console.print(
-            f"{_at(row['logged_at'])}  4MOST {row['operation']}{key} ({row['survey']}) {row['status']}{answer}"
+            f"{_at(row['logged_at'])}  4MOST {row['operation']}{key} ({row['survey']}) {row['status']}{answer}{origin}"
         )
 
 

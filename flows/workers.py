@@ -1,21 +1,37 @@
 """Dask workers for a flow: a cluster that runs already, or some of our own on this machine."""
 
-from contextlib import AbstractContextManager
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import cache
+from typing import Any, cast
 
 import dask
+from distributed import LocalCluster
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.task_runners import TaskRunner
 from prefect_dask.task_runners import DaskTaskRunner
 
-from tides_bridge.settings import DaskSettings
+from tides_bridge.setting_sections import DaskSettings
+
+Workers = Callable[[], TaskRunner[Any]]
+"""Gives what runs tasks; the workers are started when they are needed first."""
 
 
-def dask_workers(options: DaskSettings) -> TaskRunner[Any]:
-    """Use the cluster that runs already, or start workers here."""
-    if options.address:
-        return DaskTaskRunner(address=options.address)
+@contextmanager
+def dask_workers(options: DaskSettings) -> Iterator[Workers]:
+    """Use the cluster that runs already, or one here, which is started once and ends with this block."""
+    with ExitStack() as stack:
+
+        @cache
+        def address() -> str:
+            return options.address or str(stack.enter_context(_cluster(options)).scheduler_address)
+
+        yield lambda: DaskTaskRunner(address=address())  # a cluster itself cannot go to a worker with its task
+
+
+def _cluster(options: DaskSettings) -> LocalCluster:
+    """Start workers here, which listen on this machine only."""
     cluster: dict[str, Any] = {
         "n_workers": options.workers,
         "threads_per_worker": options.threads_per_worker,
@@ -26,7 +42,8 @@ def dask_workers(options: DaskSettings) -> TaskRunner[Any]:
     dask.config.set({"distributed.dashboard.link": "http://127.0.0.1:{port}/status"})  # else it names the machine
     if options.processes:
         cluster["host"] = "127.0.0.1"  # threads speak through memory instead
-    return DaskTaskRunner(cluster_kwargs=cluster)
+    local_cluster: Any = LocalCluster  # without types
+    return cast(LocalCluster, local_cluster(**cluster))
 
 
 def one_prefect_server() -> AbstractContextManager[Any]:

@@ -1,75 +1,23 @@
 """The commands that the stand-ins add to ``tides``; what they need is imported only when they run."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from simulators.fourmost.command import fourmost
+from simulators.replay_command import replay
+from simulators.simulate_command import simulate
+from simulators.standins_command import standins
 from tides_bridge.errors import BridgeError
 
-__all__ = ["demo", "fourmost", "standins"]
-
-
-class Shape(StrEnum):
-    """How Lasair's ``lightcurves/`` answers."""
-
-    NEW = "new"
-    OLD = "old"
+__all__ = ["demo", "fourmost", "replay", "simulate", "standins"]
 
 
 def _fail(error: BridgeError) -> NoReturn:
     """Say what is wrong in one line; 2 is a wrong setting or file, 1 anything else."""
     typer.echo(f"tides: {error}", err=True)
     raise typer.Exit(error.exit_code)
-
-
-def standins(  # noqa: PLR0913 (one argument an option)
-    alerts: Annotated[
-        Path,
-        typer.Option(help="Recorded ZTF alert packets: one as JSON a line, gzip if it ends in .gz.", dir_okay=False),
-    ],
-    settings_out: Annotated[
-        Path, typer.Option(help="Settings file to write, for tides run --settings.", dir_okay=False)
-    ],
-    *,
-    folder: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for 4MOST's state and the database; emptied first. One for each settings file by default."
-        ),
-    ] = None,
-    shape: Annotated[
-        Shape, typer.Option(help="Light curves as newer or older Lasair servers answer them.")
-    ] = Shape.NEW,
-    calls_per_hour: Annotated[int, typer.Option(help="Calls the Lasair API allows in an hour.", min=1)] = 10_000,
-    faults: Annotated[
-        Path | None,
-        typer.Option(help="Fault plan (YAML) for Lasair and 4MOST; see simulators/faults.py.", dir_okay=False),
-    ] = None,
-) -> None:
-    """
-    Start stand-ins for Kafka, the Lasair API and 4MOST on this machine, loaded with recorded alerts.
-
-    Of each object the newest packet counts: it becomes a message in Kafka and a light curve in the API. A line that is
-    no packet is left out and named. Once all three answer, a line begins with "ready"; Ctrl-C or SIGTERM ends them.
-
-    Reads the alerts and the fault plan. Writes the settings file (readable for you only), in which recorded objects
-    count as live for 20 years, and into the folder: it is emptied at each start and stays at the end, so that you can
-    look at the database.
-    By default it lies in your data folder, or in /var/lib/tides-bridge/standins for root.
-    """
-    try:
-        from simulators.standins import Standins, folder_for, serve
-
-        place = folder or folder_for(settings_out)
-        three = Standins(place, calls_per_hour=calls_per_hour, old_shape=shape is Shape.OLD, faults=faults)
-        serve(three, alerts, settings_out)
-    except KeyboardInterrupt:
-        typer.echo("stopped")
-    except BridgeError as error:
-        _fail(error)
 
 
 def demo(

@@ -283,7 +283,8 @@ def _where_to_look(standins: Standins, settings: Path) -> str:
     folder, account = standins.folder, f"{standins.fourmost.user}:{standins.fourmost.password}"
     tides, query = (
         program("tides"),
-        "SELECT name, r_latest_mag, active, inactive_reason FROM tides_master ORDER BY name",
+        "SELECT name, ztf_r_latest_mag, active, inactive_reason "
+        "FROM tides_master INNER JOIN target_magnitudes USING (tides_id, name) ORDER BY name",
     )
     return f"""
 Where to look (nothing runs any more; the files stay until the next demo)

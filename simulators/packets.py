@@ -64,11 +64,14 @@ def packet(sky: Sky, number: int, night: int) -> dict[str, Any] | None:
         A packet with ``objectId, candid, schemavsn, candidate, prv_candidates, fp_hists, labels``; None when it was not
         detected in that night.
     """
-    thing, curve = sky.objects[number], sky.light_curve(number)
+    curve = sky.light_curve(number)
     tonight = np.flatnonzero(curve.detected & (curve.night == night))
-    if not tonight.size:
-        return None
-    newest = int(tonight[-1])
+    return packet_of(sky, number, int(tonight[-1])) if tonight.size else None
+
+
+def packet_of(sky: Sky, number: int, newest: int) -> dict[str, Any]:
+    """Write the alert that a detection caused, given by its visit in the light curve of the object."""
+    thing, curve = sky.objects[number], sky.light_curve(number)
     before = np.flatnonzero(
         (curve.mjd_utc > curve.mjd_utc[newest] - HISTORY_DAYS) & (np.arange(curve.night.size) < newest)
     )

@@ -406,7 +406,8 @@ class Sky:
     def _moment(self, kind: str, field: int, random: Generator) -> float | None:
         """Draw the peak of a supernova, from before the first night on, or the one visit that catches an asteroid."""
         if kind == "asteroid":
-            return float(random.choice(self._visits[field].mjd_utc))
+            visits = self._visits[field].mjd_utc
+            return float(random.choice(visits)) if visits.size else float(self.first_night)
         if kind in SUPERNOVAE:
             return float(self.first_night + random.uniform(-15, self.nights))
         return None

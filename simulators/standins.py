@@ -1,4 +1,4 @@
-"""Kafka, the Lasair API and 4MOST at once, loaded with alerts, and the settings that lead a run to them."""
+"""Kafka, light-curve APIs and 4MOST at once, loaded with alerts, and the settings that lead a run to them."""
 
 import gzip
 import hashlib
@@ -6,11 +6,9 @@ import json
 import os
 import secrets
 import signal
-import sys
 import tempfile
-import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -19,25 +17,50 @@ from typing import Any, NamedTuple, Self
 import requests
 import yaml
 
+from simulators.antares import AntaresStandin
+from simulators.broker_forms import LasairMode
+from simulators.broker_streams import (
+    LASAIR_ZTF,
+    MIXED,
+    SCHEMA_HEAD,
+    STREAMS,
+    Load,
+    Service,
+    Stream,
+    described,
+    load_of,
+    schema_files,
+)
+from simulators.encoders import USUAL
 from simulators.faults import FaultPlan
-from simulators.folders import DATABASE, claimed, program, standard_folder
+from simulators.folders import DATABASE, claimed, standard_folder
 from simulators.fourmost.process import FourmostStandin
-from simulators.lasair import LasairStandin, LightCurve, to_light_curve, to_message
+from simulators.lasair import LasairStandin, to_light_curve, to_message
+from simulators.lasair_lsst import LasairLsstStandin
+from simulators.lasair_service import LightCurve
+from simulators.packet_files import Found
 from simulators.stream import KafkaStandin
 from tides_bridge.errors import BrokerUnavailable, FourmostUnavailable, MalformedAlert, SettingsError
 from tides_bridge.resources import shipped
 
 CONFIGURATION = "standins"
 """Name of the one configuration in the settings file."""
-TOPIC = "lasair_19tidesSelect"
+TOPIC = STREAMS[LASAIR_ZTF].topic
 SURVEY_ID = 5
 """S_test: targets of a test belong there."""
-RECORDED_AGE = "7305 days"
-"""Twenty years without a detection: recorded objects count as live."""
 HEADER = "# Written by the TiDES bridge's stand-ins, and good while they run. The secrets in it are theirs alone.\n"
 """First line of a settings file of ours: only a file with it is overwritten."""
-WATCH_SECONDS = 0.5
 HTTP_SECONDS = 10.0
+
+Api = LasairStandin | LasairLsstStandin | AntaresStandin
+"""A stand-in for a light-curve API."""
+
+
+class Filled(NamedTuple):
+    """A stream that was filled: with what, and how many messages found room."""
+
+    load: Load
+    published: int
 
 
 class Alert(NamedTuple):
@@ -71,19 +94,26 @@ def read_alerts(file: Path, warn: Callable[[str], None]) -> list[Alert]:
     SettingsError
         When the file cannot be read to its end, or holds no packet.
     """
-    newest: dict[str, Alert] = {}
+    return [Alert.from_packet(found.packet) for found in read_lines(file, warn)]
+
+
+def read_lines(file: Path, warn: Callable[[str], None]) -> list[Found]:
+    """Read recorded alert packets as `read_alerts` does, and give them as they are, in the order of the file."""
+    newest: dict[str, tuple[float, Found]] = {}
     for number, line in _lines(file):
+        origin = f"{file}: line {number}"
         try:
-            alert = Alert.from_packet(json.loads(line))
+            packet = json.loads(line)
+            message = Alert.from_packet(packet).message
         except (MalformedAlert, ValueError) as error:
-            warn(f"{file}: line {number}: left out: {error}")
+            warn(f"{origin}: left out: {error}")
             continue
-        known = newest.get(alert.message["objectId"])
-        if known is None or known.message["jdmax"] <= alert.message["jdmax"]:
-            newest[alert.message["objectId"]] = alert
+        known = newest.get(message["objectId"])
+        if known is None or known[0] <= message["jdmax"]:
+            newest[message["objectId"]] = message["jdmax"], Found(packet, origin)
     if not newest:
         raise SettingsError(str(file), "", "holds no ZTF alert packet: one as JSON a line is expected")
-    return list(newest.values())
+    return [found for _, found in newest.values()]
 
 
 def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
@@ -101,21 +131,29 @@ def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
 
 class Standins:
     """
-    Kafka, the Lasair API and 4MOST, from ``with`` to its end.
+    Kafka, the light-curve APIs of brokers and 4MOST, from ``with`` to its end.
 
     Parameters
     ----------
     folder
         Theirs, and emptied first: state of 4MOST, and the database of runs. It stays as it is at the end.
-    calls_per_hour, old_shape
+    streams
+        Which streams there are: names in `broker_streams.STREAMS`.
+    modes
+        How much of the alert the messages of Lasair for LSST have, in turn.
+    calls_per_hour
+        As of `LasairStandin`, and of each other API.
+    old_shape
         As of `LasairStandin`.
     faults
-        File with a fault plan for the Lasair API and 4MOST.
+        File with a fault plan for the Lasair APIs and 4MOST.
 
     Attributes
     ----------
     kafka, lasair, fourmost
-        The three.
+        The three that are always there; that of Lasair is the one for ZTF, and answers if its stream is served.
+    streams, services
+        The streams, and the APIs that answer, by name.
 
     Raises
     ------
@@ -123,14 +161,29 @@ class Standins:
         When the fault plan cannot be read.
     """
 
-    def __init__(
-        self, folder: Path, *, calls_per_hour: int = 10_000, old_shape: bool = False, faults: Path | None = None
+    def __init__(  # noqa: PLR0913
+        self,
+        folder: Path,
+        *,
+        streams: Sequence[str] = (LASAIR_ZTF,),
+        modes: Sequence[LasairMode] = MIXED,
+        calls_per_hour: int = 10_000,
+        old_shape: bool = False,
+        faults: Path | None = None,
     ) -> None:
         self.folder, self.calls_per_hour = folder.expanduser().resolve(), calls_per_hour
-        self.faults = faults
+        self.faults, self.modes = faults, modes
+        self.streams = {name: STREAMS[name] for name in streams}
         self.kafka = KafkaStandin()
         plan = FaultPlan.read(faults) if faults else FaultPlan()
         self.lasair = LasairStandin(secrets.token_hex(20), calls_per_hour, old_shape, faults=plan)
+        apis: dict[Service, Api] = {
+            "lasair_ztf": self.lasair,
+            "lasair_lsst": LasairLsstStandin(secrets.token_hex(20), calls_per_hour, faults=plan),
+            "antares": AntaresStandin(),
+        }
+        needed = {stream.service for stream in self.streams.values()}
+        self.services = {name: api for name, api in apis.items() if name in needed}
         self._options = ("--faults", str(faults.resolve())) if faults else ()
         self._stack = ExitStack()
 
@@ -140,7 +193,8 @@ class Standins:
             fourmost = FourmostStandin(*self._options, state=self.folder / "fourmost.sqlite3")
             self.fourmost = stack.enter_context(fourmost)
             stack.enter_context(self.kafka)
-            stack.enter_context(self.lasair)
+            for api in self.services.values():
+                stack.enter_context(api)
             self._check()
             self._stack = stack.pop_all()
         return self
@@ -151,31 +205,86 @@ class Standins:
         self._stack.close()
 
     def load(self, alerts: Iterable[Alert]) -> int:
-        """Give the light curves to the API, and the messages to Kafka; answer how many."""
+        """Give the light curves to Lasair for ZTF, and the messages to its topic; answer how many."""
         loaded = list(alerts)
         self.lasair.load(alert.light_curve for alert in loaded)
         return self.kafka.publish(TOPIC, [json.dumps(alert.message).encode() for alert in loaded])
 
-    def settings(self, targets: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the configuration that leads a run here, with the keys of flowSetting.yaml."""
-        return {
-            "topic": TOPIC,
+    def fill(self, found: Sequence[Found], warn: Callable[[str], None]) -> dict[str, Filled]:
+        """
+        Fill all streams and APIs.
+
+        Parameters
+        ----------
+        found
+            Packets in the order of time, at most one an object: each stream takes those of its survey.
+        warn
+            Is told of each packet of which a message cannot be made.
+
+        Raises
+        ------
+        SettingsError
+            When there is none for one of the streams.
+        """
+        filled = {}
+        for name, stream in self.streams.items():
+            load = load_of(stream, found, self.modes, warn)
+            if not load.messages:
+                problem = f"there is no alert of {stream.survey} for it: name other files with --alerts, or none"
+                raise SettingsError("--stream", name, problem)
+            if stream.service:
+                self.services[stream.service].load(load.curves)
+            filled[name] = Filled(load, self.kafka.publish_newest(stream.topic, load.messages))
+        return filled
+
+    def settings(self, targets: Mapping[str, Any], schemas: Path | None = None) -> dict[str, Any]:
+        """
+        Give the configuration that leads a run here, with the keys of flowSetting.yaml.
+
+        Parameters
+        ----------
+        targets
+            Its section of that name.
+        schemas
+            The folder with the files of `schema_files`.
+        """
+        told = described(self.streams)
+        common = {
             "groupID": "standins",
-            "lasairToken": self.lasair.token,
             "selectFunctionPath": str(shipped("selectionFunctions.yaml").resolve()),
-            "selectFunction": "tidesSNZTFSelect",
+            "selectFunction": told["selectFunction"],
             "tidesDBdatabase": "tides",
-            "broker": {"kind": "lasair_ztf", "bootstrapServers": self.kafka.address, "silence": "1 second"},
-            "lightCurves": {"address": self.lasair.address, "callsPerHour": self.calls_per_hour},
             "database": {"host": "embedded", "folder": str(self.folder / DATABASE)},
             "targets": dict(targets),
             "fourmost": {
                 "address": self.fourmost.address,
                 "token": self.fourmost.token,
                 "surveyID": SURVEY_ID,
-                "magType": "SDSS_r_AB",
+                **told["fourmost"],
             },
         }
+        sections = {name.replace("-", "_"): self._section(name, schemas) for name in self.streams}
+        if len(sections) > 1:
+            return {"brokers": sections, **common}
+        ((_, section),) = sections.items()
+        apart = {"topic": section.pop("topic")} | ({"lasairToken": section.pop("token")} if "token" in section else {})
+        curves = {"lightCurves": section.pop("lightCurves")} if "lightCurves" in section else {}
+        return {**apart, **common, "broker": section, **curves}
+
+    def _section(self, name: str, schemas: Path | None) -> dict[str, Any]:
+        """Describe one stream as an entry of ``brokers``."""
+        stream = self.streams[name]
+        section: dict[str, Any] = {"kind": stream.kind, "topic": stream.topic, "bootstrapServers": self.kafka.address}
+        section["silence"] = "1 second"
+        if stream.schema() and schemas:
+            section["schemas"] = str((schemas / name).resolve())
+        if stream.kind == "elasticc":
+            section["zeroPoint"] = USUAL.zero_point
+        if stream.service:
+            api = self.services[stream.service]
+            section |= {"token": api.token} if api.token else {}
+            section["lightCurves"] = {"address": api.address, "callsPerHour": self.calls_per_hour}
+        return section
 
     def check_alive(self) -> None:
         """Raise FourmostUnavailable when the one that is a process of its own has ended."""
@@ -183,12 +292,13 @@ class Standins:
             raise FourmostUnavailable(self.fourmost.address, "the stand-in ended by itself")
 
     def _check(self) -> None:
-        """See that all three answer; Kafka did when it gave its address."""
+        """See that all answer; Kafka did when it gave its address."""
         self.fourmost.rows(id=0)
-        try:
-            requests.get(self.lasair.address.removesuffix("api"), timeout=HTTP_SECONDS).raise_for_status()
-        except requests.RequestException as error:
-            raise BrokerUnavailable(self.lasair.address, f"the stand-in does not answer: {error}") from error
+        for api in self.services.values():
+            try:
+                requests.get(api.address.rpartition("/")[0] + "/", timeout=HTTP_SECONDS).raise_for_status()
+            except requests.RequestException as error:
+                raise BrokerUnavailable(api.address, f"the stand-in does not answer: {error}") from error
 
 
 def write_settings(file: Path, settings: Mapping[str, Any]) -> None:
@@ -200,9 +310,30 @@ def write_settings(file: Path, settings: Mapping[str, Any]) -> None:
     SettingsError
         When there is a file that is not ours, or the folder cannot be written.
     """
-    text = HEADER + yaml.safe_dump({CONFIGURATION: dict(settings)}, sort_keys=False)
+    _write(file, HEADER, HEADER + yaml.safe_dump({CONFIGURATION: dict(settings)}, sort_keys=False))
+
+
+def write_schemas(streams: Mapping[str, Stream], folder: Path) -> None:
+    """
+    Write the schemas that the messages of some streams need.
+
+    Raises
+    ------
+    SettingsError
+        When there is a file that is not ours, or the folder cannot be written.
+    """
+    for file, text in schema_files(streams, folder).items():
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(str(file.parent), "", f"cannot be made: {error}") from error
+        _write(file, SCHEMA_HEAD, text)
+
+
+def _write(file: Path, head: str, text: str) -> None:
+    """Write a file in one step; one that is there must begin with this head: it is ours."""
     try:
-        if file.exists() and not file.read_bytes().startswith(HEADER.encode()):
+        if file.exists() and not file.read_bytes().startswith(head.encode()):
             raise SettingsError(str(file), "", "exists, and no stand-in wrote it: choose another name")
         with tempfile.NamedTemporaryFile("w", dir=file.parent, prefix=f".{file.name}.", delete=False) as new:
             new.write(text)  # only its owner may read it
@@ -232,54 +363,3 @@ def interruptible() -> Iterator[None]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
-
-
-def serve(standins: Standins, alerts_file: Path, settings_out: Path) -> None:
-    """
-    Run loaded stand-ins until SIGINT or SIGTERM, which raise KeyboardInterrupt here.
-
-    It prints what a person wants to know and at last "ready"; to stderr go the lines of the file that are no packets.
-
-    Parameters
-    ----------
-    standins
-        Not yet started.
-    alerts_file
-        What they are loaded with.
-    settings_out
-        Where to write the settings for runs.
-    """
-    with interruptible():
-        alerts = read_alerts(alerts_file, lambda line: print(line, file=sys.stderr, flush=True))
-        with standins:
-            write_settings(settings_out, standins.settings({"deactivateAfter": RECORDED_AGE}))
-            standins.load(alerts)
-            print(_description(standins, len(alerts), settings_out), flush=True)
-            print("ready (Ctrl-C stops all three)", flush=True)
-            while True:
-                time.sleep(WATCH_SECONDS)
-                standins.check_alive()
-
-
-def _description(standins: Standins, number: int, settings_out: Path) -> str:
-    """Say what runs where, and what would lead a run elsewhere."""
-    chosen = ("TIDES_SETTINGS", "TIDES_CONFIG")  # --settings wins over them
-    variables = sorted(name for name in os.environ if name.startswith("TIDES_") and name not in chosen)
-    return "\n".join(
-        [
-            f"Kafka     {standins.kafka.address}, topic {TOPIC}: {number} messages, one an object",
-            f"Lasair    {standins.lasair.address}: {number} light curves, {standins.calls_per_hour} calls an hour",
-            f"4MOST     {standins.fourmost.address}: survey {SURVEY_ID}, no targets yet",
-            f"folder    {standins.folder}: emptied now; it stays when the stand-ins stop",
-            f"settings  {settings_out}: {program('tides')} run --settings {settings_out}",
-            *_described_faults(standins),
-            *(f"beware    the environment variable {name} is set, and wins over the settings" for name in variables),
-        ]
-    )
-
-
-def _described_faults(standins: Standins) -> list[str]:
-    """Say how many calls will go wrong, if any."""
-    plan = standins.lasair.faults
-    numbers = f"{plan.left('lasair')} to come from Lasair, {plan.left('fourmost')} from 4MOST"
-    return [f"faults    {standins.faults}: {numbers}"] if standins.faults else []

@@ -7,13 +7,13 @@ the newest 5 MB; it drops the rest without a word. `KafkaStandin.publish` refuse
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import count
-from types import TracebackType
 from typing import Any, Self
 
 from confluent_kafka import Producer
 
+from simulators.running import Running
 from tides_bridge.errors import BrokerUnavailable, RejectedError
 
 PARTITIONS = 4
@@ -23,12 +23,15 @@ MESSAGE_BYTES = 1_000_000 - 512
 PARTITION_BYTES = 5 * 2**20
 """What the mock cluster keeps of a partition [bytes] (measured; rdkafka_mock.c says the same)."""
 FRAMING_BYTES = 100
-"""What one message costs beside its value, at most [bytes]: a record batch of its own."""
+"""What one message costs beside its value and key, at most [bytes]: a record batch of its own."""
 TIMEOUT_SECONDS = 10.0
 """The cluster is in this process: it answers within milliseconds, or never."""
 
+Content = bytes | tuple[bytes | None, bytes]
+"""A message: its value, or key and value."""
 
-class KafkaStandin:
+
+class KafkaStandin(Running):
     """
     A broker that starts with `start` (or ``with``) and ends with `stop`.
 
@@ -69,7 +72,7 @@ class KafkaStandin:
         self._stored.clear()
         return self
 
-    def publish(self, topic: str, values: Iterable[bytes]) -> int:
+    def publish(self, topic: str, messages: Iterable[Content]) -> int:
         """
         Append messages to a topic, which appears with the first one; all of them, or none.
 
@@ -77,8 +80,8 @@ class KafkaStandin:
         ----------
         topic
             The topic's name.
-        values
-            The messages; they take turns over the partitions.
+        messages
+            They take turns over the partitions.
 
         Returns
         -------
@@ -94,32 +97,49 @@ class KafkaStandin:
         """
         if self._producer is None:
             raise BrokerUnavailable("Kafka stand-in", "it is not running", "start() it, or use it in a with statement")
-        planned = [(next(self._turn) % PARTITIONS, value) for value in values]
-        self._check(topic, planned)
+        contents = [(None, each) if isinstance(each, bytes) else each for each in messages]
+        planned = [(next(self._turn) % PARTITIONS, key, value) for key, value in contents]
+        self._check(topic, [(partition, _size(key, value)) for partition, key, value in planned])
         failures: list[str] = []
 
         def note(error: object, _message: object) -> None:
             if error:
                 failures.append(str(error))
 
-        for partition, value in planned:
-            self._producer.produce(topic, value, partition=partition, on_delivery=note)
+        for partition, key, value in planned:
+            self._producer.produce(topic, value, key, partition=partition, on_delivery=note)
         waiting = self._producer.flush(TIMEOUT_SECONDS)
         if failures or waiting:
             reason = failures[0] if failures else "no answer"
             raise BrokerUnavailable("Kafka stand-in", f"{len(failures) + waiting} messages were not stored: {reason}")
         return len(planned)
 
-    def _check(self, topic: str, planned: list[tuple[int, bytes]]) -> None:
+    def publish_newest(self, topic: str, messages: Sequence[Content]) -> int:
+        """
+        Append as many of the last messages as find room, and answer how many: the older ones are left out.
+
+        Raises
+        ------
+        RejectedError, BrokerUnavailable
+            As `publish` does; the first when one of them is over 1 MB.
+        """
+        filled = [max(self._stored[topic, each] for each in range(PARTITIONS))] * PARTITIONS
+        for number, each in enumerate(reversed(messages)):
+            filled[number % PARTITIONS] += _size(*((None, each) if isinstance(each, bytes) else each)) + FRAMING_BYTES
+            if filled[number % PARTITIONS] > PARTITION_BYTES:
+                return self.publish(topic, messages[len(messages) - number :])
+        return self.publish(topic, messages)
+
+    def _check(self, topic: str, planned: list[tuple[int, int]]) -> None:
         """Refuse what the mock cluster would refuse, or would forget silently; else book it."""
         sizes: Counter[tuple[str, int]] = Counter()
-        for number, (partition, value) in enumerate(planned, start=1):
-            if len(value) > MESSAGE_BYTES:
+        for number, (partition, size) in enumerate(planned, start=1):
+            if size > MESSAGE_BYTES:
                 raise RejectedError(
                     f"message {number} for topic {topic}",
-                    f"{len(value)} bytes, and the Kafka stand-in takes at most {MESSAGE_BYTES}",
+                    f"{size} bytes, and the Kafka stand-in takes at most {MESSAGE_BYTES}",
                 )
-            sizes[topic, partition] += len(value) + FRAMING_BYTES
+            sizes[topic, partition] += size + FRAMING_BYTES
         fullest = max((self._stored[key] + size for key, size in sizes.items()), default=0)
         if fullest > PARTITION_BYTES:
             raise RejectedError(
@@ -135,10 +155,6 @@ class KafkaStandin:
             self._producer.flush(TIMEOUT_SECONDS)
         self._producer = None  # librdkafka ends the cluster with its last owner
 
-    def __enter__(self) -> Self:
-        return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+def _size(key: bytes | None, value: bytes) -> int:
+    return len(key or b"") + len(value)

@@ -1,15 +1,25 @@
-"""The steps that write to PostgreSQL. The first three share the transaction of their batch."""
+"""The steps that write to PostgreSQL. The first four share the transaction of their batch."""
 
 from prefect import get_run_logger, task
 from sqlalchemy import Connection
 
-from tasks.behaviour import RETRIED, STEP
-from tides_bridge import ingest, record
+from tasks.behaviour import RETRIED, STEP, Handed
+from tides_bridge import ingest, record, together
 from tides_bridge.database import Database
 from tides_bridge.ingest import Budget
 from tides_bridge.models import Batch, Judged
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings
+
+
+@task(**STEP, task_run_name="judge_together")
+def judge_together(
+    connection: Connection, judged: Handed[list[Judged]], settings: Settings, functions: list[SelectionFunction]
+) -> Handed[list[Judged]]:
+    """Judge the light curves of several surveys together, where a selection function says so."""
+    alone = judged.take()
+    together.judge_together(connection, alone, settings, functions)
+    return Handed(alone)
 
 
 @task(**STEP, task_run_name="create_transient_stage")

@@ -1,6 +1,7 @@
 """The summary of a run: logged, and a table on the run page."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -8,6 +9,7 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_table_artifact
 
 from tasks.behaviour import STEP
+from tides_bridge.models import Batch, Judged
 from tides_bridge.reconcile import Difference
 
 MEANING = {
@@ -16,6 +18,7 @@ MEANING = {
     "evaluated": "objects whose light curve was judged",
     "passed": "objects that satisfy the selection function",
     "deferred": "objects without a light curve, to be tried again",
+    "skipped": "messages that are rightly not for us",
     "refused_messages": "messages that cannot be read",
     "refused_targets": "targets that the 4MOST format forbids",
     "inserted": "rows new in tides_master",
@@ -25,6 +28,7 @@ MEANING = {
     "updated_in_4most": "targets updated at 4MOST",
     "deactivated_in_4most": "targets switched off at 4MOST",
     "failed_in_4most": "targets that 4MOST refused",
+    "lag": "messages still to be read",
 }
 
 
@@ -33,9 +37,9 @@ class Summary:
     """
     Counts of one run; their meaning is in `MEANING`.
 
-    ``failures`` gives the reason by target name, ``reasons`` how many objects were deferred for which, ``notes`` what
-    else a person should know. ``outage`` is the first error of a service that was away: the run does all else, and then
-    fails with it.
+    ``failures`` gives the reason by target name, ``reasons`` how many objects were deferred or skipped for which,
+    ``notes`` what else a person should know. ``outage`` is the first error of a service that was away: the run does all
+    else, and then fails with it.
     """
 
     messages: int = 0
@@ -43,6 +47,7 @@ class Summary:
     evaluated: int = 0
     passed: int = 0
     deferred: int = 0
+    skipped: int = 0
     refused_messages: int = 0
     refused_targets: int = 0
     inserted: int = 0
@@ -52,10 +57,33 @@ class Summary:
     updated_in_4most: int = 0
     deactivated_in_4most: int = 0
     failed_in_4most: int = 0
+    lag: int = 0
     failures: dict[str, str] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     outage: Exception | None = None
+
+    def add(self, batch: Batch, judged: Sequence[Judged], inserted: int, updated: int) -> None:
+        """Count what came of a batch."""
+        self.messages += len(batch.pull.messages)
+        self.objects += len(batch.alerts)
+        self.refused_messages += len(batch.refused)
+        self.inserted += inserted
+        self.updated += updated
+        for chunk in judged:
+            self.evaluated += len(chunk.passed)
+            self.passed += sum(chunk.passed.values())
+            self.deferred += len(chunk.deferred)
+            self.skipped += sum(chunk.skipped.values())
+            self.reasons.update(f"deferred: {reason}" for reason in chunk.deferred.values())
+            self.reasons.update({f"skipped: {reason}": number for reason, number in chunk.skipped.items()})
+            for note in chunk.notes:
+                self.note(note)
+
+    def note(self, note: str) -> None:
+        """Note what a person should know, once."""
+        if note not in self.notes:
+            self.notes.append(note)
 
     def counts(self) -> dict[str, int]:
         """Give the counts for programs: what was refused, messages and targets, is one of them."""
@@ -71,7 +99,7 @@ def publish_summary(summary: Summary) -> None:
     """Log the summary, and show it and the failures as tables on the run page."""
     get_run_logger().info("summary %s", " ".join(f"{name}={count}" for name, count in summary.counts().items()))
     rows: list[dict[str, Any]] = [{"number": getattr(summary, name), "what": what} for name, what in MEANING.items()]
-    rows += [{"number": number, "what": f"deferred: {reason}"} for reason, number in summary.reasons.most_common()]
+    rows += [{"number": number, "what": reason} for reason, number in summary.reasons.most_common()]
     rows += [{"number": "", "what": note} for note in summary.notes]
     create_table_artifact(rows, key="tides-bridge-summary", description=f"What this run did: {_headline(summary)}")
     if summary.failures:

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from tides_bridge.criteria import CRITERIA, Criterion, Footprint
 from tides_bridge.measures import ANY_DETECTION, PointFilter
-from tides_bridge.photometry import BANDS, magnitude_from_flux
+from tides_bridge.photometry import BANDS, PHOTOMETRIC_SYSTEMS, magnitude_from_flux
 
 D333_KEYS: Final = ("filters", "significance", "minBands", "minNights", "magLimit")
 """The keys of D3.3.3, all of which a function without ``rules`` has, and no other."""
@@ -20,7 +20,13 @@ D333_KEYS: Final = ("filters", "significance", "minBands", "minNights", "magLimi
 POINT_KEYS: Final = ("filters", "significance", "positiveOnly", "minReliability")
 """Keys that say which detections count."""
 
+FUNCTION_KEYS: Final = ("rules", "surveys")
+"""Keys of a function as a whole, which no block within has."""
+
 GROUPS: Final = ("all", "any", "not")
+
+SURVEYS: Final = tuple(PHOTOMETRIC_SYSTEMS)
+"""The surveys whose light curves may be judged together."""
 
 SHERLOCK_CLASSES: Final = ("AGN", "BS", "CV", "NT", "ORPHAN", "SN", "UNCLEAR", "UNKNOWN", "VS")
 """Sherlock's classes (Lasair, ``sherlock_classifications``); UNKNOWN is ours for an alert without one."""
@@ -104,7 +110,7 @@ class Group:
             yield from part.leaves() if isinstance(part, Group) else (part,)
 
 
-Parsed = tuple[Literal["strict"] | None, PointFilter, Group, dict[str, Any]]
+Parsed = tuple[Literal["strict"] | None, PointFilter, Group, dict[str, Any], tuple[str, ...]]
 
 
 def parse_block(keys: Mapping[str, Any]) -> Parsed:
@@ -113,7 +119,7 @@ def parse_block(keys: Mapping[str, Any]) -> Parsed:
 
     Returns
     -------
-    (rules, points, criteria, keys)
+    (rules, points, criteria, keys, surveys)
         As the attributes of `SelectionFunction`.
 
     Raises
@@ -125,16 +131,20 @@ def parse_block(keys: Mapping[str, Any]) -> Parsed:
         return _parse_d333(keys)
     if keys["rules"] != "strict":
         raise ValueError("rules: there is only strict; without this key a function is judged as D3.3.3 judged it")
-    rest = {key: value for key, value in keys.items() if key != "rules"}
+    rest = {key: value for key, value in keys.items() if key not in FUNCTION_KEYS}
     _check_keys(rest, "", needed=("filters", "significance"))
     points, criteria, normal = _parse(rest, PointFilter(), "")
-    return "strict", points, criteria, {**normal, "rules": "strict"}
+    normal["rules"] = "strict"
+    if "surveys" not in keys:
+        return "strict", points, criteria, normal, ()
+    surveys = normal["surveys"] = _told("surveys", _surveys, keys["surveys"])
+    return "strict", points, criteria, normal, surveys
 
 
 def _parse_d333(keys: Mapping[str, Any]) -> Parsed:
     """Read a block of D3.3.3: its five keys, and no other."""
     for key in keys:
-        if key in (*POINT_KEYS, *CRITERIA, *GROUPS) and key not in D333_KEYS:
+        if key in (*FUNCTION_KEYS, *POINT_KEYS, *CRITERIA, *GROUPS) and key not in D333_KEYS:
             raise ValueError(f"{key}: needs rules: strict; a function without has the keys {', '.join(D333_KEYS)}")
     _check_keys(keys, "", needed=D333_KEYS)
     points, criteria, normal = _parse(keys, PointFilter(positive_only=False, d333=True), "")
@@ -142,7 +152,7 @@ def _parse_d333(keys: Mapping[str, Any]) -> Parsed:
         replace(part, points=ANY_DETECTION) if isinstance(part, Leaf) and part.path == "magLimit" else part
         for part in criteria.parts
     )
-    return None, points, Group("all", parts), normal
+    return None, points, Group("all", parts), normal, ()
 
 
 def _parse(keys: Mapping[str, Any], above: PointFilter, path: str) -> tuple[PointFilter, Group, dict[str, Any]]:
@@ -184,6 +194,8 @@ def _parse_group(kind: Any, blocks: object, points: PointFilter, path: str) -> t
 def _check_keys(keys: Mapping[str, Any], path: str, needed: Sequence[str] = ()) -> None:
     """Refuse a key that is none, and after it one that is missing: the first is mostly the second misspelt."""
     for key in keys:
+        if key in FUNCTION_KEYS:
+            raise ValueError(f"{path}{key}: belongs to the function as a whole, not to a block within")
         if key not in (*POINT_KEYS, *CRITERIA, *GROUPS):
             raise ValueError(f"{path}{key}: unknown key{_near(str(key))}")
     for key in needed:
@@ -200,7 +212,7 @@ def _told(path: str, read: Callable[[Any], Any], value: object) -> Any:
 
 
 def _near(key: str) -> str:
-    near = difflib.get_close_matches(key, [*POINT_KEYS, *CRITERIA, *GROUPS], 1)
+    near = difflib.get_close_matches(key, [*POINT_KEYS, *CRITERIA, *GROUPS, "surveys"], 1)
     return f"; did you mean {near[0]}?" if near else ""
 
 
@@ -284,6 +296,16 @@ def _bands(value: object) -> tuple[str, ...]:
         if band not in BANDS:
             raise ValueError(f"{band!r} is no band; there are {', '.join(BANDS)}")
     return tuple(band for band in BANDS if band in value)
+
+
+def _surveys(value: object) -> tuple[str, ...]:
+    """Read the surveys that are judged together; their order is no matter."""
+    if not isinstance(value, list | tuple) or not value:
+        raise ValueError("must be a list of surveys")
+    for survey in value:
+        if survey not in SURVEYS:
+            raise ValueError(f"{survey!r} is no survey; there are {', '.join(SURVEYS)}")
+    return tuple(survey for survey in SURVEYS if survey in value)
 
 
 def _names(value: object) -> tuple[str, ...]:

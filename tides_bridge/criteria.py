@@ -18,6 +18,7 @@ import numpy as np
 
 from tides_bridge.measures import Look, Mask, Running, Values
 from tides_bridge.photometry import Floats
+from tides_bridge.places import is_on_sky, right_ascension
 
 
 @dataclass(frozen=True)
@@ -291,9 +292,9 @@ def inside(look: Look, _: Running, demanded: Footprint) -> Values:
     ([1.0], [0.0])
     """
     ra, decl = look.objects.ra, look.objects.decl
-    known = np.isfinite(ra) & np.isfinite(decl)
+    known = is_on_sky(ra, decl)
     is_inside = np.full(len(ra), np.nan)
-    is_inside[known] = demanded.contains(ra[known], decl[known])
+    is_inside[known] = demanded.contains(right_ascension(ra[known]), decl[known])
     return look.of_object(is_inside)
 
 
@@ -311,7 +312,7 @@ def galactic_latitude(look: Look, *_: object) -> Values:
     from astropy.coordinates import SkyCoord
 
     ra, decl = look.objects.ra, look.objects.decl
-    known = np.isfinite(ra) & np.isfinite(decl)
+    known = is_on_sky(ra, decl)
     latitude = np.full(len(ra), np.nan)
     latitude[known] = np.abs(SkyCoord(ra[known], decl[known], unit="deg").galactic.b.deg)
     return look.of_object(latitude)

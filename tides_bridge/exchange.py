@@ -294,6 +294,7 @@ def _store_intents(database: Database, rows: Sequence[Row], operation: str) -> N
     """Commit what is going to be asked."""
     intents = [
         {"tides_id": row["tides_id"], "operation": operation, "pk": row["pk_4most"], "payload": row["payload"]}
+        | {"origin": row.get("origin")}
         for row in rows
     ]
     if intents:

@@ -16,6 +16,8 @@ VARIABLE = "BRIDGE_FAIL_POINT"
 
 COMMITS = (
     "schema", "functions", "run", "budget", "batch", "retire", "ingested", "stage", "intents", "answers", "repair",
+    "tns",
+    "association",
 )  # fmt: skip
 """Transactions that write, each around its commit: `tides_bridge.database.Database.transaction`."""
 

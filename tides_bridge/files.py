@@ -8,7 +8,7 @@ Light curves in files: what `tides select` and `tides backtest` read. No network
 
 **One object, one judgement.** Whatever the format, an object that comes in several records (packets, answers, messages;
 all its rows in one table are one record) is judged on the newest alone: the one with the latest ``candidate`` or
-``diaSource``, or, where there is none, point. Of equally new ones the first counts, in the order of the paths. Records
+``diaSource``, or, where there is none, point. Of equally new ones the last counts, in the order of the paths. Records
 are not merged, since the newest packet has the history that its survey stands by.
 
 Memory does not grow with the files: the index needs 24 bytes a record, and of a scattered table 1.5 million rows are
@@ -58,6 +58,9 @@ FOREIGN = {
 """What else a file may begin with."""
 
 FORMATS = f"Understood are, packed with gzip or not: as JSON or Avro {UNDERSTOOD}; Parquet with diaSource; tables"
+
+LONGEST_LINE = 1 << 23
+"""[bytes] A first line of JSON that is longer is taken for all there is."""
 
 FAULTS = (*BROKEN, pa.ArrowException, UnicodeDecodeError, MalformedAlert)
 """What makes a file unreadable."""
@@ -240,6 +243,8 @@ def kind_of(path: Path, schema: Path | None = None) -> str:
         return _kind_of_parquet(path)
     text = start.removeprefix(b"\xef\xbb\xbf")
     if text.lstrip()[:1] in (b"{", b"["):
+        if b"\n" not in text:  # the first of several lines may be long: a whole alert
+            text = beginning(path, LONGEST_LINE).removeprefix(b"\xef\xbb\xbf")
         return "lines" if json_text.is_lines(text) else "document"
     if json_text.OLD_ANSWER.match(text):
         return "document"
@@ -327,8 +332,8 @@ def _newest(indices: Sequence[Index]) -> list[Mask]:
         return []
     found = np.concatenate([part for index in indices for part in index.object_hash])
     epoch = np.concatenate([part for index in indices for part in index.epoch])
-    # The sort keeps the order of equal ones: of equally new records the first is left.
-    order = np.lexsort((-epoch, found))
+    # Of equally new records the last is left, as in a stream.
+    order = np.lexsort((-np.arange(len(found)), -epoch, found))
     first = np.concatenate([[True], np.diff(found[order]) != 0])
     kept = np.zeros(len(found), dtype=bool)
     kept[order[first]] = True

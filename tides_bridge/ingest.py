@@ -9,7 +9,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,11 +17,11 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection
 
+from tides_bridge.association import associate_staged, limits_of
 from tides_bridge.brokers.base import HOURLY_LIMIT
+from tides_bridge.brokers.stream import Place
 from tides_bridge.database import Database, copy_frame, listed_columns, run
-from tides_bridge.errors import MalformedAlert
-from tides_bridge.models import Alert, Batch, Judged
-from tides_bridge.photometry import BANDS
+from tides_bridge.models import Alert, Batch, Judged, Message
 from tides_bridge.record import store_decisions
 from tides_bridge.settings import Settings
 
@@ -56,18 +56,21 @@ def create_transient_stage(connection: Connection, judged: Iterable[Judged]) -> 
 
 def upsert_to_master(connection: Connection, settings: Settings) -> tuple[int, int]:
     """
-    Insert the staged objects into `tides_master`, or update them; then switch on those that are targets now.
+    Store the staged objects and bring their targets up to date, or make them; then switch on those that are some now.
 
-    An object that was not seen for too long or is too faint when it first passes is stored and stays off, as does one
-    whose spectrum was taken.
+    Which object is which target `associate_staged` says. A target that was not seen for too long or is too faint when
+    it first passes is stored and stays off, as does one whose spectrum was taken.
 
     Returns
     -------
     (int, int)
-        Numbers of rows inserted and updated.
+        Numbers of targets inserted and updated.
     """
+    has_new = associate_staged(connection, settings) > 0
     counts = run(connection, "ingest/upsert_to_master.sql")[0]
-    run(connection, "ingest/activate_staged.sql", _limits(settings))
+    if has_new:
+        run(connection, "association/store_questions.sql")
+    run(connection, "ingest/activate_staged.sql", limits_of(settings))
     return counts["inserted"], counts["updated"]
 
 
@@ -81,29 +84,31 @@ def deactivate_unobserved_transients(database: Database, settings: Settings) -> 
         The number of targets switched off.
     """
     with database.transaction("retire") as connection:
-        rows = run(connection, "retire/deactivate_unobserved_transients.sql", _limits(settings))
+        rows = run(connection, "retire/deactivate_unobserved_transients.sql", limits_of(settings))
     return int(rows[0]["deactivated"])
 
 
-def get_positions(database: Database, settings: Settings) -> tuple[dict[int, int], dict[int, str]]:
+def get_positions(database: Database, settings: Settings) -> tuple[dict[Place, int], dict[Place, str]]:
     """
-    Find where the topic is to be read on.
+    Find where the topics are to be read on.
 
     Returns
     -------
     (dict, dict)
-        By partition the offset of the next message, and the digest of the one before it, where it is known.
+        By topic and partition the offset of the next message, and the digest of the one before it, where it is known.
     """
     with database.transaction() as connection:
-        rows = run(connection, "ingest/list_positions.sql", {"group_id": settings.group_id, "topic": settings.topic})
-    places = {row["partition_number"]: row["next_offset"] for row in rows}
-    return places, {row["partition_number"]: row["last_digest"] for row in rows if row["last_digest"]}
+        rows = run(connection, "ingest/list_positions.sql", {"group_id": settings.group_id})
+    known = {(row["topic"], row["partition_number"]): row for row in rows}
+    digests = {place: row["last_digest"] for place, row in known.items() if row["last_digest"]}
+    return {place: row["next_offset"] for place, row in known.items()}, digests
 
 
-def get_deferred_objects(database: Database, number: int) -> list[Alert]:
-    """Give the objects that earlier runs had to defer and that are due, the most urgent first, at most that number."""
+def get_deferred_objects(database: Database, settings: Settings) -> list[Alert]:
+    """Give the objects that earlier runs had to defer and that are due, the most urgent first, a batch at most."""
+    due = {"broker": settings.broker_name, "number": settings.broker.batch_size, "now": datetime.now(UTC)}
     with database.transaction() as connection:
-        rows = run(connection, "ingest/list_deferred.sql", {"number": number, "now": datetime.now(UTC)})
+        rows = run(connection, "ingest/list_deferred.sql", due)
     return [Alert(**row["alert"]) for row in rows]
 
 
@@ -124,7 +129,7 @@ def take_calls(database: Database, settings: Settings, wanted: int) -> Budget:
     patience = settings.light_curves.longest_wait
     while True:
         now = datetime.now(UTC)
-        numbers = {"budget": settings.light_curves.calls_per_hour, "wanted": wanted}
+        numbers = {"budget": settings.light_curves.calls_per_hour, "wanted": wanted, "broker": settings.broker_name}
         with database.transaction("budget") as connection:
             row = run(connection, "ingest/take_api_calls.sql", {"now": now, "since": now - HOUR, **numbers})[0]
         wait = (row["freed_at"] or now) - now
@@ -144,8 +149,9 @@ def store_outcome(  # noqa: PLR0913, PLR0917
     run_id: int | None = None,
 ) -> None:
     """Keep what else came of a batch: refused messages, decisions, deferred objects, calls made, and its positions."""
-    now = datetime.now(UTC)
-    run(connection, "ingest/store_refused.sql", [asdict(message) for message in batch.refused])
+    now, pull = datetime.now(UTC), batch.pull
+    about = {"broker": settings.broker_name}
+    run(connection, "ingest/store_refused.sql", [asdict(message) | about for message in batch.refused])
     alerts = {alert.object_id: alert for alert in batch.alerts}
     deferred = [
         _deferred(alerts[object_id], reason, chunk, settings, now)
@@ -162,10 +168,11 @@ def store_outcome(  # noqa: PLR0913, PLR0917
     run(connection, "ingest/settle_api_calls.sql", {**calls, "now": now, "since": now - HOUR})
     places = [
         {"group_id": settings.group_id, "topic": topic, "partition": partition, "next_offset": offset}
-        | {"digest": batch.digests.get((topic, partition))}
-        for (topic, partition), offset in batch.positions.items()
+        | {"digest": pull.digests.get((topic, partition)), "published_at": pull.published.get((topic, partition))}
+        for (topic, partition), offset in pull.positions.items()
     ]
     run(connection, "ingest/store_position.sql", places)
+    run(connection, "ingest/settle_accepted.sql", {"refused_ids": pull.accepted, "now": now})
 
 
 def _deferred(alert: Alert, reason: str, chunk: Judged, settings: Settings, now: datetime) -> dict[str, Any]:
@@ -178,6 +185,7 @@ def _deferred(alert: Alert, reason: str, chunk: Judged, settings: Settings, now:
     is_at_fault = chunk.calls > 0 and chunk.outage is None and reason != HOURLY_LIMIT
     options = settings.light_curves
     return {
+        "broker": settings.broker_name,
         "survey": alert.survey,
         "object_id": alert.object_id,
         "newest_mjd": alert.newest_mjd,
@@ -209,15 +217,6 @@ def _clean(value: Any) -> Any:
     return value.replace("\0", "").encode(errors="replace").decode() if isinstance(value, str) else value
 
 
-def _limits(settings: Settings) -> dict[str, Any]:
-    """Word the rules of a target's life for the scripts."""
-    return {
-        "now_mjd": settings.now_mjd(),
-        "deactivate_after_days": settings.targets.deactivate_after / timedelta(days=1),
-        "faint_limits": [settings.targets.faint_limit.get(band) for band in BANDS],
-    }
-
-
 # Refused messages
 
 
@@ -231,31 +230,54 @@ def get_refused(database: Database, refused_ids: Sequence[int] | None) -> list[d
     """Get some refused messages as they came; None for all that are still refused."""
     with database.transaction() as connection:
         found = run(connection, "ingest/get_refused.sql", {"refused_ids": refused_ids and list(refused_ids)})
-    return [{**row, "body": bytes(row["body"])} for row in found]
+    return [{**row, "message": _message(row)} for row in found]
+
+
+def _message(row: Mapping[str, Any]) -> Message:
+    """Make the message of a row of `refused_message`."""
+    key = row["message_key"]
+    place = row["topic"], row["partition_number"], row["stream_offset"]
+    return Message(*place, bytes(row["body"]), None if key is None else bytes(key))
+
+
+def get_accepted(database: Database, settings: Settings) -> dict[int, Message]:
+    """Give the messages that were refused and can be read now, by their key, a batch at most."""
+    about = {"broker": settings.broker_name, "number": settings.broker.batch_size}
+    with database.transaction() as connection:
+        return {row["refused_id"]: _message(row) for row in run(connection, "ingest/list_accepted.sql", about)}
 
 
 def retry_refused(
-    database: Database, settings: Settings, decode: Callable[[bytes], Alert], refused_ids: Sequence[int] | None
+    database: Database, decode: Callable[[str, Message], str | None], refused_ids: Sequence[int] | None
 ) -> dict[int, str | None]:
     """
-    Read refused messages again; the objects of those that can be read now are judged by the next run.
+    Read refused messages again; those that can be read now are judged by the next run.
+
+    Parameters
+    ----------
+    database
+        Where they are kept.
+    decode
+        Reads one of a broker, and tells why it cannot; None if it can.
+    refused_ids
+        Which; None for all that are still refused.
 
     Returns
     -------
     dict
         By the key of the message why it is still refused, None if it is not.
     """
-    results: dict[int, str | None] = {}
-    for row in get_refused(database, refused_ids):
-        try:
-            alert = decode(row["body"])
-        except MalformedAlert as error:
-            results[row["refused_id"]] = error.problem
-            continue
-        now = datetime.now(UTC)
-        words = _deferred(alert, "its message was read again", Judged({}, pd.DataFrame(), {}), settings, now)
-        with database.transaction("batch") as connection:
-            _store_deferred(connection, [words | {"newest_mjd": math.inf}])
-            run(connection, "ingest/accept_refused.sql", {"refused_id": row["refused_id"], "now": now})
-        results[row["refused_id"]] = None
+    results = {row["refused_id"]: decode(row["broker"], row["message"]) for row in get_refused(database, refused_ids)}
+    accepted = [refused_id for refused_id, problem in results.items() if problem is None]
+    now = datetime.now(UTC)
+    with database.transaction("batch") as connection:
+        run(connection, "ingest/accept_refused.sql", [{"refused_id": each, "now": now} for each in accepted])
     return results
+
+
+def store_lag(database: Database, settings: Settings, lag: Mapping[Place, int]) -> None:
+    """Note how many messages were left at the end of a pull, by topic and partition."""
+    about = {"group_id": settings.group_id, "now": datetime.now(UTC)}
+    rows = [about | {"topic": topic, "partition": partition, "lag": left} for (topic, partition), left in lag.items()]
+    with database.transaction("batch") as connection:
+        run(connection, "ingest/store_lag.sql", rows)

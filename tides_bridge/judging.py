@@ -1,7 +1,8 @@
-"""From alerts to a decision on each: its light curve, the selection functions, and what is kept of those that pass."""
+"""From messages to decisions: alerts, light curves, the selection functions, and what is kept of those that pass."""
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,15 @@ from tides_bridge.brokers import broker_of
 from tides_bridge.brokers.base import Broker
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.lightcurves import LightCurves, Objects
-from tides_bridge.models import Alert, Judged
+from tides_bridge.models import Alert, Batch, Judged, Message, Pull, newest_of
+from tides_bridge.places import is_on_sky, right_ascension
 from tides_bridge.record import decisions_of
 from tides_bridge.selection import SelectionFunction, judge
 from tides_bridge.settings import Settings
 from tides_bridge.summaries import summarise
+
+CHUNK_BYTES = 50_000_000
+"""[bytes] About so much of messages is read and judged by one Dask task; less is not worth the way there."""
 
 OUTAGES_IN_A_ROW = 2
 """After so many a task asks no more: one may be the fault of an object, two are an API that is down."""
@@ -38,36 +43,124 @@ def split_into_chunks(alerts: Sequence[Alert], size: int) -> list[list[Alert]]:
 
 def calls_for(alerts: Sequence[Alert], settings: Settings) -> int:
     """Tell how many calls of the light-curve API some alerts need."""
-    return -(-len(alerts) // settings.light_curves.objects_per_call)
+    return -(-len(alerts) // broker_of(settings).objects_per_call)
 
 
 def task_size(settings: Settings) -> int:
     """Give the objects of a Dask task: so many that its calls are full."""
-    per_call = settings.light_curves.objects_per_call
+    per_call = broker_of(settings).objects_per_call
     return max(settings.dask.objects_per_task // per_call, 1) * per_call
 
 
-def judge_chunk(alerts: Sequence[Alert], settings: Settings, functions: Sequence[SelectionFunction]) -> list[Judged]:
+def split_messages(messages: Sequence[Message], size: int) -> list[list[Message]]:
     """
-    Get the light curves of a chunk, call by call, and decide on each.
+    Split messages into chunks of about equal size; their order stays.
+
+    Parameters
+    ----------
+    messages
+        In the order of the stream.
+    size
+        [bytes] of a chunk, about.
+
+    >>> each = [Message("alerts", 0, offset, b"." * 400) for offset in range(5)]
+    >>> [len(chunk) for chunk in split_messages(each, 1000)]
+    [3, 2]
+    """
+    ends = np.cumsum([len(message.value) for message in messages])
+    number = max(-(-int(ends[-1]) // size), 1) if len(ends) else 0
+    cuts = np.searchsorted(ends, ends[-1] * np.arange(1, number) / number) + 1 if number else np.empty(0, int)
+    edges = [0, *cuts.tolist(), len(messages)]
+    return [list(messages[start:stop]) for start, stop in pairwise(edges) if stop > start]
+
+
+def judge_messages(messages: Sequence[Message], settings: Settings, functions: Sequence[SelectionFunction]) -> Judged:
+    """
+    Read messages, and decide on the objects whose message brought the light curve.
+
+    Returns
+    -------
+    Judged
+        The alerts of the other objects are in it, too: see `waiting`.
+    """
+    decoded = broker_of(settings).decode(messages)
+    brought = set(decoded.curves.object_ids)
+    ready = [alert for alert in decoded.alerts if alert.object_id in brought]
+    judged = decide(ready, decoded.curves, functions, {}, settings.now_mjd()) if ready else defer([], "")
+    judged.calls = 0
+    judged.alerts, judged.refused = decoded.alerts, decoded.refused
+    judged.skipped, judged.notes = dict(decoded.skipped), decoded.notes
+    return judged
+
+
+def keep_newest(chunks: Sequence[Judged]) -> None:
+    """Let each object be in the chunk of its newest alert only; of equally new ones in the last with a light curve."""
+    newest: dict[tuple[str, str], tuple[float, bool, int]] = {}
+    for number, chunk in enumerate(chunks):
+        for alert in chunk.alerts:
+            here = alert.newest_mjd, alert.object_id in chunk.passed, number
+            newest[alert.survey, alert.object_id] = max(newest.get((alert.survey, alert.object_id), here), here)
+    for number, chunk in enumerate(chunks):
+        older = {each.object_id for each in chunk.alerts if newest[each.survey, each.object_id][2] != number}
+        if older:
+            chunk.drop(older)
+
+
+def waiting(chunks: Sequence[Judged], deferred: Sequence[Alert]) -> list[Alert]:
+    """
+    Give the alerts whose light curve is to be fetched, the most urgent first.
+
+    Parameters
+    ----------
+    chunks
+        Messages that were read.
+    deferred
+        Objects of earlier runs: those that a message is about now are left out, unless they know a newer detection.
+    """
+    told = {(each.survey, each.object_id): each.newest_mjd for chunk in chunks for each in chunk.alerts}
+    left = [each for each in deferred if each.newest_mjd > told.get((each.survey, each.object_id), -np.inf)]
+    new = [
+        each
+        for chunk in chunks
+        for each in chunk.alerts
+        if each.object_id not in chunk.passed and each.object_id not in chunk.deferred
+    ]
+    return newest_of([*left, *new])
+
+
+def judge_chunk(
+    items: Sequence[Message | Alert], settings: Settings, functions: Sequence[SelectionFunction]
+) -> list[Judged]:
+    """
+    Read messages, or get the light curves of objects, call by call, and decide on each.
 
     An API that cannot be reached is no error here but an outage of that call, so that others are not lost.
 
     Returns
     -------
     list of Judged
-        One a call.
+        One of all messages, or one a call.
     """
+    messages = [item for item in items if isinstance(item, Message)]
+    if messages:
+        return [judge_messages(messages, settings, functions)]
+    alerts = [item for item in items if isinstance(item, Alert)]
     broker = broker_of(settings)
     outcomes: list[Judged] = []
     outages = 0
-    for part in split_into_chunks(alerts, settings.light_curves.objects_per_call):
+    for part in split_into_chunks(alerts, broker.objects_per_call):
         if outages >= OUTAGES_IN_A_ROW:
             outcomes.append(defer(part, str(outcomes[-1].outage), outage=outcomes[-1].outage))
             continue
         outcomes.append(_judge_call(part, broker, settings, functions))
         outages = outages + 1 if outcomes[-1].outage else 0
     return outcomes
+
+
+def batch_of(pull: Pull, read: Sequence[Judged], waiting: Sequence[Alert]) -> Batch:
+    """Put together what a batch is about: what its messages said, and what was or is to be asked for."""
+    alerts = newest_of([*(alert for chunk in read for alert in chunk.alerts), *waiting])
+    return Batch(pull, alerts, [message for chunk in read for message in chunk.refused])
 
 
 def _judge_call(
@@ -124,7 +217,7 @@ def decide(
     verdicts = judge(curves, functions, now_mjd)
     passes = dict(zip(curves.object_ids, verdicts[0].passed.tolist(), strict=True))
     targets = _targets([alert for alert in alerts if passes.get(alert.object_id)], summary, functions[0])
-    is_placed = _is_on_sky(targets["ra"], targets["decl"])
+    is_placed = is_on_sky(targets["ra"], targets["decl"])
     unplaced = dict.fromkeys(targets.loc[~is_placed, "object_id"], "its position is unknown, or not on the sky")
     decisions = decisions_of(verdicts, curves.object_ids, curves.digests())
     return Judged(
@@ -133,6 +226,8 @@ def decide(
         {**missing, **unplaced},
         calls=1,
         decisions=decisions[~decisions["object_id"].isin(list(unplaced))],
+        alerts=alerts,
+        curves=curves if any(function.surveys for function in functions) else None,
     )
 
 
@@ -142,7 +237,8 @@ def _targets(passing: Sequence[Alert], summary: pd.DataFrame, function: Selectio
     for column in ("ra", "decl"):
         said = pd.Series([getattr(alert, column) for alert in passing], dtype=float)
         targets[column] = said.fillna(targets[column])
-    targets["ra"] = targets["ra"].replace(360.0, 0.0)
+    is_placed = is_on_sky(targets["ra"], targets["decl"])
+    targets["ra"] = np.where(is_placed, right_ascension(targets["ra"]), targets["ra"])
     targets["survey"] = [alert.survey for alert in passing]
     targets["sherlock_class"] = [alert.sherlock_class for alert in passing]
     targets["selection_function"] = function.name
@@ -153,20 +249,18 @@ def _objects(alerts: Sequence[Alert], curves: LightCurves, summary: pd.DataFrame
     """Put together what is known of the objects: from the message, and the position else of the light curve."""
     by_id = {alert.object_id: alert for alert in alerts}
     told = [by_id[object_id] for object_id in curves.object_ids]
-    known: dict[str, Any] = {"sherlock_class": [alert.sherlock_class for alert in told]}
-    names = {field.name for field in fields(Objects)} & {name for alert in told for name in alert.known}
-    known |= {name: [alert.known.get(name, np.nan) for alert in told] for name in names}
+    known: dict[str, Any] = {field.name: getattr(curves.objects, field.name) for field in fields(Objects)}
+    classes = zip((alert.sherlock_class for alert in told), known["sherlock_class"], strict=True)
+    known["sherlock_class"] = [said or of_curve for said, of_curve in classes]
+    for name in known.keys() & {name for alert in told for name in alert.known}:
+        said = pd.Series([alert.known.get(name) for alert in told], dtype=float)
+        known[name] = said.fillna(pd.Series(known[name])).to_numpy()
     for name in ("ra", "decl"):
         said = pd.Series([getattr(alert, name) for alert in told], index=list(curves.object_ids), dtype=float)
         known[name] = said.fillna(summary[name].reindex(said.index)).to_numpy()
-    is_placed = _is_on_sky(known["ra"], known["decl"])
+    is_placed = is_on_sky(known["ra"], known["decl"])
     known["ra"], known["decl"] = (
-        np.where(is_placed, known["ra"] % 360, np.nan),
+        np.where(is_placed, right_ascension(known["ra"]), np.nan),
         np.where(is_placed, known["decl"], np.nan),
     )
     return Objects.of(len(curves), **known)
-
-
-def _is_on_sky(ra: Any, decl: Any) -> Any:
-    """Tell which positions [deg] are some."""
-    return (ra >= 0) & (ra <= 360) & (decl >= -90) & (decl <= 90)

@@ -297,6 +297,23 @@ class LightCurves:
         ids = tuple(object_id for part in parts for object_id in part.object_ids)
         return cls(ids, np.concatenate([[0], *offsets]).astype(np.int64), objects=Objects(**known), **columns)
 
+    def merged(self, object_ids: Sequence[str], index: npt.ArrayLike, objects: Objects) -> Self:
+        """
+        Make one object of several, such as those of two surveys at one place.
+
+        Parameters
+        ----------
+        object_ids, objects
+            The new objects, and what is known of them.
+        index
+            (n,) Which of them each of these becomes.
+        """
+        columns = {name: getattr(self, name) for name in POINT_COLUMNS}
+        mjd, band = columns.pop("mjd"), columns.pop("band")
+        others = {name: columns.pop(name) for name in ("night", "source_id", "reliability", "ra", "decl")}
+        becomes = np.asarray(index, dtype=np.int64)[self.object_index]
+        return self._build(object_ids, becomes, mjd, band, columns, objects=objects, **others)
+
     def digests(self) -> list[str]:
         """
         Hash what is judged of each object: its points, and what is known beside.

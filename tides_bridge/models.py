@@ -1,10 +1,13 @@
 """What flows through the bridge, as frozen models. No input or output here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
+
+from tides_bridge.lightcurves import LightCurves
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,17 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """A message of a broker as it came, and where it stood in the stream."""
+
+    topic: str
+    partition: int
+    offset: int
+    value: bytes
+    key: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RefusedMessage:
     """A message that cannot be read, as it came, where it stood in the stream, and why it was refused."""
 
@@ -57,47 +71,72 @@ class RefusedMessage:
     offset: int
     body: bytes
     reason: str
+    key: bytes | None = None
+
+    @classmethod
+    def of(cls, message: Message, reason: str) -> "RefusedMessage":
+        """Refuse a message."""
+        return cls(message.topic, message.partition, message.offset, message.value, reason, message.key)
 
 
-class Batch:
+class Pull:
     """
-    Messages that are decided and stored together.
+    Messages that are decided and stored together, as they came.
 
     Not a dataclass on purpose: Prefect looks into those, field by field, whenever one is handed to a task.
 
     Parameters
     ----------
-    alerts
-        The newest alert of each object, the most urgent first.
-    refused
-        Messages that could not be read.
     messages
-        Number of messages read.
+        In the order of the stream.
     positions
         Offset of the next message, by (topic, partition).
-    digests
-        Digest of the last message read of each (topic, partition).
+    digests, published
+        Digest of the last message read of each (topic, partition), and when it was published.
     is_last
-        Whether the stream was silent after it.
+        Whether the stream was silent after them.
+
+    Attributes
+    ----------
+    accepted
+        Keys of messages among them that were refused by an earlier run.
     """
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
-        alerts: list[Alert],
-        refused: list[RefusedMessage],
-        messages: int,
+        messages: list[Message],
         positions: dict[tuple[str, int], int],
+        digests: Mapping[tuple[str, int], str] | None = None,
+        published: Mapping[tuple[str, int], datetime] | None = None,
         *,
         is_last: bool,
-        digests: Mapping[tuple[str, int], str] | None = None,
     ) -> None:
-        self.alerts, self.refused, self.messages = alerts, refused, messages
-        self.positions, self.is_last, self.digests = positions, is_last, dict(digests or {})
+        self.messages, self.positions, self.is_last = messages, positions, is_last
+        self.digests, self.published = dict(digests or {}), dict(published or {})
+        self.accepted: list[int] = []
 
-    def joined_by(self, alerts: Iterable[Alert]) -> "Batch":
-        """Give the batch with the objects of earlier ones; of two alerts of an object the newer one stays."""
-        joined = newest_of([*alerts, *self.alerts])
-        return Batch(joined, self.refused, self.messages, self.positions, is_last=self.is_last, digests=self.digests)
+    def join(self, accepted: Mapping[int, Message]) -> None:
+        """Put messages before them that an earlier run had refused, by their keys."""
+        self.accepted = list(accepted)
+        self.messages = [*accepted.values(), *self.messages]
+
+
+class Batch:
+    """
+    What was read together: its alerts are decided and stored together. Not a dataclass, as `Pull`.
+
+    Parameters
+    ----------
+    pull
+        The messages.
+    alerts
+        The newest alert of each object, those deferred earlier among them.
+    refused
+        Messages that could not be read.
+    """
+
+    def __init__(self, pull: Pull, alerts: Iterable[Alert], refused: Iterable[RefusedMessage]) -> None:
+        self.pull, self.alerts, self.refused = pull, list(alerts), list(refused)
 
 
 def newest_of(alerts: Iterable[Alert]) -> list[Alert]:
@@ -112,7 +151,7 @@ def newest_of(alerts: Iterable[Alert]) -> list[Alert]:
 
 class Judged:
     """
-    What was decided about a chunk of alerts.
+    What was decided about a chunk of messages or alerts.
 
     Parameters
     ----------
@@ -128,6 +167,12 @@ class Judged:
         The error if the API did not answer, so that the objects are not at fault.
     decisions
         The rows of the log of decisions, without what only the batch knows: see `record.decisions_of`.
+    alerts
+        What the messages said, the newest of each object.
+    refused, skipped, notes
+        As in `brokers.base.Decoded`.
+    curves
+        The light curves, where they are judged together with those of other surveys.
     """
 
     def __init__(  # noqa: PLR0913
@@ -139,6 +184,23 @@ class Judged:
         outage: Exception | None = None,
         *,
         decisions: pd.DataFrame | None = None,
+        alerts: Sequence[Alert] = (),
+        refused: Sequence[RefusedMessage] = (),
+        skipped: Mapping[str, int] | None = None,
+        notes: Sequence[str] = (),
+        curves: LightCurves | None = None,
     ) -> None:
         self.decisions = pd.DataFrame() if decisions is None else decisions
         self.passed, self.targets, self.deferred, self.calls, self.outage = passed, targets, deferred, calls, outage
+        self.alerts, self.refused, self.skipped, self.notes = list(alerts), list(refused), dict(skipped or {}), notes
+        self.curves = curves
+
+    def drop(self, object_ids: Collection[str]) -> None:
+        """Forget some objects: another message has newer news of them."""
+        self.alerts = [alert for alert in self.alerts if alert.object_id not in object_ids]
+        self.passed = {name: result for name, result in self.passed.items() if name not in object_ids}
+        self.deferred = {name: reason for name, reason in self.deferred.items() if name not in object_ids}
+        for frame in ("targets", "decisions"):
+            rows: pd.DataFrame = getattr(self, frame)
+            if len(rows):
+                setattr(self, frame, rows[~rows["object_id"].isin(list(object_ids))])

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from tides_bridge.brokers import broker_of
-from tides_bridge.brokers.stream import AlertStream
+from tides_bridge.brokers import stream_of
+from tides_bridge.brokers.stream import Place
 from tides_bridge.database import Database, run
 from tides_bridge.errors import BridgeError
 from tides_bridge.settings import Settings
@@ -13,10 +13,12 @@ from tides_bridge.targets import stage_for_4most
 
 
 @contextmanager
-def logged_run(database: Database, kind: Literal["pull", "exchange", "reconcile"]) -> Iterator[int]:
-    """Note when a run began and how it ended; one that is killed has no end. Gives its key."""
+def logged_run(
+    database: Database, kind: Literal["pull", "exchange", "reconcile"], broker: str | None = None
+) -> Iterator[int]:
+    """Note when a run began and how it ended, a pull for its broker; one that is killed has no end. Gives its key."""
     with database.transaction("run") as connection:
-        run_id = run(connection, "monitor/begin_run.sql", {"kind": kind})[0]["run_id"]
+        run_id = run(connection, "monitor/begin_run.sql", {"kind": kind, "broker": broker})[0]["run_id"]
     problem: str | None = "stopped"
     try:
         yield run_id
@@ -51,27 +53,33 @@ def get_status(database: Database, settings: Settings) -> dict[str, Any]:
         stage = stage_for_4most(run(connection, "exchange/list_targets.sql"), settings)
     waiting = {"new": stage.new, "changed": stage.changed, "deactivated": stage.deactivated}
     backlog = {name: len(rows) for name, rows in waiting.items()} | {"unanswered": states.pop("unanswered")}
-    lag, problem = _lag(settings, positions)
+    problems, total = [], 0
     for row in positions:
-        is_ours = (row["group_id"], row["topic"]) == (settings.group_id, settings.topic)
-        row["lag"] = lag.get(row["partition_number"]) if is_ours else None
+        row["broker"] = row["lag"] = None
+    for each in settings.each_broker():
+        ours = [row for row in positions if row["group_id"] == each.group_id]
+        lag, problem = _lag(each, ours)
+        problems += [f"{each.broker_name}: {problem}"] if problem else []
+        total += sum(lag.values())
+        for row in ours:
+            if (place := (row["topic"], row["partition_number"])) in lag:
+                row["broker"], row["lag"] = each.broker_name, lag[place]
     return {
         "states": states,
         "deferred": deferred,
         "positions": positions,
-        "lag": sum(lag.values()) if problem is None else None,
+        "lag": None if problems else total,
         "backlog": backlog,
         "runs": runs,
-        "problem": problem,
+        "problem": "; ".join(problems) or None,
     }
 
 
-def _lag(settings: Settings, positions: list[dict[str, Any]]) -> tuple[dict[int, int], str | None]:
-    """Ask Kafka how many messages are still to be read, by partition; or say why it cannot be known."""
-    ours = [row for row in positions if (row["group_id"], row["topic"]) == (settings.group_id, settings.topic)]
-    known = {row["partition_number"]: row["next_offset"] for row in ours}
+def _lag(settings: Settings, positions: list[dict[str, Any]]) -> tuple[dict[Place, int], str | None]:
+    """Ask a broker how many messages are still to be read, by partition; or say why it cannot be known."""
+    known = {(row["topic"], row["partition_number"]): row["next_offset"] for row in positions}
     try:
-        with AlertStream(settings, broker_of(settings).decode, known) as stream:
+        with stream_of(settings, known) as stream:
             return stream.lag(), None
     except BridgeError as error:
         return {}, str(error)

@@ -14,6 +14,9 @@ BANDS: Final[tuple[Band, ...]] = ("u", "g", "r", "i", "z", "y")
 ZTF_BANDS: Final = {1: "g", 2: "r", 3: "i"}
 """Band of a ZTF filter id ``fid`` (ZTF alert schema 4.02)."""
 
+PHOTOMETRIC_SYSTEMS: Final = {"lsst": "LSST", "elasticc": "LSST", "ztf": "ZTF"}
+"""System of a survey's bands, as 4MOST's ``mag_type`` names it; ELAsTiCC simulates LSST's. All are AB magnitudes."""
+
 MJD_ZERO: Final = 2400000.5
 """[d] JD of MJD 0."""
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +162,7 @@ def store_decisions(
     connection
         Of the batch.
     judged
-        What was decided.
+        What was decided; decisions by `together` know the survey and the newest detection themselves.
     alerts
         The alerts of the batch, by object id.
     run_id
@@ -171,8 +172,10 @@ def store_decisions(
     if not frames:
         return
     rows = pd.concat(frames, ignore_index=True)
-    rows["survey"] = [alerts[object_id].survey for object_id in rows["object_id"]]
-    rows["newest_mjd"] = [alerts[object_id].newest_mjd for object_id in rows["object_id"]]
+    for name in ("survey", "newest_mjd"):
+        told = zip(rows["object_id"], rows.get(name, repeat(None)), strict=False)
+        rows[name] = [getattr(alerts[object_id], name) if pd.isna(value) else value for object_id, value in told]
+    rows["judged_with"] = rows.get("judged_with")
     run(connection, "ingest/create_decision_stage.sql")
     copy_frame(connection, LOAD, rows[listed_columns(LOAD)])
     run(connection, "ingest/store_decisions.sql", {"run_id": run_id, "now": datetime.now(UTC)})
@@ -183,14 +186,14 @@ def store_decisions(
 
 def why(database: Database, object_id: str, survey: str | None = None, as_of: datetime | None = None) -> dict[str, Any]:
     """
-    Gather the history of one object.
+    Gather the history of one object, or of all objects of a target.
 
     Parameters
     ----------
     database
         To ask.
     object_id
-        The name that the survey gave it.
+        The name that the survey gave it, or that of a target.
     survey
         ``ztf`` or ``lsst``; None for any.
     as_of
@@ -199,19 +202,30 @@ def why(database: Database, object_id: str, survey: str | None = None, as_of: da
     Returns
     -------
     dict
-        ``decisions`` and ``sent`` (lists of rows, the oldest first); as of now ``targets``, ``deferred``, and ``last``,
-        the latest decision of each function, which outlives the log.
+        ``decisions`` and ``sent`` (lists of rows, the oldest first); as of now ``targets``, ``names`` (all objects of
+        those), ``deferred``, and ``last``, the latest decision of each function, which outlives the log.
     """
-    about = {"object_id": object_id, "survey": survey}
+    about, then = {"object_id": object_id, "survey": survey}, {"as_of": as_of}
     with database.transaction() as connection:
-        decisions = run(connection, "record/list_decisions.sql", about | {"as_of": as_of})
-        sent = run(connection, "record/list_sent.sql", about | {"as_of": as_of})
-        targets = run(connection, "record/get_target.sql", about)
-        deferred = run(connection, "record/get_deferred.sql", about)
-        last = run(connection, "record/list_last_decisions.sql", about)
+        names = run(connection, "record/list_names.sql", about)
+        found = {
+            "sent": run(connection, "record/list_sent.sql", about | then),
+            "targets": run(connection, "record/get_target.sql", about),
+            "names": names,
+            "deferred": run(connection, "record/get_deferred.sql", about),
+        }
+        asked = [about] if _is_object(object_id, names) else [{key: row[key] for key in about} for row in names]
+        decisions = [row for each in asked for row in run(connection, "record/list_decisions.sql", each | then)]
+        found["last"] = [row for each in asked for row in run(connection, "record/list_last_decisions.sql", each)]
+    found["decisions"] = sorted(decisions, key=lambda row: (row["decided_at"], row["decision_id"]))
     for row in decisions:
         row["criteria"] = explained(row)
-    return {"decisions": decisions, "sent": sent, "targets": targets, "deferred": deferred, "last": last}
+    return found
+
+
+def _is_object(name: str, names: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether a name is that of an object rather than of a target, whose objects these are."""
+    return not names or any(row["object_id"] == name for row in names)
 
 
 def explained(decision: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -49,6 +49,8 @@ class SelectionFunction:
         What is asked.
     keys
         The keys of the file in their normal form: units converted, bands in order.
+    surveys
+        Whose light curves at one place are judged together: see `together`. None: each is judged alone.
     """
 
     name: str
@@ -56,6 +58,7 @@ class SelectionFunction:
     points: PointFilter
     criteria: Group
     keys: Mapping[str, Any] = field(compare=False, repr=False)
+    surveys: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, name: str, keys: Mapping[str, Any]) -> "SelectionFunction":

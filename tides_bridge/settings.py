@@ -10,15 +10,12 @@ import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Any
 
 from pydantic import (
     AwareDatetime,
     BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -26,166 +23,32 @@ from pydantic import (
     field_validator,
 )
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariable
 
 from tides_bridge.errors import SettingsError
-from tides_bridge.photometry import Band, mjd_from_time
+from tides_bridge.photometry import mjd_from_time
 from tides_bridge.resources import shipped
+from tides_bridge.setting_sections import (
+    BrokerName,
+    BrokerSettings,
+    DaskSettings,
+    DatabaseSettings,
+    DecisionSettings,
+    FourmostSettings,
+    GroupID,
+    LightCurveSettings,
+    OneBroker,
+    TargetSettings,
+    Text,
+)
 from tides_bridge.yaml_blocks import read_blocks
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_FILE = "flowSetting.yaml"
 DEFAULT_CONFIGURATION = "devConfig"
-
-
-def _duration(value: object, unit: Literal["s", "D"]) -> object:
-    """Read "4 days", "5 s" or a bare number in the key's own unit."""
-    from pandas import Timedelta  # slow to import, and most settings are defaults
-
-    if not isinstance(value, int | float | str):
-        return value
-    words = re.sub(r"(?<=[\d\s])d\b", "D", str(value).strip())  # Pandas wants a capital
-    bare = re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", words, re.IGNORECASE)
-    try:
-        duration = (Timedelta(float(words), unit=unit) if bare else Timedelta(words)).to_pytimedelta()
-    except (ValueError, OverflowError, AttributeError):  # the last from NaT
-        raise ValueError("not a duration: write it as 5 days or 30 seconds") from None
-    if duration < timedelta(0):
-        raise ValueError("a duration must not be negative")
-    return duration
-
-
-def _text(value: object) -> object:
-    """Take a number for text, as in ``groupID: 123456``."""
-    return str(value) if type(value) in (int, float, bool) else value
-
-
-def _number(value: object) -> object:
-    """Refuse true and false for a number: to Python they are 1 and 0."""
-    if isinstance(value, bool):
-        raise ValueError("must be a number")
-    return value
-
-
-Seconds = Annotated[timedelta, BeforeValidator(partial(_duration, unit="s"))]
-Days = Annotated[timedelta, BeforeValidator(partial(_duration, unit="D"))]
-PositiveInt = Annotated[int, BeforeValidator(_number), Field(gt=0)]
-Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
-Text = Annotated[str, Field(min_length=1)]
-Address = Annotated[str, Field(pattern=r"^https?://[^/\s]+")]
-
-
-class Section(BaseModel):
-    """A section of a configuration: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, alias_generator=to_camel)
-
-
-class BrokerSettings(Section):
-    """Where alerts come from."""
-
-    kind: Literal["lasair_ztf"] = Field("lasair_ztf", description="which broker's messages these are")
-    bootstrap_servers: Text = Field("kafka.lsst.ac.uk:9092", description="Kafka host:port[,host:port]")
-    silence: Seconds = Field(timedelta(seconds=5), description="a stream this long without a message is at its end")
-    longest_pull: Seconds = Field(timedelta(minutes=45), description="a run takes no new batch after this time")
-    batch_size: PositiveInt = Field(5000, description="messages that are decided and stored together")
-    options: dict[str, Annotated[SecretStr, BeforeValidator(_text)]] = Field(
-        {}, description="any librdkafka option, such as security.protocol; shown masked, as some are secret"
-    )
-
-
-class LightCurveSettings(Section):
-    """Where light curves come from."""
-
-    address: Address = Field("https://lasair-ztf.lsst.ac.uk/api", description="base address of the Lasair API")
-    objects_per_call: Annotated[int, Field(ge=1, le=50)] = Field(50, description="objects a call")
-    calls_per_hour: PositiveInt = Field(100, description="calls that the account may make in any hour")
-    timeout: Seconds = Field(timedelta(seconds=60), gt=timedelta(0), description="time to wait for an answer")
-    longest_wait: Seconds = Field(
-        timedelta(minutes=2), description="a run waits that long for calls to become free again"
-    )
-    try_again_after: Seconds = Field(
-        timedelta(minutes=30), description="an object without light curve is tried again then; twice as long each time"
-    )
-    give_up_after: Days = Field(timedelta(days=14), description="an object without light curve is given up then")
-
-
-class DatabaseSettings(Section):
-    """Where the tables live."""
-
-    host: str = Field("embedded", description="'embedded', or the host of any PostgreSQL server from version 15")
-    port: Annotated[int, Field(gt=0, le=65535)] = Field(5432, description="port of that server")
-    folder: Path | None = Field(None, description="data folder of the embedded database")
-
-
-class DaskSettings(Section):
-    """Where light curves are judged."""
-
-    address: str | None = Field(None, description="scheduler of a cluster that runs already, as tcp://host:8786")
-    workers: PositiveInt = Field(2, description="or that many workers here")
-    threads_per_worker: PositiveInt = Field(2, description="threads of each worker here")
-    processes: bool = Field(False, description="workers here are processes; threads start faster and copy nothing")
-    objects_per_task: PositiveInt = Field(200, description="objects a task: as many calls of the light-curve API")
-
-
-class DecisionSettings(Section):
-    """How long decisions are kept."""
-
-    keep_for: Days | None = Field(
-        None, ge=timedelta(days=31), description="months of decisions that ended longer ago are dropped; empty: none is"
-    )
-
-
-class TargetSettings(Section):
-    """How long a target stays a target."""
-
-    deactivate_after: Days = Field(timedelta(days=5), description="without a detection, a target is switched off")
-    faint_limit: dict[Band, Number] = Field(
-        dict.fromkeys(get_args(Band), 22.5),
-        description="[mag] switched off when the latest magnitude of every band seen is fainter than its limit",
-    )
-
-
-class ExposureTimes(Section):
-    """Exposure times [min] in dark, grey, bright and superbright sky."""
-
-    d: Number = Field(38, ge=0, description="[min] dark sky")
-    g: Number = Field(38, ge=0, description="[min] grey sky")
-    b: Number = Field(4300, ge=0, description="[min] bright sky")
-    s: Number = Field(4300, ge=0, description="[min] superbright sky")
-
-
-class FourmostSettings(Section):
-    """How targets are described to 4MOST, and where."""
-
-    address: Address | None = Field(None, description="as https://host/QFSwi; without it nothing is sent")
-    token: SecretStr | None = Field(None, description="of a 4MOST account")
-    survey_id: PositiveInt = Field(15, alias="surveyID", description="15 is S10 TiDES, 5 is S_test")
-    subsurvey: str = Field("tides-sn", max_length=256, description="as in the survey catalogue")
-    template: str = Field(
-        "SN_spec_specid56_snt1_phase5_redshift0.169.fits", max_length=256, description="spectral template"
-    )
-    ruleset: str = Field("tides_snMay2024", max_length=256, description="success criteria")
-    exposure_times: ExposureTimes = Field(ExposureTimes(), description="[min] by sky brightness")
-    cadence: int = Field(2**20, ge=0, lt=2**22, description="cadence flags")
-    mag_type: str = Field(
-        "LSST_r_AB",
-        pattern=r"^[^\W_]+_[ugrizy]_[^\W_]+$",
-        description="SURVEY_band_SYSTEM; that band's magnitude is sent",
-    )
-    classification: str = Field("TRA", pattern=r"^([A-Z]{3}(, ?[A-Z]{3}){0,2})?$", description="up to three codes")
-    epoch: float = Field(2000.0, ge=1950, le=2050, description="[yr] of the position")
-    resolution: Literal[1, 2] = Field(1, description="1 is LRS, 2 is HRS")
-    page_size: PositiveInt = Field(100, description="targets a call")
-    connections: Annotated[int, Field(ge=1, le=32)] = Field(8, description="calls at the same time")
-    timeout: Seconds = Field(timedelta(seconds=15), gt=timedelta(0), description="time to wait for an answer")
-
-    @property
-    def band(self) -> str:
-        """The band whose magnitude is sent: the middle of ``mag_type``."""
-        return self.mag_type.split("_")[1]
 
 
 class Settings(BaseSettings):
@@ -202,10 +65,13 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
     )
 
-    topic: Text = Field(description="the Kafka topic: at Lasair, the name of a filter")
-    group_id: Annotated[Text, BeforeValidator(_text), BeforeValidator(_number)] = Field(
-        alias="groupID", description="the bookmark in the stream"
+    brokers: dict[BrokerName, OneBroker] = Field(
+        {}, description="several brokers by name, in place of topic, lasairToken, broker and lightCurves"
     )
+    topic: Text | None = Field(
+        None, validate_default=True, description="the Kafka topic: at Lasair, the name of a filter"
+    )
+    group_id: GroupID = Field(alias="groupID", description="the bookmark in the stream")
     lasair_token: SecretStr | None = Field(None, description="key to the light-curve API")
     select_function_path: Path = Field(
         Path("selectionFunctions.yaml"), description="file of selection functions, relative to the settings file"
@@ -227,6 +93,16 @@ class Settings(BaseSettings):
     targets: TargetSettings = TargetSettings()
     fourmost: FourmostSettings = FourmostSettings()
 
+    @field_validator("topic")
+    @classmethod
+    def _topic_or_brokers(cls, topic: str | None, others: ValidationInfo) -> str | None:
+        """Ask for a topic, unless each of several brokers has its own."""
+        if topic is None and not others.data.get("brokers"):
+            raise PydanticCustomError("missing", "is missing")
+        if topic is not None and others.data.get("brokers"):
+            raise ValueError("the brokers listed under brokers have topics of their own: leave this one out")
+        return topic
+
     @field_validator("shadow_functions")
     @classmethod
     def _each_function_once(cls, names: tuple[str, ...], others: ValidationInfo) -> tuple[str, ...]:
@@ -246,6 +122,34 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let the environment win over the file, whose content comes as keyword arguments."""
         return env_settings, init_settings
+
+    def each_broker(self) -> list["Settings"]:
+        """
+        Give settings for each broker, as if it were the only one.
+
+        >>> common = {"groupID": 1, "selectFunction": "tidesSNLSSTSelect"}
+        >>> brokers = {"lasair": {"topic": "a"}, "rubin": {"kind": "rubin", "topic": "b"}}
+        >>> [(each.broker_name, each.topic) for each in Settings(**common, brokers=brokers).each_broker()]
+        [('lasair', 'a'), ('rubin', 'b')]
+        """
+        return [
+            self.model_copy(
+                update={
+                    "brokers": {name: broker},
+                    "broker": broker,
+                    "topic": broker.topic,
+                    "group_id": broker.group_id or self.group_id,
+                    "lasair_token": broker.token or self.lasair_token,
+                    "light_curves": broker.light_curves,
+                }
+            )
+            for name, broker in self.brokers.items()
+        ] or [self]
+
+    @property
+    def broker_name(self) -> str:
+        """What the broker of these settings is called in the tables: its name under ``brokers``, else its kind."""
+        return next(iter(self.brokers), self.broker.kind)
 
     def time(self) -> datetime:
         """Give the time the bridge works at: the clock, or ``now`` where that is set."""
@@ -342,6 +246,9 @@ def shown_address(address: str) -> str:
 def secrets_in(values: dict[str, Any]) -> list[str]:
     """List the keys of one configuration's file content that hold a secret."""
     secret = [("lasairToken",), ("tidesDBpass",), ("fourmost", "token"), ("broker", "options", "sasl.password")]
+    brokers = values.get("brokers")
+    for name in brokers if isinstance(brokers, dict) else ():
+        secret += [("brokers", name, "token"), ("brokers", name, "options", "sasl.password")]
     return [".".join(keys) for keys in secret if _given(values, keys)]
 
 
@@ -392,8 +299,12 @@ def _leaves(section: BaseModel, above: tuple[str, ...] = ()) -> Iterator[tuple[t
     """Walk all settings of a tree with their dotted YAML keys."""
     for name, field in type(section).model_fields.items():
         keys, value = (*above, field.alias or name), getattr(section, name)
+        parts = value if isinstance(value, dict) else {}
         if isinstance(value, BaseModel):
             yield from _leaves(value, keys)
+        elif any(isinstance(part, BaseModel) for part in parts.values()):
+            for key, part in parts.items():
+                yield from _leaves(part, (*keys, key))
         else:
             yield keys, value, field.description or ""
 

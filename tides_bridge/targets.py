@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from tides_bridge.errors import FourmostRejected
+from tides_bridge.magnitudes import magnitude_for
 from tides_bridge.photometry import jd_from_mjd
 from tides_bridge.settings import Settings
 
@@ -26,9 +27,10 @@ class FourmostStage:
     Attributes
     ----------
     new
-        Targets to create: rows with their ``payload``.
+        Targets to create: rows with their ``payload``, and the ``origin`` of its magnitude in words.
     changed
-        Targets to update: rows with the ``payload`` wanted and the ``changes`` to send.
+        Targets to update: rows with the ``payload`` wanted, the ``changes`` to send, and the ``origin`` where these
+        have a magnitude.
     deactivated
         The same, for targets to be switched off.
     refused
@@ -49,13 +51,13 @@ def to_4most(row: Row, settings: Settings) -> dict[str, Any]:
     """
     Make the payload of one active target.
 
-    The magnitude is the latest of the band that ``magType`` names, never another's. The dates are those of the last
-    detection and of the day on which the target would be switched off [JD].
+    The magnitude is that of `magnitude_for`. The dates are those of the last detection and of the day on which the
+    target would be switched off [JD].
 
     Raises
     ------
     FourmostRejected
-        If the format forbids it, naming the column and its range.
+        If the format forbids it, naming the column and its range, or if it has no magnitude to send.
     """
     options = settings.fourmost
     payload = {
@@ -72,7 +74,7 @@ def to_4most(row: Row, settings: Settings) -> dict[str, Any]:
         "template": options.template,
         "ruleset": options.ruleset,
         "extent_flag": 0,
-        "mag": row[f"{options.band}_latest_mag"],
+        "mag": magnitude_for(row, settings).value,
         "mag_type": options.mag_type,
         "classification": options.classification,
         "date_earliest": jd_from_mjd(row["last_detection_mjd"]),
@@ -83,15 +85,13 @@ def to_4most(row: Row, settings: Settings) -> dict[str, Any]:
         "t_exp_s": options.exposure_times.s,
         "is_active": True,
     }
-    _check(payload, options.band)
+    _check(payload)
     return payload
 
 
-def _check(payload: Row, band: str) -> None:
+def _check(payload: Row) -> None:
     """Refuse what the format forbids."""
     name = payload["name"]
-    if payload["mag"] is None:
-        raise FourmostRejected(name, f"mag: no magnitude in {band}, the band of {payload['mag_type']}")
     if not name or len(name) > LONGEST_NAME:
         raise FourmostRejected(name, f"name: must have 1 to {LONGEST_NAME} characters")
     for column, (low, high) in RANGES.items():
@@ -133,7 +133,7 @@ def stage_for_4most(rows: Iterable[Row], settings: Settings) -> FourmostStage:
             continue
         if row["pk_4most"] is None:
             if wanted != row["refused_4most_payload"]:
-                stage.new.append({**row, "payload": wanted})
+                stage.new.append({**row, "payload": wanted, "origin": magnitude_for(row, settings).origin})
             continue
         changes = {column: value for column, value in wanted.items() if told.get(column) != value}
         if row["date_ingested"] is not None:
@@ -143,5 +143,6 @@ def stage_for_4most(rows: Iterable[Row], settings: Settings) -> FourmostStage:
         wanted = {**told, **changes}
         is_flag = changes.keys() == {"is_active"}
         if is_flag or (changes and wanted != row["refused_4most_payload"]):
-            stage.changed.append({**row, "payload": wanted, "changes": changes})
+            origin = magnitude_for(row, settings).origin if "mag" in changes else None
+            stage.changed.append({**row, "payload": wanted, "changes": changes, "origin": origin})
     return stage

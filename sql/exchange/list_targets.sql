@@ -1,5 +1,46 @@
 -- purpose: list what 4MOST should know about or still takes for active; without those it was asked about in vain
--- returns: one row a target
+-- returns: one row a target; magnitudes jsonb has the newest of each survey and band, as
+--          {"ztf_r": {"mag": 19.2, "mjd": 61000.1}}
+
+WITH listed AS (
+    SELECT tides_master.tides_id
+    FROM tides_master
+    WHERE
+        tides_master.asked_4most IS NULL
+        AND (tides_master.active OR (tides_master.told_4most ->> 'is_active')::boolean)
+),
+
+-- Of equally new ones the brightest.
+newest_of AS (
+    SELECT
+        association.tides_id,
+        association.survey || '_' || band.name AS name,
+        max(ARRAY[band.mjd, -band.mag]) AS point
+    FROM listed
+    INNER JOIN association ON listed.tides_id = association.tides_id
+    CROSS JOIN
+        LATERAL (
+            VALUES
+            ('u', association.u_latest_mag, association.u_latest_mjd),
+            ('g', association.g_latest_mag, association.g_latest_mjd),
+            ('r', association.r_latest_mag, association.r_latest_mjd),
+            ('i', association.i_latest_mag, association.i_latest_mjd),
+            ('z', association.z_latest_mag, association.z_latest_mjd),
+            ('y', association.y_latest_mag, association.y_latest_mjd)
+        ) AS band (name, mag, mjd)
+    WHERE band.mag IS NOT NULL
+    GROUP BY association.tides_id, association.survey, band.name
+),
+
+measured AS (
+    SELECT
+        newest_of.tides_id,
+        jsonb_object_agg(
+            newest_of.name, jsonb_build_object('mag', -newest_of.point[2], 'mjd', newest_of.point[1])
+        ) AS magnitudes
+    FROM newest_of
+    GROUP BY newest_of.tides_id
+)
 
 SELECT
     tides_master.tides_id,
@@ -7,12 +48,7 @@ SELECT
     tides_master.ra,
     tides_master.decl,
     tides_master.last_detection_mjd,
-    tides_master.u_latest_mag,
-    tides_master.g_latest_mag,
-    tides_master.r_latest_mag,
-    tides_master.i_latest_mag,
-    tides_master.z_latest_mag,
-    tides_master.y_latest_mag,
+    coalesce(measured.magnitudes, '{}') AS magnitudes,
     tides_master.active,
     tides_master.pk_4most,
     tides_master.wanted_4most,
@@ -20,8 +56,7 @@ SELECT
     tides_master.refused_4most,
     tides_master.refused_4most_payload,
     tides_master.date_ingested
-FROM tides_master
-WHERE
-    tides_master.asked_4most IS NULL
-    AND (tides_master.active OR (tides_master.told_4most ->> 'is_active')::boolean)
+FROM listed
+INNER JOIN tides_master ON listed.tides_id = tides_master.tides_id
+LEFT JOIN measured ON listed.tides_id = measured.tides_id
 ORDER BY tides_master.tides_id;

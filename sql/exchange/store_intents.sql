@@ -1,17 +1,20 @@
 -- purpose: note, before the calls, what 4MOST is going to be asked
--- params: intents jsonb (list of tides_id, operation, pk, payload)
+-- params: intents jsonb (list of tides_id, operation, pk, payload, origin)
 
 WITH intent AS (
     SELECT
         given.tides_id,
         given.operation,
         given.pk,
-        given.payload
-    FROM jsonb_to_recordset(%(intents)s::jsonb) AS given (tides_id bigint, operation text, pk bigint, payload jsonb)
+        given.payload,
+        given.origin
+    FROM jsonb_to_recordset(%(intents)s::jsonb) AS given (
+            tides_id bigint, operation text, pk bigint, payload jsonb, origin text
+        )
 ),
 
 logged AS (
-    INSERT INTO exchange_log (tides_id, operation, status, attempt, pk_4most, payload)
+    INSERT INTO exchange_log (tides_id, operation, status, attempt, pk_4most, payload, magnitude_origin)
     SELECT
         intent.tides_id,
         intent.operation,
@@ -26,7 +29,8 @@ logged AS (
                 AND earlier.payload = intent.payload
         ) AS attempt,
         intent.pk,
-        intent.payload
+        intent.payload,
+        intent.origin
     FROM intent
     RETURNING exchange_log.exchange_id, exchange_log.tides_id
 )

@@ -1,35 +1,27 @@
--- purpose: switch the staged objects on that are targets now; one past the limits when it first passes stays off
+-- purpose: switch the targets of the staged objects on that are targets now; one past the limits stays off
 -- needs: tides_stage, after upsert_to_master
 -- params: now_mjd double precision (MJD), deactivate_after_days double precision (d),
 --         faint_limits double precision[] (mag, order u g r i z y, NULL for none)
 -- returns: activated bigint
 
-WITH judged AS (
-    SELECT
-        tides_master.tides_id,
-        inactive_reason(
-            tides_master.has_spectrum,
-            tides_master.last_detection_mjd,
-            ARRAY[
-                tides_master.u_latest_mag, tides_master.g_latest_mag, tides_master.r_latest_mag,
-                tides_master.i_latest_mag, tides_master.z_latest_mag, tides_master.y_latest_mag
-            ],
-            %(now_mjd)s::double precision,
-            %(deactivate_after_days)s::double precision,
-            %(faint_limits)s::double precision[]
-        ) AS reason
-    FROM tides_master
-    INNER JOIN tides_stage
-        ON tides_master.survey = tides_stage.survey AND tides_master.object_id = tides_stage.object_id
-    WHERE NOT tides_master.active
-),
-
-switched AS (
+WITH switched AS (
     UPDATE tides_master
     SET
         active = judged.reason IS NULL,
         inactive_reason = judged.reason
-    FROM judged
+    FROM judge_targets(
+            array(
+                SELECT DISTINCT target.tides_id
+                FROM tides_stage
+                INNER JOIN association
+                    ON tides_stage.survey = association.survey AND tides_stage.object_id = association.object_id
+                INNER JOIN tides_master AS target ON association.tides_id = target.tides_id
+                WHERE NOT target.active
+            ),
+            %(now_mjd)s::double precision,
+            %(deactivate_after_days)s::double precision,
+            %(faint_limits)s::double precision[]
+        ) AS judged
     WHERE
         tides_master.tides_id = judged.tides_id
         AND (judged.reason IS NULL OR judged.reason IS DISTINCT FROM tides_master.inactive_reason)

@@ -14,5 +14,6 @@ CREATE TEMPORARY TABLE decision_stage (
     measured jsonb NOT NULL,
     failed text[] NOT NULL,
     passed boolean NOT NULL,
-    trigger_mjd double precision
+    trigger_mjd double precision,
+    judged_with text[]
 ) ON COMMIT DROP;

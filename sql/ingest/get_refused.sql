@@ -1,11 +1,16 @@
 -- purpose: get refused messages as they came
 -- params: refused_ids bigint[] (NULL for all that are still refused)
--- returns: refused_id bigint, topic text, body bytea, reason text
+-- returns: refused_id bigint, topic text, partition_number integer, stream_offset bigint, body bytea,
+--          message_key bytea, broker text, reason text
 
 SELECT
     refused_message.refused_id,
     refused_message.topic,
+    refused_message.partition_number,
+    refused_message.stream_offset,
     refused_message.body,
+    refused_message.message_key,
+    refused_message.broker,
     refused_message.reason
 FROM refused_message
 WHERE

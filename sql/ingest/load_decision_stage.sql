@@ -14,5 +14,6 @@ COPY decision_stage (
     measured,
     failed,
     passed,
-    trigger_mjd
+    trigger_mjd,
+    judged_with
 ) FROM STDIN WITH (FORMAT csv);

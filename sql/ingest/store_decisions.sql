@@ -20,6 +20,7 @@ WITH given AS (
         decision_stage.failed,
         decision_stage.passed,
         decision_stage.trigger_mjd,
+        decision_stage.judged_with,
         before.decided_at,
         coalesce(decision_stage.newest_mjd < before.newest_mjd, FALSE) AS is_stale,
         (
@@ -40,7 +41,7 @@ WITH given AS (
 recorded AS (
     INSERT INTO decision (
         decided_at, run_id, newest_mjd, trigger_mjd, curve_digest, n_detections, passed, is_stale, survey, object_id,
-        function, version, role, code_version, failed, measured
+        function, version, role, code_version, failed, measured, judged_with
     )
     SELECT
         %(now)s::timestamptz AS decided_at,
@@ -58,7 +59,8 @@ recorded AS (
         given.role,
         given.code_version,
         given.failed,
-        given.measured
+        given.measured,
+        given.judged_with
     FROM given
     WHERE given.is_new
     RETURNING decision.decision_id

@@ -1,21 +1,24 @@
--- purpose: insert the staged objects into tides_master, or update what is known of them
--- needs: tides_stage
--- returns: inserted bigint, updated bigint: numbers of rows; one that would not change is not counted
+-- purpose: store what the surveys say of the staged objects, and what their targets are by it
+-- needs: tides_stage, new_object, changed_target, after association/settle_new
+-- returns: inserted bigint, updated bigint: numbers of targets; one that would not change is not counted
 -- Stale, repeated and out-of-order rows do no harm: the newest detection, the brightest magnitude, the earliest epoch
--- win, whichever comes first.
+-- win, whichever comes first. Where an object is matched never changes.
 
 WITH upserted AS (
-    INSERT INTO tides_master AS known (
-        name,
+    INSERT INTO association AS known (
         survey,
         object_id,
+        tides_id,
+        match_ra,
+        match_decl,
+        separation_arcsec,
+        how,
         ra,
         decl,
         first_detection_mjd,
         last_detection_mjd,
         n_detections,
         sherlock_class,
-        selection_function,
         u_latest_mag,
         u_latest_mjd,
         u_brightest_mag,
@@ -42,16 +45,19 @@ WITH upserted AS (
         y_brightest_mjd
     )
     SELECT
-        tides_stage.object_id AS name,
         tides_stage.survey,
         tides_stage.object_id,
+        coalesce(held.tides_id, new_object.tides_id) AS tides_id,
+        tides_stage.ra AS match_ra,
+        tides_stage.decl AS match_decl,
+        coalesce(held.separation_arcsec, new_object.separation_arcsec) AS separation_arcsec,
+        coalesce(held.how, new_object.how) AS how,
         tides_stage.ra,
         tides_stage.decl,
         tides_stage.first_detection_mjd,
         tides_stage.last_detection_mjd,
         tides_stage.n_detections,
         tides_stage.sherlock_class,
-        tides_stage.selection_function,
         tides_stage.u_latest_mag,
         tides_stage.u_latest_mjd,
         tides_stage.u_brightest_mag,
@@ -77,6 +83,10 @@ WITH upserted AS (
         tides_stage.y_brightest_mag,
         tides_stage.y_brightest_mjd
     FROM tides_stage
+    LEFT JOIN association AS held
+        ON tides_stage.survey = held.survey AND tides_stage.object_id = held.object_id
+    LEFT JOIN new_object
+        ON tides_stage.survey = new_object.survey AND tides_stage.object_id = new_object.object_id
     ON CONFLICT (survey, object_id) DO UPDATE
         SET
             ra = newest(excluded.last_detection_mjd, excluded.ra, known.last_detection_mjd, known.ra),
@@ -89,7 +99,6 @@ WITH upserted AS (
                 excluded.last_detection_mjd, coalesce(excluded.sherlock_class, known.sherlock_class),
                 known.last_detection_mjd, coalesce(known.sherlock_class, excluded.sherlock_class)
             ),
-            selection_function = excluded.selection_function,
             u_latest_mag = newest(excluded.u_latest_mjd, excluded.u_latest_mag, known.u_latest_mjd, known.u_latest_mag),
             u_latest_mjd = greatest(excluded.u_latest_mjd, known.u_latest_mjd),
             u_brightest_mag = least(excluded.u_brightest_mag, known.u_brightest_mag),
@@ -130,10 +139,56 @@ WITH upserted AS (
             y_brightest_mag = least(excluded.y_brightest_mag, known.y_brightest_mag),
             y_brightest_mjd
             = newest(-excluded.y_brightest_mag, excluded.y_brightest_mjd, -known.y_brightest_mag, known.y_brightest_mjd)
-    RETURNING (xmax = 0) AS inserted
+    RETURNING known.survey, known.object_id, known.tides_id
 )
 
+INSERT INTO changed_target (tides_id, is_new)
 SELECT
-    count(*) FILTER (WHERE upserted.inserted) AS inserted,
-    count(*) FILTER (WHERE NOT upserted.inserted) AS updated
-FROM upserted;
+    upserted.tides_id,
+    bool_or(coalesce(new_object.how = 'first', FALSE)) AS is_new
+FROM upserted
+LEFT JOIN new_object ON upserted.survey = new_object.survey AND upserted.object_id = new_object.object_id
+GROUP BY upserted.tides_id
+ON CONFLICT (tides_id) DO NOTHING;
+
+-- A new target of one object is that already.
+WITH touched AS (
+    SELECT
+        association.tides_id,
+        max(tides_stage.selection_function) AS selection_function
+    FROM tides_stage
+    INNER JOIN association
+        ON tides_stage.survey = association.survey AND tides_stage.object_id = association.object_id
+    LEFT JOIN new_object
+        ON tides_stage.survey = new_object.survey AND tides_stage.object_id = new_object.object_id
+    GROUP BY association.tides_id
+    HAVING count(*) > 1 OR bool_or(new_object.how IS DISTINCT FROM 'first')
+),
+
+refreshed AS (
+    UPDATE tides_master
+    SET
+        ra = fact.ra,
+        decl = fact.decl,
+        first_detection_mjd = fact.first_detection_mjd,
+        last_detection_mjd = fact.last_detection_mjd,
+        n_detections = fact.n_detections,
+        sherlock_class = fact.sherlock_class,
+        selection_function = touched.selection_function
+    FROM target_facts(array(SELECT touched.tides_id FROM touched)) AS fact
+    INNER JOIN touched ON fact.tides_id = touched.tides_id
+    WHERE tides_master.tides_id = fact.tides_id
+    RETURNING tides_master.tides_id
+)
+
+INSERT INTO changed_target (tides_id, is_new)
+SELECT
+    refreshed.tides_id,
+    FALSE AS is_new
+FROM refreshed
+ON CONFLICT (tides_id) DO NOTHING;
+
+SELECT
+    count(*) FILTER (WHERE changed_target.is_new) AS inserted,
+    count(*) FILTER (WHERE NOT changed_target.is_new) AS updated
+FROM changed_target;

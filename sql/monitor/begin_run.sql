@@ -1,7 +1,7 @@
 -- purpose: note that a run begins
--- params: kind text
+-- params: kind text, broker text (of a pull, else NULL)
 -- returns: run_id bigint
 
-INSERT INTO run_log (kind)
-VALUES (%(kind)s::text)
+INSERT INTO run_log (kind, broker)
+VALUES (%(kind)s::text, %(broker)s::text)
 RETURNING run_log.run_id;

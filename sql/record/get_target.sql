@@ -1,6 +1,6 @@
--- purpose: get what tides_master has of an object now
--- params: object_id text, survey text (NULL for any)
--- returns: at most one row for each survey
+-- purpose: get what tides_master has now of the targets that are called so, or have or first had an object of this name
+-- params: object_id text (or the name of a target), survey text (NULL for any; of the object)
+-- returns: one row a target, the one that has the objects now first
 
 SELECT
     tides_master.tides_id,
@@ -15,9 +15,21 @@ SELECT
     tides_master.pk_4most,
     tides_master.refused_4most,
     tides_master.wanted_4most,
-    tides_master.date_ingested
+    tides_master.date_ingested,
+    kept.name AS merged_into
 FROM tides_master
+LEFT JOIN tides_master AS kept ON tides_master.merged_into = kept.tides_id
 WHERE
-    tides_master.object_id = %(object_id)s::text
-    AND (%(survey)s::text IS NULL OR tides_master.survey = %(survey)s::text)
-ORDER BY tides_master.survey;
+    tides_master.name = %(object_id)s::text
+    OR tides_master.tides_id IN (
+        SELECT association.tides_id
+        FROM association
+        WHERE
+            association.object_id = %(object_id)s::text
+            AND (%(survey)s::text IS NULL OR association.survey = %(survey)s::text)
+    )
+    OR (
+        tides_master.object_id = %(object_id)s::text
+        AND (%(survey)s::text IS NULL OR tides_master.survey = %(survey)s::text)
+    )
+ORDER BY tides_master.merged_into IS NOT NULL, tides_master.survey, tides_master.tides_id;

@@ -20,6 +20,7 @@ SELECT
     decision.trigger_mjd,
     decision.measured,
     decision.failed,
+    decision.judged_with,
     selection_function.normalised_text
 FROM decision
 LEFT JOIN selection_function

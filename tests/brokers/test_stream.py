@@ -9,8 +9,10 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from simulators.stream import KafkaStandin
-from tides_bridge.brokers import broker_of
+from tests.support.batches import read_batch
+from tides_bridge.brokers import decoding
 from tides_bridge.brokers import stream as under_test
+from tides_bridge.brokers.lasair_ztf import LasairZtf
 from tides_bridge.brokers.stream import AlertStream
 from tides_bridge.errors import BrokerUnavailable, SettingsError
 from tides_bridge.models import Alert, Batch
@@ -44,15 +46,20 @@ def message(name: str, jdmax: float = 2461000.5, **more: object) -> bytes:
 
 
 def read(settings: Settings, positions: Mapping[int, int] | None = None) -> Batch:
-    with AlertStream(settings, broker_of(settings).decode, positions) as stream:
-        batch = stream.next_batch()
-        stream.commit(batch)
+    with AlertStream(settings, at(positions)) as stream:
+        batch = read_batch(stream, settings)
+        stream.commit(batch.pull.positions)
     return batch
+
+
+def at(positions: Mapping[int, int] | None) -> dict[tuple[str, int], int]:
+    """Name places of the one topic."""
+    return {("alerts", partition): offset for partition, offset in (positions or {}).items()}
 
 
 def places(batch: Batch) -> dict[int, int]:
     """Where to read on, as the database keeps it."""
-    return {partition: offset for (_, partition), offset in batch.positions.items()}
+    return {partition: offset for (_, partition), offset in batch.pull.positions.items()}
 
 
 def committed(kafka: KafkaStandin) -> list[int]:
@@ -76,18 +83,18 @@ def test_it_is_read_on_where_the_database_says(kafka: KafkaStandin) -> None:
     settings = make(kafka)
     kafka.publish("alerts", [message(f"ZTF{i}") for i in range(10)])
     first = read(settings)
-    assert first.messages == 10
-    assert read(settings).messages == 10
-    assert read(settings, places(first)).messages == 0
+    assert len(first.pull.messages) == 10
+    assert len(read(settings).pull.messages) == 10
+    assert len(read(settings, places(first)).pull.messages) == 0
     kafka.publish("alerts", [message("ZTF99")])
     assert [alert.object_id for alert in read(settings, places(first)).alerts] == ["ZTF99"]
-    assert read(settings, {0: 3, 1: 1, 2: 2, 3: 2}).messages == 3
+    assert len(read(settings, {0: 3, 1: 1, 2: 2, 3: 2}).pull.messages) == 3
 
 
 def test_what_kafka_has_under_the_group_is_not_asked_for(kafka: KafkaStandin) -> None:
     kafka.publish("alerts", [message(f"ZTF{i}") for i in range(4)])
     commit_at_kafka(kafka, 1)
-    assert read(make(kafka)).messages == 4
+    assert len(read(make(kafka)).pull.messages) == 4
 
 
 def test_kafka_gets_a_copy_for_outside_tools(kafka: KafkaStandin) -> None:
@@ -98,24 +105,24 @@ def test_kafka_gets_a_copy_for_outside_tools(kafka: KafkaStandin) -> None:
 
 def test_a_batch_says_where_to_read_on_in_every_partition(kafka: KafkaStandin) -> None:
     kafka.publish("alerts", [message("ZTFa")])
-    assert read(make(kafka)).positions == {("alerts", 0): 1, ("alerts", 1): 0, ("alerts", 2): 0, ("alerts", 3): 0}
+    assert read(make(kafka)).pull.positions == {("alerts", 0): 1, ("alerts", 1): 0, ("alerts", 2): 0, ("alerts", 3): 0}
     assert places(read(make(kafka), {0: 1})) == {0: 1, 1: 0, 2: 0, 3: 0}
 
 
 def test_a_partition_that_the_database_does_not_know_is_read_from_its_beginning(kafka: KafkaStandin) -> None:
     kafka.publish("alerts", [message(f"ZTF{i}") for i in range(8)])
-    assert read(make(kafka), {0: 2, 1: 2}).messages == 4
+    assert len(read(make(kafka), {0: 2, 1: 2}).pull.messages) == 4
 
 
 def test_a_refilled_topic_is_read_from_its_beginning(kafka: KafkaStandin, caplog: pytest.LogCaptureFixture) -> None:
     settings = make(kafka)
     kafka.publish("alerts", [message(f"ZTF{i}") for i in range(4)])
-    with AlertStream(settings, broker_of(settings).decode, {0: 1000, 1: 2, 2: 1}) as stream:
-        batch = stream.next_batch()
-        assert stream.refilled == [0, 1]
+    with AlertStream(settings, at({0: 1000, 1: 2, 2: 1})) as stream:
+        batch = read_batch(stream, settings)
+        assert stream.refilled == [("alerts", 0), ("alerts", 1)]
     assert [alert.object_id for alert in batch.alerts] == ["ZTF0", "ZTF1", "ZTF3"]
     assert places(batch) == {0: 1, 1: 1, 2: 1, 3: 1}
-    assert "filled anew: read from its beginning, partition=0" in caplog.text
+    assert "filled anew: read from its beginning, topic=alerts partition=0" in caplog.text
 
 
 def test_after_messages_that_are_gone_the_first_that_is_kept_is_read(
@@ -123,31 +130,47 @@ def test_after_messages_that_are_gone_the_first_that_is_kept_is_read(
 ) -> None:
     settings = make(kafka)
     kafka.publish("alerts", [message(f"ZTF{i}") for i in range(8)])
-    stream = AlertStream(settings, broker_of(settings).decode, {0: 0, 1: 1, 2: 2})
-    stream._consumer = Altered(stream._consumer, get_watermark_offsets=lambda *_, **__: (1, 2))
+    stream = AlertStream(settings, at({0: 0, 1: 1, 2: 2}))
+    usual = stream._marks
+    stream._marks = lambda places, which: {place: max(1, offset) for place, offset in usual(places, which).items()}  # type: ignore[method-assign]
     with stream:
-        batch = stream.next_batch()
+        batch = read_batch(stream, settings)
     assert stream.refilled == []
     assert sorted(alert.object_id for alert in batch.alerts) == ["ZTF4", "ZTF5", "ZTF7"]
     assert places(batch) == {0: 2, 1: 2, 2: 2, 3: 2}
     assert [record.getMessage() for record in caplog.records] == [
-        "messages are gone: kept too briefly, partition=0 number=1"
+        "messages are gone: kept too briefly, topic=alerts partition=0 number=1"
     ]
 
 
 def test_the_lag_is_what_is_still_to_be_read(kafka: KafkaStandin) -> None:
     settings = make(kafka)
     kafka.publish("alerts", [message(f"ZTF{i}") for i in range(6)])
-    with AlertStream(settings, broker_of(settings).decode, {0: 1, 1: 2}) as stream:
-        assert stream.lag() == {0: 1, 1: 0, 2: 1, 3: 1}
+    with AlertStream(settings, at({0: 1, 1: 2})) as stream:
+        assert stream.lag() == at({0: 1, 1: 0, 2: 1, 3: 1})
         kafka.publish("alerts", [message(f"ZTF{i}") for i in range(4)])
         assert sum(stream.lag().values()) == 7
 
 
 def test_a_topic_that_does_not_exist_has_no_lag(kafka: KafkaStandin) -> None:
     settings = make(kafka)
-    with AlertStream(settings, broker_of(settings).decode) as stream:
+    with AlertStream(settings) as stream:
         assert (stream.lag(), stream.refilled) == ({}, [])
+
+
+@pytest.mark.parametrize("topic", ["alerts, other", "^(alerts|other)$"])
+def test_several_topics_are_one_stream(kafka: KafkaStandin, topic: str) -> None:
+    settings = make(kafka).model_copy(update={"topic": topic})
+    for name in ("alerts", "other", "others"):
+        kafka.publish(name, [message(f"ZTF{name}")])
+    batch = read(settings)
+    assert sorted(alert.object_id for alert in batch.alerts) == ["ZTFalerts", "ZTFother"]
+    assert {place for place, offset in batch.pull.positions.items() if offset} == {("alerts", 0), ("other", 1)}
+    with AlertStream(settings, batch.pull.positions, batch.pull.digests) as stream:
+        kafka.publish("other", [message("ZTFnew")])
+        assert sum(stream.lag().values()) == 1
+        assert [alert.object_id for alert in read_batch(stream, settings).alerts] == ["ZTFnew"]
+        assert sum(stream.lag().values()) == 0
 
 
 def test_offsets_that_kafka_does_not_take_are_a_warning(kafka: KafkaStandin, caplog: pytest.LogCaptureFixture) -> None:
@@ -156,11 +179,11 @@ def test_offsets_that_kafka_does_not_take_are_a_warning(kafka: KafkaStandin, cap
 
     settings = make(kafka)
     kafka.publish("alerts", [message("ZTFa")])
-    with AlertStream(settings, broker_of(settings).decode) as stream:
+    with AlertStream(settings) as stream:
         stream._consumer = Altered(stream._consumer, commit=fail)
-        batch = stream.next_batch()
-        stream.commit(batch)
-    assert batch.messages == 1
+        batch = read_batch(stream, settings)
+        stream.commit(batch.pull.positions)
+    assert len(batch.pull.messages) == 1
     assert "offsets not committed, though stored in the database: Local: Timed out" in caplog.text
 
 
@@ -170,28 +193,28 @@ def test_offsets_that_kafka_does_not_take_are_a_warning(kafka: KafkaStandin, cap
 def test_the_newest_message_of_an_object_is_kept_in_whatever_order(kafka: KafkaStandin) -> None:
     kafka.publish("alerts", [message("ZTFa", jd) for jd in (2461002.5, 2461003.5, 2461001.5, 2461000.5)])
     batch = read(make(kafka))
-    assert batch.messages == 4
+    assert len(batch.pull.messages) == 4
     assert [alert.newest_mjd for alert in batch.alerts] == [61003.0]
 
 
 def test_a_full_batch_is_not_the_last(kafka: KafkaStandin) -> None:
     kafka.publish("alerts", [message(f"ZTF{i}") for i in range(5)])
     settings = make(kafka, batchSize=3)
-    with AlertStream(settings, broker_of(settings).decode) as stream:
-        batches = [stream.next_batch(), stream.next_batch()]
-    assert [(batch.messages, batch.is_last) for batch in batches] == [(3, False), (2, True)]
+    with AlertStream(settings) as stream:
+        batches = [read_batch(stream, settings), read_batch(stream, settings)]
+    assert [(len(batch.pull.messages), batch.pull.is_last) for batch in batches] == [(3, False), (2, True)]
 
 
 def test_a_topic_that_does_not_exist_is_an_empty_stream(kafka: KafkaStandin) -> None:
     batch = read(make(kafka))
-    assert (batch.messages, batch.alerts, batch.is_last) == (0, [], True)
+    assert (len(batch.pull.messages), batch.alerts, batch.pull.is_last) == (0, [], True)
 
 
 def test_silence_is_waited_for(kafka: KafkaStandin) -> None:
     kafka.publish("alerts", [message("ZTFa")])
     settings = make(kafka, silence="1.5 s")
     begun = time.monotonic()
-    assert read(settings).messages == 1
+    assert len(read(settings).pull.messages) == 1
     assert time.monotonic() - begun >= 1.5
 
 
@@ -204,17 +227,19 @@ def test_what_cannot_be_read_is_kept_as_it_came(kafka: KafkaStandin) -> None:
     assert "JSON" in refused.reason
 
 
-def test_a_decoder_that_fails_costs_one_message(kafka: KafkaStandin, caplog: pytest.LogCaptureFixture) -> None:
-    settings = make(kafka)
+def test_a_decoder_that_fails_costs_one_message(
+    kafka: KafkaStandin, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = LasairZtf.alert_in
 
-    def decode(body: bytes) -> Alert:
+    def alert_in(broker: LasairZtf, body: bytes) -> Alert:
         if b"ZTFbad" in body:
             raise ZeroDivisionError("oh")
-        return broker_of(settings).decode(body)
+        return usual(broker, body)
 
+    monkeypatch.setattr(LasairZtf, "alert_in", alert_in)
     kafka.publish("alerts", [message("ZTFa"), message("ZTFbad"), message("ZTFb")])
-    with AlertStream(settings, decode) as stream:
-        batch = stream.next_batch()
+    batch = read(make(kafka))
     assert [alert.object_id for alert in batch.alerts] == ["ZTFa", "ZTFb"]
     (refused,) = batch.refused
     assert (refused.body, refused.reason) == (message("ZTFbad"), "cannot be decoded: ZeroDivisionError: oh")
@@ -222,7 +247,7 @@ def test_a_decoder_that_fails_costs_one_message(kafka: KafkaStandin, caplog: pyt
 
 
 def test_a_message_that_is_too_long_is_refused(kafka: KafkaStandin, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(under_test, "LONGEST_MESSAGE", 200)
+    monkeypatch.setattr(decoding, "LONGEST_MESSAGE", 200)
     kafka.publish("alerts", [message("ZTFa", more="x" * 200), message("ZTFb")])
     batch = read(make(kafka))
     assert [alert.object_id for alert in batch.alerts] == ["ZTFb"]
@@ -251,10 +276,10 @@ def test_a_broker_that_is_away_is_told_with_what_to_do(kafka: KafkaStandin, monk
 def test_a_broker_that_goes_away_is_not_taken_for_silence(kafka: KafkaStandin) -> None:
     settings = make(kafka)
     kafka.publish("alerts", [message("ZTFa")])
-    with AlertStream(settings, broker_of(settings).decode) as stream:
+    with AlertStream(settings) as stream:
         kafka.stop()
         with pytest.raises(BrokerUnavailable):
-            stream.next_batch()
+            read_batch(stream, settings)
 
 
 def test_a_wrong_option_is_told_without_its_value(kafka: KafkaStandin) -> None:
@@ -265,19 +290,19 @@ def test_a_wrong_option_is_told_without_its_value(kafka: KafkaStandin) -> None:
 def test_a_topic_that_was_filled_anew_and_has_outgrown_our_place_is_read_from_its_beginning(
     kafka: KafkaStandin, caplog: pytest.LogCaptureFixture
 ) -> None:
+    settings = make(kafka)
     kafka.publish("alerts", [message(f"ZTF{i}") for i in range(8)])
-    with AlertStream(make(kafka), broker_of(make(kafka)).decode) as stream:
-        batch = stream.next_batch()
-    positions = {partition: offset for (_, partition), offset in batch.positions.items()}
-    digests = {partition: digest for (_, partition), digest in batch.digests.items()}
-    with AlertStream(make(kafka), broker_of(make(kafka)).decode, positions, digests) as stream:
-        assert (stream.next_batch().messages, stream.refilled) == (0, [])
+    with AlertStream(settings) as stream:
+        batch = read_batch(stream, settings)
+    positions, digests = batch.pull.positions, batch.pull.digests
+    with AlertStream(settings, positions, digests) as stream:
+        assert (len(read_batch(stream, settings).pull.messages), stream.refilled) == (0, [])
         kafka.publish("alerts", [message("ZTF8")])
-        assert [alert.object_id for alert in stream.next_batch().alerts] == ["ZTF8"]
+        assert [alert.object_id for alert in read_batch(stream, settings).alerts] == ["ZTF8"]
     with KafkaStandin() as refilled:
         refilled.publish("alerts", [message(f"ZTFnew{i}") for i in range(20)])
         settings = make(refilled)
-        with AlertStream(settings, broker_of(settings).decode, positions, digests) as stream:
-            batch = stream.next_batch()
-            assert (batch.messages, len(batch.alerts), stream.refilled) == (20, 20, [0, 1, 2, 3])
-            assert stream.next_batch().messages == 0
+        with AlertStream(settings, positions, digests) as stream:
+            batch = read_batch(stream, settings)
+            assert (len(batch.pull.messages), len(batch.alerts), len(stream.refilled)) == (20, 20, 4)
+            assert len(read_batch(stream, settings).pull.messages) == 0

@@ -20,16 +20,17 @@ from pydantic import SecretStr
 from simulators.fourmost.process import FourmostStandin
 from simulators.lasair import LasairStandin
 from tests.support.answers import detection
+from tests.support.batches import batch_of
 from tests.support.databases import rows_of
 from tests.support.exchanges import Exchanged, add, change, clear, joined, open_intents, unanswered
 from tests.support.staging import at
 from tides_bridge import fourmost as client_module
 from tides_bridge import ingest, judging
-from tides_bridge.brokers import lasair_ztf
+from tides_bridge.brokers import lasair_api
 from tides_bridge.database import Database
 from tides_bridge.errors import FourmostUnavailable
 from tides_bridge.fourmost import FourmostClient
-from tides_bridge.models import Alert, Batch
+from tides_bridge.models import Alert
 from tides_bridge.reconcile import reconcile
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings
@@ -73,7 +74,7 @@ def rules(draw: st.DrawFn, *methods: str) -> Rule:
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let clients try again at once."""
     monkeypatch.setattr(client_module, "PAUSES", (0.001, 0.002, 0.003))
-    monkeypatch.setattr(lasair_ztf, "RETRY", lasair_ztf.RETRY.new(backoff_factor=0.0))
+    monkeypatch.setattr(lasair_api, "RETRY", lasair_api.RETRY.new(backoff_factor=0.0))
 
 
 # 4MOST
@@ -268,7 +269,7 @@ def alerts() -> list[Alert]:
 
 def decide_until_nothing_is_deferred(database: Database, settings: Settings) -> int:
     """Do as the runs of the bridge do, until no object waits; give the number of runs."""
-    batch = Batch(alerts(), [], len(OBJECTS), {("lasair_tides", 0): len(OBJECTS)}, is_last=True)
+    batch = batch_of(alerts(), positions={("lasair_tides", 0): len(OBJECTS)})
     for number in range(1, MOST_ROUNDS):
         chunks = judging.split_into_chunks(batch.alerts, settings.light_curves.objects_per_call)
         budget = ingest.take_calls(database, settings, len(chunks))
@@ -278,7 +279,7 @@ def decide_until_nothing_is_deferred(database: Database, settings: Settings) -> 
             ingest.create_transient_stage(connection, judged)
             ingest.upsert_to_master(connection, settings)
             ingest.store_outcome(connection, batch, judged, budget, settings)
-        batch = Batch(ingest.get_deferred_objects(database, 100), [], 0, {}, is_last=True)
+        batch = batch_of(ingest.get_deferred_objects(database, settings))
         if not batch.alerts:
             return number
     raise AssertionError("some object is deferred for ever")
@@ -287,10 +288,12 @@ def decide_until_nothing_is_deferred(database: Database, settings: Settings) -> 
 def decided(database: Database) -> dict[str, list[dict[str, Any]]]:
     """Give all that was decided, without the times of day."""
     columns = "object_id, passed, newest_mjd, function, version, curve_digest, failed, trigger_mjd"
-    targets = "object_id, ra, decl, n_detections, g_latest_mag, r_latest_mag, r_latest_mjd, active, sherlock_class"
+    targets = "object_id, ra, decl, n_detections, active, sherlock_class, "
+    targets += "ztf_g_latest_mag, ztf_r_latest_mag, ztf_r_latest_mjd"
+    measured = "tides_master INNER JOIN target_magnitudes USING (tides_id)"
     return {
         "decision": rows_of(database, f"SELECT {columns} FROM last_decision ORDER BY object_id"),
-        "targets": rows_of(database, f"SELECT {targets} FROM tides_master ORDER BY object_id"),
+        "targets": rows_of(database, f"SELECT {targets} FROM {measured} ORDER BY object_id"),
         "deferred": rows_of(database, "SELECT object_id, reason FROM deferred_object"),
     }
 

@@ -321,7 +321,7 @@ def errors_of(case: str, here: Callable[[str], Any]) -> Iterator[Exception]:
             lambda: LasairZtf(settings).fetch(["ZTF26aaaaaaa"]),
             lambda: LasairZtf(settings).try_out(),
             lambda: FourmostClient(settings.fourmost).rows(),
-            lambda: AlertStream(settings, LasairZtf(settings).decode).__enter__(),
+            lambda: AlertStream(settings).__enter__(),
             lambda: ask(settings),
         )
     except BridgeError as error:

@@ -85,7 +85,7 @@ def test_the_demo_shows_two_nights(folder: Path) -> None:
     lines = done.stdout.splitlines()
     ask = next(line.removeprefix("  database") for line in lines if line.startswith("  database"))
     answer = subprocess.run(ask, shell=True, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
-    assert answer.count("ZTF26") == first["new targets"] + second["new targets"]
+    assert answer.count("TiDES26") == first["new targets"] + second["new targets"]
     assert left_running(folder) == []
     told = yaml.safe_load((folder / "settings.yaml").read_text())["standins"]
     assert told["fourmost"]["address"].startswith("http://127.0.0.1:")

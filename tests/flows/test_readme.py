@@ -18,13 +18,11 @@ from flows import cli
 from tests.support.processes import ROOT
 
 README = (ROOT / "README.md").read_text()
-OTHERS = {
-    name: (ROOT / name).read_text()
-    for name in ("CONTRIBUTING.md", "deployments/README.md", "docs/record.md", "docs/backtest.md", "docs/selection.md")
-}
+DOCS = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").glob("*.md"))]
+OTHERS = {name: (ROOT / name).read_text() for name in ("CONTRIBUTING.md", "deployments/README.md", *DOCS)}
 PAGES = {"README.md": README, **OTHERS}
-LONGEST = {"README.md": 119, "CONTRIBUTING.md": 99, "deployments/README.md": 149}
-LONGEST |= {"docs/record.md": 119, "docs/backtest.md": 299, "docs/selection.md": 249}
+LONGEST = dict.fromkeys(DOCS, 119) | {"docs/backtest.md": 299, "docs/selection.md": 249}
+LONGEST |= {"README.md": 119, "CONTRIBUTING.md": 99, "deployments/README.md": 149}
 
 
 @pytest.fixture(scope="module")

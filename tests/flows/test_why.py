@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 import yaml
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from flows.cli import app
 from tests.support.batches import alert, batch_of, decided, defer, outcome
 from tests.support.curves import curves_of, point
 from tests.support.databases import rows_of
 from tests.support.processes import tides
 from tests.support.staging import staged, store
+from tests.support.typed import at_database, page_of
 from tides_bridge.database import Database
 from tides_bridge.judging import decide
 from tides_bridge.record import put_in_force
@@ -99,22 +99,7 @@ def test_what_cannot_be_answered_is_told(settings_file: Path) -> None:
 @pytest.fixture
 def typed(settings: Settings, tmp_path: Path) -> Callable[..., Result]:
     """Type a command with the settings of the test's database."""
-    file = tmp_path / "settings.yaml"
-    content: dict[str, Any] = {"topic": settings.topic, "groupID": "test", "selectFunction": "tidesSNZTFSelect"}
-    content |= {"tidesDBdatabase": settings.tides_db_database}
-    content["database"] = {"host": "embedded", "folder": str(settings.database.folder)}
-    file.write_text(yaml.safe_dump({"devConfig": content}))
-
-    def run(*arguments: str) -> Result:
-        return CliRunner().invoke(app, [*arguments, "--settings", str(file)], env={"TIDES_LASAIRTOKEN": "x"})
-
-    return run
-
-
-def page_of(done: Result) -> list[str]:
-    """Give the lines of a page."""
-    assert done.exit_code == 0, done.output
-    return [line.rstrip() for line in done.stdout.splitlines()]
+    return at_database(settings, tmp_path)
 
 
 KEYS = {"rules": "strict", "filters": ["g", "r"], "significance": 5}
@@ -163,11 +148,13 @@ def test_targets_that_4most_refused_or_has(
     logged = "INSERT INTO exchange_log (tides_id, operation, status, pk_4most, answer)"
     logged += " SELECT tides_id, 'update', 'refused', 7, 'one of [b, /i]' FROM tides_master WHERE object_id = 'b'"
     rows_of(database, f"{logged} RETURNING 1")
+    rows_of(database, "UPDATE tides_master SET name = 'TiDES26' || object_id RETURNING 1")
     pages = {name: page_of(typed("why", name)) for name in "abc"}
-    assert pages["a"] == ["target a (ztf): active, refused: mag [/mag]: too faint"]
-    assert pages["b"][0] == "target b (ztf): active, at 4MOST as 7"
+    assert pages["a"] == ["target TiDES26a (ztf): active, refused: mag [/mag]: too faint; it is ztf a"]
+    assert pages["b"][0] == "target TiDES26b (ztf): active, at 4MOST as 7; it is ztf b"
     assert pages["b"][1].endswith("4MOST update 7 (ztf) refused: one of [b, /i]")
-    assert pages["c"] == ["target c (ztf): switched off: by 4MOST, not at 4MOST"]
+    assert pages["c"] == ["target TiDES26c (ztf): switched off: by 4MOST, not at 4MOST; it is ztf c"]
+    assert page_of(typed("why", "TiDES26c")) == pages["c"]
 
 
 def test_what_outlives_the_log_is_told(database: Database, settings: Settings, typed: Callable[..., Result]) -> None:

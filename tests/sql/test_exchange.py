@@ -111,7 +111,7 @@ def test_a_target_without_the_magnitude_of_its_band_waits_for_one(database: Data
     first = Exchanged(database, bridge)
     assert (first.counts(), len(first.stage.refused)) == ((0, 0, 0, 0), 1)
     (row,) = rows_of(database, "SELECT refused_4most FROM tides_master")
-    assert row["refused_4most"] == "mag: no magnitude in r, the band of LSST_r_AB"
+    assert row["refused_4most"].startswith("mag: no magnitude in LSST r, the band of LSST_r_AB; it has ZTF g 19.0; ")
     assert Exchanged(database, bridge).stage.refused == []
     change(database, "r_latest_mag = 19.2", "ZTF1")
     assert Exchanged(database, bridge).counts() == (1, 0, 0, 0)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.databases import rows_of
-from tests.support.staging import TODAY, all_of, at, master, staged, store
+from tests.support.staging import TODAY, all_of, at, master, place_of, staged, store
 from tides_bridge.database import Database, run
 from tides_bridge.errors import ScriptError
 from tides_bridge.settings import Settings
@@ -15,8 +15,10 @@ NOW = datetime(2026, 6, 9, 12, tzinfo=UTC)
 
 @pytest.fixture
 def targets(database: Database, settings: Settings) -> Database:
-    """A database with the active targets a and b and the inactive one c."""
-    store(database, at(settings), staged("a", g=19.5), staged("b", g=19.5), staged("c", last_mjd=TODAY - 9, g=19.5))
+    """A database with the active targets a and b and the inactive one c, called as their objects are."""
+    old = staged("c", last_mjd=TODAY - 9, first_detection_mjd=TODAY - 11, g=19.5)
+    store(database, at(settings), staged("a", g=19.5), staged("b", g=19.5), old)
+    rows_of(database, "UPDATE tides_master SET name = object_id RETURNING 1")
     return database
 
 
@@ -85,15 +87,10 @@ def test_a_listed_row_has_what_a_payload_needs(targets: Database) -> None:
     assert row == {
         "tides_id": key(targets, "a"),
         "name": "a",
-        "ra": 10.5,
+        "ra": place_of("ztf", "a"),
         "decl": -20.25,
         "last_detection_mjd": 60999.0,
-        "u_latest_mag": None,
-        "g_latest_mag": 19.5,
-        "r_latest_mag": None,
-        "i_latest_mag": None,
-        "z_latest_mag": None,
-        "y_latest_mag": None,
+        "magnitudes": {"ztf_g": {"mag": 19.5, "mjd": 60999.0}},
         "active": True,
         "pk_4most": None,
         "wanted_4most": None,

@@ -30,7 +30,7 @@ def test_a_new_object_is_inserted_and_switched_on(database: Database, settings: 
         "tides_id": 1,
         "survey": "ztf",
         "object_id": "ZTF26aaaaaaa",
-        "name": "ZTF26aaaaaaa",
+        "name": "TiDES25aaa",
         "ra": 10.5,
         "decl": -20.25,
         "first_detection_mjd": 60989.0,
@@ -48,6 +48,7 @@ def test_a_new_object_is_inserted_and_switched_on(database: Database, settings: 
         "r_brightest_mjd": 60995.5,
         "active": True,
         "has_spectrum": False,
+        "lent_spectrum": False,
     }
 
 
@@ -246,7 +247,7 @@ def growing(draw: st.DrawFn) -> list[dict[str, Any]]:
 def test_batches_in_any_order_end_in_the_same_row(
     database: Database, settings: Settings, batches: list[dict[str, Any]]
 ) -> None:
-    rows_of(database, "DELETE FROM tides_master RETURNING 1")
+    rows_of(database, "TRUNCATE tides_master, association CASCADE; SELECT 1")
     newest = max(batches, key=lambda row: row["last_detection_mjd"])
     for batch in batches:
         store(database, at(settings, 60995.5), batch)

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from simulators.stream import KafkaStandin
-from tests.support.batches import alert, batch_of, decided, defer, defer_unasked, outcome
+from tests.support.batches import alert, batch_of, decided, defer, defer_unasked, outcome, read_batch
 from tests.support.databases import rows_of
 from tests.support.processes import ROOT, free_port
 from tests.support.staging import at, staged, store
-from tides_bridge.brokers import broker_of, stream
+from tides_bridge.brokers import stream
 from tides_bridge.brokers.stream import AlertStream
 from tides_bridge.database import Database
 from tides_bridge.errors import BrokerUnavailable
@@ -85,8 +85,8 @@ def at_kafka(settings: Settings, address: str) -> Settings:
 
 def pull(database: Database, settings: Settings) -> None:
     """Read the stream once, and store where to read on."""
-    with AlertStream(settings, broker_of(settings).decode, *get_positions(database, settings)) as alerts:
-        batch = alerts.next_batch()
+    with AlertStream(settings, *get_positions(database, settings)) as alerts:
+        batch = read_batch(alerts, settings)
     outcome(database, settings, batch, decided({each.object_id: False for each in batch.alerts}))
 
 
@@ -142,7 +142,7 @@ def test_objects_messages_and_targets_are_counted(database: Database, settings: 
     store(database, at(settings), staged("on", r=19.5), staged("unseen", last_mjd=60000.0), staged("faint", r=25.0))
     refused = [RefusedMessage("alerts", 0, 7, b"x", "is not JSON")]
     outcome(database, settings, batch_of([alert("a"), alert("b")], refused), decided({"a": True, "b": False}))
-    rows_of(database, "UPDATE tides_master SET pk_4most = 7, told_4most = '{}' WHERE name = 'faint' RETURNING 1")
+    rows_of(database, "UPDATE tides_master SET pk_4most = 7, told_4most = '{}' WHERE object_id = 'faint' RETURNING 1")
     states = get_status(database, settings)["states"]
     assert {name: number for name, number in states.items() if number} == {
         "judged": 2,
@@ -160,14 +160,16 @@ def test_the_backlog_is_what_4most_is_still_to_be_told(
     database: Database, settings: Settings, kafka: KafkaStandin
 ) -> None:
     settings = at_kafka(settings, kafka.address)
-    store(database, at(settings), *(staged(name, r=19.5) for name in ("new", "changed", "off", "open")))
+    store(database, at(settings), *(staged(name, survey="lsst", r=19.5) for name in ("new", "changed", "off", "open")))
     told = "pk_4most = tides_id, told_4most = '{\"is_active\": true}'"
-    rows_of(database, f"UPDATE tides_master SET {told} WHERE name IN ('changed', 'off') RETURNING 1")
-    rows_of(database, "UPDATE tides_master SET active = FALSE WHERE name = 'off' RETURNING 1")
+    rows_of(database, f"UPDATE tides_master SET {told} WHERE object_id IN ('changed', 'off') RETURNING 1")
+    rows_of(database, "UPDATE tides_master SET active = FALSE WHERE object_id = 'off' RETURNING 1")
     intent = "INSERT INTO exchange_log (tides_id, operation, status) SELECT tides_id, 'create', 'asked' "
-    intent += "FROM tides_master WHERE name = 'open' RETURNING exchange_id"
+    intent += "FROM tides_master WHERE object_id = 'open' RETURNING exchange_id"
     (row,) = rows_of(database, intent)
-    rows_of(database, f"UPDATE tides_master SET asked_4most = {row['exchange_id']} WHERE name = 'open' RETURNING 1")
+    rows_of(
+        database, f"UPDATE tides_master SET asked_4most = {row['exchange_id']} WHERE object_id = 'open' RETURNING 1"
+    )
     assert get_status(database, settings)["backlog"] == {"new": 1, "changed": 1, "deactivated": 1, "unanswered": 1}
 
 
@@ -197,3 +199,18 @@ def test_the_newest_run_of_each_kind_is_told_and_when_the_last_went_well(
     assert (exchange["kind"], exchange["last_good"], exchange["problem"]) == ("exchange", None, "ValueError: x")
     assert (pulled["kind"], pulled["problem"]) == ("pull", "Kafka: is away")
     assert pulled["last_good"] < pulled["started_at"] <= pulled["ended_at"]
+
+
+def test_that_one_broker_goes_well_does_not_hide_that_another_does_not(
+    database: Database, settings: Settings, kafka: KafkaStandin
+) -> None:
+    with logged_run(database, "pull", "fink"):
+        pass
+    for broker in ("lasair", "fink"):
+        with pytest.raises(BrokerUnavailable), logged_run(database, "pull", broker):
+            raise BrokerUnavailable("Kafka", "away")
+    with logged_run(database, "pull", "lasair"):
+        pass
+    runs = {row["broker"]: row for row in get_status(database, at_kafka(settings, kafka.address))["runs"]}
+    assert {broker: row["problem"] for broker, row in runs.items()} == {"fink": "Kafka: away", "lasair": None}
+    assert runs["fink"]["last_good"] < runs["lasair"]["last_good"]

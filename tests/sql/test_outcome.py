@@ -4,6 +4,7 @@ import json
 import time
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -12,11 +13,12 @@ import pytest
 from tests.support.batches import alert, batch_of, decided, defer, defer_in_outage, defer_unasked, outcome
 from tests.support.databases import rows_of
 from tests.support.staging import judged, staged
-from tides_bridge.brokers import broker_of
+from tides_bridge.brokers import problem_with
 from tides_bridge.brokers.base import HOURLY_LIMIT
-from tides_bridge.database import Database, run
+from tides_bridge.database import Database
 from tides_bridge.ingest import (
     create_transient_stage,
+    get_accepted,
     get_deferred_objects,
     get_positions,
     get_refused,
@@ -24,8 +26,9 @@ from tides_bridge.ingest import (
     retry_refused,
     store_outcome,
     take_calls,
+    upsert_to_master,
 )
-from tides_bridge.models import Judged, RefusedMessage
+from tides_bridge.models import Judged, Message, RefusedMessage
 from tides_bridge.settings import Settings
 
 
@@ -45,8 +48,9 @@ def hours_pass(database: Database, hours: float) -> None:
     rows_of(database, f"UPDATE deferred_object SET {times} RETURNING 1")
 
 
-def due(database: Database, number: int = 10) -> list[str]:
-    return [each.object_id for each in get_deferred_objects(database, number)]
+def due(database: Database, settings: Settings, number: int = 10) -> list[str]:
+    sized = settings.model_copy(update={"broker": settings.broker.model_copy(update={"batch_size": number})})
+    return [each.object_id for each in get_deferred_objects(database, sized)]
 
 
 def waits(database: Database) -> dict[str, timedelta]:
@@ -62,11 +66,10 @@ def test_positions_are_kept_by_group_and_topic_and_may_go_back(database: Databas
     assert get_positions(database, settings) == ({}, {})
     topic = settings.topic
     outcome(database, settings, batch_of(positions={(topic, 0): 2**40, (topic, 1): 0}))
-    assert get_positions(database, settings) == ({0: 2**40, 1: 0}, {})
+    assert get_positions(database, settings) == ({(settings.topic, 0): 2**40, (settings.topic, 1): 0}, {})
     outcome(database, settings, batch_of(positions={(topic, 0): 7}))
-    assert get_positions(database, settings) == ({0: 7, 1: 0}, {})
-    for other in ({"topic": "other"}, {"group_id": "other"}):
-        assert get_positions(database, settings.model_copy(update=other)) == ({}, {})
+    assert get_positions(database, settings) == ({(settings.topic, 0): 7, (settings.topic, 1): 0}, {})
+    assert get_positions(database, settings.model_copy(update={"group_id": "other"})) == ({}, {})
 
 
 def test_the_digest_of_the_message_before_is_kept_as_long_as_its_place(database: Database, settings: Settings) -> None:
@@ -74,9 +77,9 @@ def test_the_digest_of_the_message_before_is_kept_as_long_as_its_place(database:
 
     def digest_after(offset: int, digest: str | None) -> str | None:
         batch = batch_of(positions={place: offset})
-        batch.digests = {place: digest} if digest else {}
+        batch.pull.digests = {place: digest} if digest else {}
         outcome(database, settings, batch)
-        return get_positions(database, settings)[1].get(0)
+        return get_positions(database, settings)[1].get(place)
 
     assert digest_after(7, "a") == "a"
     assert digest_after(7, None) == "a"
@@ -118,7 +121,7 @@ def test_refused_messages_are_listed_without_their_content_the_newest_first(
 
 def test_refused_messages_are_given_as_they_came(database: Database, settings: Settings) -> None:
     outcome(database, settings, batch_of(refused=MESSAGES))
-    assert [row["body"] for row in get_refused(database, None)] == [message.body for message in MESSAGES]
+    assert [row["message"].value for row in get_refused(database, None)] == [message.body for message in MESSAGES]
     assert [row["refused_id"] for row in get_refused(database, [2, 99])] == [2]
     assert get_refused(database, []) == []
 
@@ -127,31 +130,33 @@ GOOD = json.dumps({"objectId": "ZTF26aaaaaaa", "jdmax": 2461000.5, "jdmin": 2460
 
 
 def test_a_message_that_can_be_read_after_all_is_judged_by_the_next_run(database: Database, settings: Settings) -> None:
-    refused = [RefusedMessage("lasair_tides", number, 7, body, "x") for number, body in enumerate((GOOD, b"no JSON"))]
+    refused = [
+        RefusedMessage("lasair_tides", number, 7, body, "x", b"key") for number, body in enumerate((GOOD, b"no JSON"))
+    ]
     outcome(database, settings, batch_of(refused=refused))
-    results = retry_refused(database, settings, broker_of(settings).decode, None)
+    assert get_accepted(database, settings) == {}
+    results = retry_refused(database, partial(problem_with, settings), None)
     assert results[1] is None
     assert "is not JSON" in str(results[2])
-    (back,) = get_deferred_objects(database, 10)
-    assert (back.object_id, back.newest_mjd, back.first_mjd) == ("ZTF26aaaaaaa", 61000.0, 60990.0)
+    accepted = get_accepted(database, settings)
+    assert accepted == {1: Message("lasair_tides", 0, 7, GOOD, b"key")}
+    assert (
+        get_accepted(
+            database, settings.model_copy(update={"broker": settings.broker.model_copy(update={"kind": "rubin"})})
+        )
+        == {}
+    )
     assert [row["refused_id"] for row in list_refused(database, 10)] == [2]
-    assert tuples(database, "SELECT attempts, tried_at FROM deferred_object") == [(0, None)]
+    batch = batch_of()
+    batch.pull.join(accepted)
+    outcome(database, settings, batch)
+    assert get_accepted(database, settings) == {}
 
 
 def test_only_the_messages_asked_for_are_read_again(database: Database, settings: Settings) -> None:
     outcome(database, settings, batch_of(refused=[replace(MESSAGES[0], body=GOOD), MESSAGES[1]]))
-    assert list(retry_refused(database, settings, broker_of(settings).decode, [2, 99])) == [2]
-    assert get_deferred_objects(database, 10) == []
-
-
-def test_a_message_that_is_read_again_does_not_take_the_place_of_a_newer_alert(
-    database: Database, settings: Settings
-) -> None:
-    outcome(database, settings, batch_of(refused=[replace(MESSAGES[0], body=GOOD)]))
-    defer(database, settings, alert(newest_mjd=61005.0))
-    retry_refused(database, settings, broker_of(settings).decode, None)
-    (back,) = get_deferred_objects(database, 10)
-    assert back.newest_mjd == 61005.0
+    assert list(retry_refused(database, partial(problem_with, settings), [2, 99])) == [2]
+    assert get_accepted(database, settings) == {}
 
 
 # Decisions
@@ -188,13 +193,13 @@ def test_a_deferred_object_comes_back_as_it_was(database: Database, settings: Se
     original = alert("ZTF26aaaaaaa", gmag=18.1, id=313637935709683761, nested={"list": [1, "two", None]}, text="é\\\"'")
     original = replace(original, first_mjd=60990.123456789)
     defer_unasked(database, settings, original)
-    assert get_deferred_objects(database, 10) == [original]
+    assert get_deferred_objects(database, settings) == [original]
 
 
 def test_what_jsonb_cannot_hold_is_left_out_of_a_deferred_alert(database: Database, settings: Settings) -> None:
     values = {"nan": float("nan"), "inf": [float("-inf")], "nul": "a\0b", "half": "a\ud800b", "k\0ey": 1}
     defer_unasked(database, settings, alert(**values))
-    (back,) = get_deferred_objects(database, 10)
+    (back,) = get_deferred_objects(database, settings)
     assert back.message == {
         "objectId": "ZTF26aaaaaaa",
         "nan": None,
@@ -210,10 +215,10 @@ def test_the_most_urgent_come_first(database: Database, settings: Settings) -> N
     young = replace(alert("young", newest_mjd=60999.0), first_mjd=60998.0)
     unknown = alert("unknown", newest_mjd=60950.0)
     defer_unasked(database, settings, old, unknown, young)
-    assert due(database) == ["young", "unknown", "old"]
-    assert due(database, 2) == ["young", "unknown"]
+    assert due(database, settings) == ["young", "unknown", "old"]
+    assert due(database, settings, 2) == ["young", "unknown"]
     by_python = sorted((old, unknown, young), key=lambda each: each.urgency)
-    assert get_deferred_objects(database, 10) == by_python
+    assert get_deferred_objects(database, settings) == by_python
 
 
 def test_an_object_at_fault_waits_twice_as_long_each_time_but_a_day_at_most(
@@ -223,16 +228,16 @@ def test_an_object_at_fault_waits_twice_as_long_each_time_but_a_day_at_most(
     for wait in expected:
         defer(database, settings, alert("a"))
         assert waits(database) == {"a": wait}
-        assert due(database) == []
+        assert due(database, settings) == []
     assert tuples(database, "SELECT attempts FROM deferred_object") == [(len(expected),)]
 
 
 def test_a_waiting_object_is_due_when_its_time_has_come(database: Database, settings: Settings) -> None:
     defer(database, settings, alert("a"))
     hours_pass(database, 0.49)
-    assert due(database) == []
+    assert due(database, settings) == []
     hours_pass(database, 0.02)
-    assert due(database) == ["a"]
+    assert due(database, settings) == ["a"]
 
 
 def test_objects_that_are_not_at_fault_are_due_at_once(database: Database, settings: Settings) -> None:
@@ -241,7 +246,7 @@ def test_objects_that_are_not_at_fault_are_due_at_once(database: Database, setti
         defer_unasked(database, settings, alert("unasked"))
         limited = decided(deferred={"limited": HOURLY_LIMIT})
         outcome(database, settings, batch_of([alert("limited")]), limited)
-        assert sorted(due(database)) == ["limited", "outage", "unasked"]
+        assert sorted(due(database, settings)) == ["limited", "outage", "unasked"]
 
 
 def test_only_what_was_asked_for_counts_as_an_attempt(database: Database, settings: Settings) -> None:
@@ -277,23 +282,25 @@ def given_up(database: Database, settings: Settings) -> Settings:
     defer(database, settings, alert("a"))
     assert tuples(database, "SELECT given_up_at FROM deferred_object") == [(None,)]
     hours_pass(database, 24)
-    assert due(database) == ["a"]
+    assert due(database, settings) == ["a"]
     defer(database, settings, alert("a"))
     assert tuples(database, "SELECT given_up_at IS NULL FROM deferred_object") == [(False,)]
     return settings
 
 
-def test_an_object_that_was_given_up_is_not_due_any_more(database: Database, given_up: Settings) -> None:
+def test_an_object_that_was_given_up_is_not_due_any_more(
+    database: Database, settings: Settings, given_up: Settings
+) -> None:
     hours_pass(database, 1000)
-    assert due(database) == []
+    assert due(database, settings) == []
 
 
-def test_the_same_alert_does_not_revive_an_object(database: Database, given_up: Settings) -> None:
+def test_the_same_alert_does_not_revive_an_object(database: Database, settings: Settings, given_up: Settings) -> None:
     before = tuples(database, "SELECT given_up_at FROM deferred_object")
     for again in (alert("a"), alert("a", newest_mjd=60990.0)):
         defer_unasked(database, given_up, again)
     assert tuples(database, "SELECT given_up_at FROM deferred_object") == before
-    assert due(database) == []
+    assert due(database, settings) == []
 
 
 def test_an_alert_with_a_newer_detection_is_a_new_beginning(database: Database, given_up: Settings) -> None:
@@ -395,10 +402,12 @@ def test_a_batch_that_fails_leaves_nothing_but_the_calls_it_took(database: Datab
     batch = batch_of([alert("a"), alert("b")], MESSAGES, {("lasair_tides", 0): 7})
     with pytest.raises(RuntimeError), database.transaction() as connection:
         create_transient_stage(connection, [judged(staged(g=19.5))])
-        run(connection, "ingest/upsert_to_master.sql")
+        upsert_to_master(connection, settings)
         store_outcome(connection, batch, [decided({"a": True}, {"b": "x"})], budget, settings)
         raise RuntimeError
-    for table in ("tides_master", "deferred_object", "decision", "last_decision", "refused_message", "stream_position"):
+    for table in ("tides_master", "association", "name_counter"):
+        assert rows_of(database, f"SELECT 1 FROM {table}") == []
+    for table in ("deferred_object", "decision", "last_decision", "refused_message", "stream_position"):
         assert rows_of(database, f"SELECT 1 FROM {table}") == []
     assert calls(database) == 3
 

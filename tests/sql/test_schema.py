@@ -99,7 +99,7 @@ TARGET = {
 TARGETS: dict[str, dict[str, object]] = {
     "asked": {"create_asked_4most_at": ASKED},
     "created": {"create_asked_4most_at": ASKED, "pk_4most": 7, "told_4most": '{"is_active": true}'},
-    "new": {},
+    "new": {"r_latest_mag": 19.5, "r_latest_mjd": 60999, "r_brightest_mag": 19.25, "r_brightest_mjd": 60995},
 }
 ALERT = json.dumps({
     "survey": "ztf", "object_id": "z", "newest_mjd": 60999.5, "ra": None, "decl": None, "sherlock_class": None,
@@ -114,14 +114,33 @@ OTHER_ROWS = [
 
 
 def test_rows_of_the_first_version_are_taken_over(first_version: Database, settings: Settings) -> None:
-    with pytest.raises(ScriptError, match=r"002_durable\.sql, 003_decisions\.sql must be applied first: tides schema"):
+    with pytest.raises(
+        ScriptError, match=r"002_durable\.sql, 003_decisions\.sql, .* must be applied first: tides schema"
+    ):
         ensure_schema(first_version, is_ours=False)
     ensure_schema(first_version, is_ours=True)
     assert check_schema(first_version) == []
-    assert [each.object_id for each in get_deferred_objects(first_version, 10)] == ["z"]
+    assert [each.object_id for each in get_deferred_objects(first_version, settings)] == ["z"]
     assert [row["refused_id"] for row in list_refused(first_version, 10)] == [1]
     assert take_calls(first_version, settings, 100).calls == 95
     assert len(rows_of(first_version, "SELECT name FROM tides_master")) == 3
+
+
+def test_targets_of_the_first_version_keep_their_names_and_get_an_object_each(first_version: Database) -> None:
+    """All three are at the same place: no file says which are one, so a person is asked."""
+    apply_schema(first_version)
+    columns = "tides_master.name, association.survey, association.object_id, how, match_ra, n_detections"
+    joined = "association INNER JOIN tides_master USING (tides_id, n_detections) ORDER BY tides_id"
+    assert [tuple(row.values()) for row in rows_of(first_version, f"SELECT {columns} FROM {joined}")] == [
+        (name, "ztf", name, "first", 10.5, 5) for name in ("asked", "created", "new")
+    ]
+    assert [tuple(row.values())[1:] for row in rows_of(first_version, "SELECT * FROM target_magnitude")] == [
+        ("new", "ztf", "r", 19.5, 60999.0, 19.25, 60995.0)
+    ]
+    asked = "SELECT object_id, tides_id, separation_arcsec FROM association_question ORDER BY 1, 2"
+    assert [tuple(row.values()) for row in rows_of(first_version, asked)] == [
+        ("created", 1, 0.0), ("new", 1, 0.0), ("new", 2, 0.0),
+    ]  # fmt: skip
 
 
 def test_a_creation_without_an_answer_becomes_an_open_intent(first_version: Database) -> None:

@@ -16,7 +16,16 @@ SCRIPTS = sorted(file.relative_to(SQL).as_posix() for file in SQL.rglob("*.sql")
 NUMBERED = re.compile(r"schema/\d{3}_\w+\.sql")
 HEADINGS = ("purpose", "needs", "makes", "units", "params", "returns")
 
+NOW = "2026-06-09T12:00:00Z"
+SIGNED = {"reason": "x", "who": "test"}
+LIMITS: dict[str, Any] = {"now_mjd": 61000.0, "deactivate_after_days": 5.0, "faint_limits": [22.5] * 6}
+
 PARAMETERS: dict[str, dict[str, Any]] = {
+    "association/lock.sql": {},
+    "association/find_new.sql": {"question_radius": 2.0},
+    "association/find_neighbours.sql": {"question_radius": 2.0},
+    "association/add_targets.sql": {"match_radius": 1.0, "year": 2026},
+    "association/settle_new.sql": {"match_radius": 1.0},
     "exchange/forget_ingested.sql": {"tides_id": 1},
     "exchange/list_targets.sql": {},
     "exchange/list_told.sql": {},
@@ -30,9 +39,11 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "ingest/forget_given_up.sql": {"survey": "ztf", "object_id": "a", "newest_mjd": 61000.0},
     "ingest/forget_deferred.sql": {"survey": "ztf", "object_ids": ["a"]},
     "ingest/get_refused.sql": {"refused_ids": [1, 2**40]},
-    "ingest/list_deferred.sql": {"number": 10, "now": "2026-06-09T12:00:00Z"},
-    "ingest/list_positions.sql": {"group_id": "g", "topic": "t"},
+    "ingest/list_accepted.sql": {"broker": "lasair_ztf", "number": 10},
+    "ingest/list_deferred.sql": {"broker": "lasair_ztf", "number": 10, "now": NOW},
+    "ingest/list_positions.sql": {"group_id": "g"},
     "ingest/list_refused.sql": {"number": 10},
+    "ingest/settle_accepted.sql": {"refused_ids": [1], "now": NOW},
     "ingest/settle_api_calls.sql": {
         "api_call_id": 1,
         "calls": 1,
@@ -45,9 +56,42 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "now": "2026-06-09T12:00:00Z",
     },
     "ingest/store_decisions.sql": {"run_id": None, "now": "2026-06-09T12:00:00Z"},
-    "ingest/store_position.sql": {"group_id": "g", "topic": "t", "partition": 0, "next_offset": 2**40, "digest": "x"},
-    "ingest/store_refused.sql": {"topic": "t", "partition": 0, "offset": 2**40, "body": b"\x00", "reason": "x"},
+    "ingest/store_position.sql": {
+        "group_id": "g",
+        "topic": "t",
+        "partition": 0,
+        "next_offset": 2**40,
+        "digest": "x",
+        "published_at": None,
+    },
+    "ingest/store_lag.sql": {"group_id": "g", "topic": "t", "partition": 0, "lag": 2**40, "now": NOW},
+    "ingest/store_refused.sql": {
+        "topic": "t",
+        "partition": 0,
+        "offset": 2**40,
+        "body": b"\x00",
+        "reason": "x",
+        "key": None,
+        "broker": "lasair_ztf",
+    },
     "ingest/upsert_to_master.sql": {},
+    "association/store_questions.sql": {},
+    "association/answer_questions.sql": {"tides_id": 1, "other_id": 2, "answer": "merged"},
+    "association/merge_targets.sql": {"tides_id": 2, "kept_id": 1, **SIGNED},
+    "association/list_chain.sql": {"tides_id": 2},
+    "association/find_targets.sql": {"name": "a"},
+    "association/list_log.sql": {"tides_ids": [1, 2], "number": 10},
+    "association/list_objects.sql": {"tides_ids": [1, 2]},
+    "association/list_questions.sql": {"tides_ids": None},
+    "association/undo_merge.sql": {"tides_id": 2, "kept_id": 1, **SIGNED},
+    "association/return_spectrum.sql": {"tides_id": 1},
+    "association/keep_apart.sql": {"question_id": 1, **SIGNED},
+    "association/split_object.sql": {"survey": "ztf", "object_id": "b", "year": 2026, **SIGNED},
+    "association/refresh_targets.sql": {"tides_ids": [1, 2]},
+    "association/judge_targets.sql": {"tides_ids": [1, 2], **LIMITS},
+    "tns/get_tns_match.sql": {"object_id": "a", "survey": None},
+    "tns/get_last_load.sql": {},
+    "tns/upsert_tns_objects.sql": {},
     "monitor/count_deferred.sql": {},
     "monitor/count_states.sql": {},
     "monitor/end_run.sql": {"run_id": 1, "problem": None},
@@ -62,12 +106,17 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "record/list_decisions.sql": {"object_id": "a", "survey": None, "as_of": "2026-06-09"},
     "record/list_functions.sql": {"as_of": None},
     "record/list_last_decisions.sql": {"object_id": "a", "survey": "ztf"},
+    "record/list_names.sql": {"object_id": "a", "survey": None},
     "record/list_sent.sql": {"object_id": "a", "survey": "ztf", "as_of": None},
     "retire/deactivate_unobserved_transients.sql": {
         "now_mjd": 61000.0,
         "deactivate_after_days": 5.0,
         "faint_limits": [None] * 6,
     },
+    "together/store_light_curves.sql": {"now": "2026-06-09T12:00:00Z"},
+    "together/forget_light_curves.sql": {"before_mjd": 60900.0},
+    "together/get_light_curves.sql": {"surveys": ["ztf"], "object_ids": ["a"]},
+    "together/list_neighbours.sql": {"radius_arcsec": 1.0},
     "schema/list_versions.sql": {},
     "schema/make_database.sql": {"name": 'a "quoted" %name'},
     "schema/make_schema_version.sql": {},
@@ -81,9 +130,11 @@ ONCE: dict[str, dict[str, Any]] = {
     "exchange/release_keys.sql": {"answers": '[{"tides_id": 1, "pk": 999}]'},
     "exchange/store_intents.sql": {"intents": '[{"tides_id": 1, "operation": "create", "pk": null, "payload": {}}]'},
     "exchange/store_repair.sql": {"tides_id": 1, "pk": 7, "told": '{"is_active": true}', "found": "x"},
+    "association/create_match_stage.sql": {},
     "ingest/create_decision_stage.sql": {},
     "ingest/create_transient_stage.sql": {},
     "ingest/store_deferred.sql": {
+        "broker": "lasair_ztf",
         "survey": "ztf",
         "object_id": "a",
         "alert": "{}",
@@ -96,12 +147,16 @@ ONCE: dict[str, dict[str, Any]] = {
         "give_up_after": "14 days",
     },
     "ingest/take_api_calls.sql": {
+        "broker": "lasair_ztf",
         "now": "2026-06-09T12:00:00Z",
         "since": "2026-06-09T11:00:00Z",
         "budget": 100,
         "wanted": 2,
     },
-    "monitor/begin_run.sql": {"kind": "pull"},
+    "monitor/begin_run.sql": {"kind": "pull", "broker": "lasair_ztf"},
+    "together/create_light_curve_stage.sql": {},
+    "tns/create_tns_stage.sql": {},
+    "tns/store_tns_load.sql": {"file": "tns.csv", "listed_for": "2026-11-23", "objects": 1, "refused": 0},
     "schema/store_version.sql": {"name": "999_test.sql", "checksum": "x"},
 }
 """Scripts that make, log or count something each time."""
@@ -137,10 +192,11 @@ def connection(database: Database, settings: Settings) -> Iterator[Connection]:
     store(database, at(settings), staged("a", g=19.5))
     with database.transaction() as connection:
         for name in ("ingest/store_refused.sql", *ONCE):
-            if not name.startswith(("schema/", "ingest/create")):
+            if not name.startswith("schema/") and "/create_" not in name:
                 run(connection, name, (PARAMETERS | ONCE)[name])
-        run(connection, "ingest/create_transient_stage.sql")
-        run(connection, "ingest/create_decision_stage.sql")
+        for name in ONCE:
+            if "/create_" in name:
+                run(connection, name)
         columns = (
             "survey, object_id, ra, decl, first_detection_mjd, last_detection_mjd, n_detections, selection_function"
         )
@@ -149,6 +205,8 @@ def connection(database: Database, settings: Settings) -> Iterator[Connection]:
             connection.exec_driver_sql(f"INSERT INTO tides_stage ({columns}) VALUES ({values})")
         decided = f"'ztf', 'a', 'f', '0123456789ab', 'active', '1', '{'0' * 32}', 3, 60999, '{{}}', '{{}}', TRUE, NULL"
         connection.exec_driver_sql(f"INSERT INTO decision_stage VALUES ({decided})")
+        curve = f"'ztf', 'a', 10, 20, 60990, 60999, '{'0' * 32}', '\\x00'"
+        connection.exec_driver_sql(f"INSERT INTO light_curve_stage VALUES ({curve})")
         yield connection
 
 
@@ -195,6 +253,7 @@ def test_a_script_is_used(name: str) -> None:
 
 def test_every_script_is_run_here() -> None:
     loaded_by_copy = {"ingest/load_decision_stage.sql", "ingest/load_transient_stage.sql"}
+    loaded_by_copy |= {"together/load_light_curve_stage.sql", "tns/load_tns_stage.sql"}
     numbered = {name for name in SCRIPTS if NUMBERED.fullmatch(name)}
     assert set(SCRIPTS) == PARAMETERS.keys() | ONCE.keys() | loaded_by_copy | numbered
 
@@ -206,17 +265,22 @@ def test_every_script_runs_with_the_parameters_it_names(connection: Connection) 
         run(connection, f"ingest/create_{stage}_stage.sql")
     for name, parameters in {**PARAMETERS, **ONCE}.items():
         assert parameters.keys() == parameters_in(name), name
-        if not name.startswith("ingest/create_"):
+        if "/create_" not in name:
             run(connection, name, parameters)
 
 
 STATE = """
 SELECT
     (SELECT string_agg(tides_master::text || xmin, '|' ORDER BY tides_id) FROM tides_master) AS master,
+    (SELECT string_agg(association::text || xmin, '|' ORDER BY object_id) FROM association) AS objects,
+    (SELECT string_agg(association_log::text, '|' ORDER BY log_id) FROM association_log) AS persons,
+    (SELECT string_agg(association_question::text, '|' ORDER BY question_id) FROM association_question) AS questions,
+    (SELECT string_agg(name_counter::text || xmin, '|' ORDER BY year) FROM name_counter) AS names,
     (SELECT string_agg(refused_message::text, '|' ORDER BY refused_id) FROM refused_message) AS refused,
     (SELECT string_agg(deferred_object::text, '|' ORDER BY object_id) FROM deferred_object) AS deferred,
     (SELECT string_agg(decision::text, '|' ORDER BY decision_id) FROM decision) AS decisions,
     (SELECT string_agg(last_decision::text || xmin, '|' ORDER BY object_id) FROM last_decision) AS latest,
+    (SELECT string_agg(light_curve::text || xmin, '|') FROM light_curve) AS light_curves,
     (SELECT string_agg(selection_in_force::text || xmin, '|') FROM selection_in_force) AS in_force,
     (SELECT string_agg(stream_position::text, '|' ORDER BY partition_number) FROM stream_position) AS positions,
     (SELECT string_agg(exchange_log::text, '|' ORDER BY exchange_id) FROM exchange_log) AS exchanges,

@@ -5,11 +5,13 @@ from typing import Any
 
 import pandas as pd
 
+from tides_bridge.brokers import broker_of
 from tides_bridge.brokers.base import HOURLY_LIMIT
+from tides_bridge.brokers.stream import AlertStream
 from tides_bridge.database import Database
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.ingest import Budget, store_outcome, take_calls
-from tides_bridge.models import Alert, Batch, Judged, RefusedMessage
+from tides_bridge.models import Alert, Batch, Judged, Pull, RefusedMessage
 from tides_bridge.settings import Settings
 
 AWAY = BrokerUnavailable("light-curve API", "answered 503")
@@ -26,7 +28,14 @@ def batch_of(
     positions: Mapping[tuple[str, int], int] | None = None,
 ) -> Batch:
     """Make a batch."""
-    return Batch(list(alerts), list(refused), len(alerts) + len(refused), dict(positions or {}), is_last=True)
+    return Batch(Pull([], dict(positions or {}), is_last=True), alerts, refused)
+
+
+def read_batch(stream: AlertStream, settings: Settings) -> Batch:
+    """Read what comes next, as a run does, without deciding on it."""
+    pull = stream.next_pull()
+    found = broker_of(settings).decode(pull.messages)
+    return Batch(pull, found.alerts, found.refused)
 
 
 def decided(

@@ -1,9 +1,12 @@
 """An exchange between a database and the 4MOST stand-in, as a run does it, and looks at both sides."""
 
 import contextlib
+import re
 import sqlite3
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import Connection
 
 from simulators.fourmost.process import FourmostStandin
 from tests.support.databases import rows_of
@@ -19,6 +22,10 @@ from tides_bridge.exchange import (
 from tides_bridge.fourmost import FourmostClient
 from tides_bridge.settings import Settings
 
+MAGNITUDE = re.compile(r"(?P<band>[ugrizy])_latest_mag")
+TERMS = [{"from": "ZTF_r", "source": "for tests"}]
+"""What is sent as LSST's r."""
+
 
 def clear(fourmost: FourmostStandin, state: Path) -> None:
     """Let a stand-in be as new, for the next test: faster than to start another."""
@@ -30,25 +37,42 @@ def clear(fourmost: FourmostStandin, state: Path) -> None:
 def joined(settings: Settings, fourmost: FourmostStandin, **changes: Any) -> Settings:
     """Settings that send to a stand-in, in pages of 3 targets, one after another."""
     values = {"address": fourmost.address, "token": fourmost.token, "surveyID": 5, "pageSize": 3, "connections": 1}
+    values["colourTerms"] = TERMS
     return settings.model_copy(update={"fourmost": settings.fourmost.model_validate(values | changes)})
 
 
 def add(database: Database, *names: str, **changes: Any) -> None:
-    """Put active targets into tides_master."""
-    row = {"ra": 10.0, "decl": -20.0, "r_latest_mag": 20.5, "active": True} | changes
+    """Put active targets into tides_master, each with one object of the same name, whose magnitudes are given."""
+    row = {"r_latest_mag": 20.5, "ra": 10.0, "decl": -20.0, "active": True} | changes
     row |= {"survey": "ztf", "first_detection_mjd": 61000, "last_detection_mjd": 61001.25, "n_detections": 5}
-    row |= {"selection_function": "any"}
-    columns = ", ".join(row)
+    magnitudes = {column: row.pop(column) for column in list(row) if MAGNITUDE.match(column)}
+    magnitudes |= {column.replace("_mag", "_mjd"): 61001.25 for column, mag in magnitudes.items() if mag is not None}
     with database.transaction() as connection:
         for name in names:
-            values = [name, name, *row.values()]
-            places = ", ".join(["%s"] * len(values))
-            insert = f"INSERT INTO tides_master (object_id, name, {columns}) VALUES ({places})"
-            connection.exec_driver_sql(insert, tuple(values))
+            target = row | {"object_id": name, "name": name, "selection_function": "any"}
+            tides_id = _insert(connection, "tides_master", target, "tides_id")
+            of_object = {column: row[column] for column in row if column != "active"} | {"object_id": name}
+            match = {"match_ra": row["ra"], "match_decl": row["decl"], "separation_arcsec": 0, "how": "first"}
+            _insert(connection, "association", of_object | match | magnitudes | {"tides_id": tides_id}, "tides_id")
+
+
+def _insert(connection: Connection, table: str, row: dict[str, Any], returned: str) -> Any:
+    places = ", ".join(["%s"] * len(row))
+    insert = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places}) RETURNING {returned}"
+    return connection.exec_driver_sql(insert, tuple(row.values())).scalar_one()
 
 
 def change(database: Database, assignment: str, name: str) -> None:
-    rows_of(database, f"UPDATE tides_master SET {assignment} WHERE name = '{name}' RETURNING name")
+    """Change columns of a target, or, where they are magnitudes, of its object."""
+    parts = assignment.split(", ")
+    target = [part for part in parts if not MAGNITUDE.match(part)]
+    if target:
+        rows_of(database, f"UPDATE tides_master SET {', '.join(target)} WHERE name = '{name}' RETURNING name")
+    for part in parts:
+        if found := MAGNITUDE.match(part):
+            epoch = f"{found['band']}_latest_mjd = coalesce({found['band']}_latest_mjd, last_detection_mjd)"
+            of_target = f"tides_id = (SELECT tides_id FROM tides_master WHERE name = '{name}')"
+            rows_of(database, f"UPDATE association SET {part}, {epoch} WHERE {of_target} RETURNING tides_id")
 
 
 class Exchanged:

@@ -1,5 +1,6 @@
 """Rows of `tides_stage` for tests, and the way into `tides_master`."""
 
+import zlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,9 @@ from tides_bridge.models import Judged
 from tides_bridge.photometry import BANDS
 from tides_bridge.settings import Settings
 
+MAGNITUDES = ("latest_mag", "latest_mjd", "brightest_mag", "brightest_mjd")
+"""What is kept of each band."""
+
 TODAY = 61000.0
 """[d] MJD of the day that `at` takes for today."""
 
@@ -22,9 +26,13 @@ def at(settings: Settings, mjd: float = TODAY, **targets: Any) -> Settings:
     return settings.model_copy(update={"now": now, "targets": settings.targets.model_copy(update=targets)})
 
 
-def staged(object_id: str = "ZTF26aaaaaaa", last_mjd: float = TODAY - 1, **columns: Any) -> dict[str, Any]:
+NAMELESS = "ZTF26aaaaaaa"
+"""The object of a test that does not say which."""
+
+
+def staged(object_id: str = NAMELESS, last_mjd: float = TODAY - 1, **columns: Any) -> dict[str, Any]:
     """
-    Make one row of the stage.
+    Make one row of the stage; each object has a place of its own, at declination -20.25.
 
     A band is given as ``g=19.5``, its latest and brightest magnitude at the last detection, or as ``g=(latest
     magnitude, epoch, brightest magnitude, epoch)``.
@@ -32,7 +40,7 @@ def staged(object_id: str = "ZTF26aaaaaaa", last_mjd: float = TODAY - 1, **colum
     row: dict[str, Any] = {
         "survey": "ztf",
         "object_id": object_id,
-        "ra": 10.5,
+        "ra": place_of(columns.get("survey", "ztf"), object_id),
         "decl": -20.25,
         "first_detection_mjd": last_mjd - 10,
         "last_detection_mjd": last_mjd,
@@ -43,10 +51,17 @@ def staged(object_id: str = "ZTF26aaaaaaa", last_mjd: float = TODAY - 1, **colum
     for band in BANDS:
         given = columns.pop(band, None)
         values = given if isinstance(given, tuple) else (given, last_mjd, given, last_mjd)
-        names = (f"{band}_latest_mag", f"{band}_latest_mjd", f"{band}_brightest_mag", f"{band}_brightest_mjd")
+        names = [f"{band}_{of}" for of in MAGNITUDES]
         row |= dict(zip(names, values if given is not None else (None,) * 4, strict=True))
     assert columns.keys() <= row.keys(), columns
     return row | columns
+
+
+def place_of(survey: str, object_id: str) -> float:
+    """Give the right ascension [deg] of an object: far from those of others, and 10.5 for the one without a name."""
+    if object_id == NAMELESS:
+        return 10.5
+    return zlib.crc32(f"{survey} {object_id}".encode()) / 2**32 * 360
 
 
 def judged(*rows: dict[str, Any]) -> Judged:
@@ -61,10 +76,14 @@ def store(database: Database, settings: Settings, *rows: dict[str, Any]) -> tupl
         return upsert_to_master(connection, settings)
 
 
-def master(database: Database, object_id: str = "ZTF26aaaaaaa") -> dict[str, Any]:
-    """Give the row of an object."""
+def master(database: Database, object_id: str = NAMELESS) -> dict[str, Any]:
+    """Give the row of an object's target, with the magnitudes of that object."""
+    magnitudes = [f"association.{band}_{of}" for band in BANDS for of in MAGNITUDES]
+    statement = (
+        f"SELECT tides_master.*, {', '.join(magnitudes)} FROM association INNER JOIN tides_master USING (tides_id) "
+        "WHERE association.object_id = %(object_id)s"
+    )
     with database.transaction() as connection:
-        statement = "SELECT * FROM tides_master WHERE object_id = %(object_id)s"
         result = connection.exec_driver_sql(statement, {"object_id": object_id}).mappings()
         return dict(result.one())
 

@@ -51,8 +51,19 @@ RUNS = 5
 """A run that was killed is repeated until one ends well, at most so often."""
 RUN_SECONDS = 180.0
 
-OURS = ("tides_id", "created_at", "updated_at", "told_4most_at", "pk_4most", "asked_4most", "date_ingested")
+OURS = (
+    "tides_id",
+    "created_at",
+    "associated_at",
+    "updated_at",
+    "told_4most_at",
+    "pk_4most",
+    "asked_4most",
+    "date_ingested",
+)
 """Columns of tides_master that no two histories share; the keys are compared with 4MOST instead."""
+OF_ARRIVAL = ("survey", "object_id", "refused_4most", "refused_4most_payload")
+"""Which object of a target came first, and a refusal that has its name, are matters of the batches."""
 THEIRS = ("id", "date_submitted", "date_modified", "date_ingested", "ostd_targ_id", "ostd_u_obj_id")
 
 
@@ -158,13 +169,26 @@ class Scenario:
         return self.ask("SELECT * FROM tides_master ORDER BY survey, object_id")
 
     def outcome(self) -> dict[str, Any]:
-        """Give all that must be equal in two histories of the same alerts."""
+        """
+        Give all that must be equal in two histories of the same alerts.
+
+        A target is called by its objects here: which of them came first, and so its name, is a matter of the batches.
+        """
+        associations = self.ask(
+            "SELECT association.*, tides_master.name FROM association INNER JOIN tides_master USING (tides_id)"
+            " ORDER BY association.survey, association.object_id"
+        )
+        objects: dict[str, str] = {}
+        for row in associations:
+            objects[row["name"]] = f"{objects.get(row['name'], '')} {row['survey']} {row['object_id']}"
+        masters, there = self.master(), self.fourmost.rows()
         return {
-            "tides_master": [{key: row[key] for key in row if key not in OURS} for row in self.master()],
-            "4MOST": sorted(
-                ({key: row[key] for key in row if key not in THEIRS} for row in self.fourmost.rows()),
-                key=lambda row: row["name"],
+            "tides_master": _sorted([_called(row, objects, (*OURS, *OF_ARRIVAL)) for row in masters]),
+            "associations": _sorted(
+                [_called(row, objects, (*OURS, "how", "separation_arcsec")) for row in associations]
             ),
+            "names": self.ask("SELECT year, used FROM name_counter ORDER BY 1"),
+            "4MOST": _sorted([_called(row, objects, THEIRS) for row in there]),
             "decisions": self.ask(
                 "SELECT survey, object_id, function, version, passed, newest_mjd, curve_digest::text, failed,"
                 " trigger_mjd FROM last_decision ORDER BY 1, 2, 3"
@@ -197,6 +221,18 @@ class Scenario:
             "disagreeing": len(disagreeing) + sum(found[key] != expected[key] for key in expected),
             "unresolved": len(asked) + len(self.ask("SELECT 1 FROM tides_master WHERE asked_4most IS NOT NULL")),
         }
+
+
+def _called(row: dict[str, Any], objects: dict[str, str], left_out: tuple[str, ...]) -> dict[str, Any]:
+    """Call a target by its objects, also in what 4MOST was told, and leave some columns out."""
+    kept = {key: value for key, value in row.items() if key not in left_out}
+    if isinstance(kept.get("told_4most"), dict):
+        kept["told_4most"] = kept["told_4most"] | {"name": ""}
+    return kept | {"name": objects.get(row["name"], row["name"])}
+
+
+def _sorted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda row: (row["name"], str(row)))
 
 
 def agrees(row: dict[str, Any], there: dict[str, Any]) -> bool:
@@ -239,6 +275,7 @@ def write_scenario_settings(world: World, name: str, fourmost: FourmostStandin, 
             "address": fourmost.address,
             "surveyID": 5,
             "magType": "SDSS_r_AB",
+            "colourTerms": [{"from": "ZTF_r", "source": "for tests"}],
             "pageSize": 7,
             "timeout": "5 s",
         },

@@ -3,15 +3,20 @@
 import importlib
 import json
 import re
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from benchmarks import frames
+from benchmarks import frames, stream
 from benchmarks.archive import read_decisions, select_command, write_functions
+from benchmarks.load import make_packets, messages
 from benchmarks.measure import added_mb, agree, run
 from benchmarks.orchestrated import make_lines
+from tests.support.folders import reachable_folder
 from tests.support.processes import ROOT
+from tides_bridge.brokers import broker_of
+from tides_bridge.models import Message
 
 SMALL = {
     "columns": ["--objects", "400", "--frames", "40", "--largest", "1000"],
@@ -26,6 +31,25 @@ def test_a_benchmark_runs(name: str, capsys: pytest.CaptureFixture[str]) -> None
     importlib.import_module(f"benchmarks.{name}").main(SMALL[name])
     rates = [float(rate.replace(",", "")) for rate in re.findall(r"([\d,.]+)/s", capsys.readouterr().out)]
     assert rates and min(rates) > 0
+
+
+def test_the_parts_of_the_stream_are_measured(tmp_path: Path) -> None:
+    packets = make_packets(objects=60)
+    with reachable_folder() as folder:
+        rates = stream.steps(folder / "steps", packets, 0, 60)
+    assert len(rates) == 5 and min(rates.values()) > 0
+    assert sum(int(share) for share in re.findall(r"(\d+)% of the time", " ".join(rates))) == pytest.approx(100, abs=2)
+    assert stream.the_old_way(packets, 10) > 0
+
+
+def test_every_alert_of_the_load_is_another_object() -> None:
+    packets = make_packets(objects=60)
+    with tempfile.TemporaryDirectory() as folder:
+        broker = broker_of(stream.settings_for(Path(folder), "127.0.0.1:9092", "alerts"))
+        read = [Message("alerts", 0, number, value) for number, value in enumerate(messages(packets, 50))]
+        found = broker.decode(read)
+    assert (len({alert.object_id for alert in found.alerts}), found.refused) == (50, [])
+    assert set(found.curves.object_ids) == {alert.object_id for alert in found.alerts}
 
 
 def test_what_goes_through_prefect_is_decided_alike_in_the_old_way(tmp_path: Path) -> None:

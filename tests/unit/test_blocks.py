@@ -35,7 +35,7 @@ WRONG: list[tuple[Keys, str]] = [
     ({"name": "other"}, "name: unknown key"),
     ({5: 5}, "5: unknown key"),
     ({"any": [{True: 5}]}, "any.1.True: unknown key"),
-    ({"any": [{"rules": "strict", "minBands": 2}]}, "any.1.rules: unknown key"),
+    ({"any": [{"rules": "strict", "minBands": 2}]}, "any.1.rules: belongs to the function as a whole"),
     ({"filters": ["g", "V"]}, "filters: 'V' is no band; there are u, g, r, i, z, y"),
     ({"filters": ["G"]}, "filters: 'G' is no band; there are u, g, r, i, z, y"),
     ({"filters": [["g"]]}, "filters: ['g'] is no band; there are u, g, r, i, z, y"),

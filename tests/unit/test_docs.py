@@ -56,11 +56,12 @@ def test_every_shipped_function_is_named() -> None:
 
 def test_the_examples_load(tmp_path: Path) -> None:
     examples = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-    assert len(examples) == 3
+    assert len(examples) == 4
     (tmp_path / "f.yaml").write_text("".join(examples))
     functions = load_functions(tmp_path / "f.yaml")
     usual = {**USUAL, "rules": "strict"}
     assert functions["example"].version == SelectionFunction.parse("test", usual).version
+    assert functions["seenByEither"].surveys == ("lsst", "ztf")
     assert [leaf.path for leaf in functions["threeBandsOrManyDetections"].leaves] == [
         "minNights",
         "any.1.minBands",

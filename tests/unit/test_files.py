@@ -156,11 +156,11 @@ class TestNewest:
         assert curves.object_ids == ("77",)
         assert curves.mjd == pytest.approx([61002.5 - 37 / 86400])
 
-    def test_of_equally_new_ones_the_first_counts(self, tmp_path: Path) -> None:
+    def test_of_equally_new_ones_the_last_counts(self, tmp_path: Path) -> None:
         for name, mag in (("a.json", 18.0), ("b.json", 19.0)):
             written(tmp_path, name, recorded.json_lines(recorded.ztf_packets({"Z": [recorded.point(1, magpsf=mag)]})))
-        assert read(tmp_path)[0].magnitude.tolist() == [18.0]
-        assert read(tmp_path / "b.json", tmp_path)[0].magnitude.tolist() == [19.0]
+        assert read(tmp_path)[0].magnitude.tolist() == [19.0]
+        assert read(tmp_path / "b.json", tmp_path)[0].magnitude.tolist() == [18.0]
 
     def test_an_old_table_gives_way_to_a_packet(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(tables, "ROWS_A_PASS", 2)

@@ -13,7 +13,7 @@ DATA = Path(__file__).parents[3] / "shared" / "data"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the real data are not here")
 
 FILES: dict[str, tuple[int, int, int, int]] = {
-    "ztf/alerts.jsonl.gz": (573, 14037, 4867, 0),
+    "ztf/alerts.jsonl.gz": (573, 14045, 4875, 0),
     "bts/snia_lightcurves.csv.gz": (1148, 22090, 22090, 0),
     "lasair_ztf/lasair_needle_ZTF24aatsiox_objects.json": (1, 20, 11, 0),
     "lasair_ztf/lasair_api_lc_ZTF22aaaozss.txt": (1, 27, 19, 0),

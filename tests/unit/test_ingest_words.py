@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from tests.support.answers import ztf_settings
 from tests.support.curves import quick
+from tides_bridge.association import limits_of
 from tides_bridge.brokers.base import HOURLY_LIMIT
 from tides_bridge.database import listed_columns, script
 from tides_bridge.errors import BrokerUnavailable
-from tides_bridge.ingest import LOAD_STAGE, _clean, _deferred, _limits
+from tides_bridge.ingest import LOAD_STAGE, _clean, _deferred
 from tides_bridge.models import Alert, Judged
 
 NOW = datetime(2026, 6, 9, 12, tzinfo=UTC)
@@ -30,12 +31,12 @@ NOW = datetime(2026, 6, 9, 12, tzinfo=UTC)
     ],
 )
 def test_now_is_an_mjd(now: datetime, mjd: float) -> None:
-    assert _limits(ztf_settings(now=now))["now_mjd"] == pytest.approx(mjd, abs=1e-8)
+    assert limits_of(ztf_settings(now=now))["now_mjd"] == pytest.approx(mjd, abs=1e-8)
 
 
 def test_limits_are_worded_in_days_and_in_the_order_of_the_bands() -> None:
     targets = {"deactivateAfter": "36 hours", "faintLimit": {"y": 20.0, "g": 21.0}}
-    limits = _limits(ztf_settings(targets=targets))
+    limits = limits_of(ztf_settings(targets=targets))
     assert limits["deactivate_after_days"] == 1.5
     assert limits["faint_limits"] == [None, 21.0, None, None, None, 20.0]
 

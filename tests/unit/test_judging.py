@@ -13,7 +13,7 @@ from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.ingest import LOAD_STAGE
 from tides_bridge.judging import decide, defer, judge_chunk, split_into_chunks
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.models import Alert, Batch, Judged, newest_of
+from tides_bridge.models import Alert, Judged, newest_of
 from tides_bridge.selection import SelectionFunction
 
 FUNCTION = SelectionFunction.parse(
@@ -85,7 +85,14 @@ def test_the_position_of_the_light_curve_stands_in_for_that_of_the_message() -> 
 
 
 @pytest.mark.parametrize(
-    ("said", "stored"), [((0.0, -90.0), [0.0, -90.0]), ((360.0, 90.0), [0.0, 90.0]), ((359.9, 40.5), [359.9, 40.5])]
+    ("said", "stored"),
+    [
+        ((0.0, -90.0), [0.0, -90.0]),
+        ((360.0, 90.0), [0.0, 90.0]),
+        ((359.9, 40.5), [359.9, 40.5]),
+        ((-0.25, 1.0), [359.75, 1.0]),
+        ((-1e-20, 1.0), [0.0, 1.0]),
+    ],
 )
 def test_positions_at_the_edges_of_the_sky(said: tuple[float, float], stored: list[float]) -> None:
     targets = judge(alert(ra=said[0], decl=said[1]), curves=curves_of(*passing())).targets
@@ -93,7 +100,7 @@ def test_positions_at_the_edges_of_the_sky(said: tuple[float, float], stored: li
 
 
 @pytest.mark.parametrize(
-    "said", [(None, None), (-999.0, 0.0), (400.0, 0.0), (-1e-20, 0.0), (10.0, 90.5), (10.0, -999.0)]
+    "said", [(None, None), (-999.0, 0.0), (400.0, 0.0), (-180.5, 0.0), (10.0, 90.5), (10.0, -999.0)]
 )
 def test_an_object_without_a_position_on_the_sky_is_deferred_and_never_moved(
     said: tuple[float | None, float | None],
@@ -175,12 +182,31 @@ def test_the_newest_alert_of_an_object_stays_and_of_equal_ones_the_last() -> Non
     assert sorted(kept) == [("x", "b", 61001.0, 10.5), ("ztf", "a", 61002.0, 10.5), ("ztf", "b", 61001.0, 2.0)]
 
 
-def test_a_batch_is_joined_by_earlier_objects_and_keeps_its_own_place() -> None:
-    batch = Batch([alert("a", 61002.0), alert("b", 61000.0)], [], 2, {("t", 0): 7}, is_last=False)
-    joined = batch.joined_by([alert("a", 61001.0), alert("b", 61003.0), alert("c", 61001.0)])
-    assert [(each.object_id, each.newest_mjd) for each in joined.alerts] == [
-        ("b", 61003.0),
-        ("a", 61002.0),
-        ("c", 61001.0),
-    ]
-    assert (joined.messages, joined.positions, joined.is_last) == (2, {("t", 0): 7}, False)
+def read(*alerts: Alert, curves: LightCurves | None = None) -> Judged:
+    """Make what comes of messages: alerts, of which those with a light curve are judged."""
+    ready = [each for each in alerts if curves and each.object_id in curves.object_ids]
+    judged = judge(*ready, curves=curves) if curves else defer([], "")
+    judged.alerts = list(alerts)
+    return judged
+
+
+def test_objects_whose_message_brought_no_light_curve_are_asked_for_with_those_deferred_earlier() -> None:
+    chunk = read(alert("a"), alert("b", 61000.0), alert("c", 61002.0), curves=curves_of(*passing()))
+    earlier = [alert("a", 61000.0), alert("b", 61003.0), alert("c", 61001.0), alert("d", 61001.0)]
+    found = [(each.object_id, each.newest_mjd) for each in judging.waiting([chunk], earlier)]
+    assert found == [("b", 61003.0), ("c", 61002.0), ("d", 61001.0)]
+
+
+def test_an_object_is_judged_by_its_newest_message_whichever_chunk_has_it() -> None:
+    both, one = curves_of(*passing(of=0), *passing(of=1)), curves_of(*passing())
+    old, new = read(alert("a", 61001.0), alert("b", 61002.0), curves=both), read(alert("a", 61002.0), curves=one)
+    judging.keep_newest([old, new])
+    assert (old.passed, new.passed) == ({"b": True}, {"a": True})
+    assert [each.object_id for each in old.alerts] == ["b"]
+    assert old.targets["object_id"].tolist() == old.decisions["object_id"].tolist() == ["b"]
+
+
+def test_of_equally_new_messages_in_two_chunks_the_last_counts() -> None:
+    first, last = (read(alert("a", ra=ra), curves=curves_of(*passing())) for ra in (1.0, 2.0))
+    judging.keep_newest([first, last])
+    assert (first.passed, last.targets["ra"].tolist()) == ({}, [2.0])

@@ -25,7 +25,7 @@ BROKER = LasairZtf(ztf_settings())
 
 
 def decode(**message: Any) -> Alert:
-    return BROKER.decode(json.dumps({"objectId": "ZTF26aaaaaaa", **message}).encode())
+    return BROKER.alert_in(json.dumps({"objectId": "ZTF26aaaaaaa", **message}).encode())
 
 
 def curves_from(*candidates: dict[str, Any]) -> LightCurves:
@@ -38,7 +38,7 @@ def curves_from(*candidates: dict[str, Any]) -> LightCurves:
 
 def test_a_message_becomes_an_alert() -> None:
     message = {"objectId": " ZTF26aaaaaaa ", "ramean": 10.5, "decmean": -20, "jdmax": 2461000.75, "gmag": 18.1}
-    alert = BROKER.decode(json.dumps(message | {"classification": "SN"}).encode())
+    alert = BROKER.alert_in(json.dumps(message | {"classification": "SN"}).encode())
     assert (alert.survey, alert.object_id, alert.newest_mjd) == ("ztf", "ZTF26aaaaaaa", 61000.25)
     assert (alert.ra, alert.decl, alert.sherlock_class) == (10.5, -20.0, "SN")
     assert alert.message["gmag"] == 18.1
@@ -80,7 +80,7 @@ def test_a_message_becomes_an_alert() -> None:
 )
 def test_a_message_that_cannot_be_read_is_refused_with_its_reason(body: bytes, problem: str) -> None:
     with pytest.raises(MalformedAlert) as refused:
-        BROKER.decode(body)
+        BROKER.alert_in(body)
     assert problem in refused.value.problem
 
 
@@ -140,7 +140,7 @@ def test_any_bytes_are_an_alert_or_refused(body: bytes | str) -> None:
         else f'{{"objectId": "a", "ra": {body}, "dec": {body}, "jdmax": {body}}}'.encode()
     )
     try:
-        alert = BROKER.decode(body)
+        alert = BROKER.alert_in(body)
     except MalformedAlert as refused:
         assert refused.problem
     else:
@@ -290,7 +290,7 @@ def test_epochs_keep_their_precision() -> None:
 )
 def test_what_would_fail_a_batch_later_is_refused_at_once(message: dict[str, object]) -> None:
     with pytest.raises(MalformedAlert):
-        LasairZtf(ztf_settings()).decode(json.dumps(message).encode())
+        LasairZtf(ztf_settings()).alert_in(json.dumps(message).encode())
 
 
 # Answers that are none

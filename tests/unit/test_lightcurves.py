@@ -261,6 +261,25 @@ def test_parts_joined_are_the_whole(drawn: Any, cuts: list[int]) -> None:
     assert same(curves.part(0, 99), curves)
 
 
+@quick
+@given(told(), st.permutations([0, 1, 2]))
+def test_objects_merged_have_the_points_of_all_as_if_they_had_come_so(drawn: Any, order: list[int]) -> None:
+    rows, reliability, about = drawn
+    curves = told_curves(rows, reliability, about)
+    one = Objects.of(2, ra=[1.0, 2.0])
+    merged = LightCurves.joined([curves.part(at, at + 1) for at in order]).merged(
+        ["d", "e"], [0 if at < 2 else 1 for at in order], one
+    )
+    expected = told_curves([(max(row[0] - 1, 0), *row[1:]) for row in rows], reliability, one)
+    assert same(merged, replace(expected, object_ids=("d", "e")))
+
+
+def test_two_sources_of_one_epoch_are_two_and_one_that_comes_twice_is_one() -> None:
+    curves = LightCurves.joined([of_magnitudes([19.0, 20.0], source_id=[5, 6]), of_magnitudes([19.0], source_id=[5])])
+    assert curves.merged(["b"], [0, 0], Objects.unknown(1)).source_id.tolist() == [5, 6]
+    assert curves.merged(["b"], [0, 0], Objects.unknown(1)).object_ids == ("b",)
+
+
 def test_a_part_shares_its_points() -> None:
     curves = curves_of(point(61000.0), point(61001.0, of=1))
     assert np.shares_memory(curves.part(1, 2).mjd, curves.mjd)

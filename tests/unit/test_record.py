@@ -194,7 +194,7 @@ def test_what_the_message_knows_of_the_object_is_judged() -> None:
 def test_a_message_of_lasair_says_more_of_an_object(said: dict[str, Any], found: tuple[Any, ...]) -> None:
     body = json.dumps({"objectId": "a", "jdmax": 2461001.5, **said}).encode()
     function = function_of(maxEbv=0.1, solarSystem=False, pointSource=False)
-    assert tuple(measured(LasairZtf(ztf_settings()).decode(body), function).values()) == found
+    assert tuple(measured(LasairZtf(ztf_settings()).alert_in(body), function).values()) == found
 
 
 def test_what_is_known_of_one_object_says_nothing_of_another() -> None:
@@ -248,6 +248,7 @@ class Api:
 
     def __init__(self, plan: Sequence[bool]) -> None:
         self.plan, self.calls, self.asked = list(plan), 0, list[list[str]]()
+        self.objects_per_call = 2
 
     def fetch(self, object_ids: Sequence[str]) -> Fetched:
         """Answer, or be away."""
@@ -268,7 +269,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, plan: Sequence[bool], number: int) ->
     api = Api(plan)
     monkeypatch.setattr(judging, "broker_of", lambda _: api)
     alerts = [alert(f"object {place}") for place in range(number)]
-    return api, judge_chunk(alerts, per_call(2), [function_of(minBands=2)])
+    return api, judge_chunk(alerts, ztf_settings(), [function_of(minBands=2)])
 
 
 def test_a_task_has_an_outcome_for_each_call(monkeypatch: pytest.MonkeyPatch) -> None:

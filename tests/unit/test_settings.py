@@ -88,7 +88,9 @@ def test_what_is_commented_in_the_shipped_file_is_the_default(write: Write) -> N
     text = re.sub(r"^  # (\s*\w+:)", r"  \1", shipped("flowSetting.yaml").read_text(), flags=re.MULTILINE)
     assert len(text.splitlines()) == len(shipped("flowSetting.yaml").read_text().splitlines())
     documented = load(file=write(text)).model_dump()
+    assert documented["fourmost"].pop("colour_terms")  # of ZTF, which that configuration follows
     default = load(file=write("devConfig:\n" + NEEDED)).model_dump()
+    assert default["fourmost"].pop("colour_terms") == ()
     needed = {"topic", "group_id", "select_function", "select_function_path"}
     assert {key: documented[key] for key in documented if key not in needed} == {
         key: default[key] for key in default if key not in needed
@@ -178,7 +180,7 @@ def test_waiting_for_light_curves_is_in_the_units_of_its_keys(write: Write) -> N
         (f"a:\n{NEEDED}  broker: {{batchSize: 0}}", "a.broker.batchSize", "greater than 0"),
         (f"a:\n{NEEDED}  broker:", "a.broker", "valid dictionary"),
         (f"a:\n{NEEDED}  broker: {{5: 5}}", "a.broker.5", "Keys should be strings"),
-        (f"a:\n{NEEDED}  broker: {{kind: fink}}", "a.broker.kind", "'lasair_ztf'"),
+        (f"a:\n{NEEDED}  broker: {{kind: 7}}", "a.broker.kind", "valid string"),
         (
             f"a:\n{NEEDED}  lightCurves: {{objectsPerCall: 51}}",
             "a.lightCurves.objectsPerCall",
@@ -391,9 +393,74 @@ def test_the_clock_can_be_fixed(write: Write) -> None:
     assert abs(load(file=write(f"a:\n{NEEDED}")).time() - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-@pytest.mark.parametrize(("mag_type", "band"), [("LSST_r_AB", "r"), ("decam_g_AB", "g"), ("SDSS_z_AB", "z")])
-def test_the_band_of_the_magnitude_that_is_sent(write: Write, mag_type: str, band: str) -> None:
-    assert load(file=write(f"a:\n{NEEDED}  fourmost: {{magType: {mag_type}}}")).fourmost.band == band
+# Colour terms
+
+
+TERM = "from: ZTF_r, source: a test"
+COLOUR = "colour: [ZTF_g, ZTF_r], validColours: [-0.5, 1.5]"
+
+
+def with_terms(*terms: str, more: str = "") -> str:
+    """Write a configuration with colour terms."""
+    return f"a:\n{NEEDED}  fourmost: {{{more}colourTerms: [{', '.join(f'{{{term}}}' for term in terms)}]}}"
+
+
+def test_colour_terms_keep_their_order_and_have_defaults(write: Write) -> None:
+    file = write(with_terms(f"{TERM}, slope: -0.05, {COLOUR}, maxColourAge: 36 hours", f"{TERM}, zeroPoint: 1"))
+    first, second = load(file=file).fourmost.colour_terms
+    assert (first.from_band, first.zero_point, first.slope, first.source) == ("ZTF_r", 0, -0.05, "a test")
+    assert (first.colour, first.valid_colours) == (("ZTF_g", "ZTF_r"), (-0.5, 1.5))
+    assert (first.max_colour_age, second.max_colour_age) == (timedelta(hours=36), timedelta(days=5))
+    assert (second.zero_point, second.slope, second.colour, second.valid_colours) == (1, 0, None, None)
+    assert source_of(file, "fourmost.colourTerms") == ("ZTF r + 0 - 0.05 (ZTF g - ZTF r), ZTF r + 1", str(file))
+
+
+def test_no_colour_term_is_taken_for_granted(write: Write) -> None:
+    assert load(file=write(f"a:\n{NEEDED}")).fourmost.colour_terms == ()
+
+
+def test_colour_terms_may_come_from_the_environment_as_json(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDES_FOURMOST__COLOURTERMS", '[{"from": "ZTF_r", "source": "a test"}]')
+    (term,) = load(file=write(f"a:\n{NEEDED}")).fourmost.colour_terms
+    assert (term.from_band, str(term)) == ("ZTF_r", "ZTF r + 0")
+    monkeypatch.setenv("TIDES_FOURMOST__COLOURTERMS", "ZTF_r")
+    assert problem_of(write(f"a:\n{NEEDED}"))[:2] == ("environment", "TIDES_FOURMOST__COLOURTERMS")
+
+
+@pytest.mark.parametrize(
+    ("term", "key", "problem"),
+    [
+        ("from: ZTF_r", ".0.source", "is missing"),
+        ("from: ZTF_r, source: ' '", ".0.source", "pattern"),
+        ("source: a test", ".0.from", "is missing"),
+        ("from: ZTF_q, source: a test", ".0.from", "(LSST|ZTF)_[ugrizy]"),
+        ("from: r, source: a test", ".0.from", "(LSST|ZTF)_[ugrizy]"),
+        ("from: SDSS_r, source: a test", ".0.from", "(LSST|ZTF)_[ugrizy]"),
+        (f"{TERM}, slope: .nan", ".0.slope", "finite number"),
+        (f"{TERM}, zeroPoint: true", ".0.zeroPoint", "must be a number"),
+        (f"{TERM}, zeropoint: 1", ".0.zeropoint", "unknown key"),
+        (f"{TERM}, slope: 0.1", ".0", "a slope needs colour and validColours"),
+        (f"{TERM}, slope: 0.1, colour: [ZTF_g, ZTF_r]", ".0", "a slope needs colour and validColours"),
+        (f"{TERM}, validColours: [0, 1]", ".0", "these need each other"),
+        (f"{TERM}, colour: [ZTF_g, ZTF_g], validColours: [0, 1]", ".0", "a colour is of two bands"),
+        (f"{TERM}, colour: [ZTF_g, ZTF_r], validColours: [1, 1]", ".0", "validColours must be [lower, upper]"),
+        (f"{TERM}, {COLOUR}, maxColourAge: -1", ".0.maxColourAge", "negative"),
+        ("from: ZTF_g, zeroPoint: -0.3, source: a test", "", "ZTF_g is another band than LSST_r_AB"),
+        (f"from: ZTF_i, {COLOUR}, source: a test", "", "ZTF_i is another band than LSST_r_AB"),
+    ],
+)
+def test_a_colour_term_that_is_none_is_refused(write: Write, term: str, key: str, problem: str) -> None:
+    _, where, what = problem_of(write(with_terms(term)))
+    assert where == f"a.fourmost.colourTerms{key}"
+    assert problem in what
+
+
+def test_another_band_needs_a_slope(write: Write) -> None:
+    text = with_terms(f"from: ZTF_g, slope: -0.9, {COLOUR}, source: a test")
+    assert load(file=write(text)).fourmost.colour_terms[0].from_band == "ZTF_g"
+    assert load(
+        file=write(with_terms("from: ZTF_g, source: a test", more="magType: LSST_g_AB, "))
+    ).fourmost.colour_terms
 
 
 # Where the selection functions are

@@ -12,6 +12,11 @@ from tides_bridge.targets import FourmostStage, stage_for_4most, to_4most
 SETTINGS = ztf_settings()
 
 
+def r_of(mag: float) -> dict[str, dict[str, float]]:
+    """Newest magnitudes of a target that has but one."""
+    return {"lsst_r": {"mag": mag, "mjd": 61000.25}}
+
+
 def row(**values: Any) -> dict[str, Any]:
     """A row of exchange/list_targets.sql."""
     usual: dict[str, Any] = {
@@ -20,7 +25,7 @@ def row(**values: Any) -> dict[str, Any]:
         "ra": 10.5,
         "decl": -20.25,
         "last_detection_mjd": 61000.25,
-        **{f"{band}_latest_mag": 20.0 + i / 10 for i, band in enumerate("ugrizy")},
+        "magnitudes": {f"lsst_{band}": {"mag": 20.0 + i / 10, "mjd": 61000.25} for i, band in enumerate("ugrizy")},
         "active": True,
         "pk_4most": None,
         "wanted_4most": None,
@@ -85,15 +90,31 @@ def test_a_payload_says_what_tides_sends() -> None:
     }
 
 
-@pytest.mark.parametrize(("mag_type", "mag"), [("SDSS_g_AB", 20.1), ("decam_r_AB", 20.2), ("LSST_y_AB", 20.5)])
+@pytest.mark.parametrize(("mag_type", "mag"), [("LSST_g_AB", 20.1), ("LSST_r_AB", 20.2), ("LSST_y_AB", 20.5)])
 def test_the_magnitude_is_that_of_the_band_it_is_labelled_with(mag_type: str, mag: float) -> None:
     payload = to_4most(row(), fourmost(magType=mag_type))
     assert (payload["mag"], payload["mag_type"]) == (mag, mag_type)
 
 
-def test_no_other_band_stands_in_for_a_missing_one() -> None:
-    with pytest.raises(FourmostRejected, match="mag: no magnitude in r, the band of LSST_r_AB"):
-        to_4most(row(r_latest_mag=None), SETTINGS)
+def test_a_magnitude_is_converted_where_the_settings_say_how() -> None:
+    settings = fourmost(colourTerms=[{"from": "ZTF_r", "zeroPoint": 0.5, "source": "a test"}])
+    known = row(magnitudes={"ztf_r": {"mag": 19.25, "mjd": 61000.25}})
+    payload = to_4most(known, settings)
+    assert (payload["mag"], payload["mag_type"]) == (19.75, "LSST_r_AB")
+    (new,) = stage_for_4most([known], settings).new
+    assert (new["payload"], new["origin"]) == (payload, "ZTF r + 0.5; source: a test")
+
+
+def test_a_target_without_the_magnitude_is_refused_until_it_has_it() -> None:
+    (refused,) = stage(row(magnitudes={"ztf_r": {"mag": 19.25, "mjd": 61000.25}}))["refused"]
+    assert "mag: no magnitude in LSST r" in refused["reason"]
+    assert list(stage(row(refused_4most=refused["reason"]))) == ["new"]
+
+
+def test_a_range_holds_for_what_is_sent_and_not_for_what_was_measured() -> None:
+    settings = fourmost(colourTerms=[{"from": "ZTF_r", "zeroPoint": -18, "source": "a test"}])
+    with pytest.raises(FourmostRejected, match=r"mag: 2\.0 is outside 3\.0"):
+        to_4most(row(magnitudes={"ztf_r": {"mag": 20.0, "mjd": 61000.25}}), settings)
 
 
 def test_dates_are_julian_dates_in_float64() -> None:
@@ -115,13 +136,16 @@ def test_a_payload_passes_through_json_unchanged() -> None:
         ("decl", -89.99999999, "dec"),
         ("ra", 0.0, "ra"),
         ("ra", 359.99999999, "ra"),
-        ("r_latest_mag", 3.0, "mag"),
-        ("r_latest_mag", 50.0, "mag"),
         ("name", "x" * 256, "name"),
     ],
 )
 def test_the_edges_of_the_ranges_are_sent_as_they_are(column: str, value: object, sent: str) -> None:
     assert to_4most(row(**{column: value}), SETTINGS)[sent] == value
+
+
+@pytest.mark.parametrize("mag", [3.0, 50.0])
+def test_the_edges_of_the_magnitudes_are_sent_as_they_are(mag: float) -> None:
+    assert to_4most(row(magnitudes=r_of(mag)), SETTINGS)["mag"] == mag
 
 
 @pytest.mark.parametrize(
@@ -132,9 +156,9 @@ def test_the_edges_of_the_ranges_are_sent_as_they_are(column: str, value: object
         ("decl", float("nan"), "dec: nan is outside -89.99999999 ... 40.0"),
         ("ra", 359.999999999, "ra: 359.999999999 is outside 0.0 ... 359.99999999"),
         ("ra", -0.1, "ra: -0.1 is outside 0.0 ... 359.99999999"),
-        ("r_latest_mag", 2.9, "mag: 2.9 is outside 3.0 ... 50.0"),
-        ("r_latest_mag", 56.0, "mag: 56.0 is outside 3.0 ... 50.0"),
-        ("r_latest_mag", float("inf"), "mag: inf is outside 3.0 ... 50.0"),
+        ("magnitudes", r_of(2.9), "mag: 2.9 is outside 3.0 ... 50.0"),
+        ("magnitudes", r_of(56.0), "mag: 56.0 is outside 3.0 ... 50.0"),
+        ("magnitudes", r_of(-1e308), "mag: -1e+308 is outside 3.0 ... 50.0"),
         ("name", "", "name: must have 1 to 256 characters"),
         ("name", "x" * 257, "name: must have 1 to 256 characters"),
     ],
@@ -149,7 +173,7 @@ def test_what_the_format_forbids_is_refused_and_never_clamped(column: str, value
 
 
 def test_a_target_that_4most_does_not_know_is_new() -> None:
-    assert stage(row()) == {"new": [{**row(), "payload": to_4most(row(), SETTINGS)}]}
+    assert stage(row()) == {"new": [{**row(), "payload": to_4most(row(), SETTINGS), "origin": "LSST r"}]}
 
 
 def test_a_target_that_4most_knows_as_it_is_is_left_alone() -> None:
@@ -157,24 +181,30 @@ def test_a_target_that_4most_knows_as_it_is_is_left_alone() -> None:
 
 
 def test_only_what_changed_is_sent() -> None:
-    (changed,) = stage(row(pk_4most=7, told_4most=told(), last_detection_mjd=61001.25, r_latest_mag=20.3))["changed"]
+    (changed,) = stage(row(pk_4most=7, told_4most=told(), last_detection_mjd=61001.25, magnitudes=r_of(20.3)))[
+        "changed"
+    ]
     assert changed["changes"] == {"mag": 20.3, "date_earliest": 2461001.75, "date_latest": 2461006.75}
     assert changed["payload"] == told(mag=20.3, date_earliest=2461001.75, date_latest=2461006.75)
-    assert changed["pk_4most"] == 7
+    assert (changed["pk_4most"], changed["origin"]) == (7, "LSST r")
 
 
 INGESTED = datetime(2026, 6, 9, 13, tzinfo=UTC)
 
 
 def test_after_ingestion_only_the_active_flag_is_sent() -> None:
-    known = row(pk_4most=7, told_4most=told(), date_ingested=INGESTED, last_detection_mjd=61001.25, r_latest_mag=20.3)
+    known = row(
+        pk_4most=7, told_4most=told(), date_ingested=INGESTED, last_detection_mjd=61001.25, magnitudes=r_of(20.3)
+    )
     assert stage(known) == {}
     (changed,) = stage({**known, "told_4most": told(is_active=False)})["changed"]
-    assert (changed["changes"], changed["payload"]) == ({"is_active": True}, told())
+    assert (changed["changes"], changed["payload"], changed["origin"]) == ({"is_active": True}, told(), None)
 
 
 def test_what_may_not_change_after_ingestion_is_wanted() -> None:
-    known = row(pk_4most=7, told_4most=told(), date_ingested=INGESTED, last_detection_mjd=61001.25, r_latest_mag=20.3)
+    known = row(
+        pk_4most=7, told_4most=told(), date_ingested=INGESTED, last_detection_mjd=61001.25, magnitudes=r_of(20.3)
+    )
     changes = {"mag": 20.3, "date_earliest": 2461001.75, "date_latest": 2461006.75}
     assert wanted(known) == {1: changes}
     assert wanted({**known, "told_4most": told(is_active=False)}) == {1: changes}
@@ -184,8 +214,8 @@ def test_what_may_not_change_after_ingestion_is_wanted() -> None:
 def test_nothing_is_wanted_that_is_allowed_or_there_already() -> None:
     assert wanted(row(pk_4most=7, told_4most=told(), date_ingested=INGESTED)) == {}
     assert wanted(row(pk_4most=7, told_4most=told(is_active=False), date_ingested=INGESTED)) == {}
-    assert wanted(row(pk_4most=7, told_4most=told(), r_latest_mag=20.3)) == {}
-    assert wanted(row(active=False, pk_4most=7, told_4most=told(), date_ingested=INGESTED, r_latest_mag=20.3)) == {}
+    assert wanted(row(pk_4most=7, told_4most=told(), magnitudes=r_of(20.3))) == {}
+    assert wanted(row(active=False, pk_4most=7, told_4most=told(), date_ingested=INGESTED, magnitudes=r_of(20.3))) == {}
     assert wanted(row(pk_4most=7, told_4most=told(), date_ingested=INGESTED, decl=41.0)) == {}
 
 
@@ -195,13 +225,13 @@ def test_a_target_that_is_off_here_is_switched_off_there(ingested: datetime | No
     assert (off["changes"], off["payload"], off["pk_4most"]) == ({"is_active": False}, told(is_active=False), 7)
 
 
-@pytest.mark.parametrize("wrong", [{"decl": 41.0}, {"r_latest_mag": None}])
+@pytest.mark.parametrize("wrong", [{"decl": 41.0}, {"magnitudes": {}}])
 def test_a_target_that_the_format_forbids_now_is_still_switched_off(wrong: dict[str, Any]) -> None:
     assert list(stage(row(active=False, pk_4most=7, told_4most=told(), **wrong))) == ["deactivated"]
 
 
 def test_a_target_that_is_back_is_switched_on_with_all_that_changed() -> None:
-    (changed,) = stage(row(pk_4most=7, told_4most=told(is_active=False), r_latest_mag=19.0))["changed"]
+    (changed,) = stage(row(pk_4most=7, told_4most=told(is_active=False), magnitudes=r_of(19.0)))["changed"]
     assert changed["changes"] == {"is_active": True, "mag": 19.0}
 
 
@@ -217,17 +247,17 @@ def test_a_target_that_the_format_forbids_is_refused_once() -> None:
 def test_a_payload_that_4most_refused_is_not_sent_again_until_it_changes() -> None:
     refused = row(refused_4most="no", refused_4most_payload=told())
     assert stage(refused) == {}
-    assert list(stage({**refused, "r_latest_mag": 20.3})) == ["new"]
+    assert list(stage({**refused, "magnitudes": r_of(20.3)})) == ["new"]
 
 
 def test_a_change_that_4most_refused_is_not_sent_again_until_it_changes() -> None:
     refused = row(pk_4most=7, told_4most=told(mag=21.0), refused_4most="no", refused_4most_payload=told())
     assert stage(refused) == {}
-    assert list(stage({**refused, "r_latest_mag": 20.3})) == ["changed"]
+    assert list(stage({**refused, "magnitudes": r_of(20.3)})) == ["changed"]
 
 
 def test_a_refused_switch_is_sent_again() -> None:
-    known = row(pk_4most=7, told_4most=told(is_active=False), date_ingested=INGESTED, r_latest_mag=19.0)
+    known = row(pk_4most=7, told_4most=told(is_active=False), date_ingested=INGESTED, magnitudes=r_of(19.0))
     (changed,) = stage(known)["changed"]
     again = stage({**known, "refused_4most": "no", "refused_4most_payload": changed["payload"]})
     assert [row["changes"] for row in again["changed"]] == [{"is_active": True}]

@@ -1,18 +1,69 @@
 """
 Brokers: one module each over one small protocol, `tides_bridge.brokers.base.Broker`.
 
-A broker turns its messages into our models and gets the light curves of objects. Kafka itself is the same for all of
-them: `tides_bridge.brokers.stream`.
+A broker turns its messages into our models, with their light curves or without, and gets those that are missing. Kafka
+itself is the same for all of them: `tides_bridge.brokers.stream`.
 """
 
+from collections.abc import Mapping
+from importlib import import_module
+from typing import cast
+
 from tides_bridge.brokers.base import Broker
-from tides_bridge.brokers.lasair_ztf import LasairZtf
+from tides_bridge.brokers.stream import AlertStream, Place
+from tides_bridge.errors import SettingsError
+from tides_bridge.models import Message
 from tides_bridge.settings import Settings
 
-KINDS = {"lasair_ztf": LasairZtf}
-"""The brokers that ``broker.kind`` may name. A new one is a module and a line here."""
+KINDS = {
+    "lasair_ztf": "tides_bridge.brokers.lasair_ztf:LasairZtf",
+    "lasair_lsst": "tides_bridge.brokers.lasair_lsst:LasairLsst",
+    "fink_ztf": "tides_bridge.brokers.fink:FinkZtf",
+    "fink_lsst": "tides_bridge.brokers.fink:FinkLsst",
+    "elasticc": "tides_bridge.brokers.elasticc:Elasticc",
+    "rubin": "tides_bridge.brokers.rubin:Rubin",
+    "babamul_ztf": "tides_bridge.brokers.babamul:BabamulZtf",
+    "babamul_lsst": "tides_bridge.brokers.babamul:BabamulLsst",
+    "alerce": "tides_bridge.brokers.alerce:Alerce",
+    "antares": "tides_bridge.brokers.antares:Antares",
+    "recorded": "tides_bridge.brokers.recorded:Recorded",
+}
+"""The brokers that ``broker.kind`` may name: module and class. A new one is a module and a line here."""
 
 
 def broker_of(settings: Settings) -> Broker:
-    """Give the broker that the settings name."""
-    return KINDS[settings.broker.kind](settings)
+    """
+    Give the broker that the settings name.
+
+    Raises
+    ------
+    SettingsError
+        If there is none of that kind.
+    """
+    place = KINDS.get(settings.broker.kind)
+    if place is None:
+        problem = f"{settings.broker.kind} is no broker; there are: {', '.join(KINDS)}"
+        key = f"brokers.{settings.broker_name}.kind" if settings.brokers else "broker.kind"
+        raise SettingsError("settings", key, problem)
+    module, _, name = place.partition(":")
+    return cast(Broker, getattr(import_module(module), name)(settings))
+
+
+def stream_of(
+    settings: Settings, positions: Mapping[Place, int] | None = None, digests: Mapping[Place, str] | None = None
+) -> AlertStream:
+    """Give the stream of a broker, to be read on from some positions; files are one, too."""
+    if settings.broker.kind == "recorded":
+        of_files = import_module("tides_bridge.brokers.file_stream").FileStream
+        return cast(AlertStream, of_files(settings, positions, digests))
+    return AlertStream(settings, positions, digests)
+
+
+def problem_with(settings: Settings, broker: str, message: Message) -> str | None:
+    """Tell why a message cannot be read by the broker of some name; None if it can."""
+    brokers = settings.each_broker()
+    named = [each for each in brokers if each.broker_name == broker]
+    if not named:
+        return f"no broker is called {broker} in the settings any more"
+    refused = broker_of(named[0]).decode([message]).refused
+    return refused[0].reason if refused else None

@@ -4,12 +4,12 @@ import math
 import reprlib
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.models import Alert
+from tides_bridge.models import Alert, Message, RefusedMessage
 
 HOURLY_LIMIT = "the hourly limit of the light-curve API is reached"
 """Why an object waits: the API said so, or the bridge counted its calls."""
@@ -42,26 +42,56 @@ class Fetched:
     missing: dict[str, str]
 
 
-class Broker(Protocol):
+@dataclass(frozen=True)
+class Decoded:
     """
-    What the bridge asks of a broker.
+    What some messages say.
 
     Attributes
     ----------
+    alerts
+        The newest alert of each object.
+    curves
+        The light curves of those of them whose message brought one, with what else it says of the objects. The others
+        have theirs to be fetched.
+    refused
+        The messages that cannot be used, with the reason.
+    skipped
+        How many messages are rightly not for us, by reason: alerts of the solar system.
+    notes
+        What a person should know of these messages, such as a zero point that must be wrong.
+    """
+
+    alerts: list[Alert]
+    curves: LightCurves
+    refused: list[RefusedMessage]
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+class Broker(Protocol):
+    """
+    What the bridge asks of a broker. It is made from settings alone, in whichever process needs it.
+
+    Attributes
+    ----------
+    objects_per_call
+        Of the light-curve service, at most.
     calls
         Calls of the light-curve service that were made so far, with every try that counts for its limit.
     """
 
+    objects_per_call: int
     calls: int
 
-    def decode(self, body: bytes) -> Alert:
-        """Turn one message into an alert; raises MalformedAlert if it cannot be read."""
+    def decode(self, messages: Sequence[Message]) -> Decoded:
+        """Read messages, whatever is in them: one that cannot be read is refused, and no error."""
 
     def fetch(self, object_ids: Sequence[str]) -> Fetched:
         """Get light curves, all in one call; raises BrokerUnavailable if none can be had now."""
 
     def try_out(self) -> str:
-        """Ask the light-curve service something small, and say who answered; raises BrokerUnavailable."""
+        """Ask the service beside the stream something small, and say who answered; raises BrokerUnavailable."""
 
 
 def brief(value: object) -> str:

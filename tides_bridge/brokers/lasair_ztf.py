@@ -4,85 +4,36 @@ Lasair for ZTF: JSON messages without light curve, and the light-curve call of i
 Sources: lasair4 ``run_active_queries.py`` (message), ``serializers.py`` and ``lightcurves.py`` (API).
 """
 
-import json
-import logging
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
-
-from tides_bridge.brokers.base import HOURLY_LIMIT, Fetched, brief, number_in, position_in
+from tides_bridge.brokers.base import Decoded, Fetched, brief, number_in, position_in
+from tides_bridge.brokers.decoding import decode_each
+from tides_bridge.brokers.lasair_api import RETRY, LightCurveApi, check_nesting, mjd_of_utc, row_in
 from tides_bridge.brokers.lasair_curves import NO_DETECTION, curves_of_answers
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
 from tides_bridge.formats import EPOCHS
 from tides_bridge.formats.ztf import SOLAR_SYSTEM_RADIUS, STAR_RADIUS, STAR_SCORE
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.models import Alert
-from tides_bridge.photometry import MJD_ZERO, mjd_from_jd
-from tides_bridge.settings import Settings, shown_address
-from tides_bridge.web import ask, problem_of
+from tides_bridge.models import Alert, Message
+from tides_bridge.photometry import mjd_from_jd
+from tides_bridge.settings import shown_address
 
-OVERLOADED = (429, 500, 502, 503, 504)
-AWAY = (401, 403, 502, 503, 504)
-"""Answers that speak of the whole service, not of the objects asked for."""
-
-
-class BriefRetry(Retry):
-    """Obeys Retry-After up to 10 s; nobody waits out an hourly limit."""
-
-    def get_retry_after(self, response: Any) -> float | None:
-        """Give the time [s] that the service asks for, if it is a short one."""
-        seconds = super().get_retry_after(response)
-        return seconds if seconds is not None and seconds <= 10 else None
-
-
-RETRY = BriefRetry(
-    total=3,
-    connect=1,
-    read=1,
-    backoff_factor=0.5,
-    status_forcelist=OVERLOADED,
-    allowed_methods=None,
-    raise_on_status=False,
-)
-"""Three more tries within some seconds, one after a lost connection or a time-out."""
-
-logger = logging.getLogger(__name__)
+__all__ = ["NAME", "RETRY", "LasairZtf"]
 
 NAME = re.compile(r"[\w.+-]{1,256}", re.ASCII)
 """What a name may look like: one that a list with commas, an index of the database and 4MOST can carry."""
 
-NESTING = 50
-"""Deeper messages are refused: what is stored and sent between processes must not exhaust the stack."""
 
-_MODIFIED_EPOCH = datetime(1858, 11, 17)
+class LasairZtf(LightCurveApi):
+    """Lasair's ZTF broker. It is made from settings: the address of the API, and the token."""
 
+    def decode(self, messages: Sequence[Message]) -> Decoded:
+        """Read messages; their light curves are to be fetched."""
+        return decode_each(messages, lambda message: (self.alert_in(message.value), None))
 
-class LasairZtf:
-    """
-    Lasair's ZTF broker.
-
-    Parameters
-    ----------
-    settings
-        With the address of the API and the token.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self.calls = 0
-        self._options = settings.light_curves
-        self._service = f"light-curve API {shown_address(self._options.address)}"
-        self._session = requests.Session()
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=RETRY))
-        if settings.lasair_token:
-            self._session.headers["Authorization"] = f"Token {settings.lasair_token.get_secret_value()}"
-
-    def decode(self, body: bytes) -> Alert:
+    def alert_in(self, body: bytes) -> Alert:
         """
         Turn one message into an alert.
 
@@ -94,18 +45,12 @@ class LasairZtf:
             If it is not a JSON object with an ``objectId``, its position is not on the sky, or a date in it is none;
             a date of NaN counts as missing.
         """
-        try:
-            message = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise MalformedAlert("message", f"is not JSON: {error}") from None
-        if not isinstance(message, dict):
-            raise MalformedAlert("message", "is not a JSON object")
+        message = row_in(body)
         object_id = message.get("objectId")
         if not isinstance(object_id, str) or not NAME.fullmatch(object_id.strip()):
             problem = f"objectId is {brief(object_id)}, not a name: does the filter select objectId?"
             raise MalformedAlert("message", problem)
-        if _is_deeper(message, NESTING):
-            raise MalformedAlert("message", f"is nested more than {NESTING} deep")
+        check_nesting(message)
         sherlock = message.get("classification")
         ra, decl = position_in(message, ("ramean", "ra"), ("decmean", "dec", "decl"))
         return Alert(
@@ -130,38 +75,13 @@ class LasairZtf:
             If the API does not answer, or refuses us. Any other answer without light curves is a reason why these
             objects have none now.
         """
-        answer = self._ask(object_ids)
+        answer = self._post("lightcurves", {"objectIds": ",".join(object_ids)})
         if isinstance(answer, str):
             return Fetched(LightCurves.from_points([], []), dict.fromkeys(object_ids, answer))
         try:
             return curves_of_answers(answer, object_ids)
         except (ValueError, RecursionError) as error:
             raise BrokerUnavailable(self._service, f"answered no light curves: {error}") from None
-
-    def _ask(self, object_ids: Sequence[str]) -> bytes | str:
-        """Give the answer, or why there is none for these objects."""
-        try:
-            response = ask(
-                self._session,
-                "POST",
-                f"{self._options.address.rstrip('/')}/lightcurves/",
-                self._options.timeout.total_seconds(),
-                data={"objectIds": ",".join(object_ids)},
-            )
-        except requests.RequestException as error:
-            self.calls += 2  # as RETRY has it
-            remedy = "is lightCurves.address right, and the API up?"
-            raise BrokerUnavailable(self._service, problem_of(error), remedy) from None
-        self.calls += 1 + len(getattr(getattr(response.raw, "retries", None), "history", ()))
-        if response.status_code in AWAY:
-            is_refusal = response.status_code in (401, 403)
-            problem = "refuses our token" if is_refusal else f"answered {response.status_code}"
-            raise BrokerUnavailable(self._service, problem, "set TIDES_LASAIRTOKEN" if is_refusal else "")
-        if response.status_code == 429:
-            return HOURLY_LIMIT
-        if response.status_code != 200:
-            return f"the light-curve API answered {response.status_code}: {response.text[:200]!r}"
-        return response.content
 
     def try_out(self) -> str:
         """Ask for the light curve of one object, and say who answered."""
@@ -187,14 +107,6 @@ def _known_in(message: dict[str, Any]) -> dict[str, float]:
     return {name: value for name, value in known.items() if value is not None}
 
 
-def _is_deeper(value: object, levels: int) -> bool:
-    """Tell whether nested content goes deeper than a number of levels."""
-    if not isinstance(value, dict | list):
-        return False
-    items = value.values() if isinstance(value, dict) else value
-    return levels == 0 or any(_is_deeper(item, levels - 1) for item in items)
-
-
 def _mjd_in(message: dict[str, Any], *keys: str) -> float | None:
     """Give the newest of some Julian dates in a message as MJD; None if it has none."""
     dates = [number_in(message, key) for key in keys]
@@ -209,10 +121,4 @@ def _newest_mjd(message: dict[str, Any]) -> float:
     newest = _mjd_in(message, "jdmax")
     if newest is None:
         newest = _mjd_in(message, "jdgmax", "jdrmax")
-    if newest is not None:
-        return newest
-    try:
-        age = datetime.fromisoformat(str(message.get("UTC"))) - _MODIFIED_EPOCH
-    except (ValueError, TypeError):
-        return -MJD_ZERO
-    return age.total_seconds() / 86400
+    return mjd_of_utc(message.get("UTC")) if newest is None else newest

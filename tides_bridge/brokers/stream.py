@@ -8,16 +8,20 @@ messages; offsets are committed under the group's name for outside tools only.
 
 import hashlib
 import logging
+import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Message as KafkaMessage
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from tides_bridge import failpoints
-from tides_bridge.errors import BrokerUnavailable, MalformedAlert, SettingsError
-from tides_bridge.models import Alert, Batch, RefusedMessage, newest_of
+from tides_bridge.errors import BrokerUnavailable, SettingsError
+from tides_bridge.models import Message, Pull
 from tides_bridge.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -28,28 +32,12 @@ ANSWER_SECONDS = 10
 PATIENCE_SECONDS = 60
 """[s] Time to wait for messages that the broker says it has."""
 
-LONGEST_MESSAGE = 5_000_000
-"""[bytes] Real alerts have up to 0.2 MB: what is longer is none, and would cost every later step its memory."""
 
+Place = tuple[str, int]
+"""Topic and partition."""
 
-def read_message(decode: Callable[[bytes], Alert], body: bytes) -> Alert:
-    """
-    Decode a message; whatever it does to the decoder, it is one bad message and no more.
-
-    Raises
-    ------
-    MalformedAlert
-        If it is too long, or the decoder cannot read it.
-    """
-    if len(body) > LONGEST_MESSAGE:
-        raise MalformedAlert("message", f"has {len(body)} bytes, more than {LONGEST_MESSAGE}")
-    try:
-        return decode(body)
-    except MalformedAlert:
-        raise
-    except Exception as error:
-        logger.warning("a decoder failed on a message", exc_info=True)
-        raise MalformedAlert("message", f"cannot be decoded: {type(error).__name__}: {error}") from error
+FIRST, NEXT = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
+"""The offset of the first message that is kept, and of the next that will come."""
 
 
 def _tell_failed(error: KafkaError | None, _places: list[TopicPartition]) -> None:
@@ -58,25 +46,34 @@ def _tell_failed(error: KafkaError | None, _places: list[TopicPartition]) -> Non
         logger.warning("offsets not committed, though stored in the database: %s", error.str())
 
 
-def digest_of(message: Message) -> str:
+def digest_of(message: KafkaMessage) -> str:
     """Tell a message from another one at the same place: by its content and its time."""
     return hashlib.sha256(repr(message.timestamp()).encode() + (message.value() or b"")).hexdigest()
 
 
+def place_of(message: KafkaMessage) -> Place:
+    """Tell the topic and partition of a message."""
+    return message.topic() or "", message.partition() or 0
+
+
+def published_at(message: KafkaMessage) -> datetime:
+    """Tell when a message was published."""
+    return datetime.fromtimestamp(max(message.timestamp()[1], 0) / 1000, UTC)
+
+
 class AlertStream:
     """
-    One topic, read from where the database says.
+    One topic or several, read from where the database says.
 
     Parameters
     ----------
     settings
         Broker, topic and group.
-    decode
-        Turns a message into an alert, or raises MalformedAlert.
     positions
-        Where to read on, by partition; one that is not named is read from its beginning.
+        Where to read on, by topic and partition; one that is not named is read from its beginning.
     digests
-        Digest of the message before, by partition: where another message stands there now, the topic was filled anew.
+        Digest of the message before, by topic and partition: where another one stands there now, the topic was filled
+        anew.
 
     Attributes
     ----------
@@ -94,16 +91,15 @@ class AlertStream:
     def __init__(
         self,
         settings: Settings,
-        decode: Callable[[bytes], Alert],
-        positions: Mapping[int, int] | None = None,
-        digests: Mapping[int, str] | None = None,
+        positions: Mapping[Place, int] | None = None,
+        digests: Mapping[Place, str] | None = None,
     ) -> None:
-        self._topic, self._options, self._decode = settings.topic, settings.broker, decode
+        self._names, self._options = str(settings.topic), settings.broker
         self._service = f"Kafka broker {self._options.bootstrap_servers}"
         self._stored = dict(positions or {})
-        self._start, self._next = dict[int, int](), dict[int, int]()
-        self._digests, self._unproven = dict(digests or {}), dict[int, str]()
-        self.refilled: list[int] = []
+        self._start, self._next = dict[Place, int](), dict[Place, int]()
+        self._digests, self._unproven = dict(digests or {}), dict[Place, str]()
+        self.refilled: list[Place] = []
         options = {key: value.get_secret_value() for key, value in self._options.options.items()}
         known = {
             "bootstrap.servers": self._options.bootstrap_servers,
@@ -113,10 +109,15 @@ class AlertStream:
             "session.timeout.ms": ANSWER_SECONDS * 1000,  # so long closing waits for a broker that died
             "auto.offset.reset": "earliest",
             "fetch.wait.max.ms": 100,  # our questions stand in line behind an idle fetch
+            # The next batch is fetched while this one is judged and stored.
+            "queued.max.messages.kbytes": max(self._options.batch_bytes // 1024, 1024),
             "log_level": 2,
         }
+        everywhere: dict[str, Any] = {name: known[name] for name in ("bootstrap.servers", "log_level")}
         try:
             self._consumer = Consumer(known | options)
+            # On a connection of its own: a question to the consumer stands in line behind its fetches.
+            self._admin = AdminClient(everywhere | options)
         except KafkaException as error:  # its text may show a secret
             named = [name for name in options if name in error.args[0].str()]
             raise SettingsError(
@@ -132,44 +133,43 @@ class AlertStream:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._consumer.close()
 
-    def partitions(self) -> list[int]:
-        """List the topic's partitions; none if it does not exist, which at Lasair means that it is empty."""
+    def partitions(self) -> list[Place]:
+        """List the topics' partitions; a topic that does not exist has none: at Lasair that means that it is empty."""
         try:
-            topic = self._consumer.list_topics(self._topic, timeout=ANSWER_SECONDS).topics[self._topic]
+            found = [topic for name in self._asked() for topic in self._topics(name)]
         except KafkaException as error:
             raise self._unavailable(error) from None
-        if topic.error is not None and topic.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-            raise self._unavailable(KafkaException(topic.error))
-        return sorted(topic.partitions)
+        for topic in found:
+            if topic.error is not None and topic.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise self._unavailable(KafkaException(topic.error))
+        return sorted((str(topic.topic), number) for topic in found for number in topic.partitions)
 
-    def next_batch(self) -> Batch:
-        """
-        Read messages until the batch is full or the stream is silent.
+    def _asked(self) -> list[str | None]:
+        """Give the topics to ask the broker about; None is all of them."""
+        return [None] if self._names.startswith("^") else [name.strip() for name in self._names.split(",")]
 
-        Returns
-        -------
-        Batch
-            The newest alert of each object, newest detection first, and whether the stream is at its end.
-        """
+    def _topics(self, name: str | None) -> list[Any]:
+        if name:
+            return list(self._consumer.list_topics(name, timeout=ANSWER_SECONDS).topics.values())
+        topics = self._consumer.list_topics(timeout=ANSWER_SECONDS).topics
+        return [topic for known, topic in topics.items() if re.match(self._names, known)]
+
+    def next_pull(self) -> Pull:
+        """Read messages until there are enough for a batch, or the stream is silent."""
         with failpoints.around("consume"):
-            messages = self._read() if self._start else []
-        is_last = len(messages) < self._options.batch_size
-        alerts, refused = [], []
-        last: dict[tuple[str, int], Message] = {}
-        for message in messages:
-            partition, offset, body = message.partition() or 0, message.offset() or 0, message.value() or b""
-            self._next[partition], last[self._topic, partition] = offset + 1, message
-            try:
-                alerts.append(read_message(self._decode, body))
-            except MalformedAlert as error:
-                refused.append(RefusedMessage(self._topic, partition, offset, body, error.problem))
-        positions = {(self._topic, partition): offset for partition, offset in self._next.items()}
+            found, is_last = self._read() if self._start else ([], True)
+        messages, last = [], dict[Place, KafkaMessage]()
+        for each in found:
+            place, offset = place_of(each), each.offset() or 0
+            messages.append(Message(*place, offset, each.value() or b"", each.key()))
+            self._next[place], last[place] = offset + 1, each
         digests = {place: digest_of(message) for place, message in last.items()}
-        return Batch(newest_of(alerts), refused, len(messages), positions, is_last=is_last, digests=digests)
+        published = {place: published_at(message) for place, message in last.items()}
+        return Pull(messages, dict(self._next), digests, published, is_last=is_last)
 
-    def commit(self, batch: Batch) -> None:
+    def commit(self, positions: Mapping[Place, int]) -> None:
         """Tell Kafka, for the tools that look there, what the database knows already."""
-        offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in batch.positions.items()]
+        offsets = [TopicPartition(*place, offset) for place, offset in positions.items()]
         if not offsets:
             return
         try:
@@ -178,7 +178,7 @@ class AlertStream:
         except KafkaException as error:
             _tell_failed(error.args[0], offsets)
 
-    def _resume(self, partitions: list[int]) -> list[TopicPartition]:
+    def _resume(self, partitions: list[Place]) -> list[TopicPartition]:
         """
         Find where to read each partition on.
 
@@ -186,30 +186,28 @@ class AlertStream:
         Messages before the first that is kept are gone: retention has taken them.
         """
         places = []
-        for number in partitions:
-            place = TopicPartition(self._topic, number)
-            try:
-                low, high = self._consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)
-            except KafkaException as error:
-                raise self._unavailable(error) from None
-            stored = self._stored.get(number, low)
+        first, last = self._marks(partitions, FIRST), self._marks(partitions, NEXT)
+        for key in partitions:
+            place, low, high = TopicPartition(*key), first[key], last[key]
+            stored = self._stored.get(key, low)
             if stored > high:
-                self._note_refilled(number)
+                self._note_refilled(key)
             if stored < low:
-                logger.warning("messages are gone: kept too briefly, partition=%d number=%d", number, low - stored)
-            place.offset = self._start[number] = stored if low <= stored <= high else low
-            if number in self._digests and low < stored <= high:
-                self._unproven[number] = self._digests[number]
+                gone = low - stored
+                logger.warning("messages are gone: kept too briefly, topic=%s partition=%d number=%d", *key, gone)
+            place.offset = self._start[key] = stored if low <= stored <= high else low
+            if key in self._digests and low < stored <= high:
+                self._unproven[key] = self._digests[key]
                 place.offset -= 1  # the message before is read once more, to see whether it is still the same
             places.append(place)
         self._next = dict(self._start)
         return places
 
-    def _note_refilled(self, partition: int) -> None:
-        logger.warning("the topic was filled anew: read from its beginning, partition=%d", partition)
-        self.refilled.append(partition)
+    def _note_refilled(self, key: Place) -> None:
+        logger.warning("the topic was filled anew: read from its beginning, topic=%s partition=%d", *key)
+        self.refilled.append(key)
 
-    def _are_news(self, messages: list[Message]) -> list[Message]:
+    def _are_news(self, messages: list[KafkaMessage]) -> list[KafkaMessage]:
         """
         Leave out the message before the first, which was read already; if it is another one now, begin anew.
 
@@ -218,70 +216,72 @@ class AlertStream:
         news = []
         rewound = set()
         for message in messages:
-            partition = message.partition() or 0
-            digest = self._unproven.pop(partition, None)
-            if digest is None or message.offset() != self._start[partition] - 1:
-                news += [] if partition in rewound else [message]
+            key = place_of(message)
+            digest = self._unproven.pop(key, None)
+            if digest is None or message.offset() != self._start[key] - 1:
+                news += [] if key in rewound else [message]
             elif digest != digest_of(message):
-                self._rewind(partition)
-                rewound.add(partition)
+                self._rewind(key)
+                rewound.add(key)
         return news
 
-    def _rewind(self, partition: int) -> None:
+    def _rewind(self, key: Place) -> None:
         """Read a partition from its beginning."""
-        self._note_refilled(partition)
-        place = TopicPartition(self._topic, partition)
+        self._note_refilled(key)
+        place = TopicPartition(*key, self._marks([key], FIRST)[key])
         try:
-            place.offset, _ = self._consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)
             self._consumer.seek(place)
         except KafkaException as error:
             raise self._unavailable(error) from None
-        self._start[partition] = self._next[partition] = place.offset
+        self._start[key] = self._next[key] = place.offset
 
-    def lag(self) -> dict[int, int]:
-        """Count the messages that are still to be read, by partition."""
-        return {
-            place.partition: max(high - place.offset, 0)
-            for place, high in self._ends([TopicPartition(self._topic, *item) for item in self._start.items()])
-        }
+    def lag(self) -> dict[Place, int]:
+        """Count the messages that are still to be read, by topic and partition."""
+        ends = self._marks(list(self._next), NEXT)
+        return {place: max(end - self._next[place], 0) for place, end in ends.items()}
 
-    def _ends(self, places: list[TopicPartition]) -> Iterator[tuple[TopicPartition, int]]:
-        """Ask for the end of each partition."""
+    def _marks(self, places: Sequence[Place], which: Any) -> dict[Place, int]:
+        """Ask for the first or the next offset of partitions, all at once."""
+        if not places:
+            return {}
+        asked = {TopicPartition(*place): which for place in places}
         try:
-            for place in places:
-                yield place, self._consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)[1]
+            answers = self._admin.list_offsets(asked, request_timeout=ANSWER_SECONDS)
+            return {(place.topic, place.partition): answer.result().offset for place, answer in answers.items()}
         except KafkaException as error:
             raise self._unavailable(error) from None
 
-    def _read(self) -> list[Message]:
-        """Read until the batch is full, or nothing came for the time of silence and nothing is left."""
-        messages: list[Message] = []
+    def _read(self) -> tuple[list[KafkaMessage], bool]:
+        """Read until there are enough, or nothing came for the time of silence and nothing is left: then it is True."""
+        messages: list[KafkaMessage] = []
         shortest = self._options.silence.total_seconds()
-        heard = time.monotonic()
-        while (room := self._options.batch_size - len(messages)) > 0:
+        heard, size = time.monotonic(), 0
+        while (room := self._options.batch_size - len(messages)) > 0 and size < self._options.batch_bytes:
             new = self._consumer.consume(min(room, 500), timeout=0.1)
             for error in filter(None, (message.error() for message in new)):
                 if error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                     raise self._unavailable(KafkaException(error))
-            messages += self._are_news([message for message in new if message.error() is None])
+            news = self._are_news([message for message in new if message.error() is None])
+            messages += news
+            size += sum(map(len, news))
             silence = time.monotonic() - heard
             if new:
                 heard = time.monotonic()
             elif silence >= (ANSWER_SECONDS if self._unproven else shortest) and not self._unread():
-                break
+                return messages, True
             elif silence >= max(PATIENCE_SECONDS, shortest):
                 raise BrokerUnavailable(self._service, f"sends nothing, though {self._unread()} messages are unread")
-        return messages
+        return messages, False
 
     def _unread(self) -> int:
         """Count the messages that the broker has and we have not: a silent broker may also be a dead one."""
         try:
-            places = self._consumer.position([TopicPartition(self._topic, number) for number in self._start])
+            places = self._consumer.position([TopicPartition(*place) for place in self._start])
         except KafkaException as error:
             raise self._unavailable(error) from None
-        for place in places:
-            place.offset = place.offset if place.offset >= 0 else self._start[place.partition]
-        return sum(max(high - place.offset, 0) for place, high in self._ends(places))
+        ends = self._marks(list(self._start), NEXT)
+        read = {(place.topic, place.partition): place.offset for place in places if place.offset >= 0}
+        return sum(max(end - read.get(place, self._start[place]), 0) for place, end in ends.items())
 
     def _unavailable(self, error: KafkaException) -> BrokerUnavailable:
         """Translate an error of librdkafka."""

@@ -5,8 +5,11 @@ Formats of light curves in files: one module a container or survey.
 
     ztf, lsst     what a record of a survey means: points and facts become `LightCurves`
     records       a record of any of them, as JSON or Avro has it: one typed shape, and what it is a record of
+    needed        the fields without which an alert is refused, by their names
     lasair        Lasair's answers of today, the fast way
     json_text, avro, nested, tables      the containers: where records lie in a file, and how some of them are read
+    columnar      many Avro messages of Rubin at once, through avro_program and avro_fields
+    framing, schemas      how an alert is packed into a message, and which Avro schema it has
     contents      the bytes of a file, unpacked
 
 Each container has two functions. ``index`` goes through a file once and notes of every record which object it is about,
@@ -161,14 +164,17 @@ def epochs_of(mjd: Floats) -> Floats:
 
 def check_depth(curves: LightCurves, path: Path, noted: Noted, others: int = 0) -> None:
     """Note when images are impossibly deep or shallow, in a file and some others: its zero point would be wrong."""
-    error = curves.flux_error[curves.flux_error > 0]
-    if not len(error):
-        return
-    depth = AB_ZERO_POINT - 2.5 * float(np.log10(5 * np.median(error)))
-    if not DEPTHS[0] <= depth <= DEPTHS[1]:
+    depth = depth_of(curves)
+    if depth is not None and not DEPTHS[0] <= depth <= DEPTHS[1]:
         where = f"here and in {others} other files " if others else ""
         problem = f"{where}the 5-sigma depth is {depth:.1f} mag, not within {DEPTHS[0]:g} and {DEPTHS[1]:g}"
         noted(path, f"{problem}: is the zero point right (--zero-point)?")
+
+
+def depth_of(curves: LightCurves) -> float | None:
+    """Give the median 5-sigma depth of the images [mag]; None if no point has an error."""
+    error = curves.flux_error[curves.flux_error > 0]
+    return AB_ZERO_POINT - 2.5 * float(np.log10(5 * np.median(error))) if len(error) else None
 
 
 def hashes(object_ids: Sequence[str]) -> Hashes:

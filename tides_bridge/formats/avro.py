@@ -6,32 +6,25 @@ A message is framed as Rubin's are (Confluent's wire format: a zero byte and the
 """
 
 import io
-import re
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import fastavro
 import msgspec
-from fastavro.repository import SchemaRepositoryError
-from fastavro.schema import SchemaParseException, UnknownType, load_schema
 
-from tides_bridge.errors import MalformedAlert, SettingsError
+from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import Index, Piece, Refused, shown
 from tides_bridge.formats.contents import BROKEN, opened, whole
 from tides_bridge.formats.json_text import chosen, identified
-from tides_bridge.formats.records import Head, Record
+from tides_bridge.formats.needed import is_bare, lacking_in
+from tides_bridge.formats.records import Head, Record, sources_of
+from tides_bridge.formats.schemas import BAD_SCHEMA, number_of, schemas_in
 
 CONTAINER = b"Obj\x01"
 
-BAD_SCHEMA = (SchemaParseException, SchemaRepositoryError, UnknownType, ValueError, LookupError, TypeError)
-
 BAD = (*BROKEN, *BAD_SCHEMA, StopIteration, AttributeError, OverflowError, MemoryError)
 """What fastavro raises for broken bytes: it reads on until something does not fit."""
-
-VERSION = re.compile(r"v(\d+)_(\d+)")
-"""Of a schema, in the names of its files and folders."""
 
 T = TypeVar("T")
 
@@ -82,13 +75,13 @@ def message_of(path: Path, schema: Path | None) -> dict[str, Any]:
     if schema is None:
         problem = f"is no text, and begins with {content[:4]!r}: an Avro message without schema? Name it with --schema."
         raise MalformedAlert(str(path), problem + framed)
-    schemas = _schemas(schema)
+    schemas = schemas_in(schema)
     bodies = [(content, each) for each in schemas.values()]
     if number is not None:
-        named = [each for name, each in schemas.items() if _number_of(name) == number]
+        named = [each for name, each in schemas.items() if number_of(name) == number]
         bodies = [(content[5:], each) for each in named or schemas.values()] + bodies
     for body, each in bodies:
-        record = _exactly(body, each)
+        record = exactly(body, each)
         if record is not None:
             return record
     names = ", ".join(Path(name).name for name in schemas)
@@ -120,44 +113,18 @@ def _contained(stream: IO[bytes], kind: type[T], path: Path, refused: Refused) -
 
 def _converted(record: Any, kind: type[T]) -> T | str:
     try:
-        return msgspec.convert(record, kind, strict=False)
+        value = msgspec.convert(record, kind, strict=False)
     except msgspec.ValidationError as problem:
         return f"cannot be read: {shown(problem)}"
+    name = lacking_in(record) if isinstance(value, Record) and is_bare(sources_of(value)) else ""
+    return f"{name} is missing" if name else value
 
 
-@cache
-def _schemas(path: Path) -> dict[str, Any]:
-    """Load a schema, or all of alerts in a folder, by file name."""
-    if not path.exists():
-        raise SettingsError(str(path), "", "there is no such schema file or folder (--schema)")
-    files = sorted(path.rglob("*alert.avsc")) or sorted(path.rglob("*.avsc")) if path.is_dir() else [path]
-    if not files:
-        raise SettingsError(str(path), "", "holds no Avro schema, no *.avsc (--schema)")
-    schemas = {}
-    for file in files:
-        try:
-            schemas[str(file)] = load_schema(str(file))
-        except (OSError, *BAD_SCHEMA) as problem:
-            raise SettingsError(str(file), "", f"is no Avro schema: {shown(problem)}") from None
-    return schemas
-
-
-def _number_of(name: str) -> int | None:
-    """
-    Give the number of a schema in Rubin's registry.
-
-    >>> _number_of("v10_0/lsst.v10_0.alert.avsc")
-    1000
-    """
-    version = VERSION.search(Path(name).name) or VERSION.search(name)
-    return int(version[1]) * 100 + int(version[2]) if version else None
-
-
-def _exactly(body: bytes, schema: Any) -> dict[str, Any] | None:
+def exactly(body: bytes, schema: Any) -> dict[str, Any] | None:
     """Decode a message if the schema fits it, to the last byte."""
     stream = io.BytesIO(body)
     try:
         record = fastavro.schemaless_reader(stream, schema, None)
-    except BAD:
+    except (*BAD, RecursionError):
         return None
     return record if isinstance(record, dict) and stream.tell() == len(body) else None

@@ -7,6 +7,7 @@ they are read as null. A file that is one array, or one record, is held in memor
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import Index, Piece, Refused, shown
 from tides_bridge.formats.contents import stretch, stretches, whole
 from tides_bridge.formats.lasair import curves_of_answers
-from tides_bridge.formats.records import Head, Record, identify
+from tides_bridge.formats.needed import is_bare, lacking_in
+from tides_bridge.formats.records import Head, LsstAlert, Record, identify, sources_of
 from tides_bridge.lightcurves import LightCurves
 
 LITERALS = re.compile(rb"(?<=[:\[,\s])[-+]?(?:NaN|Infinity)(?=[\s,\]}])")
@@ -60,7 +62,7 @@ def read_lines(piece: Piece, refused: Refused) -> LightCurves | list[Record]:
 def index_document(path: Path, refused: Refused) -> Index:
     """Note the records of a file that is one JSON value; all of them have the same place."""
     index = Index(end=1)
-    heads = _values(_document(path), HEADS)
+    heads = _values(document(path), HEADS)
     found = [(*_identified(head, path, number, refused), 0) for number, head in enumerate(heads, 1)]
     if not found:
         raise MalformedAlert(str(path), "is an empty list")
@@ -70,7 +72,7 @@ def index_document(path: Path, refused: Refused) -> Index:
 
 def read_document(piece: Piece, refused: Refused) -> LightCurves | list[Record]:
     """Read the chosen records of a file that is one JSON value."""
-    text = _document(piece.path)
+    text = document(piece.path)
     curves = curves_of_answers(text, False, piece.kept)
     return list(chosen(_values(text, RECORDS), piece, refused)) if curves is None else curves
 
@@ -140,7 +142,8 @@ def _decoded(text: bytes, decoder: "msgspec.json.Decoder[Any]") -> Iterator[Sequ
     except BAD:
         values = []
     if len(values) == len(lines):  # a value that is spread over two lines is a fault, too
-        yield from (each if isinstance(each, list) else (each,) for each in values)
+        for line, each in zip(lines, values, strict=True):
+            yield _checked(each if isinstance(each, list) else (each,), line)
     else:
         yield from (_values(line, decoder) for line in lines)
 
@@ -152,7 +155,44 @@ def _values(text: bytes, decoder: "msgspec.json.Decoder[Any]") -> Sequence[Any]:
         value = decoder.decode(text)
     except BAD as problem:
         return _one_by_one(text, decoder, problem)
-    return value if isinstance(value, list) else (value,)
+    return _checked(value if isinstance(value, list) else (value,), text)
+
+
+def _checked(records: Sequence[Any], text: bytes) -> Sequence[Any]:
+    """Put the problem in the place of records that lack a needed field."""
+    if not any(isinstance(each, Record) and is_bare(sources_of(each)) for each in records):
+        return records
+    missing = [f"{name} is missing" if name else "" for name in _lacking(text)]
+    return [problem or each for each, problem in zip_longest(records, missing)]
+
+
+def _lacking(text: bytes) -> list[str]:
+    """Name the needed field that each record of a text lacks; none of what is too deep to be decoded as a whole."""
+    try:
+        content = msgspec.json.decode(_plain(text))
+    except BAD:
+        return []
+    return [lacking_in(each) for each in (content if isinstance(content, list) else [content])]
+
+
+def check_fields(record: LsstAlert, text: bytes) -> None:
+    """
+    See that the detections of a record have all needed fields, whatever their values.
+
+    Parameters
+    ----------
+    record
+        It.
+    text
+        The JSON that it was decoded from.
+
+    Raises
+    ------
+    MalformedAlert
+        If they lack one: it names it.
+    """
+    for name in filter(None, _lacking(text) if is_bare(sources_of(record)) else []):
+        raise MalformedAlert("record", f"{name} is missing")
 
 
 def _one_by_one(text: bytes, decoder: "msgspec.json.Decoder[Any]", problem: Exception) -> Sequence[Any]:
@@ -180,7 +220,7 @@ def _plain(text: bytes) -> bytes:
     return LITERALS.sub(b"null", text) if b"NaN" in text or b"Infinity" in text else text
 
 
-def _document(path: Path) -> bytes:
+def document(path: Path) -> bytes:
     """Read a file that is one value; an old answer of Lasair is given its object id."""
     text = whole(path).removeprefix(b"\xef\xbb\xbf")
     old = OLD_ANSWER.match(text)

@@ -21,6 +21,7 @@ from tides_bridge.formats import NO_EPOCH, Index, Noted, Piece, Refused, check_d
 from tides_bridge.formats.contents import state_of
 from tides_bridge.formats.json_text import chosen
 from tides_bridge.formats.lsst import EXACT, NUMBERS, band_codes, of_columns, of_no_object
+from tides_bridge.formats.needed import lacking
 from tides_bridge.formats.records import XM, Record
 from tides_bridge.formats.ztf import NO_MATCH
 from tides_bridge.lightcurves import Integers, LightCurves, Objects
@@ -51,6 +52,7 @@ def index(path: Path, refused: Refused) -> Index:
     noted = Index()
     with open_table(path) as file:
         is_ztf = "diaSource" not in file.schema_arrow.names
+        _check_fields(path, file.schema_arrow)
         columns = _leaves(file, ("diaSource", "diaObject", "candidate", "objectId"), HEAD)
         for batch in file.iter_batches(ROWS, columns=columns):
             names, epochs, reasons = _ztf_heads(batch) if is_ztf else _heads(batch)
@@ -73,6 +75,16 @@ def read(piece: Piece, scale: float, refused: Refused, noted: Noted) -> LightCur
     curves = LightCurves.joined([_curves(batch, scale) for _, batch in batches if len(batch)])
     check_depth(curves, piece.path, noted)
     return curves
+
+
+def _check_fields(path: Path, schema: pa.Schema) -> None:
+    """Raise MalformedAlert, naming it, if detections lack a needed field."""
+    for place in ("diaSource", "prvDiaSources"):
+        kind = schema.field(place).type if place in schema.names else pa.null()
+        kind = kind if pa.types.is_struct(kind) or pa.types.is_null(kind) else kind.value_type
+        name = lacking([each.name for each in kind]) if pa.types.is_struct(kind) else ""
+        if name:
+            raise MalformedAlert(str(path), f"{place}.{name} is missing")
 
 
 def _leaves(file: pq.ParquetFile, tops: tuple[str, ...], names: tuple[str, ...]) -> list[str]:

@@ -117,6 +117,14 @@ def identify(record: Head | Record) -> tuple[str, float]:
     return _lasair_name(record)
 
 
+def sources_of(record: Record | LsstAlert) -> list[Source]:
+    """Give the detections of Rubin or ELAsTiCC that a record has."""
+    if isinstance(record, Record) and record.diaSource is not None:
+        return [record.diaSource, *(record.prvDiaSources or [])]
+    alert = record.alert if isinstance(record, Record) and record.alert is not None else record
+    return alert.diaSourcesList or []
+
+
 def to_light_curves(records: Sequence[Record], scale: float = 1.0) -> tuple[LightCurves, LightCurves]:
     """Build the light curves of records that `identify` knows: those of ZTF, and those in fluxes."""
     ztf = [_of_ztf(record) for record in records if record.candidate is not None or record.candidates is not None]

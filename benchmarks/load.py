@@ -1,0 +1,168 @@
+"""
+A load of alerts: Rubin's packets of a real size in a real Kafka protocol, from a process of its own.
+
+The stand-in for Kafka keeps only 5 MB of a partition and forgets the rest without a word. So the load is spread over
+several topics, and the generator waits for its consumer: no partition gets more than fits beyond what the consumer's
+group has committed, which the bridge does when the database has it. Every alert is another object: some hundred packets
+are made, and of each copy the object's id, wherever it stands in the bytes, becomes a new one of the same length.
+"""
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, TopicPartition
+
+from simulators.avro_messages import integer
+from simulators.avro_schemas import lsst_schema, to_text
+from simulators.encoders import encode
+from simulators.lsst_packets import LsstPackets
+from simulators.sky import Sky
+from simulators.stream import FRAMING_BYTES, PARTITION_BYTES, PARTITIONS, KafkaStandin
+
+GROUP = "load"
+TOPICS = 16
+NIGHTS = 240
+SIZES = (12_000, 30_000)
+"""[bytes] Of the packets that are used, without images; they have 20 kB on average, as Rubin's."""
+FIRST_ID = 170_000_000_000_000_000
+"""Of the objects; all have as many bytes in Avro."""
+ROOM = PARTITION_BYTES - 200_000
+"""[bytes] Of a partition that are used."""
+
+
+def make_packets(images: int = 0, objects: int = 400) -> list[tuple[bytes, bytes]]:
+    """
+    Make packets of Rubin as they come from Kafka.
+
+    Parameters
+    ----------
+    images
+        [bytes] Of the cut-outs.
+    objects
+        Of the sky that they are taken from.
+
+    Returns
+    -------
+    list of (value, id)
+        The message, and the object's id as it stands in it.
+    """
+    sky = Sky(seed=1, survey="lsst", objects=objects, nights=NIGHTS)
+    packets = filter(None, map(LsstPackets(sky, cutout_bytes=images).newest, range(objects)))
+    made = []
+    for packet in packets:
+        value = encode(packet, "rubin").value
+        if packet["diaObject"] and SIZES[0] <= len(value) - images <= SIZES[1]:
+            made.append((value, integer(packet["diaObject"]["diaObjectId"])))
+    return made
+
+
+def messages(packets: list[tuple[bytes, bytes]], number: int) -> Iterator[bytes]:
+    """Give messages about as many different objects."""
+    for each in range(number):
+        value, name = packets[each % len(packets)]
+        yield value.replace(name, integer(FIRST_ID + each))
+
+
+def write_schemas(folder: Path) -> Path:
+    """Write the schema of the packets as a broker's settings need it."""
+    path = folder / "v10_0" / "lsst.v10_0.alert.avsc"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(to_text(lsst_schema("10_0")))
+    return folder
+
+
+@contextmanager
+def load(number: int, images: int = 0) -> Iterator[tuple[str, str, Connection]]:
+    """
+    Publish alerts from another process, as fast as they are consumed.
+
+    Yields
+    ------
+    (address, topic, connection)
+        Of the broker, what a consumer subscribes to, and where the generator tells how long it took [s] and how many
+        bytes it sent, when it is at its end.
+    """
+    ours, theirs = get_context("spawn").Pipe()
+    process = get_context("spawn").Process(target=_generate, args=(theirs, number, images), daemon=True)
+    process.start()
+    try:
+        address = ours.recv()
+        yield address, ",".join(_topics()), ours
+    finally:
+        ours.close()
+        process.join(10)
+        process.terminate()
+
+
+def _topics() -> list[str]:
+    return [f"alerts_{each}" for each in range(TOPICS)]
+
+
+def _generate(connection: Connection, number: int, images: int) -> None:
+    """Be the generator: publish, tell how long it took, and stay until nobody listens any more."""
+    packets = make_packets(images)
+    with KafkaStandin() as kafka:
+        publisher = _Publisher(kafka)
+        for topic in _topics():  # so that they exist when the consumer asks
+            publisher.create(topic)
+        connection.send(kafka.address)
+        begun, size = time.perf_counter(), 0
+        for count, value in enumerate(messages(packets, number)):
+            publisher.publish(count, value)
+            size += len(value)
+        publisher.flush()
+        connection.send((time.perf_counter() - begun, size))
+        try:
+            connection.recv()
+        except (EOFError, ConnectionResetError):
+            return
+
+
+class _Publisher:
+    """Publishes where there is room, and waits for the consumer where there is none."""
+
+    def __init__(self, kafka: KafkaStandin) -> None:
+        options: dict[str, Any] = {"bootstrap.servers": kafka.address, "group.id": GROUP, "log_level": 0}
+        self._producer = kafka._producer
+        self._outside = Consumer(options)
+        self._places = [TopicPartition(topic, part) for topic in _topics() for part in range(PARTITIONS)]
+        self._unread: list[deque[int]] = [deque() for _ in self._places]
+        self._sizes, self._first = [0] * len(self._places), [0] * len(self._places)
+
+    def create(self, topic: str) -> None:
+        """Let a topic appear, by asking for it."""
+        assert self._producer is not None
+        self._producer.list_topics(topic, timeout=10)
+
+    def publish(self, count: int, value: bytes) -> None:
+        """Publish one message; the partitions take turns, as far as there is room in them."""
+        size = len(value) + FRAMING_BYTES
+        turns = [(count + turn) % len(self._places) for turn in range(len(self._places))]
+        while (place := next((each for each in turns if self._sizes[each] + size <= ROOM), None)) is None:
+            self._hear()
+        assert self._producer is not None
+        self._producer.produce(self._places[place].topic, value, partition=self._places[place].partition)
+        self._unread[place].append(size)
+        self._sizes[place] += size
+        if count % 500 == 0:
+            self._producer.poll(0)
+
+    def _hear(self) -> None:
+        """Learn what the consumer has done with."""
+        assert self._producer is not None
+        self._producer.poll(0.02)
+        for place, known in enumerate(self._outside.committed(self._places, timeout=30)):
+            while self._first[place] < known.offset:
+                self._sizes[place] -= self._unread[place].popleft()
+                self._first[place] += 1
+
+    def flush(self) -> None:
+        """Wait until all is published."""
+        assert self._producer is not None
+        self._producer.flush(60)

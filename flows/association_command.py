@@ -1,0 +1,145 @@
+"""The commands `tides merge`, `tides split` and `tides associations`: which objects are one target."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from flows.options import Config, SettingsFile, errors_told
+
+Reason = Annotated[str, typer.Option("--reason", help="Why, for those who look at it later.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to those of ``tides``."""
+    app.command("merge")(merge)
+    app.command("split")(split)
+    app.command("associations")(associations)
+
+
+def merge(
+    target: Annotated[str, typer.Argument(help="The target that stays: its name, or that of an object.")],
+    other: Annotated[str, typer.Argument(help="The target whose objects it gets.")],
+    reason: Reason,
+    config: Config = None,
+    settings: SettingsFile = None,
+) -> None:
+    """
+    Say that two targets are one: TARGET gets all objects of OTHER, which is switched off, at 4MOST with the next run.
+
+    Reads and writes the database. No later batch undoes it; tides split OTHER does.
+    """
+    from tides_bridge.association import merge_targets
+    from tides_bridge.database import ensure_schema, open_database
+    from tides_bridge.settings import load
+
+    with errors_told():
+        chosen = load(config, settings)
+        with open_database(chosen) as database:
+            ensure_schema(database, is_ours=False)
+            moved = merge_targets(database, chosen, target, other, reason)
+    typer.echo(f"{moved.taker} has {_objects(moved.objects)} of {moved.giver}, which is switched off")
+
+
+def split(
+    name: Annotated[str, typer.Argument(help="A target that was merged, or with --survey an object.")],
+    reason: Reason,
+    survey: Annotated[str | None, typer.Option(help="The survey that names the object: ztf or lsst.")] = None,
+    config: Config = None,
+    settings: SettingsFile = None,
+) -> None:
+    """
+    Undo the merge of a target, or with --survey take one object out of its target into a new one.
+
+    Reads and writes the database. No later batch undoes it; tides merge does.
+    """
+    from tides_bridge.association import split_object, split_target
+    from tides_bridge.database import ensure_schema, open_database
+    from tides_bridge.settings import load
+
+    with errors_told():
+        chosen = load(config, settings)
+        with open_database(chosen) as database:
+            ensure_schema(database, is_ours=False)
+            if survey is None:
+                moved = split_target(database, chosen, name, reason)
+            else:
+                moved = split_object(database, chosen, survey, name, reason)
+    typer.echo(f"{moved.taker} has {_objects(moved.objects)} of {moved.giver}")
+
+
+def associations(  # noqa: PLR0913, PLR0917
+    name: Annotated[str | None, typer.Argument(help="A target, or one of its objects; default all.")] = None,
+    question: Annotated[
+        int | None, typer.Option("--keep-apart", help="Answer this question: the two are two. Needs --reason.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why they are two.")] = "",
+    config: Config = None,
+    settings: SettingsFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as one JSON object on stdout.")] = False,
+) -> None:
+    """
+    Show the objects of a target, the open questions whether two are one, and what persons decided.
+
+    Reads the database; writes it with --keep-apart only.
+    """
+    from tides_bridge.association import keep_apart, list_associations
+    from tides_bridge.database import ensure_schema, open_database
+    from tides_bridge.settings import load
+
+    with errors_told():
+        chosen = load(config, settings)
+        with open_database(chosen) as database:
+            ensure_schema(database, is_ours=False)
+            apart = None if question is None else keep_apart(database, question, reason)
+            found = None if apart else list_associations(database, name)
+    if apart:
+        typer.echo(f"{apart[0]} and {apart[1]} are two")
+    elif found and as_json:
+        typer.echo(json.dumps(found, default=str))
+    elif found:
+        _show(Console(highlight=False, markup=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200), found)
+
+
+def _show(console: Console, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    for target in found["targets"]:
+        if target["merged_into"]:
+            console.print(f"{target['name']} was merged into {target['merged_into']}")
+    parts = {
+        "objects": ("target", "survey", "object", "how", "arcsec", "last seen [MJD]", "detections"),
+        "questions": ("question", "object", "target", "other target", "arcsec", "asked"),
+        "log": ("when", "what", "object", "from", "to", "who", "why"),
+    }
+    words = {"objects": _object_row, "questions": _question_row, "log": _log_row}
+    for part, headings in parts.items():
+        if found[part]:
+            table = Table(*headings, title=part, title_justify="left", box=None, pad_edge=False)
+            for row in found[part]:
+                table.add_row(*words[part](row))
+            console.print(table)
+    if not any(found.values()):
+        console.print("no question is open, and nobody has merged or split a target")
+
+
+def _object_row(row: Mapping[str, Any]) -> tuple[str, ...]:
+    seen = (f"{row['separation_arcsec']:.3f}", f"{row['last_detection_mjd']:.4f}", str(row["n_detections"]))
+    return (row["name"], row["survey"], row["object_id"], row["how"], *seen)
+
+
+def _question_row(row: Mapping[str, Any]) -> tuple[str, ...]:
+    which = f"{row['survey']} {row['object_id']}"
+    asked = f"{row['asked_at']:%Y-%m-%d %H:%M}"
+    return (str(row["question_id"]), which, row["name"], row["other_name"], f"{row['separation_arcsec']:.3f}", asked)
+
+
+def _log_row(row: Mapping[str, Any]) -> tuple[str, ...]:
+    names = (f"{row['survey']} {row['object_id']}", row["from_name"], row["to_name"])
+    return (f"{row['logged_at']:%Y-%m-%d %H:%M}", row["action"], *names, row["who"], row["reason"])
+
+
+def _objects(number: int) -> str:
+    return "1 object" if number == 1 else f"{number} objects"

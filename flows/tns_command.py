@@ -1,0 +1,45 @@
+"""The command `tides tns`: load a list of the Transient Name Server."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.options import Config, SettingsFile, errors_told
+
+SHOWN = 10
+"""Rows that could not be read, at most: the others are counted."""
+
+
+def tns(
+    file: Annotated[
+        Path,
+        typer.Argument(help="The CSV, packed with zip or not.", metavar="FILE", exists=True, dir_okay=False),
+    ],
+    config: Config = None,
+    settings: SettingsFile = None,
+) -> None:
+    """
+    Load the daily list of the Transient Name Server: names, types and redshifts of our targets in the view tns_match.
+
+    Reads the file; writes tns_object. The same list again changes nothing. What cannot be read is told, and left out.
+    """
+    from tides_bridge.database import ensure_schema, open_database
+    from tides_bridge.settings import load
+    from tides_bridge.tns import load_tns
+
+    with errors_told():
+        chosen = load(config, settings)
+        with open_database(chosen) as database:
+            ensure_schema(database, is_ours=chosen.database.host == "embedded")
+            loaded = load_tns(database, file)
+    found = loaded.tns_list
+    of = f" of {found.listed_for}" if found.listed_for else ""
+    typer.echo(
+        f"{len(found.objects)} objects{of}: {loaded.inserted} new, {loaded.updated} changed; "
+        f"{len(found.refused)} lines left out"
+    )
+    for line, reason in found.refused[:SHOWN]:
+        typer.echo(f"line {line}: {reason}", err=True)
+    if len(found.refused) > SHOWN:
+        typer.echo(f"and {len(found.refused) - SHOWN} others", err=True)

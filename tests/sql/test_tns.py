@@ -1,0 +1,269 @@
+"""The list of the Transient Name Server: what of it is read, what becomes of it, and which targets it matches."""
+
+import gzip
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.curves import quick
+from tests.support.databases import rows_of
+from tests.support.staging import staged, store
+from tides_bridge.database import Database, run
+from tides_bridge.errors import MalformedAlert
+from tides_bridge.settings import Settings
+from tides_bridge.tns import load_tns, match_of, read_tns
+
+COLUMNS = (
+    "objid", "name_prefix", "name", "ra", "declination", "redshift", "typeid", "type", "reporting_groupid",
+    "reporting_group", "source_groupid", "source_group", "discoverydate", "discoverymag", "discmagfilter", "filter",
+    "reporters", "time_received", "internal_names", "creationdate", "lastmodified",
+)  # fmt: skip
+
+USUAL = {
+    "objid": "1001", "name_prefix": "SN", "name": "2026abc", "ra": "10.5", "declination": "-20.25",
+    "redshift": "0.031", "typeid": "3", "type": "SN Ia", "discoverydate": "2026-06-01 03:22:11.000",
+    "reporters": "A. Person, B. Person", "internal_names": "ZTF26aaaaaaa, ATLAS26x",
+    "creationdate": "2026-06-01 04:00:00", "lastmodified": "2026-06-09 12:00:00",
+}  # fmt: skip
+
+
+def line(**values: str) -> str:
+    row = {**USUAL, **values}
+    return ",".join('"' + row.get(name, "").replace('"', '""') + '"' for name in COLUMNS)
+
+
+def text(*lines: str, first: str = '"2026-06-10 00:00:00"') -> str:
+    header = ",".join(f'"{name}"' for name in COLUMNS)
+    return "\n".join(filter(None, [first, header, *lines])) + "\n"
+
+
+def write(folder: Path, *lines: str, **options: str) -> Path:
+    path = folder / "tns_public_objects.csv"
+    path.write_text(text(*lines, **options))
+    return path
+
+
+def matches(database: Database, object_id: str) -> list[tuple[Any, ...]]:
+    found = match_of(database, object_id)["matches"]
+    return [(each["tns_name"], each["object_type"], each["redshift"], each["matched_by"]) for each in found]
+
+
+# Reading
+
+
+def test_a_list_is_read_with_the_time_it_is_of(tmp_path: Path) -> None:
+    found = read_tns(write(tmp_path, line(), line(objid="1002", redshift="", type="", name_prefix="AT")))
+    assert (found.listed_for, found.refused) == ("2026-06-10 00:00:00", [])
+    assert found.objects["name"].tolist() == ["SN 2026abc", "AT 2026abc"]
+    assert found.objects["redshift"].tolist() == [0.031, None]
+    assert found.objects["object_type"].tolist() == ["SN Ia", None]
+    assert found.objects["internal_names"].tolist()[0] == '{"ZTF26aaaaaaa","ATLAS26x"}'
+
+
+@pytest.mark.parametrize(
+    ("first", "listed_for"),
+    [
+        ('"2026-06-09 00:00:00 - 23:59:59"', "2026-06-09 00:00:00 - 23:59:59"),
+        ('"TNS Public Objects","2026-06-10"', "TNS Public Objects, 2026-06-10"),
+        ("", ""),
+    ],
+)
+def test_the_first_line_may_be_a_day_or_missing(tmp_path: Path, first: str, listed_for: str) -> None:
+    found = read_tns(write(tmp_path, line(), first=first))
+    assert (found.listed_for, len(found.objects)) == (listed_for, 1)
+
+
+def test_a_list_may_be_packed(tmp_path: Path) -> None:
+    plain = write(tmp_path, line())
+    packed, zipped = tmp_path / "list.csv.gz", tmp_path / "list.csv.zip"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(plain, "tns_public_objects.csv")
+    assert [read_tns(path).objects["tns_object_id"].tolist() for path in (plain, packed, zipped)] == [[1001]] * 3
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"objid": "x"}, "objid is 'x', not a number"),
+        ({"objid": ""}, "objid is '', not a number"),
+        ({"objid": str(2**63)}, "not a number"),
+        ({"name": ""}, "has no name"),
+        ({"ra": "12:30:00"}, "ra is '12:30:00', not a number"),
+        ({"ra": ""}, "is no place on the sky"),
+        ({"declination": "nan"}, "declination is 'nan', not a number"),
+        ({"declination": "-90.5"}, "is no place on the sky"),
+        ({"ra": "-1"}, "is no place on the sky"),
+        ({"redshift": "high"}, "redshift is 'high', not a number"),
+        ({"lastmodified": "yesterday"}, "lastmodified is 'yesterday', not a time"),
+        ({"type": "SN\0"}, "has a NUL in it"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_kept_aside(tmp_path: Path, values: dict[str, str], reason: str) -> None:
+    found = read_tns(write(tmp_path, line(), line(**{"objid": "7", **values}), line(objid="8")))
+    assert found.objects["tns_object_id"].tolist() == [1001, 8]
+    ((number, told),) = found.refused
+    assert number == 4
+    assert reason in told
+
+
+def test_a_row_that_is_cut_off_is_kept_aside(tmp_path: Path) -> None:
+    found = read_tns(write(tmp_path, line(), '"9","SN"'))
+    assert found.refused == [(4, "has 2 fields, not 21")]
+
+
+def test_a_text_may_hold_commas_quotes_and_line_breaks(tmp_path: Path) -> None:
+    found = read_tns(write(tmp_path, line(reporters='A "B" C, D\nE', internal_names='a"b\\c, d')))
+    assert (len(found.objects), found.refused) == (1, [])
+    assert found.objects["internal_names"].tolist() == ['{"a\\"b\\\\c","d"}']
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "no line at its top has the column objid"),
+        (b"a,b\n1,2\n", "no line at its top has the column objid"),
+        (b"objid,name\n1,a\n", "lacks the columns name_prefix, ra, declination"),
+        (b"\xff\xfe\xfa", "cannot be read: 'utf-8'"),
+        (b"\x1f\x8b broken", "cannot be read: "),
+        (b"PK\x03\x04 broken", "no line at its top"),
+    ],
+)
+def test_what_is_no_list_is_refused(tmp_path: Path, content: bytes, problem: str) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes(content)
+    with pytest.raises(MalformedAlert) as refused:
+        read_tns(path)
+    assert problem in refused.value.problem
+
+
+def test_an_archive_must_hold_one_list(tmp_path: Path) -> None:
+    path = tmp_path / "list.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.csv", text(line()))
+        archive.writestr("b.csv", text(line()))
+    with pytest.raises(MalformedAlert, match=r"holds 2 files \*.csv, not one: a.csv, b.csv"):
+        read_tns(path)
+
+
+@quick
+@given(st.lists(st.lists(st.text(max_size=12), max_size=24), max_size=5))
+def test_any_rows_are_read_or_kept_aside(tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]) -> None:
+    lines = [json.dumps(row, ensure_ascii=False)[1:-1].replace('\\"', '""') for row in rows]
+    path = tmp_path_factory.mktemp("tns") / "list.csv"
+    path.write_text(text(line(), *lines), encoding="utf-8", errors="replace")
+    found = read_tns(path)
+    assert len(found.objects) + len(found.refused) >= 1
+    assert 1001 in found.objects["tns_object_id"].tolist()
+
+
+# Storing
+
+
+def test_a_list_is_loaded_once(database: Database, tmp_path: Path) -> None:
+    path = write(tmp_path, line(), line(objid="1002", name="2026abd"), line(objid="bad"))
+    first, again = load_tns(database, path), load_tns(database, path)
+    assert [(each.inserted, each.updated) for each in (first, again)] == [(2, 0), (0, 0)]
+    loads = rows_of(database, "SELECT file, listed_for, objects, refused FROM tns_load ORDER BY tns_load_id")
+    assert (
+        loads
+        == [{"file": "tns_public_objects.csv", "listed_for": "2026-06-10 00:00:00", "objects": 2, "refused": 1}] * 2
+    )
+
+
+def test_of_an_object_the_newer_row_stays(database: Database, tmp_path: Path) -> None:
+    new, old = "2026-06-09 12:00:00", "2026-06-01 12:00:00"
+    rows = [line(type="SN Ia", lastmodified=new), line(type="SN II", lastmodified=old)]
+    load_tns(database, write(tmp_path, *rows))
+    loaded = load_tns(database, write(tmp_path, line(type="", lastmodified=old)))
+    assert (loaded.inserted, loaded.updated) == (0, 0)
+    changed = load_tns(database, write(tmp_path, line(type="SN Ib", lastmodified=new)))
+    assert (changed.inserted, changed.updated) == (0, 1)
+    assert rows_of(database, "SELECT object_type FROM tns_object") == [{"object_type": "SN Ib"}]
+
+
+def test_what_is_stored_is_what_the_list_says(database: Database, tmp_path: Path) -> None:
+    load_tns(database, write(tmp_path, line(ra="360", internal_names='a"b\\c, d, LSST-AP-DO-313637935709683761')))
+    (row,) = rows_of(database, "SELECT name, ra, decl, redshift, internal_names FROM tns_object")
+    names = ['a"b\\c', "d", "LSST-AP-DO-313637935709683761", "313637935709683761"]
+    assert row == {"name": "SN 2026abc", "ra": 0.0, "decl": -20.25, "redshift": 0.031, "internal_names": names}
+
+
+# Matching
+
+
+def target(
+    database: Database, settings: Settings, object_id: str, place: tuple[float, float], survey: str = "ztf"
+) -> None:
+    store(database, settings, staged(object_id, ra=place[0], decl=place[1], survey=survey))
+
+
+def test_without_a_list_no_match_says_nothing(database: Database, settings: Settings) -> None:
+    target(database, settings, "ZTF26aaaaaaa", (10.5, -20.25))
+    assert match_of(database, "ZTF26aaaaaaa") == {"matches": [], "last_load": None}
+
+
+def test_a_target_is_matched_by_its_name_wherever_it_lies(
+    database: Database, settings: Settings, tmp_path: Path
+) -> None:
+    target(database, settings, "ZTF26aaaaaaa", (10.6, -20.25))
+    load_tns(database, write(tmp_path, line(), line(objid="2", name="near", ra="10.6", internal_names="")))
+    assert matches(database, "ZTF26aaaaaaa") == [("SN 2026abc", "SN Ia", 0.031, "name")]
+    assert match_of(database, "ZTF26aaaaaaa")["last_load"]["listed_for"] == "2026-06-10 00:00:00"
+
+
+def test_an_object_of_rubin_is_matched_by_its_number(database: Database, settings: Settings, tmp_path: Path) -> None:
+    target(database, settings, "313637935709683761", (99.0, 1.0), "lsst")
+    other = line(objid="2", name="b", internal_names="LSST-AP-DO-313637935709683760")
+    load_tns(database, write(tmp_path, other, line(internal_names="LSST-AP-DO-313637935709683761")))
+    assert matches(database, "313637935709683761") == [("SN 2026abc", "SN Ia", 0.031, "name")]
+
+
+@pytest.mark.parametrize(
+    ("place", "there", "is_match"),
+    [
+        ((10.5, -20.25), ("10.5", str(-20.25 + 1.9 / 3600)), True),
+        ((10.5, -20.25), ("10.5", str(-20.25 + 2.1 / 3600)), False),
+        ((0.0, 0.0), (str(360 - 1.5 / 3600), "0"), True),
+        ((0.0, 0.0), (str(360 - 2.5 / 3600), "0"), False),
+        ((10.0, 89.9999), ("190.0", "89.9999"), True),
+        ((10.0, 89.9996), ("190.0", "89.9996"), False),
+        ((200.0, -90.0), ("20.0", "-89.9998"), True),
+        ((10.0, 60.0), (str(10 + 3.5 / 3600), "60"), True),
+    ],
+)
+def test_a_target_is_matched_within_two_arcseconds(  # noqa: PLR0917
+    database: Database,
+    settings: Settings,
+    tmp_path: Path,
+    place: tuple[float, float],
+    there: tuple[str, str],
+    is_match: bool,
+) -> None:
+    target(database, settings, "ZTF26zzzzzzz", place)
+    load_tns(database, write(tmp_path, line(ra=there[0], declination=there[1])))
+    assert matches(database, "ZTF26zzzzzzz") == ([("SN 2026abc", "SN Ia", 0.031, "position")] if is_match else [])
+
+
+def test_of_several_the_nearest_is_the_match(database: Database, settings: Settings, tmp_path: Path) -> None:
+    target(database, settings, "ZTF26zzzzzzz", (10.5, -20.25))
+    rows = [line(objid=str(n), name=str(n), declination=str(-20.25 + n / 3600 / 4)) for n in (3, 1, 2, 5)]
+    load_tns(database, write(tmp_path, *rows))
+    assert [each[0] for each in matches(database, "ZTF26zzzzzzz")] == ["SN 1"]
+
+
+def test_the_view_has_a_row_for_each_target_that_is_matched(
+    database: Database, settings: Settings, tmp_path: Path
+) -> None:
+    for number in range(5):
+        target(database, settings, f"ZTF26aaaaaa{'abcde'[number]}", (20.0 + number, 5.0))
+    load_tns(database, write(tmp_path, *(line(objid=str(n), ra=str(20 + n), declination="5") for n in range(3))))
+    with database.transaction() as connection:
+        plan = run(connection, "tns/get_tns_match.sql", {"object_id": "ZTF26aaaaaab", "survey": "lsst"})
+    assert plan == []
+    assert len(rows_of(database, "SELECT * FROM tns_match")) == 3

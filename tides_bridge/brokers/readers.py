@@ -1,0 +1,89 @@
+"""How messages of an Avro schema are read: as columns, one by one, or not at all. Made once a schema, and kept."""
+
+import logging
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from tides_bridge.errors import MalformedAlert
+from tides_bridge.formats.avro_program import Compiler, Program
+from tides_bridge.formats.columnar import is_of_sources, is_old, missing_in, program_of
+from tides_bridge.formats.schemas import KEPT, number_of, schema_of_text, schemas_in
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """
+    How messages of one schema are read.
+
+    Attributes
+    ----------
+    name
+        What the schema is called in reasons.
+    schema
+        As fastavro has it.
+    survey
+        ``lsst`` or ``elasticc`` by its spelling; empty if it has no ``diaSource``.
+    problem
+        Why no message of this schema can be used; "" if they can.
+    program
+        That takes the columns; None if records are read one by one.
+    """
+
+    name: str
+    schema: Any
+    survey: str
+    problem: str
+    program: Program | None
+
+
+def make_reader(schema: Any, name: str) -> Reader:
+    """Prepare for messages of a schema."""
+    survey = ("elasticc" if is_old(schema) else "lsst") if is_of_sources(schema) else ""
+    lacking = missing_in(schema) if survey else ""
+    if lacking:
+        return Reader(name, schema, survey, f"{lacking} is missing from schema {name}", None)
+    try:
+        program = program_of(schema) if survey else Compiler(schema, {}).program
+    except MalformedAlert as problem:
+        if "list of nothing" in problem.problem:  # fastavro would fill the memory with it
+            return Reader(name, schema, survey, f"in schema {name}, {problem.problem}", None)
+        logger.warning("messages of a schema are read one by one: schema=%s why=%s", name, problem.problem)
+        program = None
+    return Reader(name, schema, survey, "", program if survey else None)
+
+
+@lru_cache(KEPT)
+def reader_of_text(text: bytes) -> Reader:
+    """Prepare for messages of a schema that came with one; raises MalformedAlert if it is none."""
+    schema = schema_of_text(text)
+    return make_reader(
+        schema, str(schema.get("name", "of the message")) if isinstance(schema, dict) else "of the message"
+    )
+
+
+@lru_cache(16)
+def readers_in(path: Path) -> tuple[Reader, ...]:
+    """Prepare for messages of the schemas in a file or folder; raises SettingsError if there is none."""
+    return tuple(make_reader(schema, Path(name).name) for name, schema in schemas_in(path).items())
+
+
+@lru_cache(16)
+def numbered_in(path: Path) -> dict[int, Reader]:
+    """Prepare for messages of the schemas in a folder, by number: that in the name of their file, else in their own."""
+    readers = {}
+    for name, schema in schemas_in(path).items():
+        number = number_of(name)
+        number = number_of(str(schema.get("name", ""))) if number is None and isinstance(schema, dict) else number
+        if number is not None:
+            readers[number] = make_reader(schema, str(number))
+    return readers
+
+
+@lru_cache(256)
+def numbered_reader(text: str, number: int) -> Reader:
+    """Prepare for messages of a schema that the registry gave; raises MalformedAlert if it is none."""
+    return make_reader(schema_of_text(text), str(number))

@@ -1,0 +1,87 @@
+"""
+Avro schemas: from files and folders, from text, and by the number that Rubin gives them.
+
+Rubin's registry numbers them MAJOR * 100 + MINOR: 900 is version 9.0 (lsst/alert_packet, README).
+"""
+
+import json
+import re
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+import fastavro
+from fastavro.repository import SchemaRepositoryError
+from fastavro.schema import SchemaParseException, UnknownType, load_schema
+
+from tides_bridge.errors import MalformedAlert, SettingsError
+from tides_bridge.formats import shown
+
+BAD_SCHEMA = (SchemaParseException, SchemaRepositoryError, UnknownType, ValueError, LookupError, TypeError)
+
+VERSION = re.compile(r"v(\d+)_(\d+)")
+"""Of a schema, in the names of its files and folders."""
+
+KEPT = 64
+"""Schemas that came with messages and are kept ready: a stream has a few."""
+
+
+@cache
+def schemas_in(path: Path) -> dict[str, Any]:
+    """
+    Load a schema, or all of alerts in a folder, by file name.
+
+    Raises
+    ------
+    SettingsError
+        If there is none, or one cannot be read.
+    """
+    if not path.exists():
+        raise SettingsError(str(path), "", "there is no such schema file or folder (--schema, broker.schemas)")
+    files = sorted(path.rglob("*alert.avsc")) or sorted(path.rglob("*.avsc")) if path.is_dir() else [path]
+    if not files:
+        raise SettingsError(str(path), "", "holds no Avro schema, no *.avsc (--schema, broker.schemas)")
+    schemas = {}
+    for file in files:
+        try:
+            schemas[str(file)] = load_schema(str(file))
+        except (OSError, *BAD_SCHEMA) as problem:
+            raise SettingsError(str(file), "", f"is no Avro schema: {shown(problem)}") from None
+    return schemas
+
+
+def number_of(name: str) -> int | None:
+    """
+    Give the number of a schema in Rubin's registry.
+
+    >>> number_of("v10_0/lsst.v10_0.alert.avsc")
+    1000
+    """
+    version = VERSION.search(Path(name).name) or VERSION.search(name)
+    return int(version[1]) * 100 + int(version[2]) if version else None
+
+
+@lru_cache(KEPT)
+def schema_of_text(text: bytes | str) -> Any:
+    """
+    Read a schema that came with a message.
+
+    Raises
+    ------
+    MalformedAlert
+        If it is none.
+    """
+    try:
+        return fastavro.parse_schema(json.loads(text))
+    except (*BAD_SCHEMA, RecursionError) as problem:
+        raise MalformedAlert("message", f"its schema is none: {shown(problem)}") from None
+
+
+def is_schema(key: bytes | None) -> bool:
+    r"""
+    Tell whether the key of a message is a schema, by its beginning.
+
+    >>> is_schema(b' {"type": "record"}'), is_schema(b"distribution_schema"), is_schema(None)
+    (True, False, False)
+    """
+    return key is not None and key.lstrip()[:1] in (b"{", b"[")

@@ -1,0 +1,235 @@
+"""
+The sections of the settings, each a frozen model, and the types of their values: `tides_bridge.settings` is their tree.
+
+Every key has a sentence that says what it is: `tides settings` prints it.
+"""
+
+import json
+import re
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+from tides_bridge.photometry import PHOTOMETRIC_SYSTEMS, Band
+
+
+def duration(value: object, unit: Literal["s", "D"]) -> object:
+    """Read "4 days", "5 s" or a bare number in the key's own unit."""
+    from pandas import Timedelta  # slow to import, and most settings are defaults
+
+    if not isinstance(value, int | float | str):
+        return value
+    words = re.sub(r"(?<=[\d\s])d\b", "D", str(value).strip())  # Pandas wants a capital
+    bare = re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", words, re.IGNORECASE)
+    try:
+        duration = (Timedelta(float(words), unit=unit) if bare else Timedelta(words)).to_pytimedelta()
+    except (ValueError, OverflowError, AttributeError):  # the last from NaT
+        raise ValueError("not a duration: write it as 5 days or 30 seconds") from None
+    if duration < timedelta(0):
+        raise ValueError("a duration must not be negative")
+    return duration
+
+
+def text(value: object) -> object:
+    """Take a number for text, as in ``groupID: 123456``."""
+    return str(value) if type(value) in (int, float, bool) else value
+
+
+def number(value: object) -> object:
+    """Refuse true and false for a number: to Python they are 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
+    return value
+
+
+def listed(value: object) -> object:
+    """Read a list that the environment gives as text: JSON."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+Seconds = Annotated[timedelta, BeforeValidator(partial(duration, unit="s"))]
+Days = Annotated[timedelta, BeforeValidator(partial(duration, unit="D"))]
+PositiveInt = Annotated[int, BeforeValidator(number), Field(gt=0)]
+Number = Annotated[float, BeforeValidator(number), Field(allow_inf_nan=False)]
+Text = Annotated[str, Field(min_length=1)]
+GroupID = Annotated[Text, BeforeValidator(text), BeforeValidator(number)]
+BrokerName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
+Address = Annotated[str, Field(pattern=r"^https?://[^/\s]+")]
+SystemBand = Annotated[str, Field(pattern=rf"^({'|'.join(sorted(set(PHOTOMETRIC_SYSTEMS.values())))})_[ugrizy]$")]
+
+
+class Section(BaseModel):
+    """A section of a configuration: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, alias_generator=to_camel)
+
+
+class BrokerSettings(Section):
+    """Where alerts come from."""
+
+    kind: Text = Field("lasair_ztf", description="which broker's messages these are: see docs/brokers.md")
+    bootstrap_servers: Text = Field("kafka.lsst.ac.uk:9092", description="Kafka host:port[,host:port]")
+    silence: Seconds = Field(timedelta(seconds=5), description="a stream this long without a message is at its end")
+    longest_pull: Seconds = Field(timedelta(minutes=45), description="a run takes no new batch after this time")
+    batch_size: PositiveInt = Field(5000, description="messages that are decided and stored together, at most")
+    batch_bytes: PositiveInt = Field(150_000_000, description="[bytes] and no more than about so much of them")
+    options: dict[str, Annotated[SecretStr, BeforeValidator(text)]] = Field(
+        {}, description="any librdkafka option, such as security.protocol; shown masked, as some are secret"
+    )
+    schemas: Path | None = Field(None, description="Avro schema, or a folder of them, for messages that bring none")
+    schema_registry: Address | None = Field(None, description="where other schemas are asked for, as https://host")
+    zero_point: Number | None = Field(None, description="[mag] of ELAsTiCC's psFlux; empty: 31.4, nJy")
+    files: tuple[Path, ...] = Field((), description="recorded alerts, for the kind recorded: files and folders")
+
+
+class LightCurveSettings(Section):
+    """Where light curves come from."""
+
+    address: Address = Field("https://lasair-ztf.lsst.ac.uk/api", description="base address of the light-curve API")
+    objects_per_call: Annotated[int, Field(ge=1, le=50)] = Field(50, description="objects a call, at most")
+    calls_per_hour: PositiveInt = Field(100, description="calls that the account may make in any hour")
+    timeout: Seconds = Field(timedelta(seconds=60), gt=timedelta(0), description="time to wait for an answer")
+    longest_wait: Seconds = Field(
+        timedelta(minutes=2), description="a run waits that long for calls to become free again"
+    )
+    try_again_after: Seconds = Field(
+        timedelta(minutes=30), description="an object without light curve is tried again then; twice as long each time"
+    )
+    give_up_after: Days = Field(timedelta(days=14), description="an object without light curve is given up then")
+
+
+class OneBroker(BrokerSettings):
+    """One of several brokers: what else is said once where there is one."""
+
+    topic: Text = Field(description="its Kafka topic")
+    group_id: Annotated[Text | None, BeforeValidator(text), BeforeValidator(number)] = Field(
+        None, alias="groupID", description="its bookmark in the stream; empty: groupID"
+    )
+    token: SecretStr | None = Field(None, description="key to its light-curve API")
+    light_curves: LightCurveSettings = Field(LightCurveSettings(), description="where its light curves come from")
+
+
+class DatabaseSettings(Section):
+    """Where the tables live."""
+
+    host: str = Field("embedded", description="'embedded', or the host of any PostgreSQL server from version 15")
+    port: Annotated[int, Field(gt=0, le=65535)] = Field(5432, description="port of that server")
+    folder: Path | None = Field(None, description="data folder of the embedded database")
+
+
+class DaskSettings(Section):
+    """Where light curves are judged."""
+
+    address: str | None = Field(None, description="scheduler of a cluster that runs already, as tcp://host:8786")
+    workers: PositiveInt = Field(2, description="or that many workers here")
+    threads_per_worker: PositiveInt = Field(2, description="threads of each worker here")
+    processes: bool = Field(False, description="workers here are processes; threads start faster and copy nothing")
+    objects_per_task: PositiveInt = Field(200, description="objects a task: as many calls of the light-curve API")
+
+
+class DecisionSettings(Section):
+    """How long decisions are kept."""
+
+    keep_for: Days | None = Field(
+        None, ge=timedelta(days=31), description="months of decisions that ended longer ago are dropped; empty: none is"
+    )
+
+
+class TargetSettings(Section):
+    """How long a target stays a target."""
+
+    deactivate_after: Days = Field(timedelta(days=5), description="without a detection, a target is switched off")
+    faint_limit: dict[Band, Number] = Field(
+        dict.fromkeys(get_args(Band), 22.5),
+        description="[mag] switched off when the latest magnitude of every band seen is fainter than its limit",
+    )
+
+
+class ExposureTimes(Section):
+    """Exposure times [min] in dark, grey, bright and superbright sky."""
+
+    d: Number = Field(38, ge=0, description="[min] dark sky")
+    g: Number = Field(38, ge=0, description="[min] grey sky")
+    b: Number = Field(4300, ge=0, description="[min] bright sky")
+    s: Number = Field(4300, ge=0, description="[min] superbright sky")
+
+
+class ColourTerm(Section):
+    """One way to the magnitude of ``magType`` from another: m(from) + zeroPoint + slope * (m(first) - m(second))."""
+
+    from_band: SystemBand = Field(alias="from", description="the magnitude that is converted, as ZTF_r")
+    zero_point: Number = Field(0.0, description="[mag] is added")
+    slope: Number = Field(0.0, description="[mag/mag] times the colour is added")
+    colour: tuple[SystemBand, SystemBand] | None = Field(None, description="first minus second, as [ZTF_g, ZTF_r]")
+    valid_colours: tuple[Number, Number] | None = Field(None, description="[mag] where the term holds")
+    max_colour_age: Days = Field(timedelta(days=5), description="the magnitudes used lie within this time")
+    source: Annotated[str, Field(pattern=r"\S")] = Field(description="where the numbers come from")
+
+    @model_validator(mode="after")
+    def _colour_if_needed(self) -> "ColourTerm":
+        if (self.colour is None) != (self.valid_colours is None) or (self.slope and self.colour is None):
+            raise ValueError("a slope needs colour and validColours, and these need each other")
+        if self.colour and self.colour[0] == self.colour[1]:
+            raise ValueError("a colour is of two bands")
+        if self.valid_colours and not self.valid_colours[0] < self.valid_colours[1]:
+            raise ValueError("validColours must be [lower, upper]")
+        return self
+
+    def __str__(self) -> str:
+        """Write the term as a formula, such as ZTF r + 0.002 + 0.084 (ZTF g - ZTF r)."""
+        parts = [self.from_band, "-" if self.zero_point < 0 else "+", f"{abs(self.zero_point):g}"]
+        if self.colour and self.slope:
+            parts += ["-" if self.slope < 0 else "+", f"{abs(self.slope):g}", f"({' - '.join(self.colour)})"]
+        return " ".join(parts).replace("_", " ")
+
+
+class FourmostSettings(Section):
+    """How targets are described to 4MOST, and where."""
+
+    address: Address | None = Field(None, description="as https://host/QFSwi; without it nothing is sent")
+    token: SecretStr | None = Field(None, description="of a 4MOST account")
+    survey_id: PositiveInt = Field(15, alias="surveyID", description="15 is S10 TiDES, 5 is S_test")
+    subsurvey: str = Field("tides-sn", max_length=256, description="as in the survey catalogue")
+    template: str = Field(
+        "SN_spec_specid56_snt1_phase5_redshift0.169.fits", max_length=256, description="spectral template"
+    )
+    ruleset: str = Field("tides_snMay2024", max_length=256, description="success criteria")
+    exposure_times: ExposureTimes = Field(ExposureTimes(), description="[min] by sky brightness")
+    cadence: int = Field(2**20, ge=0, lt=2**22, description="cadence flags")
+    mag_type: str = Field(
+        "LSST_r_AB",
+        pattern=r"^[^\W_]+_[ugrizy]_[^\W_]+$",
+        description="SURVEY_band_SYSTEM; that band's magnitude is sent",
+    )
+    colour_terms: Annotated[tuple[ColourTerm, ...], BeforeValidator(listed)] = Field(
+        (), description="tried in order for a target without a magnitude in that band; refused if none fits"
+    )
+    classification: str = Field("TRA", pattern=r"^([A-Z]{3}(, ?[A-Z]{3}){0,2})?$", description="up to three codes")
+    epoch: float = Field(2000.0, ge=1950, le=2050, description="[yr] of the position")
+    resolution: Literal[1, 2] = Field(1, description="1 is LRS, 2 is HRS")
+    page_size: PositiveInt = Field(100, description="targets a call")
+    connections: Annotated[int, Field(ge=1, le=32)] = Field(8, description="calls at the same time")
+    timeout: Seconds = Field(timedelta(seconds=15), gt=timedelta(0), description="time to wait for an answer")
+
+    @field_validator("colour_terms")
+    @classmethod
+    def _no_other_band(cls, terms: tuple[ColourTerm, ...], others: ValidationInfo) -> tuple[ColourTerm, ...]:
+        """Refuse a constant between two bands: that would send another band's magnitude."""
+        wanted = others.data.get("mag_type", "")
+        for term in terms:
+            if wanted and not term.slope and term.from_band[-1] != wanted.split("_")[1]:
+                raise ValueError(f"{term.from_band} is another band than {wanted}: it needs slope and colour")
+        return terms

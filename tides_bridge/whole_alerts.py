@@ -1,0 +1,298 @@
+"""
+A message of any framing as a whole record, with every field that it has.
+
+`tides watch` shows such records, and `tides replay` sorts its files by them. The bridge itself reads a few fields, and
+those faster: see `tides_bridge.brokers`.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, time
+from pathlib import Path
+from typing import Any
+
+import fastavro
+
+from tides_bridge.errors import MalformedAlert
+from tides_bridge.formats import shown
+from tides_bridge.formats.avro import exactly
+from tides_bridge.formats.framing import Framing, framing_of, of_confluent, of_container
+from tides_bridge.formats.schemas import number_of, schema_of_text, schemas_in
+from tides_bridge.photometry import MJD_ZERO, TAI_AHEAD
+
+Registry = Callable[[int], Any]
+"""Gives the schema of a number; raises MalformedAlert if there is none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """
+    What a message holds; its framings are told in `tides_bridge.formats.framing`.
+
+    Attributes
+    ----------
+    record
+        Every field.
+    framing
+        How it was packed.
+    schema
+        Of Avro: the schema it was written with, ready for fastavro.
+    body
+        Of Avro: the bytes of the record alone.
+    """
+
+    record: dict[str, Any]
+    framing: Framing
+    schema: Any = None
+    body: bytes = b""
+
+
+class Opener:
+    """
+    Opens messages of all framings.
+
+    Parameters
+    ----------
+    schemas
+        Avro schema, or a folder of them, for messages that bring none.
+    registry
+        Where the schema of a number is asked for that is not among them.
+    """
+
+    def __init__(self, schemas: Path | None = None, registry: Registry | None = None) -> None:
+        self._schemas: dict[str, Any] = dict(schemas_in(schemas)) if schemas else {}
+        self._registry = registry
+
+    def add_schema(self, name: str, schema: Any) -> None:
+        """Know one more schema; raises what fastavro does if it is none."""
+        self._schemas[name] = fastavro.parse_schema(schema)
+
+    def open(self, value: bytes, key: bytes | None = None) -> Whole:
+        """
+        Read a message.
+
+        Raises
+        ------
+        MalformedAlert
+            If it is of none of the framings, or broken, or its schema is not known.
+        """
+        if not value:
+            raise MalformedAlert("message", "is empty")
+        framing = framing_of(value, key)
+        if framing is Framing.CONTAINER:
+            return _of_container(value)
+        if framing is Framing.KEYED:
+            return _of_key(value, key or b"")
+        # A bare message may begin with any byte.
+        try:
+            if framing is Framing.JSON:
+                return of_json(value)
+            if framing is Framing.BSON:
+                return _of_bson(value)
+            found = self._numbered(value) if framing is Framing.CONFLUENT else None
+        except MalformedAlert:
+            found = self._bare(value)
+            if found is None:
+                raise
+        found = found or self._bare(value)
+        if found is None:
+            raise MalformedAlert("message", self._why_not(value))
+        return found
+
+    def _numbered(self, value: bytes) -> Whole | None:
+        """Read a message with Confluent's header; None if no schema fits it."""
+        number, body = of_confluent(value)
+        for schema in self._of_number(number):
+            record = exactly(body, schema)
+            if record is not None:
+                return Whole(record, Framing.CONFLUENT, schema, body)
+        return None
+
+    def _of_number(self, number: int) -> Iterator[Any]:
+        """Give the schemas that may be meant: those of that number, else the registry's, or any."""
+        named = [schema for name, schema in self._schemas.items() if version_of(name, schema) == number]
+        yield from named
+        if not named and self._registry is not None:
+            yield self._registry(number)
+        elif not named:
+            yield from self._schemas.values()
+
+    def _bare(self, value: bytes) -> Whole | None:
+        """Read a message without any sign of its schema: the first that fits it to the last byte."""
+        for schema in self._schemas.values():
+            record = exactly(value, schema)
+            if record is not None:
+                return Whole(record, Framing.BARE, schema, value)
+        return None
+
+    def _why_not(self, value: bytes) -> str:
+        number = int.from_bytes(value[1:5], "big") if value[:1] == b"\0" and len(value) > 5 else None
+        framed = "" if number is None else f" It may be framed, with the schema number {number}."
+        if self._schemas:
+            names = ", ".join(Path(name).name for name in self._schemas)
+            return f"is no message of these schemas: {names}.{framed}"
+        start = f"begins with {value[:8]!r}: neither JSON, an Avro container, nor BSON."
+        return f"{start}{framed} An Avro message without schema? Name its schema with --schemas."
+
+
+def _of_container(value: bytes) -> Whole:
+    text, body = of_container(value)
+    schema = schema_of_text(text)
+    record = exactly(body, schema)
+    if record is None:
+        raise MalformedAlert("message", "is a broken Avro container: its record does not fit its schema")
+    return Whole(record, Framing.CONTAINER, schema, body)
+
+
+def _of_key(value: bytes, key: bytes) -> Whole:
+    schema = schema_of_text(key)
+    record = exactly(value, schema)
+    if record is None:
+        raise MalformedAlert("message", "does not fit the schema in its key")
+    return Whole(record, Framing.KEYED, schema, value)
+
+
+def of_json(value: bytes) -> Whole:
+    """
+    Read JSON text, with NaN and with integers of any length.
+
+    Raises
+    ------
+    MalformedAlert
+        If it is none, or no object.
+    """
+    try:
+        record = json.loads(value)
+    except (ValueError, RecursionError) as problem:
+        raise MalformedAlert("message", f"is not JSON: {shown(problem)}") from None
+    if not isinstance(record, dict):
+        raise MalformedAlert("message", "is JSON, but no object with fields")
+    return Whole(record, Framing.JSON)
+
+
+def _of_bson(value: bytes) -> Whole:
+    from tides_bridge.brokers.antares import locus_in
+
+    return Whole(locus_in(value), Framing.BSON)
+
+
+def version_of(name: str, schema: Any) -> int | None:
+    """
+    Give the number of a schema in Rubin's registry, by its file or its own name; None if these tell no version.
+
+    >>> version_of("alert.avsc", {"name": "lsst.v10_0.alert"}), version_of("a.avsc", {"name": "alert"})
+    (1000, None)
+    """
+    own = str(schema.get("name", "")) if isinstance(schema, Mapping) else ""
+    found = number_of(name)
+    return number_of(own) if found is None else found
+
+
+def field_of(record: Any, path: str) -> Any:
+    """
+    Give a field by its path; None if the record has none there.
+
+    >>> field_of({"diaSource": {"ra": 1.5}, "prv": [{"ra": 2.5}]}, "diaSource.ra")
+    1.5
+    >>> field_of({"prv": [{"ra": 2.5}]}, "prv.0.ra"), field_of({"prv": None}, "prv.0.ra")
+    (2.5, None)
+    """
+    for part in path.split("."):
+        if isinstance(record, Mapping):
+            record = record.get(part)
+        elif isinstance(record, list) and part.isdecimal() and int(part) < len(record):
+            record = record[int(part)]
+        else:
+            return None
+    return record
+
+
+OBJECTS = (
+    "diaSource.diaObjectId",
+    "diaObject.diaObjectId",
+    "diaObjectId",
+    "alert.diaObject.diaObjectId",
+    "alert.diaObjectId",
+    "objectId",
+    "id",
+    "diaSource.ssObjectId",
+)
+"""Where the name of the object stands, the surest place first: some tables keep the object's own id as a float."""
+
+EPOCHS: tuple[tuple[str, float], ...] = (
+    ("diaSource.midpointMjdTai", TAI_AHEAD),
+    ("diaSource.midPointTai", TAI_AHEAD),
+    ("candidate.midpointMjdTai", TAI_AHEAD),
+    ("candidate.jd", MJD_ZERO),
+    ("alert.diaSourcesList.*.midpointMjdTai", TAI_AHEAD),
+    ("diaSourcesList.*.midpointMjdTai", TAI_AHEAD),
+    ("lastDiaSourceMjdTai", TAI_AHEAD),
+    ("candidates.*.jd", MJD_ZERO),
+    ("jdmax", MJD_ZERO),
+    ("properties.newest_alert_observation_time", 0.0),
+)
+"""Where the epoch of an alert stands, and what it counts from [d]: a star is the newest of a list."""
+
+
+def object_of(record: Mapping[str, Any]) -> str:
+    """
+    Give the name of the object that an alert is about, "" if it has none.
+
+    >>> object_of({"diaSource": {"diaObjectId": 0}, "diaObjectId": 313637935709683761})
+    '313637935709683761'
+    """
+    found = (field_of(record, path) for path in OBJECTS)
+    return next((str(each) for each in found if isinstance(each, int | str) and each not in (0, "")), "")
+
+
+def epoch_of(record: Mapping[str, Any]) -> float:
+    """
+    Give the epoch of an alert [d, MJD, UTC], NaN if it has none.
+
+    >>> epoch_of({"candidate": {"jd": 2461000.5}}), epoch_of({"candidate": None})
+    (61000.0, nan)
+    """
+    for path, zero in EPOCHS:
+        head, _, tail = path.partition(".*.")
+        listed = field_of(record, head)
+        values: Iterable[Any] = [listed]
+        if tail:
+            values = (field_of(each, tail) for each in listed) if isinstance(listed, list) else ()
+        epochs = [float(each) for each in values if isinstance(each, float | int) and math.isfinite(each)]
+        if epochs:
+            return max(epochs) - (TAI_AHEAD if _is_of_lsst(record) else zero)
+    return math.nan
+
+
+def _is_of_lsst(record: Mapping[str, Any]) -> bool:
+    """Tell whether the epoch of a locus of ANTARES is that of an LSST alert, and so in TAI."""
+    return str(field_of(record, "properties.newest_alert_id")).startswith("lsst")
+
+
+def to_plain(value: Any) -> Any:  # noqa: PLR0911 - one a type
+    """
+    Give what JSON can hold: an image as the number of its bytes, NaN as null, times as text; integers stay exact.
+
+    >>> to_plain({"cutout": b"abc", "ra": float("nan"), "id": 2**63})
+    {'cutout': '<3 bytes>', 'ra': None, 'id': 9223372036854775808}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_plain(item) for item in value]
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"<{len(value)} bytes>"
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, int):
+        return int(value)  # not a subclass, as BSON has one
+    return value.isoformat() if isinstance(value, date | time) else str(value)
+
+
+def to_json(record: Mapping[str, Any], indent: int | None = None) -> str:
+    """Write a record as JSON, on one line if it is not indented."""
+    return json.dumps(to_plain(record), indent=indent, ensure_ascii=False, allow_nan=False)
