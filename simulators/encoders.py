@@ -44,8 +44,6 @@ from tides_bridge.photometry import MJD_OF_UNIX, MJD_ZERO, TAI_AHEAD
 Packet = dict[str, Any]
 Schema = dict[str, Any]
 
-CONFLUENT_ZERO = b"\0"
-"""First byte of Confluent's wire format; the schema's number in four bytes and the bare message follow."""
 RECORDING_BLOCK = 1 << 22
 """[bytes] Of a recording packed together: enough for the schemas in the keys to be packed away."""
 

@@ -78,19 +78,21 @@ def _found(key: str) -> Chunk:
     return _here[key]
 
 
-@task(**STEP, name="light_curve_satisfies", task_run_name="chunk {number}")
-def light_curve_satisfies(number: str, chunk: Chunk) -> list[Judged]:
-    """Read or get the light curves of a chunk, and decide on each of its objects."""
+def _judge(chunk: Chunk) -> list[Judged]:
+    """Judge a chunk, and empty it."""
     try:
         return judging.judge_chunk(chunk.items, chunk.settings, chunk.functions)
     finally:
         chunk.empty()
 
 
+@task(**STEP, name="light_curve_satisfies", task_run_name="chunk {number}")
+def light_curve_satisfies(number: str, chunk: Chunk) -> list[Judged]:
+    """Read or get the light curves of a chunk, and decide on each of its objects."""
+    return _judge(chunk)
+
+
 @task(**STEP, task_run_name="judge_messages")
 def judge_messages(chunk: Chunk) -> Handed[list[Judged]]:
     """Read a few messages here, and decide on the objects whose light curve they bring."""
-    try:
-        return Handed(judging.judge_chunk(chunk.items, chunk.settings, chunk.functions))
-    finally:
-        chunk.empty()
+    return Handed(_judge(chunk))

@@ -13,7 +13,7 @@ from tides_bridge.brokers import broker_of
 from tides_bridge.brokers.base import Broker
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.lightcurves import LightCurves, Objects
-from tides_bridge.models import Alert, Batch, Judged, Message, Pull, newest_of
+from tides_bridge.models import Alert, Batch, Judged, Message, Pull, newest_of, newest_parts
 from tides_bridge.places import is_on_sky, right_ascension
 from tides_bridge.record import decisions_of
 from tides_bridge.selection import SelectionFunction, judge
@@ -67,9 +67,11 @@ def split_messages(messages: Sequence[Message], size: int) -> list[list[Message]
     >>> [len(chunk) for chunk in split_messages(each, 1000)]
     [3, 2]
     """
+    if not messages:
+        return []
     ends = np.cumsum([len(message.value) for message in messages])
-    number = max(-(-int(ends[-1]) // size), 1) if len(ends) else 0
-    cuts = np.searchsorted(ends, ends[-1] * np.arange(1, number) / number) + 1 if number else np.empty(0, int)
+    number = max(-(-int(ends[-1]) // size), 1)
+    cuts = np.searchsorted(ends, ends[-1] * np.arange(1, number) / number) + 1
     edges = [0, *cuts.tolist(), len(messages)]
     return [list(messages[start:stop]) for start, stop in pairwise(edges) if stop > start]
 
@@ -95,13 +97,9 @@ def judge_messages(messages: Sequence[Message], settings: Settings, functions: S
 
 def keep_newest(chunks: Sequence[Judged]) -> None:
     """Let each object be in the chunk of its newest alert only; of equally new ones in the last with a light curve."""
-    newest: dict[tuple[str, str], tuple[float, bool, int]] = {}
+    places = newest_parts([(chunk.alerts, chunk.passed) for chunk in chunks])
     for number, chunk in enumerate(chunks):
-        for alert in chunk.alerts:
-            here = alert.newest_mjd, alert.object_id in chunk.passed, number
-            newest[alert.survey, alert.object_id] = max(newest.get((alert.survey, alert.object_id), here), here)
-    for number, chunk in enumerate(chunks):
-        older = {each.object_id for each in chunk.alerts if newest[each.survey, each.object_id][2] != number}
+        older = {each.object_id for each in chunk.alerts if places[each.survey, each.object_id] != number}
         if older:
             chunk.drop(older)
 
@@ -173,7 +171,7 @@ def _judge_call(
     except BrokerUnavailable as error:
         return defer(alerts, str(error), outage=error, calls=broker.calls - before)
     judged = decide(alerts, fetched.curves, functions, fetched.missing, settings.now_mjd())
-    judged.calls = broker.calls - before
+    judged.calls = max(broker.calls - before, 1)  # to be told that nobody can be asked is an attempt, too
     return judged
 
 

@@ -26,7 +26,20 @@ def options_of(given: Sequence[str]) -> dict[str, str]:
     return {key.strip(): value for key, _, value in pairs}
 
 
-def refused_options(error: KafkaException, options: Mapping[str, str]) -> SettingsError:
-    """Make our error of librdkafka's, whose text may show a secret: only the names of options are told."""
+def refused_options(
+    error: KafkaException, options: Mapping[str, str], where: tuple[str, str] = ("options of Kafka", "")
+) -> SettingsError:
+    """
+    Make our error of librdkafka's, whose text may show a secret: only the names of options are told.
+
+    Parameters
+    ----------
+    error
+        What librdkafka said.
+    options
+        Those that a person gave.
+    where
+        File and key in which they were given.
+    """
     named = [name for name in options if name in error.args[0].str()]
-    return SettingsError("options of Kafka", "", f"librdkafka refuses {', '.join(named or options)}")
+    return SettingsError(*where, f"librdkafka refuses {', '.join(named or options)}")

@@ -1,6 +1,6 @@
 """What flows through the bridge, as frozen models. No input or output here."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -147,6 +147,28 @@ def newest_of(alerts: Iterable[Alert]) -> list[Alert]:
         if known is None or alert.newest_mjd >= known.newest_mjd:
             newest[alert.survey, alert.object_id] = alert
     return sorted(newest.values(), key=lambda alert: alert.urgency)
+
+
+def newest_parts(parts: Sequence[tuple[Iterable[Alert], Container[str]]]) -> dict[tuple[str, str], int]:
+    """
+    Tell which of several parts has the newest alert of each object; of equally new ones the last with a light curve.
+
+    Parameters
+    ----------
+    parts
+        Of each its alerts, one an object, and the names of the objects whose light curve it has.
+
+    Returns
+    -------
+    dict
+        By survey and name of the object the number of the part.
+    """
+    best: dict[tuple[str, str], tuple[float, bool, int]] = {}
+    for number, (alerts, with_curve) in enumerate(parts):
+        for alert in alerts:
+            key, here = (alert.survey, alert.object_id), (alert.newest_mjd, alert.object_id in with_curve, number)
+            best[key] = max(best.get(key, here), here)
+    return {key: number for key, (_, _, number) in best.items()}
 
 
 class Judged:

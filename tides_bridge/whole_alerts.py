@@ -19,7 +19,7 @@ from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import shown
 from tides_bridge.formats.avro import exactly
 from tides_bridge.formats.framing import Framing, framing_of, of_confluent, of_container
-from tides_bridge.formats.schemas import number_of, schema_of_text, schemas_in
+from tides_bridge.formats.schemas import schema_of_text, schemas_in, version_of
 from tides_bridge.photometry import MJD_ZERO, TAI_AHEAD
 
 Registry = Callable[[int], Any]
@@ -176,18 +176,6 @@ def _of_bson(value: bytes) -> Whole:
     from tides_bridge.brokers.antares import locus_in
 
     return Whole(locus_in(value), Framing.BSON)
-
-
-def version_of(name: str, schema: Any) -> int | None:
-    """
-    Give the number of a schema in Rubin's registry, by its file or its own name; None if these tell no version.
-
-    >>> version_of("alert.avsc", {"name": "lsst.v10_0.alert"}), version_of("a.avsc", {"name": "alert"})
-    (1000, None)
-    """
-    own = str(schema.get("name", "")) if isinstance(schema, Mapping) else ""
-    found = number_of(name)
-    return number_of(own) if found is None else found
 
 
 def field_of(record: Any, path: str) -> Any:

@@ -210,3 +210,10 @@ def test_of_equally_new_messages_in_two_chunks_the_last_counts() -> None:
     first, last = (read(alert("a", ra=ra), curves=curves_of(*passing())) for ra in (1.0, 2.0))
     judging.keep_newest([first, last])
     assert (first.passed, last.targets["ra"].tolist()) == ({}, [2.0])
+
+
+def test_an_object_whose_light_curve_nobody_can_give_is_at_fault_so_that_it_is_given_up_at_last() -> None:
+    """Else it would be due in every run, for ever: a broker of alert packets has no service to call."""
+    (outcome,) = judge_chunk([alert()], ztf_settings(broker={"kind": "fink_ztf"}), [FUNCTION])
+    assert outcome.deferred == {"a": "its alert brought no light curve"}
+    assert (outcome.calls, outcome.outage) == (1, None)

@@ -12,7 +12,7 @@ from tides_bridge.brokers.base import Decoded
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats.records import Record, to_light_curves
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.models import Alert, Message, RefusedMessage, newest_of
+from tides_bridge.models import Alert, Message, RefusedMessage, newest_of, newest_parts
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +21,12 @@ LONGEST_MESSAGE = 5_000_000
 
 Read = Callable[[Message], tuple[Alert, Record | None]]
 """Reads one message: an alert, and the record that has its light curve, if it brought one; raises MalformedAlert."""
+
+
+def check_length(value: bytes) -> None:
+    """Refuse a message that is too long; raises MalformedAlert."""
+    if len(value) > LONGEST_MESSAGE:
+        raise MalformedAlert("message", f"has {len(value)} bytes, more than {LONGEST_MESSAGE}")
 
 
 def decode_each(messages: Sequence[Message], read: Read, scale: float = 1.0) -> Decoded:
@@ -67,8 +73,7 @@ def read_message(read: Read, message: Message) -> tuple[Alert, Record | None]:
     MalformedAlert
         If it is too long, or cannot be read.
     """
-    if len(message.value) > LONGEST_MESSAGE:
-        raise MalformedAlert("message", f"has {len(message.value)} bytes, more than {LONGEST_MESSAGE}")
+    check_length(message.value)
     try:
         return read(message)
     except MalformedAlert:
@@ -101,16 +106,10 @@ def _curves(
 
 def joined(parts: Sequence[Decoded]) -> Decoded:
     """Put together what groups of messages say: of each object the newest, of equally new ones that with the curve."""
-    best: dict[tuple[str, str], tuple[float, bool, int]] = {}
-    with_curve = [set(part.curves.object_ids) for part in parts]
-    for number, part in enumerate(parts):
-        for alert in part.alerts:
-            key = alert.survey, alert.object_id
-            mine = (alert.newest_mjd, alert.object_id in with_curve[number], number)
-            best[key] = max(best.get(key, mine), mine)
+    places = newest_parts([(part.alerts, set(part.curves.object_ids)) for part in parts])
     alerts, curves = [], []
     for number, part in enumerate(parts):
-        kept = [alert for alert in part.alerts if best[alert.survey, alert.object_id][2] == number]
+        kept = [alert for alert in part.alerts if places[alert.survey, alert.object_id] == number]
         alerts += kept
         curves.append(_of_objects(part.curves, {alert.object_id for alert in kept}))
     skipped: Counter[str] = Counter()

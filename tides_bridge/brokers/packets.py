@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tides_bridge.brokers.base import Decoded, Fetched
-from tides_bridge.brokers.decoding import LONGEST_MESSAGE, decode_each, joined
+from tides_bridge.brokers.decoding import check_length, decode_each, joined
 from tides_bridge.brokers.depth import note_of_depth
 from tides_bridge.brokers.readers import Reader, reader_of_text, readers_in
 from tides_bridge.brokers.record_alerts import alert_of_record
@@ -95,8 +95,7 @@ def decode_packets(
 
 
 def _checked(message: Message, unpack: Unpack) -> Unpacked:
-    if len(message.value) > LONGEST_MESSAGE:
-        raise MalformedAlert("message", f"has {len(message.value)} bytes, more than {LONGEST_MESSAGE}")
+    check_length(message.value)
     if not message.value:
         raise MalformedAlert("message", "is empty")
     return unpack(message)

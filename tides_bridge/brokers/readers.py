@@ -9,7 +9,7 @@ from typing import Any
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats.avro_program import Compiler, Program
 from tides_bridge.formats.columnar import is_of_sources, is_old, missing_in, program_of
-from tides_bridge.formats.schemas import KEPT, number_of, schema_of_text, schemas_in
+from tides_bridge.formats.schemas import KEPT, schema_of_text, schemas_in, version_of
 
 logger = logging.getLogger(__name__)
 
@@ -76,8 +76,7 @@ def numbered_in(path: Path) -> dict[int, Reader]:
     """Prepare for messages of the schemas in a folder, by number: that in the name of their file, else in their own."""
     readers = {}
     for name, schema in schemas_in(path).items():
-        number = number_of(name)
-        number = number_of(str(schema.get("name", ""))) if number is None and isinstance(schema, dict) else number
+        number = version_of(name, schema)
         if number is not None:
             readers[number] = make_reader(schema, str(number))
     return readers

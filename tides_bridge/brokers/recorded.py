@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from tides_bridge.brokers import broker_of
 from tides_bridge.brokers.base import Broker, Decoded, Fetched, brief, position_in
-from tides_bridge.brokers.decoding import LONGEST_MESSAGE, decode_each, joined
+from tides_bridge.brokers.decoding import check_length, decode_each, joined
 from tides_bridge.brokers.depth import note_of_depth
 from tides_bridge.brokers.lasair_lsst import name_in
 from tides_bridge.brokers.lasair_lsst import read as read_lasair_lsst
@@ -241,8 +241,7 @@ def _curve_in(value: bytes) -> LightCurves:
     MalformedAlert
         If it is not the Arrow stream of one.
     """
-    if len(value) > LONGEST_MESSAGE:
-        raise MalformedAlert("message", f"has {len(value)} bytes, more than {LONGEST_MESSAGE}")
+    check_length(value)
     try:
         table = pa.ipc.open_stream(value).read_all()
         table.validate(full=True)

@@ -20,7 +20,8 @@ from confluent_kafka import Message as KafkaMessage
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from tides_bridge import failpoints
-from tides_bridge.errors import BrokerUnavailable, SettingsError
+from tides_bridge.errors import BrokerUnavailable
+from tides_bridge.kafka_options import refused_options
 from tides_bridge.models import Message, Pull
 from tides_bridge.settings import Settings
 
@@ -118,11 +119,8 @@ class AlertStream:
             self._consumer = Consumer(known | options)
             # On a connection of its own: a question to the consumer stands in line behind its fetches.
             self._admin = AdminClient(everywhere | options)
-        except KafkaException as error:  # its text may show a secret
-            named = [name for name in options if name in error.args[0].str()]
-            raise SettingsError(
-                "settings", "broker.options", f"librdkafka refuses {', '.join(named or options)}"
-            ) from None
+        except KafkaException as error:
+            raise refused_options(error, options, ("settings", "broker.options")) from None
 
     def __enter__(self) -> Self:
         partitions = self.partitions()
@@ -136,7 +134,7 @@ class AlertStream:
     def partitions(self) -> list[Place]:
         """List the topics' partitions; a topic that does not exist has none: at Lasair that means that it is empty."""
         try:
-            found = [topic for name in self._asked() for topic in self._topics(name)]
+            found = self._topics()
         except KafkaException as error:
             raise self._unavailable(error) from None
         for topic in found:
@@ -144,15 +142,13 @@ class AlertStream:
                 raise self._unavailable(KafkaException(topic.error))
         return sorted((str(topic.topic), number) for topic in found for number in topic.partitions)
 
-    def _asked(self) -> list[str | None]:
-        """Give the topics to ask the broker about; None is all of them."""
-        return [None] if self._names.startswith("^") else [name.strip() for name in self._names.split(",")]
-
-    def _topics(self, name: str | None) -> list[Any]:
-        if name:
-            return list(self._consumer.list_topics(name, timeout=ANSWER_SECONDS).topics.values())
-        topics = self._consumer.list_topics(timeout=ANSWER_SECONDS).topics
-        return [topic for known, topic in topics.items() if re.match(self._names, known)]
+    def _topics(self) -> list[Any]:
+        """Ask the broker about the topics that the settings name, or about those that their pattern fits."""
+        if self._names.startswith("^"):
+            topics = self._consumer.list_topics(timeout=ANSWER_SECONDS).topics
+            return [topic for name, topic in topics.items() if re.match(self._names, name)]
+        names = [name.strip() for name in self._names.split(",")]
+        return [self._consumer.list_topics(name, timeout=ANSWER_SECONDS).topics[name] for name in names]
 
     def next_pull(self) -> Pull:
         """Read messages until there are enough for a batch, or the stream is silent."""

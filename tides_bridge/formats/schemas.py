@@ -61,6 +61,18 @@ def number_of(name: str) -> int | None:
     return int(version[1]) * 100 + int(version[2]) if version else None
 
 
+def version_of(name: str, schema: Any) -> int | None:
+    """
+    Give the number of a schema in Rubin's registry, by its file or its own name; None if these tell no version.
+
+    >>> version_of("alert.avsc", {"name": "lsst.v10_0.alert"}), version_of("a.avsc", {"name": "alert"})
+    (1000, None)
+    """
+    own = str(schema.get("name", "")) if isinstance(schema, dict) else ""
+    found = number_of(name)
+    return number_of(own) if found is None else found
+
+
 @lru_cache(KEPT)
 def schema_of_text(text: bytes | str) -> Any:
     """
