@@ -7,7 +7,8 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3# the interpreter .venv is made with
-ARGS ?=# more arguments for test and demo: make test ARGS='-k selection -x'
+ARGS ?=# more arguments for test, demo, up, soak and day: make test ARGS='-k selection -x'
+CONFIG ?= demo# configuration for up
 BIN := .venv/bin
 
 # Prefect reports usage unless told not to.
@@ -25,7 +26,7 @@ export HOME := $(CURDIR)/.venv-home
 $(shell mkdir -p "$(HOME)")
 endif
 
-.PHONY: help venv demo test soak bench check format hooks constraints clean
+.PHONY: help venv demo up test soak day bench check format hooks constraints clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -37,14 +38,20 @@ venv: ## Make .venv with all that is needed, or bring it up to date
 demo: venv ## Show the whole bridge at work on this machine, with stand-ins for the brokers and for 4MOST
 	@$(BIN)/tides demo $(ARGS)
 
+up: venv ## Start all that the bridge needs, and keep it running until Ctrl-C; CONFIG=demo has stand-ins
+	@$(BIN)/tides up --config $(CONFIG) $(ARGS)
+
 test: venv ## Run all tests, in two processes; with ARGS='-n 0' in one
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 soak: venv ## Kill the bridge and its services at random for 200 batches; on a simulated sky
 	@$(BIN)/python -m tests.faults.soak $(ARGS)
 
+day: venv ## Let a simulated day pass in an hour, and see that nothing is left in the stream and no process grows
+	@$(BIN)/python -m tests.faults.day $(ARGS)
+
 bench: venv ## Measure speed and memory against the old ways, in some minutes
-	@for each in columns text orchestrated archive store stream; do \
+	@for each in columns text orchestrated archive store stream startup; do \
 		echo "== $$each"; $(BIN)/python -m benchmarks.$$each; \
 	done
 

@@ -8,7 +8,7 @@ The batches of one broker: each is read, judged on Dask, and stored in one trans
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from prefect import flow, get_run_logger
 from flows.workers import Workers, one_prefect_server
 from tasks.behaviour import Handed
 from tasks.judge import Chunk, Work, judge_messages, light_curve_satisfies
+from tasks.progress import Progress
 from tasks.pull import get_deferred_objects, get_latest_batch, split_into_chunks
 from tasks.store import create_transient_stage, judge_together, store_outcome, upsert_to_master
 from tasks.summary import Summary
@@ -32,7 +33,11 @@ from tides_bridge.settings import Settings
 
 @dataclass
 class Run:
-    """What the batches of one broker have in common, and whether its light-curve API was found to be away."""
+    """
+    What the batches of one broker have in common, and whether its light-curve API was found to be away.
+
+    ``between`` is called after each batch but the last.
+    """
 
     database: Database
     settings: Settings
@@ -40,6 +45,8 @@ class Run:
     summary: Summary
     run_id: int
     workers: Workers
+    progress: Progress
+    between: Callable[[], None]
     outage: Exception | None = None
 
 
@@ -51,8 +58,12 @@ def take_batches(run: Run) -> None:
     with stream_of(settings, positions, digests) as stream:
         deferred = get_deferred_objects(run.database, settings)
         accepted = ingest.get_accepted(run.database, settings)
+        read, there = 0, stream.left()
         while True:
+            _tell(run, "read and decided", read, there)
             pull = get_latest_batch(stream).take()
+            read += len(pull.messages)
+            _tell(run, "read, the last of which are being decided", read, there)
             pull.join(accepted)
             if stream.refilled:
                 summary.note(f"topic {settings.topic} was filled anew: it was read from its beginning")
@@ -62,6 +73,7 @@ def take_batches(run: Run) -> None:
             is_late = not pull.is_last and time.monotonic() > end
             if pull.is_last or is_late:
                 break
+            run.between()
             deferred, accepted = [], {}
         lag = stream.lag()
     ingest.store_lag(run.database, settings, lag)
@@ -69,6 +81,13 @@ def take_batches(run: Run) -> None:
     if is_late:
         summary.note("the stream was not at its end: the next run goes on from here")
         get_run_logger().warning(summary.notes[-1])
+
+
+def _tell(run: Run, what: str, read: int, there: int | None) -> None:
+    """Say on the run page how far the stream was read, of the messages that were there when the pull began."""
+    known = f" of {max(there, read)}" if there else ""
+    part = read / max(there, read) if there else 0.0
+    run.progress.read(f"{run.settings.broker_name}: {read}{known} messages {what}", part)
 
 
 def decide_and_store(run: Run, pull: Pull, deferred: list[Alert]) -> None:

@@ -15,7 +15,23 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from flows import association_command, backtest_command, refused, select_command, tns_command, watch, why
+from flows import (
+    association_command,
+    backtest_command,
+    backup_command,
+    database_command,
+    deploying,
+    notify_command,
+    page_command,
+    refused,
+    select_command,
+    status,
+    tns_command,
+    up_command,
+    watch,
+    watchdog_command,
+    why,
+)
 from flows.options import Config, SettingsFile, errors_told
 
 app = typer.Typer(
@@ -31,7 +47,15 @@ app.command("backtest")(backtest_command.backtest)
 app.command("select")(select_command.select)
 app.command("watch")(watch.watch)
 association_command.add_to(app)
+backup_command.add_to(app)
+app.command("database")(database_command.database)
+app.command("deploy")(deploying.deploy)
+app.command("notify")(notify_command.notify)
 app.command("tns")(tns_command.tns)
+app.command("page")(page_command.page)
+app.command("status")(status.status)
+app.command("up")(up_command.up)
+app.command("watchdog")(watchdog_command.watchdog)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -89,33 +113,6 @@ def reconcile(
     for found in differences:
         table.add_row(found.name, str(found.key or ""), found.what, found.detail, found.repair)
     _console().print(table if differences else "no differences: both databases agree", markup=False)
-
-
-@app.command()
-def status(
-    config: Config = None,
-    settings: SettingsFile = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as one JSON object on stdout.")] = False,
-) -> None:
-    """
-    Show how the bridge does: last good runs, place in the stream and lag, targets, what waits, what was refused.
-
-    Reads the database, and asks Kafka for the end of the stream; writes nothing.
-    """
-    from flows.status import show_status
-    from tides_bridge.database import ensure_schema, open_database
-    from tides_bridge.monitor import get_status
-    from tides_bridge.settings import load
-
-    with errors_told():
-        chosen = load(config, settings)
-        with open_database(chosen) as database:
-            ensure_schema(database, is_ours=False)
-            found = get_status(database, chosen)
-    if as_json:
-        typer.echo(json.dumps(found, default=str))
-    else:
-        show_status(_console(), found)
 
 
 @app.command("settings")

@@ -7,15 +7,18 @@ two do not wait for each other: while 4MOST is away alerts are decided, while th
 """
 
 import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from prefect import flow, get_run_logger, runtime
 
 from flows.batches import Run, take_batches
 from flows.explained import Explained
 from flows.workers import dask_workers
-from tasks.behaviour import speak_plainly, without_causes
+from tasks.behaviour import skipped, speak_plainly, without_causes
 from tasks.exchange import (
     create_new_transients_in_4most,
     prepare_4most_update,
@@ -23,14 +26,16 @@ from tasks.exchange import (
     settle_unanswered,
     update_existing_transients,
 )
+from tasks.progress import PULLING, Progress
 from tasks.store import deactivate_unobserved_transients, put_in_force
 from tasks.summary import Summary, publish_summary
+from tasks.tables import publish_new_targets, publish_refused_messages
 from tides_bridge.brokers import broker_of
 from tides_bridge.database import Database, ensure_schema, open_database
-from tides_bridge.errors import BrokerUnavailable, WorkerLost
+from tides_bridge.errors import BrokerUnavailable, DatabaseUnavailable, FourmostUnavailable, WorkerLost
 from tides_bridge.fourmost import FourmostClient
-from tides_bridge.monitor import logged_run
 from tides_bridge.record import load_functions
+from tides_bridge.runs import duration, logged_run
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings, configuration_name, load
 
@@ -42,6 +47,8 @@ SettingsFile = Annotated[
     str | None,
     Explained("The settings file; empty: $TIDES_SETTINGS, or flowSetting.yaml in the working folder."),
 ]
+
+Result = TypeVar("Result")
 
 
 def run_name() -> str:
@@ -74,18 +81,42 @@ def _carry(config: str | None, settings_file: str | None) -> dict[str, int]:
     summary = Summary()
     with open_database(settings) as database, database.only_run() as is_alone:
         if not is_alone:
-            get_run_logger().warning("another run is at work on this database: this one ends, and leaves it the work")
-            return summary.counts()
+            return skip_this_run(summary.counts())
         ensure_schema(database, is_ours=settings.database.host == "embedded")
-        try:
-            put_in_force(database, settings, functions)
-            pull_and_decide(database, settings, functions, summary)
-            summary.deactivated = deactivate_unobserved_transients(database, settings)
-            exchange_with_4most(database, settings, summary)
-        finally:
-            publish_summary(summary)
-    _fail_if(summary.outage)
+        with logged_run(database, "bridge", counts=summary.counts) as run_id:
+            try:
+                _work(database, settings, functions, summary)
+            finally:
+                _publish(database, settings, summary, run_id)
+            _fail_if(summary.outage)
     return summary.counts()
+
+
+def skip_this_run(result: Result) -> Result:
+    """End, as another run is at work: it does what there is to do."""
+    message = "another run is at work on this database: this one ends, and leaves it the work"
+    get_run_logger().warning(message)
+    return skipped(message, result)
+
+
+def _work(database: Database, settings: Settings, functions: list[SelectionFunction], summary: Summary) -> None:
+    """Do what a run is for, one thing after the other."""
+    progress = Progress(len(settings.each_broker()))
+    put_in_force(database, settings, functions)
+    pull_and_decide(database, settings, functions, summary, progress)
+    progress.show(PULLING, "all that was to be read is decided: 4MOST is told of it")
+    summary.deactivated = deactivate_unobserved_transients(database, settings)
+    exchange_with_4most(database, settings, summary)
+    progress.show(100, "done")
+
+
+def _publish(database: Database, settings: Settings, summary: Summary, run_id: int) -> None:
+    """Show what came of a run on its page, also if it fails; a database that is away now was told of already."""
+    with suppress(DatabaseUnavailable):
+        summary.took = duration(database, run_id)
+        publish_new_targets(database, settings, run_id)
+        publish_refused_messages(database, run_id)
+    publish_summary(summary)
 
 
 def _fail_if(outage: Exception | None) -> None:
@@ -95,46 +126,68 @@ def _fail_if(outage: Exception | None) -> None:
 
 
 def pull_and_decide(
-    database: Database, settings: Settings, functions: list[SelectionFunction], summary: Summary
+    database: Database, settings: Settings, functions: list[SelectionFunction], summary: Summary, progress: Progress
 ) -> None:
     """
     Take batches from each broker until its stream is at its end.
 
     A broker that is away fails the run only when all else is done, what the others send included.
     """
+    between = exchange_now_and_then(database, settings, summary, progress)
     for of_broker in settings.each_broker():
         try:
             with (
                 logged_run(database, "pull", of_broker.broker_name) as run_id,
                 dask_workers(settings.dask) as workers,
             ):
-                run = Run(database, of_broker, functions, summary, run_id, workers)
+                run = Run(database, of_broker, functions, summary, run_id, workers, progress, between)
                 take_batches(run)
                 _fail_if(run.outage)
         except (BrokerUnavailable, WorkerLost) as error:
             summary.outage = summary.outage or error
+        progress.next_broker()
+
+
+def exchange_now_and_then(
+    database: Database, settings: Settings, summary: Summary, progress: Progress
+) -> Callable[[], None]:
+    """
+    Give what is called between batches: it tells 4MOST what is new, if it is time to.
+
+    A night's first targets need not wait for its last alert. 4MOST that is away is told at the end of the run.
+    """
+    last = time.monotonic()
+
+    def exchange_if_due() -> None:
+        nonlocal last
+        if not settings.fourmost.address or time.monotonic() - last < settings.fourmost.exchange_every.total_seconds():
+            return
+        progress.show(0, "4MOST is told what is new so far")
+        try:
+            exchange_with_4most(database, settings, summary)
+        except FourmostUnavailable as error:
+            get_run_logger().warning("4MOST is told later: %s", error)
+        last = time.monotonic()
+
+    return exchange_if_due
 
 
 def exchange_with_4most(database: Database, settings: Settings, summary: Summary) -> None:
-    """Send what is new, changed or over, and bring keys and state back."""
+    """Send what is new, changed or over, and bring keys and state back; a summary counts all exchanges of its run."""
     if not settings.fourmost.address:
         get_run_logger().warning("nothing is sent to 4MOST: fourmost.address is not set")
         return
     client = FourmostClient(settings.fourmost)
-    with logged_run(database, "exchange"):
+    with logged_run(database, "exchange") as run_id:
         read_back_from_4most(database, client)
         created = settle_unanswered(database, client)
         stage = prepare_4most_update(database, settings)
-        summary.refused_targets = len(stage.content.refused)
-        summary.failures |= {row["name"]: row["reason"] for row in stage.content.refused}
+        summary.add_forbidden(stage.content.refused)
         created.add(create_new_transients_in_4most(database, client, stage, settings))
         changed = update_existing_transients(database, client, stage, "changed")
         deactivated = update_existing_transients(database, client, stage, "deactivated")
-        summary.created_in_4most, summary.updated_in_4most = len(created.done), len(changed.done)
-        summary.deactivated_in_4most = len(deactivated.done)
-        failed = created.failed | changed.failed | deactivated.failed
-        summary.failed_in_4most = len(failed)
-        summary.failures |= failed
+        summary.add_sent(created, changed, deactivated)
+        summary.took = duration(database, run_id)
         _fail_if(created.outage or changed.outage or deactivated.outage)
 
 

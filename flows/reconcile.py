@@ -5,18 +5,22 @@ Reconcile tides_master with the list at 4MOST, every day before its operations s
 """
 
 from pathlib import Path
+from typing import Annotated
 
 from prefect import flow, get_run_logger
 
-from flows.comm_pipe import Config, SettingsFile, exchange_with_4most, run_name
+from flows.comm_pipe import Config, SettingsFile, exchange_with_4most, run_name, skip_this_run
+from flows.explained import Explained
 from tasks.behaviour import speak_plainly, without_causes
 from tasks.exchange import find_differences, read_back_from_4most, settle_unanswered
 from tasks.summary import Summary, publish_differences, publish_summary
 from tides_bridge.database import ensure_schema, open_database
 from tides_bridge.fourmost import FourmostClient
-from tides_bridge.monitor import logged_run
 from tides_bridge.reconcile import Difference
+from tides_bridge.runs import logged_run
 from tides_bridge.settings import load
+
+DryRun = Annotated[bool, Explained("Only tell what differs: nothing is changed on either side.")]
 
 PATIENCE_SECONDS = 900.0
 """[s] A run of the bridge that is at work is waited for: this one has its deadline of the day."""
@@ -24,7 +28,7 @@ PATIENCE_SECONDS = 900.0
 
 @flow(name="TiDES reconcile", flow_run_name=run_name)
 def reconcile_with_4most(
-    config: Config = None, settings_file: SettingsFile = None, dry_run: bool = False
+    config: Config = None, settings_file: SettingsFile = None, dry_run: DryRun = False
 ) -> list[Difference]:
     """
     Find what differs between tides_master and 4MOST, repair it by rule, and tell 4MOST what is to be told.
@@ -44,8 +48,7 @@ def _reconcile(config: str | None, settings_file: str | None, dry_run: bool) -> 
         return []
     with open_database(settings) as database, database.only_run(PATIENCE_SECONDS) as is_alone:
         if not is_alone:
-            get_run_logger().warning("another run is at work on this database: this one ends, and leaves it the work")
-            return []
+            return skip_this_run(list[Difference]())
         ensure_schema(database, is_ours=settings.database.host == "embedded")
         client = FourmostClient(settings.fourmost)
         with logged_run(database, "reconcile"):

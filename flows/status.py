@@ -1,80 +1,86 @@
-"""What `tides status` shows on one screen."""
+"""The command that shows on one screen how the bridge does."""
 
+import contextlib
+import json
+import sys
+import time
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich.console import Console
-from rich.table import Table
+
+from flows.options import Config, SettingsFile, errors_told
+
+if TYPE_CHECKING:
+    from tides_bridge.settings import Settings
+    from tides_bridge.watchdog import Facts, Problem
+
+WIDTH = 100
+"""[characters] Where no terminal has a width."""
+
+PAUSE_SECONDS = 5.0
+"""[s] Between two looks of --watch."""
 
 
-def show_status(console: Console, status: dict[str, Any]) -> None:
-    """Print the tables of `tides_bridge.monitor.get_status`."""
-    for title, rows in (
-        ("Runs", _runs(status)),
-        ("Stream", _stream(status)),
-        ("Objects and targets", _targets(status["states"])),
-        ("Still to tell 4MOST", list(status["backlog"].items())),
-        ("Deferred objects", _deferred(status)),
-    ):
-        console.print(title, style="bold")
-        table = Table(show_header=False, box=None, pad_edge=False)
-        for name, value in rows:
-            table.add_row(str(name), str(value))
-        console.print(table, markup=False)
-        console.print()
+def status(
+    config: Config = None,
+    settings: SettingsFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as one JSON object on stdout.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again every 5 s, until Ctrl-C.")] = False,
+) -> None:
+    """
+    Show how the bridge does: what is wrong, last runs and next ones, place in the stream and lag, targets, what waits.
+
+    Asks the database, Kafka, the Prefect server, disks and certificates; writes nothing. Exit code 1 if the database
+    cannot be asked, else 0, whatever is wrong: tides watchdog has codes for monitoring systems.
+    """
+    from tides_bridge.settings import configuration_name, load
+
+    with errors_told():
+        chosen = load(config, settings)
+    name = configuration_name(config, str(settings) if settings else None)
+    if watch:
+        _show_often(chosen, name)
+        return
+    facts, problems = _look(chosen)
+    if as_json:
+        typer.echo(json.dumps(_to_json(facts, problems), default=str))
+    else:
+        from flows.status_screen import screen
+
+        _console().print(screen(name, facts, problems, datetime.now(UTC)))
+    if facts.database or facts.pending:
+        raise typer.Exit(1)
 
 
-def _runs(status: dict[str, Any]) -> list[tuple[str, str]]:
-    rows = [
-        (f"{row['kind']} {row['broker'] or ''}".strip(), f"last good {_ago(row['last_good'])}; {_latest(row)}")
-        for row in status["runs"]
-    ]
-    return rows or [("none", "no run yet: tides run")]
+def _look(settings: "Settings") -> "tuple[Facts, list[Problem]]":
+    from flows.health import gather
+    from tides_bridge.watchdog import find_problems
+
+    facts = gather(settings, whole=True)
+    return facts, find_problems(facts, settings, datetime.now(UTC))
 
 
-def _latest(row: dict[str, Any]) -> str:
-    """Say how the newest run ended."""
-    if row["ended_at"] is None:
-        return f"the newest began {_ago(row['started_at'])} and has no end: it is at work, or was killed"
-    return f"the newest failed: {row['problem']}" if row["problem"] else "the newest went well"
+def _to_json(facts: "Facts", problems: "list[Problem]") -> dict[str, Any]:
+    """Give what the database tells, and beside it all else that was found."""
+    rest = {key: value for key, value in asdict(facts).items() if key != "status"}
+    told = [asdict(each) | {"key": each.key, "remedy": each.remedy} for each in problems]
+    return (facts.status or {}) | rest | {"problems": told}
 
 
-def _stream(status: dict[str, Any]) -> list[tuple[str, object]]:
-    rows: list[tuple[str, object]] = [
-        (f"{row['topic']}, group {row['group_id']}, partition {row['partition_number']}", _place(row))
-        for row in status["positions"]
-    ]
-    return [*rows, ("messages still to be read", status["problem"] if status["lag"] is None else status["lag"])]
+def _show_often(settings: "Settings", name: str) -> None:
+    from flows.status_screen import screen
+
+    console = _console()
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            facts, problems = _look(settings)
+            console.clear()  # of a terminal
+            console.print(screen(name, facts, problems, datetime.now(UTC)))
+            time.sleep(PAUSE_SECONDS)
 
 
-def _place(row: dict[str, Any]) -> str:
-    """Say how far a partition was read, and how much is left."""
-    lag = "lag unknown" if row["lag"] is None else f"lag {row['lag']}"
-    published = f", the last one published {_ago(row['last_message_at'])}" if row["last_message_at"] else ""
-    return f"next {row['next_offset']}, {lag}{published}"
-
-
-def _targets(states: dict[str, int]) -> list[tuple[str, object]]:
-    return [(name.replace("_", " ").replace("4most", "4MOST"), number) for name, number in states.items()]
-
-
-def _deferred(status: dict[str, Any]) -> list[tuple[str, str]]:
-    rows = [
-        (
-            row["objects"],
-            row["reason"] + ("; given up" if row["given_up"] else f"; next {_ago(row['next_attempt_at'])}"),
-        )
-        for row in status["deferred"]
-    ]
-    return rows or [("none", "")]
-
-
-def _ago(time: datetime | None) -> str:
-    """Word a time as people do."""
-    if time is None:
-        return "never"
-    minutes = round((datetime.now(UTC) - time).total_seconds() / 60)
-    if abs(minutes) < 1:
-        return "now"
-    span = f"{abs(minutes)} min" if abs(minutes) < 120 else f"{abs(minutes) // 60} h {abs(minutes) % 60} min"
-    return f"{span} ago" if minutes > 0 else f"in {span}"
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else WIDTH)

@@ -139,7 +139,7 @@ def _settings(topic: str | None, bootstrap: str | None, config: str | None, file
     of_topic = [each for each in brokers if each.topic == topic] or ([] if topic and len(brokers) > 1 else brokers)
     if len(of_topic) != 1:
         topics = ", ".join(sorted({str(each.topic) for each in brokers}))
-        raise SettingsError(str(find_file(file)), "brokers", f"which of them? Name one of the topics: {topics}")
+        raise SettingsError(str(find_file(file, config)), "brokers", f"which of them? Name one of the topics: {topics}")
     return of_topic[0]
 
 

@@ -3,16 +3,18 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import dask
-from distributed import LocalCluster
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.task_runners import TaskRunner
-from prefect_dask.task_runners import DaskTaskRunner
 
+from tasks.behaviour import speak_plainly
+from tasks.progress import link_to_dask
 from tides_bridge.setting_sections import DaskSettings
+
+if TYPE_CHECKING:
+    from distributed import LocalCluster
 
 Workers = Callable[[], TaskRunner[Any]]
 """Gives what runs tasks; the workers are started when they are needed first."""
@@ -25,13 +27,26 @@ def dask_workers(options: DaskSettings) -> Iterator[Workers]:
 
         @cache
         def address() -> str:
-            return options.address or str(stack.enter_context(_cluster(options)).scheduler_address)
+            if options.address:
+                return options.address
+            cluster = stack.enter_context(_cluster(options))
+            link_to_dask(str(cluster.dashboard_link))
+            return str(cluster.scheduler_address)
 
-        yield lambda: DaskTaskRunner(address=address())  # a cluster itself cannot go to a worker with its task
+        def workers() -> TaskRunner[Any]:
+            from prefect_dask.task_runners import DaskTaskRunner  # slow to import, and many runs need no worker
+
+            speak_plainly()  # at its import Dask has set the level of its loggers
+            return DaskTaskRunner(address=address())  # a cluster itself cannot go to a worker with its task
+
+        yield workers
 
 
-def _cluster(options: DaskSettings) -> LocalCluster:
+def _cluster(options: DaskSettings) -> "LocalCluster":
     """Start workers here, which listen on this machine only."""
+    import dask
+    from distributed import LocalCluster
+
     cluster: dict[str, Any] = {
         "n_workers": options.workers,
         "threads_per_worker": options.threads_per_worker,
@@ -43,7 +58,7 @@ def _cluster(options: DaskSettings) -> LocalCluster:
     if options.processes:
         cluster["host"] = "127.0.0.1"  # threads speak through memory instead
     local_cluster: Any = LocalCluster  # without types
-    return cast(LocalCluster, local_cluster(**cluster))
+    return cast("LocalCluster", local_cluster(**cluster))
 
 
 def one_prefect_server() -> AbstractContextManager[Any]:

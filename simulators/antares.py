@@ -70,12 +70,14 @@ class AntaresStandin(Running):
         Empty: there is none.
     calls
         How many calls reached it.
+    port
+        The port to start at, if it is free; 0 is any.
     """
 
     token = ""
 
     def __init__(self) -> None:
-        self.calls = 0
+        self.calls = self.port = 0
         self._loci: dict[str, Locus] = {}
         self._names: dict[str, str] = {}
         self._server = WebServer(self._app(), "lasair", FaultPlan())
@@ -90,9 +92,14 @@ class AntaresStandin(Running):
         for each in loci:
             self._loci[each["id"]], self._names[each["name"]] = each, each["id"]
 
+    def forget(self, names: Iterable[str]) -> None:
+        """Drop the loci of some objects."""
+        for name in names:
+            self._loci.pop(self._names.pop(name, ""), None)
+
     def start(self) -> Self:
         """Start to answer, or raise BrokerUnavailable."""
-        self._server.start()
+        self._server.start(self.port)
         return self
 
     def stop(self) -> None:

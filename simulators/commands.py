@@ -35,8 +35,8 @@ def demo(
     where to look, compares the runs with what 4MOST holds, and stops everything that it started.
 
     Reads nothing. Writes into its folder, which is emptied at the start and stays at the end; by default it lies in
-    your data folder, or is /var/lib/tides-bridge/demo for root. The exit code is 1 when a run fails or 4MOST holds
-    something else than the runs said, and 130 after Ctrl-C.
+    your data folder, or is /var/lib/tides-bridge/two-nights for root. The exit code is 1 when a run fails or 4MOST
+    holds something else than the runs said, and 130 after Ctrl-C.
     """
     try:
         from rich.console import Console

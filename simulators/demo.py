@@ -17,12 +17,13 @@ from typing import IO, Any
 from rich.console import Console
 from rich.table import Table
 
-from simulators.folders import program, standard_folder, stop_database
+from simulators.folders import standard_folder, stop_database
 from simulators.lifeline import INTERRUPT_SECONDS
 from simulators.packets import alerts, truth
 from simulators.sky import SUPERNOVAE, Sky
 from simulators.standins import Alert, Standins, interruptible, write_settings
 from tides_bridge.errors import BridgeError
+from tides_bridge.resources import program
 
 OBJECTS = 150
 """So many that every kind occurs, so few that a run is a matter of seconds."""
@@ -304,5 +305,5 @@ def _date(night: int) -> str:
 
 
 def default_folder() -> Path:
-    """Give the demo's own folder."""
-    return standard_folder("demo")
+    """Give the demo's own folder; ``tides up`` has another, which must not be emptied."""
+    return standard_folder("two-nights")

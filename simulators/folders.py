@@ -1,20 +1,21 @@
-"""A folder for stand-ins: found without asking, emptied at each start, never somebody else's."""
+"""A folder for stand-ins: found without asking, never somebody else's, emptied at each start or kept for the next."""
 
 import fcntl
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import platformdirs
+from typing import IO
 
 from tides_bridge.embedded import EmbeddedServer, acquire
 from tides_bridge.errors import SettingsError
+from tides_bridge.resources import data_folder
 
 MARKER = ".tides-standins"
 """Says that a folder may be emptied; locked while stand-ins use it."""
+KEEPER = ".tides-standins-live"
+"""Locked in a folder that is kept, and never emptied, while stand-ins use it."""
 DATABASE = "database"
 """Folder of the embedded database, inside."""
 
@@ -25,8 +26,7 @@ def standard_folder(*parts: str) -> Path:
 
     Root's home will not do: the account that runs PostgreSQL for root cannot enter it.
     """
-    home = Path("/var/lib/tides-bridge") if os.geteuid() == 0 else platformdirs.user_data_path("tides-bridge")
-    return home.joinpath(*parts)
+    return data_folder().joinpath(*parts)
 
 
 @contextmanager
@@ -48,16 +48,44 @@ def claimed(folder: Path) -> Iterator[Path]:
     except OSError as error:
         raise SettingsError(str(folder), "", f"cannot be used: {error}") from error
     with marker:
-        try:
-            fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SettingsError(
-                str(folder), "", "is used by stand-ins that run: stop them, or choose another"
-            ) from None
+        _lock(folder, marker)
         if not stop_database(folder):
             raise SettingsError(str(folder), "", "its database is used by a run: wait for its end, or choose another")
         _empty(folder)
         yield folder
+
+
+@contextmanager
+def kept(folder: Path) -> Iterator[Path]:
+    """
+    Own a folder for the time of a ``with`` block, and leave in it what is there; nobody else may empty it later.
+
+    Raises
+    ------
+    SettingsError
+        When the folder is used by other stand-ins that run, or cannot be written.
+    """
+    folder = folder.expanduser().resolve()
+    try:
+        _make(folder)
+        if (folder / MARKER).exists():
+            with (folder / MARKER).open("a") as former:
+                _lock(folder, former)
+                (folder / MARKER).unlink()
+        marker = (folder / KEEPER).open("a")
+    except OSError as error:
+        raise SettingsError(str(folder), "", f"cannot be used: {error}") from error
+    with marker:
+        _lock(folder, marker)
+        yield folder
+
+
+def _lock(folder: Path, marker: IO[str]) -> None:
+    """Lock a folder by a file in it until that is closed, or raise SettingsError."""
+    try:
+        fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise SettingsError(str(folder), "", "is used by stand-ins that run: stop them, or choose another") from None
 
 
 def _make(folder: Path) -> None:
@@ -83,11 +111,3 @@ def _empty(folder: Path) -> None:
             shutil.rmtree(path)
         elif path.name != MARKER:
             path.unlink()
-
-
-def program(name: str) -> str:
-    """Word a program of this environment as a person can type it here, whether or not the environment is activated."""
-    path = Path(sys.executable).with_name(name)
-    if shutil.which(name) == str(path) or not path.exists():
-        return name
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -81,6 +81,8 @@ class LasairService(Running):
         How many calls reached a method: not those with a wrong token or over the limit, or that failed before the work.
     faults
         The plan; ``faults.replace(...)`` gives it other rules.
+    port
+        The port to start at, if it is free; 0 is any.
     """
 
     name: ClassVar[str]
@@ -96,7 +98,7 @@ class LasairService(Running):
         faults: FaultPlan | None = None,
     ) -> None:
         self.faults = FaultPlan() if faults is None else faults
-        self.token, self.calls = token, 0
+        self.token, self.calls, self.port = token, 0, 0
         self._limit = HourlyLimit(calls_per_hour, clock)
         self._curves: dict[str, LightCurve] = {}
         self._server = WebServer(self._app(), "lasair", self.faults)
@@ -110,9 +112,14 @@ class LasairService(Running):
         """Keep light curves to answer with; one of the same object replaces the earlier one."""
         self._curves |= {str(curve[self.name_key]): curve for curve in light_curves}
 
+    def forget(self, names: Iterable[str]) -> None:
+        """Drop the light curves of some objects."""
+        for name in names:
+            self._curves.pop(name, None)
+
     def start(self) -> Self:
         """Start to answer, or raise BrokerUnavailable."""
-        self._server.start()
+        self._server.start(self.port)
         return self
 
     def stop(self) -> None:

@@ -71,7 +71,11 @@ def packet(sky: Sky, number: int, night: int) -> dict[str, Any] | None:
 
 def packet_of(sky: Sky, number: int, newest: int) -> dict[str, Any]:
     """Write the alert that a detection caused, given by its visit in the light curve of the object."""
-    thing, curve = sky.objects[number], sky.light_curve(number)
+    return written(sky, sky.objects[number], sky.light_curve(number), newest)
+
+
+def written(sky: Sky, thing: SkyObject, curve: LightCurve, newest: int) -> dict[str, Any]:
+    """Write an alert as `packet_of` does, of an object whose light curve is known already."""
     before = np.flatnonzero(
         (curve.mjd_utc > curve.mjd_utc[newest] - HISTORY_DAYS) & (np.arange(curve.night.size) < newest)
     )

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulators.broker_streams import LASAIR_ZTF, Service, simulated
-from simulators.folders import program
 from simulators.packet_files import Found, read_packets
 from simulators.standins import SURVEY_ID, Filled, Standins, interruptible, read_lines, write_schemas, write_settings
 from tides_bridge.formats.avro import CONTAINER
 from tides_bridge.formats.contents import beginning
+from tides_bridge.resources import program
 from tides_bridge.whole_alerts import epoch_of
 
 RECORDED_AGE = "7305 days"
@@ -117,8 +117,6 @@ def _all(standins: Standins) -> str:
 
 def description(standins: Standins, filled: Mapping[str, Filled], settings_out: Path) -> str:
     """Say what runs where, and what would lead a run elsewhere."""
-    chosen = ("TIDES_SETTINGS", "TIDES_CONFIG")  # --settings wins over them
-    variables = sorted(name for name in os.environ if name.startswith("TIDES_") and name not in chosen)
     return "\n".join(
         [
             *(f"Kafka     {standins.kafka.address}, {_of_stream(standins, name, filled[name])}" for name in filled),
@@ -127,9 +125,16 @@ def description(standins: Standins, filled: Mapping[str, Filled], settings_out: 
             f"folder    {standins.folder}: emptied now; it stays when the stand-ins stop",
             f"settings  {settings_out}: {program('tides')} run --settings {settings_out}",
             *_described_faults(standins),
-            *(f"beware    the environment variable {name} is set, and wins over the settings" for name in variables),
+            *beware(),
         ]
     )
+
+
+def beware() -> list[str]:
+    """Name the variables that would lead a run elsewhere."""
+    chosen = ("TIDES_SETTINGS", "TIDES_CONFIG")  # --settings wins over them
+    variables = sorted(name for name in os.environ if name.startswith("TIDES_") and name not in chosen)
+    return [f"beware    the environment variable {name} is set, and wins over the settings" for name in variables]
 
 
 def _of_stream(standins: Standins, name: str, filled: Filled) -> str:

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, NamedTuple, Self
+from urllib.parse import urlsplit
 
 import requests
 import yaml
@@ -40,12 +41,15 @@ from simulators.lasair_lsst import LasairLsstStandin
 from simulators.lasair_service import LightCurve
 from simulators.packet_files import Found
 from simulators.stream import KafkaStandin
+from simulators.web import still_free
 from tides_bridge.errors import BrokerUnavailable, FourmostUnavailable, MalformedAlert, SettingsError
 from tides_bridge.resources import shipped
 
 CONFIGURATION = "standins"
-"""Name of the one configuration in the settings file."""
+"""Name of the one configuration in the settings file, unless they are live."""
 TOPIC = STREAMS[LASAIR_ZTF].topic
+LIVE_STATE = "fourmost-live.sqlite3"
+"""State of a 4MOST that goes on; never that of an earlier demo in the same folder."""
 SURVEY_ID = 5
 """S_test: targets of a test belong there."""
 HEADER = "# Written by the TiDES bridge's stand-ins, and good while they run. The secrets in it are theirs alone.\n"
@@ -54,6 +58,17 @@ HTTP_SECONDS = 10.0
 
 Api = LasairStandin | LasairLsstStandin | AntaresStandin
 """A stand-in for a light-curve API."""
+
+
+class Kept(NamedTuple):
+    """
+    What stand-ins have of their last start: the token of Lasair, and ports by name.
+
+    Where they are free, they are used again.
+    """
+
+    token: str
+    ports: Mapping[str, int]
 
 
 class Filled(NamedTuple):
@@ -136,7 +151,7 @@ class Standins:
     Parameters
     ----------
     folder
-        Theirs, and emptied first: state of 4MOST, and the database of runs. It stays as it is at the end.
+        Theirs, and emptied first unless `kept` is set: state of 4MOST, and the database of runs. It stays at the end.
     streams
         Which streams there are: names in `broker_streams.STREAMS`.
     modes
@@ -154,6 +169,8 @@ class Standins:
         The three that are always there; that of Lasair is the one for ZTF, and answers if its stream is served.
     streams, services
         The streams, and the APIs that answer, by name.
+    kept
+        If given before ``with``: they go on from there, the folder is not emptied, and its lock is the caller's.
 
     Raises
     ------
@@ -184,13 +201,17 @@ class Standins:
         }
         needed = {stream.service for stream in self.streams.values()}
         self.services = {name: api for name, api in apis.items() if name in needed}
+        self.kept: Kept | None = None
         self._options = ("--faults", str(faults.resolve())) if faults else ()
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            stack.enter_context(claimed(self.folder))
-            fourmost = FourmostStandin(*self._options, state=self.folder / "fourmost.sqlite3")
+            if self.kept is None:
+                stack.enter_context(claimed(self.folder))
+                fourmost = FourmostStandin(*self._options, state=self.folder / "fourmost.sqlite3")
+            else:
+                fourmost = self._go_on(self.kept)
             self.fourmost = stack.enter_context(fourmost)
             stack.enter_context(self.kafka)
             for api in self.services.values():
@@ -203,6 +224,19 @@ class Standins:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    def _go_on(self, kept: Kept) -> FourmostStandin:
+        """Prepare what runs with the tokens and ports of the last start, and 4MOST with its state."""
+        self.lasair.token = kept.token
+        for name, api in self.services.items():
+            api.port = kept.ports.get(name, 0)
+        port = str(still_free(kept.ports.get("fourmost", 0)))
+        return FourmostStandin(*self._options, "--port", port, state=self.folder / LIVE_STATE)
+
+    def ports(self) -> dict[str, int]:
+        """Give the ports of 4MOST and of the APIs, by name."""
+        addresses = {name: api.address for name, api in self.services.items()} | {"fourmost": self.fourmost.address}
+        return {name: urlsplit(address).port or 0 for name, address in addresses.items()}
 
     def load(self, alerts: Iterable[Alert]) -> int:
         """Give the light curves to Lasair for ZTF, and the messages to its topic; answer how many."""
@@ -301,16 +335,16 @@ class Standins:
                 raise BrokerUnavailable(api.address, f"the stand-in does not answer: {error}") from error
 
 
-def write_settings(file: Path, settings: Mapping[str, Any]) -> None:
+def write_settings(file: Path, settings: Mapping[str, Any], name: str = CONFIGURATION) -> None:
     """
-    Write a settings file that only its owner may read, in one step.
+    Write a settings file with one configuration that only its owner may read, in one step.
 
     Raises
     ------
     SettingsError
         When there is a file that is not ours, or the folder cannot be written.
     """
-    _write(file, HEADER, HEADER + yaml.safe_dump({CONFIGURATION: dict(settings)}, sort_keys=False))
+    write_ours(file, HEADER, HEADER + yaml.safe_dump({name: dict(settings)}, sort_keys=False))
 
 
 def write_schemas(streams: Mapping[str, Stream], folder: Path) -> None:
@@ -327,11 +361,18 @@ def write_schemas(streams: Mapping[str, Stream], folder: Path) -> None:
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SettingsError(str(file.parent), "", f"cannot be made: {error}") from error
-        _write(file, SCHEMA_HEAD, text)
+        write_ours(file, SCHEMA_HEAD, text)
 
 
-def _write(file: Path, head: str, text: str) -> None:
-    """Write a file in one step; one that is there must begin with this head: it is ours."""
+def write_ours(file: Path, head: str, text: str) -> None:
+    """
+    Write a file in one step; one that is there must begin with this head: it is ours.
+
+    Raises
+    ------
+    SettingsError
+        When it is not, or the folder cannot be written.
+    """
     try:
         if file.exists() and not file.read_bytes().startswith(head.encode()):
             raise SettingsError(str(file), "", "exists, and no stand-in wrote it: choose another name")

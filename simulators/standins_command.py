@@ -56,8 +56,14 @@ def standins(  # noqa: PLR0913 (one argument an option)
         list[StreamName] | None,
         typer.Option(help="Whose stream to serve; may be repeated.", show_default="lasair-ztf"),
     ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="A stream of ZTF that goes on, and goes on after a restart; see below.")
+    ] = False,
+    speed: Annotated[
+        float | None, typer.Option(help="How much faster than the clock its time runs.", min=0.01, show_default="1")
+    ] = None,
     objects: Annotated[
-        int | None, typer.Option(help="Objects of the simulated sky.", min=1, show_default="300")
+        int | None, typer.Option(help="Objects of the simulated sky.", min=1, show_default="300; live: 4200 at a time")
     ] = None,
     nights: Annotated[int | None, typer.Option(help="Nights it was observed.", min=1, show_default="60")] = None,
     seed: Annotated[int | None, typer.Option(help="Another number makes another sky.", min=0, show_default="1")] = None,
@@ -74,7 +80,8 @@ def standins(  # noqa: PLR0913 (one argument an option)
     folder: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for 4MOST's state and the database; emptied first. One for each settings file by default."
+            help="Folder for 4MOST's state and the database; emptied first, unless --live. "
+            "One for each settings file by default."
         ),
     ] = None,
     shape: Annotated[
@@ -98,9 +105,15 @@ def standins(  # noqa: PLR0913 (one argument an option)
     count as live for 20 years; beside it a folder with the schemas that messages of rubin and elasticc lack; and into
     the folder of the stand-ins: it is emptied at each start and stays at the end, so that you can look at the database.
     By default it lies in your data folder, or in /var/lib/tides-bridge/standins for root.
+
+    With --live alerts come all day, some 30 an hour: those of a night in the 24 hours after it, and of the last five
+    days at the first start. The folder is kept. After a restart, even a kill, all goes on: 4MOST with its targets, the
+    tokens, the stream with the same messages at the same offsets, and what came meanwhile. At another speed, or after
+    seven days of the stream, a start begins the stream anew. The settings file is written anew at each start.
     """
     try:
         from simulators.broker_streams import MIXED
+        from simulators.live import Plan, check_streams, serve_live
         from simulators.serving import Source, serve
         from simulators.standins import Standins, folder_for
 
@@ -108,6 +121,7 @@ def standins(  # noqa: PLR0913 (one argument an option)
         given = {key: value for key, value in sky.items() if value is not None}
         names = [each.value for each in stream or [StreamName.LASAIR_ZTF]]
         _check(names, given if alerts else {}, lasair_mode)
+        _check_live(live, speed, {"--alerts": alerts, "--nights": nights, "--schemas": schemas})
         three = Standins(
             folder or folder_for(settings_out),
             streams=names,
@@ -116,6 +130,10 @@ def standins(  # noqa: PLR0913 (one argument an option)
             old_shape=shape is Shape.OLD,
             faults=faults,
         )
+        if live:
+            check_streams(names)
+            plan = Plan()._replace(**{key: value for key, value in given.items() if key in Plan._fields})
+            serve_live(three, plan._replace(speed=speed or plan.speed), settings_out)
         serve(three, Source(tuple(alerts or ()), schemas, **given), settings_out)
     except KeyboardInterrupt:
         typer.echo("stopped")
@@ -130,3 +148,12 @@ def _check(names: list[str], not_used: dict[str, int], lasair_mode: Mode | None)
         raise SettingsError(f"--{key}", str(value), "is for a simulated sky, and goes without --alerts")
     if lasair_mode and StreamName.LASAIR_LSST not in names:
         raise SettingsError("--lasair-mode", lasair_mode.value, "is for --stream lasair-lsst")
+
+
+def _check_live(live: bool, speed: float | None, not_live: dict[str, object]) -> None:
+    """Raise SettingsError if options do not fit with --live, or without."""
+    if speed and not live:
+        raise SettingsError("--speed", str(speed), "is for --live")
+    for key, value in not_live.items():
+        if live and value:
+            raise SettingsError(key, "", "goes without --live, whose sky does not end")

@@ -3,13 +3,14 @@ A Kafka broker for tests and demos: the mock cluster inside librdkafka.
 
 It speaks the real protocol on 127.0.0.1, to other processes too, with consumer groups and committed offsets, and lives
 as long as the object that started it. Two limits are its own: a message of at most 1 MB, and of every partition only
-the newest 5 MB; it drops the rest without a word. `KafkaStandin.publish` refuses what would not fit.
+the newest 5 MB; it drops the rest without a word, and the first offset rises, as with the retention of any Kafka.
+`KafkaStandin.publish` refuses what would not fit, `KafkaStandin.append` lets it happen.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import count
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from confluent_kafka import Producer
 
@@ -29,6 +30,15 @@ TIMEOUT_SECONDS = 10.0
 
 Content = bytes | tuple[bytes | None, bytes]
 """A message: its value, or key and value."""
+
+
+class _Planned(NamedTuple):
+    """A message with its partition and its time [ms since 1970; 0: when it is sent]."""
+
+    partition: int
+    key: bytes | None
+    value: bytes
+    milliseconds: int
 
 
 class KafkaStandin(Running):
@@ -52,7 +62,7 @@ class KafkaStandin(Running):
         self.address = ""
         self._producer: Producer | None = None
         self._stored: Counter[tuple[str, int]] = Counter()
-        self._turn = count()
+        self._turn: defaultdict[str, count[int]] = defaultdict(count)
 
     def start(self) -> Self:
         """
@@ -70,6 +80,7 @@ class KafkaStandin(Running):
             raise BrokerUnavailable("Kafka stand-in", "librdkafka started no mock broker")
         self.address = f"{brokers[0].host}:{brokers[0].port}"
         self._stored.clear()
+        self._turn.clear()
         return self
 
     def publish(self, topic: str, messages: Iterable[Content]) -> int:
@@ -95,19 +106,42 @@ class KafkaStandin(Running):
         BrokerUnavailable
             When the broker was not started, or did not store all.
         """
+        planned = [self._plan(topic, each) for each in messages]
+        self._check(topic, [(each.partition, _size(each.key, each.value)) for each in planned])
+        return self._send(topic, planned)
+
+    def append(self, topic: str, messages: Iterable[tuple[float, Content]]) -> int:
+        """
+        Append messages of given times [s since 1970], however many there are: the oldest of a full partition go.
+
+        The same messages, appended to an empty topic in the same order, get the same offsets, in however many calls.
+
+        Raises
+        ------
+        BrokerUnavailable
+            As `publish` does.
+        """
+        return self._send(topic, [self._plan(topic, content, round(time * 1000)) for time, content in messages])
+
+    def _plan(self, topic: str, content: Content, milliseconds: int = 0) -> _Planned:
+        """Give a message its place; without a time of its own it gets the one when it is sent."""
+        key, value = (None, content) if isinstance(content, bytes) else content
+        return _Planned(next(self._turn[topic]) % PARTITIONS, key, value, milliseconds)
+
+    def _send(self, topic: str, planned: Sequence[_Planned]) -> int:
+        """Store messages and answer how many, or raise BrokerUnavailable."""
         if self._producer is None:
             raise BrokerUnavailable("Kafka stand-in", "it is not running", "start() it, or use it in a with statement")
-        contents = [(None, each) if isinstance(each, bytes) else each for each in messages]
-        planned = [(next(self._turn) % PARTITIONS, key, value) for key, value in contents]
-        self._check(topic, [(partition, _size(key, value)) for partition, key, value in planned])
         failures: list[str] = []
 
         def note(error: object, _message: object) -> None:
             if error:
                 failures.append(str(error))
 
-        for partition, key, value in planned:
-            self._producer.produce(topic, value, key, partition=partition, on_delivery=note)
+        for each in planned:
+            self._producer.produce(
+                topic, each.value, each.key, partition=each.partition, on_delivery=note, timestamp=each.milliseconds
+            )
         waiting = self._producer.flush(TIMEOUT_SECONDS)
         if failures or waiting:
             reason = failures[0] if failures else "no answer"

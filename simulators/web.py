@@ -19,6 +19,15 @@ STOP_SECONDS = 5.0
 """Longest wait for calls under way when it stops."""
 
 
+def still_free(port: int) -> int:
+    """Give a port of 127.0.0.1 that was used before, or 0, which is any, if somebody else has it now."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return 0
+    return port
+
+
 class _Protocol(H11Protocol):
     """Tells the application its connection, so that a fault can cut it."""
 
@@ -35,7 +44,7 @@ class _Protocol(H11Protocol):
 
 class WebServer:
     """
-    Serves an application on a free port of 127.0.0.1 between `start` and `stop`.
+    Serves an application on a port of 127.0.0.1 between `start` and `stop`.
 
     Parameters
     ----------
@@ -59,10 +68,10 @@ class WebServer:
         self._thread: threading.Thread | None = None
         self.address = ""
 
-    def start(self) -> None:
-        """Start to answer, or raise BrokerUnavailable."""
+    def start(self, port: int = 0) -> None:
+        """Start to answer, at this port if it is free, or raise BrokerUnavailable."""
         self._stopping.clear()
-        listener = socket.create_server(("127.0.0.1", 0))
+        listener = socket.create_server(("127.0.0.1", still_free(port)))
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else an answer in two parts takes 40 ms
         config = uvicorn.Config(
             self._app, http=_Protocol, ws="none", loop="asyncio", lifespan="off", log_config=None, access_log=False,

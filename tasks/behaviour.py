@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar, cast
 from prefect import Task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.states import Completed
 
 from tides_bridge.errors import BridgeError, TransientError
 
@@ -53,6 +54,20 @@ class Handed(Generic[T]):
         """Give what is in it, once."""
         content, self._content = self._content, None
         return cast(T, content)
+
+
+def skipped(message: str, result: T) -> T:
+    """
+    End a flow early, all being well: Prefect calls its state Skipped, and gives the result to who called the flow.
+
+    Parameters
+    ----------
+    message
+        Why there was nothing to do.
+    result
+        Of the flow.
+    """
+    return cast(T, Completed(name="Skipped", message=message, data=result))
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The summary of a run: logged, and a table on the run page."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -9,6 +9,8 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_table_artifact
 
 from tasks.behaviour import STEP
+from tasks.tables import publish_table
+from tides_bridge.exchange import Sent
 from tides_bridge.models import Batch, Judged
 from tides_bridge.reconcile import Difference
 
@@ -37,9 +39,10 @@ class Summary:
     """
     Counts of one run; their meaning is in `MEANING`.
 
-    ``failures`` gives the reason by target name, ``reasons`` how many objects were deferred or skipped for which,
-    ``notes`` what else a person should know. ``outage`` is the first error of a service that was away: the run does all
-    else, and then fails with it.
+    ``failures`` gives the reason by target name, ``forbidden`` those of them that the 4MOST format forbids, ``reasons``
+    how many objects were deferred or skipped for which, ``notes`` what else a person should know, ``took`` how long
+    it took [s], compared with others. ``outage`` is the first error of a service that was away: the run does all else,
+    and then fails with it.
     """
 
     messages: int = 0
@@ -59,8 +62,10 @@ class Summary:
     failed_in_4most: int = 0
     lag: int = 0
     failures: dict[str, str] = field(default_factory=dict)
+    forbidden: set[str] = field(default_factory=set)
     reasons: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    took: tuple[float, str] | None = None
     outage: Exception | None = None
 
     def add(self, batch: Batch, judged: Sequence[Judged], inserted: int, updated: int) -> None:
@@ -79,6 +84,21 @@ class Summary:
             self.reasons.update({f"skipped: {reason}": number for reason, number in chunk.skipped.items()})
             for note in chunk.notes:
                 self.note(note)
+
+    def add_forbidden(self, refused: Sequence[Mapping[str, Any]]) -> None:
+        """Count targets that the 4MOST format forbids, and keep the reasons."""
+        self.refused_targets += len(refused)
+        self.failures |= {row["name"]: row["reason"] for row in refused}
+        self.forbidden |= {row["name"] for row in refused}
+
+    def add_sent(self, created: Sent, changed: Sent, deactivated: Sent) -> None:
+        """Count what 4MOST confirmed and refused, and keep the reasons."""
+        self.created_in_4most += len(created.done)
+        self.updated_in_4most += len(changed.done)
+        self.deactivated_in_4most += len(deactivated.done)
+        failed = created.failed | changed.failed | deactivated.failed
+        self.failed_in_4most += len(failed)
+        self.failures |= failed
 
     def note(self, note: str) -> None:
         """Note what a person should know, once."""
@@ -100,11 +120,23 @@ def publish_summary(summary: Summary) -> None:
     get_run_logger().info("summary %s", " ".join(f"{name}={count}" for name, count in summary.counts().items()))
     rows: list[dict[str, Any]] = [{"number": getattr(summary, name), "what": what} for name, what in MEANING.items()]
     rows += [{"number": number, "what": reason} for reason, number in summary.reasons.most_common()]
+    if summary.took:
+        rows.append({"number": round(summary.took[0], 1), "what": summary.took[1]})
     rows += [{"number": "", "what": note} for note in summary.notes]
     create_table_artifact(rows, key="tides-bridge-summary", description=f"What this run did: {_headline(summary)}")
-    if summary.failures:
-        failures = [{"target": name, "reason": reason} for name, reason in sorted(summary.failures.items())]
-        create_table_artifact(failures, key="tides-bridge-failures", description="Targets that could not be sent")
+    publish_table(_failures(summary), "tides-bridge-failures", "Targets that could not be sent")
+
+
+def _failures(summary: Summary) -> list[dict[str, Any]]:
+    return [
+        {
+            "target": name,
+            "refused by": "the 4MOST format" if name in summary.forbidden else "4MOST",
+            "reason": reason,
+            "more": f"`tides why {name}`",
+        }
+        for name, reason in sorted(summary.failures.items())
+    ]
 
 
 @task(**STEP, task_run_name="publish_differences")
@@ -112,8 +144,10 @@ def publish_differences(differences: list[Difference]) -> None:
     """Log what differed between tides_master and 4MOST, and show it as a table on the run page."""
     get_run_logger().info("differences=%d", len(differences))
     rows = [asdict(difference) for difference in differences]
-    description = f"{len(rows)} differences between tides_master and 4MOST"
-    create_table_artifact(rows, key="tides-bridge-differences", description=description)
+    if rows:
+        publish_table(rows, "tides-bridge-differences", "Differences between tides_master and 4MOST")
+    else:
+        create_table_artifact(rows, key="tides-bridge-differences", description="tides_master and 4MOST agree")
 
 
 def _headline(summary: Summary) -> str:

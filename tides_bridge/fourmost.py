@@ -72,6 +72,7 @@ class FourmostClient:
     def __init__(self, options: FourmostSettings) -> None:
         self._service = f"4MOST {shown_address(options.address or '')}"
         self._base = f"{(options.address or '').rstrip('/')}/targetCat/transients/"
+        self.survey, self.subsurvey = {"uploadedfor_survey_id": options.survey_id}, options.subsurvey
         self._timeout, self.connections = options.timeout.total_seconds(), options.connections
         self._pace = Pace()
         self._session = requests.Session()

@@ -24,6 +24,7 @@ from tides_bridge.database import Database, copy_frame, listed_columns, run
 from tides_bridge.models import Alert, Batch, Judged, Message
 from tides_bridge.record import store_decisions
 from tides_bridge.settings import Settings
+from tides_bridge.target_curves import store as store_target_curves
 
 logger = logging.getLogger(__name__)
 
@@ -148,7 +149,7 @@ def store_outcome(  # noqa: PLR0913, PLR0917
     settings: Settings,
     run_id: int | None = None,
 ) -> None:
-    """Keep what else came of a batch: refused messages, decisions, deferred objects, calls made, and its positions."""
+    """Keep what else came of a batch: refused messages, decisions, light curves, deferred objects, calls, positions."""
     now, pull = datetime.now(UTC), batch.pull
     about = {"broker": settings.broker_name}
     run(connection, "ingest/store_refused.sql", [asdict(message) | about for message in batch.refused])
@@ -160,6 +161,7 @@ def store_outcome(  # noqa: PLR0913, PLR0917
     ]
     _store_deferred(connection, deferred)
     store_decisions(connection, judged, alerts, run_id)
+    store_target_curves(connection, judged, settings.now_mjd())
     decided = [alerts[object_id] for chunk in judged for object_id in chunk.passed]
     for survey in {alert.survey for alert in batch.alerts}:
         settled = [alert.object_id for alert in decided if alert.survey == survey]

@@ -14,6 +14,7 @@ from tides_bridge.brokers.base import Broker
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.models import Alert, Batch, Judged, Message, Pull, newest_of, newest_parts
+from tides_bridge.packed_curves import packed
 from tides_bridge.places import is_on_sky, right_ascension
 from tides_bridge.record import decisions_of
 from tides_bridge.selection import SelectionFunction, judge
@@ -214,7 +215,8 @@ def decide(
     curves = replace(curves, objects=_objects(alerts, curves, summary))
     verdicts = judge(curves, functions, now_mjd)
     passes = dict(zip(curves.object_ids, verdicts[0].passed.tolist(), strict=True))
-    targets = _targets([alert for alert in alerts if passes.get(alert.object_id)], summary, functions[0])
+    passing = [alert for alert in alerts if passes.get(alert.object_id)]
+    targets = _targets(passing, summary, functions[0]).assign(curve=_packed(curves, passing))
     is_placed = is_on_sky(targets["ra"], targets["decl"])
     unplaced = dict.fromkeys(targets.loc[~is_placed, "object_id"], "its position is unknown, or not on the sky")
     decisions = decisions_of(verdicts, curves.object_ids, curves.digests())
@@ -241,6 +243,14 @@ def _targets(passing: Sequence[Alert], summary: pd.DataFrame, function: Selectio
     targets["sherlock_class"] = [alert.sherlock_class for alert in passing]
     targets["selection_function"] = function.name
     return targets
+
+
+def _packed(curves: LightCurves, passing: Sequence[Alert]) -> list[str]:
+    """Pack the light curves of objects that pass: they are drawn for people, and no decision comes of them."""
+    if not passing:
+        return []
+    table, numbers = curves.to_arrow(), {object_id: number for number, object_id in enumerate(curves.object_ids)}
+    return [packed(table.slice(numbers[alert.object_id], 1)) for alert in passing]
 
 
 def _objects(alerts: Sequence[Alert], curves: LightCurves, summary: pd.DataFrame) -> Objects:

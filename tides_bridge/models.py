@@ -3,11 +3,12 @@
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from tides_bridge.lightcurves import LightCurves
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,19 +201,19 @@ class Judged:
     def __init__(  # noqa: PLR0913
         self,
         passed: dict[str, bool],
-        targets: pd.DataFrame,
+        targets: "DataFrame",
         deferred: dict[str, str],
         calls: int = 0,
         outage: Exception | None = None,
         *,
-        decisions: pd.DataFrame | None = None,
+        decisions: "DataFrame | None" = None,
         alerts: Sequence[Alert] = (),
         refused: Sequence[RefusedMessage] = (),
         skipped: Mapping[str, int] | None = None,
         notes: Sequence[str] = (),
         curves: LightCurves | None = None,
     ) -> None:
-        self.decisions = pd.DataFrame() if decisions is None else decisions
+        self.decisions = targets.iloc[:0, :0] if decisions is None else decisions
         self.passed, self.targets, self.deferred, self.calls, self.outage = passed, targets, deferred, calls, outage
         self.alerts, self.refused, self.skipped, self.notes = list(alerts), list(refused), dict(skipped or {}), notes
         self.curves = curves
@@ -223,6 +224,6 @@ class Judged:
         self.passed = {name: result for name, result in self.passed.items() if name not in object_ids}
         self.deferred = {name: reason for name, reason in self.deferred.items() if name not in object_ids}
         for frame in ("targets", "decisions"):
-            rows: pd.DataFrame = getattr(self, frame)
+            rows: DataFrame = getattr(self, frame)
             if len(rows):
                 setattr(self, frame, rows[~rows["object_id"].isin(list(object_ids))])

@@ -1,37 +1,33 @@
 """The health of the bridge as the database tells it: runs, the place in the stream, what waits and what was refused."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Literal
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
-from tides_bridge.brokers import stream_of
-from tides_bridge.brokers.stream import Place
+from sqlalchemy import Connection
+
 from tides_bridge.database import Database, run
 from tides_bridge.errors import BridgeError
 from tides_bridge.settings import Settings
 from tides_bridge.targets import stage_for_4most
 
+if TYPE_CHECKING:
+    from tides_bridge.brokers.stream import Place
 
-@contextmanager
-def logged_run(
-    database: Database, kind: Literal["pull", "exchange", "reconcile"], broker: str | None = None
-) -> Iterator[int]:
-    """Note when a run began and how it ended, a pull for its broker; one that is killed has no end. Gives its key."""
-    with database.transaction("run") as connection:
-        run_id = run(connection, "monitor/begin_run.sql", {"kind": kind, "broker": broker})[0]["run_id"]
-    problem: str | None = "stopped"
-    try:
-        yield run_id
-        problem = None
-    except BridgeError as error:
-        problem = str(error)
-        raise
-    except Exception as error:
-        problem = f"{type(error).__name__}: {error}"
-        raise
-    finally:
-        with database.transaction("run") as connection:
-            run(connection, "monitor/end_run.sql", {"run_id": run_id, "problem": problem})
+
+def get_health(database: Database, settings: Settings) -> dict[str, Any]:
+    """
+    Gather what the watchdog needs: quick however many targets there are, and only the database is asked.
+
+    Returns
+    -------
+    dict
+        ``installed_at`` (when the tables were made), ``runs``, ``positions`` with the broker that each is of,
+        ``backlog`` (what 4MOST is still to be told, by operation), and since when at most something waits for it:
+        ``backlog_since`` (None if nothing does).
+    """
+    with database.transaction() as connection:
+        return _health(connection, settings)
 
 
 def get_status(database: Database, settings: Settings) -> dict[str, Any]:
@@ -41,42 +37,85 @@ def get_status(database: Database, settings: Settings) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``states`` (numbers of objects, messages and targets), ``deferred`` by reason, ``positions`` with the lag of
-        each partition (None if Kafka does not answer), ``backlog`` (what 4MOST is still to be told), ``runs``, and the
-        ``problem`` with Kafka if there is one.
+        What `get_health` gives, the backlog worked out target by target; ``states`` (numbers of objects, messages and
+        targets), ``deferred`` by reason, ``calls`` of each broker's light-curve API in the last hour, the lag of each
+        of the ``positions``, and ``lag`` in all. These are None if Kafka does not answer: ``problem`` says so then.
     """
     with database.transaction() as connection:
+        status = _health(connection, settings)
         states = run(connection, "monitor/count_states.sql")[0]
-        deferred = run(connection, "monitor/count_deferred.sql")
-        positions = run(connection, "monitor/list_all_positions.sql")
-        runs = run(connection, "monitor/list_last_runs.sql")
+        status["deferred"] = run(connection, "monitor/count_deferred.sql")
+        status["calls"] = _calls(connection, settings)
         stage = stage_for_4most(run(connection, "exchange/list_targets.sql"), settings)
     waiting = {"new": stage.new, "changed": stage.changed, "deactivated": stage.deactivated}
-    backlog = {name: len(rows) for name, rows in waiting.items()} | {"unanswered": states.pop("unanswered")}
+    status["backlog"] = {name: len(rows) for name, rows in waiting.items()} | {"unanswered": states.pop("unanswered")}
+    status["backlog_since"] = status["backlog_since"] if any(status["backlog"].values()) else None
+    status["states"] = states
+    return status | _ask_streams(settings, status["positions"])
+
+
+def _health(connection: Connection, settings: Settings) -> dict[str, Any]:
+    backlog = run(connection, "page/count_backlog.sql")[0]
+    waiting_for = timedelta(seconds=backlog.pop("age_seconds"))
+    return {
+        "installed_at": run(connection, "page/get_schema.sql")[0]["installed_at"],
+        "runs": run(connection, "monitor/list_last_runs.sql"),
+        "positions": _positions(connection, settings),
+        "backlog": backlog,
+        "backlog_since": datetime.now(UTC) - waiting_for if any(backlog.values()) else None,
+    }
+
+
+def _positions(connection: Connection, settings: Settings) -> list[dict[str, Any]]:
+    """List where each stream is to be read on, with the broker whose topic it is; None if no broker has it any more."""
+    rows = run(connection, "monitor/list_all_positions.sql")
+    for row in rows:
+        names = [each.broker_name for each in settings.each_broker() if reads(each, row)]
+        row["broker"], row["lag"] = next(iter(names), None), None
+    return rows
+
+
+def reads(settings: Settings, row: dict[str, Any]) -> bool:
+    """Tell whether a broker's settings lead to a topic: a name, several with commas between, or a pattern."""
+    topic = settings.topic or ""
+    if row["group_id"] != settings.group_id:
+        return False
+    if settings.broker.kind == "recorded":
+        return True  # its topics are files
+    if topic.startswith("^"):
+        return re.match(topic, row["topic"]) is not None
+    return row["topic"] in [name.strip() for name in topic.split(",")]
+
+
+def _calls(connection: Connection, settings: Settings) -> list[dict[str, Any]]:
+    """Count the calls of each broker's light-curve API in the last hour, and those that are left."""
+    made = {
+        row["broker"]: row["calls"] for row in run(connection, "page/sum_api_calls.sql", {"now": datetime.now(UTC)})
+    }
+    limits = {each.broker_name: each.light_curves.calls_per_hour for each in settings.each_broker()}
+    return [
+        {"broker": name, "made": made.get(name, 0), "limit": limit, "left": max(limit - made.get(name, 0), 0)}
+        for name, limit in limits.items()
+    ]
+
+
+def _ask_streams(settings: Settings, positions: list[dict[str, Any]]) -> dict[str, Any]:
+    """Ask each broker how much is still to be read; note it in its positions."""
     problems, total = [], 0
-    for row in positions:
-        row["broker"] = row["lag"] = None
     for each in settings.each_broker():
         ours = [row for row in positions if row["group_id"] == each.group_id]
         lag, problem = _lag(each, ours)
         problems += [f"{each.broker_name}: {problem}"] if problem else []
         total += sum(lag.values())
         for row in ours:
-            if (place := (row["topic"], row["partition_number"])) in lag:
-                row["broker"], row["lag"] = each.broker_name, lag[place]
-    return {
-        "states": states,
-        "deferred": deferred,
-        "positions": positions,
-        "lag": None if problems else total,
-        "backlog": backlog,
-        "runs": runs,
-        "problem": "; ".join(problems) or None,
-    }
+            row["lag"] = lag.get((row["topic"], row["partition_number"]), row["lag"])
+    return {"lag": None if problems else total, "problem": "; ".join(problems) or None}
 
 
-def _lag(settings: Settings, positions: list[dict[str, Any]]) -> tuple[dict[Place, int], str | None]:
+def _lag(settings: Settings, positions: list[dict[str, Any]]) -> "tuple[dict[Place, int], str | None]":
     """Ask a broker how many messages are still to be read, by partition; or say why it cannot be known."""
+    from tides_bridge.brokers import stream_of  # slow, and the watchdog does without
+
     known = {(row["topic"], row["partition_number"]): row["next_offset"] for row in positions}
     try:
         with stream_of(settings, known) as stream:

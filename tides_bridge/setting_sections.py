@@ -6,7 +6,7 @@ Every key has a sentence that says what it is: `tides settings` prints it.
 
 import json
 import re
-from datetime import timedelta
+from datetime import date, time, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -25,22 +25,32 @@ from pydantic.alias_generators import to_camel
 
 from tides_bridge.photometry import PHOTOMETRIC_SYSTEMS, Band
 
+PLAIN_DURATION = re.compile(
+    r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?:\s*(second|minute|hour|day)s?)?", re.IGNORECASE
+)
+"""A number, and a unit in words."""
 
-def duration(value: object, unit: Literal["s", "D"]) -> object:
-    """Read "4 days", "5 s" or a bare number in the key's own unit."""
-    from pandas import Timedelta  # slow to import, and most settings are defaults
 
+def duration(value: object, unit: Literal["seconds", "days"]) -> object:
+    """Read "4 days", "1h 30min" or a bare number in the key's own unit."""
     if not isinstance(value, int | float | str):
         return value
-    words = re.sub(r"(?<=[\d\s])d\b", "D", str(value).strip())  # Pandas wants a capital
-    bare = re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", words, re.IGNORECASE)
     try:
-        duration = (Timedelta(float(words), unit=unit) if bare else Timedelta(words)).to_pytimedelta()
+        duration = _duration(str(value).strip(), unit)
     except (ValueError, OverflowError, AttributeError):  # the last from NaT
         raise ValueError("not a duration: write it as 5 days or 30 seconds") from None
     if duration < timedelta(0):
         raise ValueError("a duration must not be negative")
     return duration
+
+
+def _duration(words: str, unit: str) -> timedelta:
+    plain = PLAIN_DURATION.fullmatch(words)
+    if plain:
+        return timedelta(**{f"{plain[2].lower()}s" if plain[2] else unit: float(plain[1])})
+    from pandas import Timedelta  # reads all other ways to write one; slow to import
+
+    return Timedelta(re.sub(r"(?<=[\d\s])d\b", "D", words)).to_pytimedelta()  # Pandas wants a capital
 
 
 def text(value: object) -> object:
@@ -60,8 +70,15 @@ def listed(value: object) -> object:
     return json.loads(value) if isinstance(value, str) else value
 
 
-Seconds = Annotated[timedelta, BeforeValidator(partial(duration, unit="s"))]
-Days = Annotated[timedelta, BeforeValidator(partial(duration, unit="D"))]
+def time_of_day(value: object) -> object:
+    """Refuse a number: YAML makes one of 14:30 without quotation marks, 870, which would be taken for seconds."""
+    if isinstance(value, int | float):
+        raise ValueError('not a time of day: write it with quotation marks, as "14:30"')
+    return value
+
+
+Seconds = Annotated[timedelta, BeforeValidator(partial(duration, unit="seconds"))]
+Days = Annotated[timedelta, BeforeValidator(partial(duration, unit="days"))]
 PositiveInt = Annotated[int, BeforeValidator(number), Field(gt=0)]
 Number = Annotated[float, BeforeValidator(number), Field(allow_inf_nan=False)]
 Text = Annotated[str, Field(min_length=1)]
@@ -223,6 +240,9 @@ class FourmostSettings(Section):
     page_size: PositiveInt = Field(100, description="targets a call")
     connections: Annotated[int, Field(ge=1, le=32)] = Field(8, description="calls at the same time")
     timeout: Seconds = Field(timedelta(seconds=15), gt=timedelta(0), description="time to wait for an answer")
+    exchange_every: Seconds = Field(
+        timedelta(minutes=10), description="a long run tells 4MOST so often what is new, not only at its end"
+    )
 
     @field_validator("colour_terms")
     @classmethod
@@ -233,3 +253,49 @@ class FourmostSettings(Section):
             if wanted and not term.slope and term.from_band[-1] != wanted.split("_")[1]:
                 raise ValueError(f"{term.from_band} is another band than {wanted}: it needs slope and colour")
         return terms
+
+
+class PageSettings(Section):
+    """The bridge's own page: metrics, and light curves of targets."""
+
+    host: Text = Field("127.0.0.1", description="tides page listens at this address only")
+    port: Annotated[int, Field(gt=0, le=65535)] = Field(4280, description="and this port")
+    address: Address | None = Field(
+        None, description="how people reach it, for links on run pages; empty: http://host:port"
+    )
+
+
+class BackupSettings(Section):
+    """Copies of the database."""
+
+    folder: Path | None = Field(None, description="where they go; empty: backups beside the embedded database")
+    keep: PositiveInt = Field(14, description="so many of the newest are kept")
+
+
+class WatchdogSettings(Section):
+    """When somebody is called, and how."""
+
+    notify: Annotated[tuple[SecretStr, ...], BeforeValidator(listed)] = Field(
+        (), description="whom to tell: addresses of Apprise, as mailtos://example.org?user=me&pass=secret"
+    )
+    prefect: Address | None = Field(
+        None, description="API of the Prefect server; empty: PREFECT_API_URL, or http://127.0.0.1:4200/api"
+    )
+    pool: Text = Field("tides", description="the work pool whose workers are looked at")
+    no_good_run_for: Seconds = Field(timedelta(hours=3), description="since the last good run of each broker")
+    worker_silent_for: Seconds = Field(timedelta(minutes=3), description="since the last sign of life of a worker")
+    backlog_older_than: Seconds = Field(timedelta(hours=2), description="since 4MOST should have been told something")
+    nothing_received_for: Seconds = Field(
+        timedelta(hours=36), description="since a broker's newest alert, though others send some"
+    )
+    nothing_at_all_for: Days = Field(timedelta(days=5), description="since the newest alert of any broker")
+    exchange_by: Annotated[time, BeforeValidator(time_of_day)] = Field(
+        time(14, 30), description="Berlin time by which a day has had a good exchange"
+    )
+    no_backup_for: Seconds = Field(timedelta(hours=36), description="since the last good backup")
+    disk_free: Annotated[float, Field(ge=0, le=100)] = Field(10, description="[%] of each disk that must be free")
+    expires_within: Days = Field(timedelta(days=14), description="before a certificate or a token ends")
+    lasair_token_ends: date | None = Field(None, description="day on which lasairToken ends, as 2027-01-31")
+    fourmost_token_ends: date | None = Field(None, description="day on which fourmost.token ends")
+    heartbeat: SecretStr | None = Field(None, description="address that is asked for each time the watchdog has looked")
+    state: Path | None = Field(None, description="file in which it keeps what was told; empty: in the user's state")

@@ -29,8 +29,9 @@ from pydantic_settings import SettingsError as UnreadableVariable
 
 from tides_bridge.errors import SettingsError
 from tides_bridge.photometry import mjd_from_time
-from tides_bridge.resources import shipped
+from tides_bridge.resources import data_folder, shipped
 from tides_bridge.setting_sections import (
+    BackupSettings,
     BrokerName,
     BrokerSettings,
     DaskSettings,
@@ -40,8 +41,10 @@ from tides_bridge.setting_sections import (
     GroupID,
     LightCurveSettings,
     OneBroker,
+    PageSettings,
     TargetSettings,
     Text,
+    WatchdogSettings,
 )
 from tides_bridge.yaml_blocks import read_blocks
 
@@ -49,6 +52,8 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_FILE = "flowSetting.yaml"
 DEFAULT_CONFIGURATION = "devConfig"
+DEMO = "demo"
+"""The configuration of the stand-ins of ``tides up``: no settings file need have it."""
 
 
 class Settings(BaseSettings):
@@ -92,6 +97,9 @@ class Settings(BaseSettings):
     decisions: DecisionSettings = DecisionSettings()
     targets: TargetSettings = TargetSettings()
     fourmost: FourmostSettings = FourmostSettings()
+    page: PageSettings = PageSettings()
+    backup: BackupSettings = BackupSettings()
+    watchdog: WatchdogSettings = WatchdogSettings()
 
     @field_validator("topic")
     @classmethod
@@ -160,9 +168,20 @@ class Settings(BaseSettings):
         return mjd_from_time(self.time())
 
 
-def find_file(file: Path | None = None) -> Path:
-    """Give the settings file: the one asked for, else $TIDES_SETTINGS, else flowSetting.yaml in this folder."""
-    return Path(file or os.environ.get("TIDES_SETTINGS") or DEFAULT_FILE)
+def find_file(file: Path | None = None, configuration: str | None = None) -> Path:
+    """
+    Give the settings file: the one asked for, else $TIDES_SETTINGS, else flowSetting.yaml in this folder.
+
+    For the configuration ``demo``, if that file lacks it, it is the one that the stand-ins of ``tides up`` write.
+    """
+    found = Path(file or os.environ.get("TIDES_SETTINGS") or DEFAULT_FILE)
+    is_demo = (configuration or os.environ.get("TIDES_CONFIG")) == DEMO
+    return demo_file() if file is None and is_demo and not _has(found, DEMO) else found
+
+
+def demo_file() -> Path:
+    """Give the settings file that the stand-ins of ``tides up`` write, in the folder that is theirs."""
+    return data_folder() / DEMO / "settings.yaml"
 
 
 def load(configuration: str | None = None, file: Path | None = None) -> Settings:
@@ -181,7 +200,7 @@ def load(configuration: str | None = None, file: Path | None = None) -> Settings
     SettingsError
         Naming file and key, if anything is missing, unknown or of the wrong type.
     """
-    file = find_file(file)
+    file = find_file(file, configuration)
     name, values = _configuration(file, configuration)
     try:
         settings = Settings(**values)
@@ -192,7 +211,7 @@ def load(configuration: str | None = None, file: Path | None = None) -> Settings
         raise SettingsError("environment", "", problem) from None
     for variable in _unknown_variables():
         logger.warning("an environment variable that is no setting: is it misspelt? name=%s", variable)
-    for key in secrets_in(values):
+    for key in () if name == DEMO else secrets_in(values):  # which has those of stand-ins
         logger.warning("a secret is written in a file: better the environment, file=%s key=%s.%s", file, name, key)
     return settings.model_copy(update={"select_function_path": _selection_file(settings, file)})
 
@@ -200,7 +219,7 @@ def load(configuration: str | None = None, file: Path | None = None) -> Settings
 def configuration_name(configuration: str | None = None, file: str | None = None) -> str:
     """Give the name that `load` would take, for a title: "bridge" if the settings are wrong."""
     try:
-        return _configuration(find_file(Path(file) if file else None), configuration)[0]
+        return _configuration(find_file(Path(file) if file else None, configuration), configuration)[0]
     except SettingsError:
         return configuration or "bridge"
 
@@ -220,7 +239,8 @@ def provenance(configuration: str | None = None, file: Path | None = None) -> li
         As `load` does.
     """
     settings = load(configuration, file)
-    _, values = _configuration(find_file(file), configuration)
+    file = find_file(file, configuration)
+    _, values = _configuration(file, configuration)
     environment = EnvSettingsSource(Settings)()
     rows = []
     for keys, value, meaning in _leaves(settings):
@@ -228,9 +248,14 @@ def provenance(configuration: str | None = None, file: Path | None = None) -> li
         if _given(environment, keys):
             source = "environment TIDES_" + "__".join(keys).upper()
         elif _given(values, keys):
-            source = str(find_file(file))
+            source = str(file)
         rows.append((".".join(keys), _shown(value), source, meaning))
     return rows
+
+
+def page_address(settings: Settings) -> str:
+    """Give the address of the bridge's own page, as links have it: without a slash at its end."""
+    return (settings.page.address or f"http://{settings.page.host}:{settings.page.port}").rstrip("/")
 
 
 def shown_address(address: str) -> str:
@@ -246,10 +271,19 @@ def shown_address(address: str) -> str:
 def secrets_in(values: dict[str, Any]) -> list[str]:
     """List the keys of one configuration's file content that hold a secret."""
     secret = [("lasairToken",), ("tidesDBpass",), ("fourmost", "token"), ("broker", "options", "sasl.password")]
+    secret += [("watchdog", "notify"), ("watchdog", "heartbeat")]
     brokers = values.get("brokers")
     for name in brokers if isinstance(brokers, dict) else ():
         secret += [("brokers", name, "token"), ("brokers", name, "options", "sasl.password")]
     return [".".join(keys) for keys in secret if _given(values, keys)]
+
+
+def _has(file: Path, name: str) -> bool:
+    """Tell whether a file has a configuration; one that cannot be read has none."""
+    try:
+        return name in read_blocks(file)
+    except SettingsError:
+        return False
 
 
 def _configuration(file: Path, name: str | None) -> tuple[str, dict[str, Any]]:

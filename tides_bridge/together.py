@@ -23,6 +23,7 @@ from tides_bridge.database import copy_frame, listed_columns, run
 from tides_bridge.lightcurves import Integers, LightCurves, Objects
 from tides_bridge.models import Judged
 from tides_bridge.neighbours import Key, Place, groups_of
+from tides_bridge.packed_curves import packed, unpacked
 from tides_bridge.photometry import night_of
 from tides_bridge.record import decisions_of, role_of
 from tides_bridge.selection import SelectionFunction, Verdicts, judge
@@ -282,7 +283,8 @@ def _targets(joint: Joint, members: Integers, function: SelectionFunction) -> pd
     rows["survey"], rows["object_id"] = [survey for survey, _ in keys], [object_id for _, object_id in keys]
     for name in ("ra", "decl", "sherlock_class"):
         rows[name] = getattr(joint.own.objects, name)[at]
-    rows["selection_function"] = function.name
+    rows["selection_function"], table = function.name, joint.own.to_arrow()
+    rows["curve"] = [packed(table.slice(member, 1)) for member in at.tolist()]
     return rows
 
 
@@ -329,21 +331,6 @@ def _rows(given: dict[Key, Given]) -> pd.DataFrame:
     rows["curve_digest"] = [digests[number] for number in numbers]
     rows["curve"] = [packed(table.slice(number, 1)) for number in numbers]
     return rows
-
-
-def packed(table: pa.Table) -> str:
-    """Write a table for a column of bytes: an IPC stream, packed by zstd, in hexadecimal digits."""
-    sink = pa.BufferOutputStream()
-    with pa.CompressedOutputStream(sink, "zstd") as stream, pa.ipc.new_stream(stream, table.schema) as writer:
-        writer.write_table(table)
-    content: bytes = sink.getvalue().to_pybytes()
-    return rf"\x{content.hex()}"
-
-
-def unpacked(content: bytes) -> pa.Table:
-    """Read what `packed` wrote, as the database gives it back."""
-    with pa.CompressedInputStream(pa.BufferReader(content), "zstd") as stream, pa.ipc.open_stream(stream) as reader:
-        return reader.read_all()
 
 
 def _neighbours(connection: Connection) -> list[Place]:

@@ -9,6 +9,7 @@ import copy
 import json
 import pickle
 import random
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -28,6 +29,7 @@ from simulators.lsst_packets import LsstPackets
 from simulators.sky import Sky
 from tests.support.answers import ztf_settings
 from tests.support.curves import quick
+from tests.support.processes import ROOT
 from tides_bridge.brokers import KINDS, broker_of, stream_of
 from tides_bridge.brokers.base import Broker, Decoded
 from tides_bridge.errors import BrokerUnavailable
@@ -149,8 +151,10 @@ def as_known(found: Decoded) -> tuple[list[Alert], dict[str, str]]:
     return alerts, dict(sorted(zip(found.curves.object_ids, found.curves.digests(), strict=True)))
 
 
-def test_every_kind_is_here() -> None:
+def test_every_kind_is_here_and_in_the_table() -> None:
     assert list(MAKERS) == list(KINDS)
+    cells = re.findall(r"^\| (`.*?) \|", (ROOT / "docs" / "brokers.md").read_text(), re.MULTILINE)
+    assert sorted(re.findall(r"\w+", " ".join(cells))) == sorted(KINDS)
 
 
 # Good messages

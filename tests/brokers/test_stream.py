@@ -149,7 +149,7 @@ def test_the_lag_is_what_is_still_to_be_read(kafka: KafkaStandin) -> None:
     with AlertStream(settings, at({0: 1, 1: 2})) as stream:
         assert stream.lag() == at({0: 1, 1: 0, 2: 1, 3: 1})
         kafka.publish("alerts", [message(f"ZTF{i}") for i in range(4)])
-        assert sum(stream.lag().values()) == 7
+        assert sum(stream.lag().values()) == stream.left() == 7
 
 
 def test_a_topic_that_does_not_exist_has_no_lag(kafka: KafkaStandin) -> None:
@@ -165,7 +165,7 @@ def test_several_topics_are_one_stream(kafka: KafkaStandin, topic: str) -> None:
         kafka.publish(name, [message(f"ZTF{name}")])
     batch = read(settings)
     assert sorted(alert.object_id for alert in batch.alerts) == ["ZTFalerts", "ZTFother"]
-    assert {place for place, offset in batch.pull.positions.items() if offset} == {("alerts", 0), ("other", 1)}
+    assert {place for place, offset in batch.pull.positions.items() if offset} == {("alerts", 0), ("other", 0)}
     with AlertStream(settings, batch.pull.positions, batch.pull.digests) as stream:
         kafka.publish("other", [message("ZTFnew")])
         assert sum(stream.lag().values()) == 1

@@ -34,6 +34,7 @@ from tides_bridge.brokers.lasair_ztf import NAME, LasairZtf
 from tides_bridge.database import open_database
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.models import Alert, Judged, Message
+from tides_bridge.packed_curves import unpacked
 from tides_bridge.selection_file import load_function
 from tides_bridge.settings import Settings, load
 
@@ -139,7 +140,10 @@ def judge(lasair: LasairStandin, *names: str) -> Judged:
 
 
 def targets_of(judged: Judged, *names: str) -> pd.DataFrame:
+    """The rows of some targets, their light curves as values: the bytes depend on the bands of others in the chunk."""
     rows = judged.targets.set_index("object_id")
+    curves = [unpacked(bytes.fromhex(curve[2:])).to_pylist() for curve in rows["curve"]]
+    rows = rows.assign(curve=[str(curve) for curve in curves])
     return rows.loc[[name for name in names if name in rows.index]]
 
 

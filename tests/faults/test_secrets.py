@@ -248,7 +248,7 @@ def test_no_secret_is_in_our_tables(world: World) -> None:
                 rows = rows_of(database, f"SELECT it::text FROM {table['table_name']} AS it")
                 assert world.found_in(json.dumps(rows).encode()) == [], (case, table)
     with open_with(world, "APIs refuse") as database:
-        assert len(rows_of(database, "SELECT 1 FROM run_log WHERE problem LIKE '%%refuses our token%%'")) == 2
+        assert len(rows_of(database, "SELECT 1 FROM run_log WHERE problem LIKE '%%refuses our token%%'")) == 3
 
 
 def test_no_secret_is_shown_by_prefect(world: World) -> None:

@@ -1,8 +1,8 @@
 """
-The README's shell blocks, typed as they stand: a server, a worker and a deployment, and what a run there looks like.
+A server, a worker and a deployment, started one by one as on a real host, and what a run there looks like.
 
-Two things are changed in them: the port, and ``.venv``, whose place takes the environment that runs the tests. The
-stand-ins are named by TIDES_SETTINGS. ``make demo`` and ``make test`` are not run here; see test_readme.
+The README's commands for one run are typed as they stand, but for ``.venv``, whose place takes the environment that
+runs the tests. The stand-ins are named by TIDES_SETTINGS. `make up` and `tides up` are in test_up.
 """
 
 import json
@@ -36,7 +36,10 @@ from tests.support.folders import reachable_folder
 from tests.support.processes import ROOT, free_port
 
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-MAKE, ONE_RUN, TERMINAL, SERVICES, RUN_NOW = BLOCKS
+MAKE, ONE_RUN, UP, UP_WITH_SETTINGS = BLOCKS
+TERMINAL = "export PREFECT_API_URL=http://127.0.0.1:4200/api\n"
+SERVER, WORKER = "prefect server start", "prefect worker start --pool tides --type process"
+DEPLOY, RUN_NOW = "tides deploy\n", 'prefect deployment run "TiDES bridge/hourly"\n'
 Found = TypeVar("Found")
 WAIT_SECONDS = 120.0
 STOP_SECONDS = 30.0
@@ -166,7 +169,7 @@ def environment(home: Path, settings: Path, port: int) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def bridge() -> Iterator[Bridge]:
-    """All of the README's commands for a schedule, and one run to its end."""
+    """All of the commands for a schedule, and one run to its end."""
     with ExitStack() as stack:
         folder = stack.enter_context(reachable_folder())
         standins = stack.enter_context(Standins(folder / "standins"))
@@ -180,15 +183,14 @@ def bridge() -> Iterator[Bridge]:
         port = free_port()
         shell = Shell(home, environment(home, folder / "settings.yaml", port), port)
         bridge = Bridge(shell, standins, settings)
-        server, worker, deploy = SERVICES.splitlines()
-        stack.enter_context(shell.keep(server))
-        wait_for(lambda: bridge.ask("GET", "health"), shell.log(server))
-        stack.enter_context(shell.keep(worker))
-        wait_for(lambda: bridge.ask("GET", "work_pools/tides"), shell.log(worker))
-        shell.type(TERMINAL + deploy)
+        stack.enter_context(shell.keep(SERVER))
+        wait_for(lambda: bridge.ask("GET", "health"), shell.log(SERVER))
+        stack.enter_context(shell.keep(WORKER))
+        wait_for(lambda: bridge.ask("GET", "work_pools/tides"), shell.log(WORKER))
+        shell.type(TERMINAL + DEPLOY)
         shell.type(TERMINAL + RUN_NOW)
         bridge.ask("POST", f"deployments/{bridge.deployment()['id']}/create_flow_run", state={"type": "SCHEDULED"})
-        wait_for(lambda: bridge.runs("Completed") and bridge.runs("Cancelled"), shell.log(worker))
+        wait_for(lambda: bridge.runs("Completed") and bridge.runs("Cancelled"), shell.log(WORKER))
         yield bridge
 
 
@@ -208,7 +210,8 @@ def test_a_run_has_a_readable_name_and_its_steps_have_theirs(bridge: Bridge) -> 
 
 def test_the_table_tells_what_the_run_did(bridge: Bridge) -> None:
     run = bridge.runs("Completed")[0]["id"]
-    tables = {each["key"]: json.loads(each["data"]) for each in bridge.all("artifacts") if each["flow_run_id"] == run}
+    artifacts = [each for each in bridge.all("artifacts") if (each["flow_run_id"], each["type"]) == (run, "table")]
+    tables = {each["key"]: json.loads(each["data"]) for each in artifacts}
     numbers = {row["what"]: row["number"] for row in tables["tides-bridge-summary"]}
     counts = {name: numbers[meaning] for name, meaning in MEANING.items()}
     assert counts["messages"] == counts["evaluated"] > 50
@@ -269,7 +272,7 @@ def test_no_secret_is_anywhere_at_the_server(bridge: Bridge) -> None:
 
 def test_deploying_again_doubles_nothing(bridge: Bridge) -> None:
     before = bridge.deployment()
-    bridge.shell.type(TERMINAL + SERVICES.splitlines()[-1])
+    bridge.shell.type(TERMINAL + DEPLOY)
     after = bridge.deployment()
     assert after["id"] == before["id"]
     assert [each["slug"] for each in after["schedules"]] == ["hourly"]

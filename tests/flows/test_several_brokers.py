@@ -99,6 +99,7 @@ def test_all_else_was_done_before(run: Run) -> None:
     assert len(kept) > 3
     assert None not in kept.values()
     assert [(row["kind"], bool(row["problem"])) for row in run.runs] == [
+        ("bridge", True),
         ("pull", True),
         *[("pull", False)] * 3,
         ("exchange", False),

@@ -1,18 +1,15 @@
-"""The log of runs, and what `tides status` knows."""
+"""What `tides status` and `tides watchdog` know from the database."""
 
 import json
-import subprocess
-import sys
-import textwrap
 from collections.abc import Iterator
-from typing import Any
+from datetime import UTC, datetime
 
 import pytest
 
 from simulators.stream import KafkaStandin
 from tests.support.batches import alert, batch_of, decided, defer, defer_unasked, outcome, read_batch
 from tests.support.databases import rows_of
-from tests.support.processes import ROOT, free_port
+from tests.support.processes import free_port
 from tests.support.staging import at, staged, store
 from tides_bridge.brokers import stream
 from tides_bridge.brokers.stream import AlertStream
@@ -20,56 +17,9 @@ from tides_bridge.database import Database
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.ingest import get_positions
 from tides_bridge.models import RefusedMessage
-from tides_bridge.monitor import get_status, logged_run
+from tides_bridge.monitor import get_health, get_status
+from tides_bridge.runs import logged_run
 from tides_bridge.settings import Settings
-
-
-def runs(database: Database) -> list[tuple[Any, ...]]:
-    rows = rows_of(database, "SELECT kind, ended_at >= started_at AS ended, problem FROM run_log ORDER BY run_id")
-    return [tuple(row.values()) for row in rows]
-
-
-# Runs
-
-
-def test_a_good_run_has_an_end_and_no_problem(database: Database) -> None:
-    with logged_run(database, "pull"):
-        assert runs(database) == [("pull", None, None)]
-    assert runs(database) == [("pull", True, None)]
-
-
-@pytest.mark.parametrize(
-    ("error", "problem"),
-    [
-        (BrokerUnavailable("Kafka broker x", "does not answer"), "Kafka broker x: does not answer"),
-        (ValueError("no number"), "ValueError: no number"),
-        (KeyboardInterrupt(), "stopped"),
-    ],
-)
-def test_a_run_that_fails_says_why(database: Database, error: BaseException, problem: str) -> None:
-    with pytest.raises(type(error)), logged_run(database, "exchange"):
-        raise error
-    assert runs(database) == [("exchange", True, problem)]
-
-
-def test_a_run_that_is_killed_has_no_end(database: Database, settings: Settings) -> None:
-    code = f"""
-        import os, signal
-        from pathlib import Path
-        from tests.support.databases import make_settings
-        from tides_bridge.database import open_database
-        from tides_bridge.monitor import logged_run
-
-        settings = make_settings(Path({str(settings.database.folder)!r}), {settings.tides_db_database!r})
-        with open_database(settings) as database, logged_run(database, "pull"):
-            os.kill(os.getpid(), signal.SIGKILL)
-    """
-    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, check=False)
-    assert killed.returncode == -9
-    assert runs(database) == [("pull", None, None)]
-
-
-# Status
 
 
 @pytest.fixture
@@ -214,3 +164,75 @@ def test_that_one_broker_goes_well_does_not_hide_that_another_does_not(
     runs = {row["broker"]: row for row in get_status(database, at_kafka(settings, kafka.address))["runs"]}
     assert {broker: row["problem"] for broker, row in runs.items()} == {"fink": "Kafka: away", "lasair": None}
     assert runs["fink"]["last_good"] < runs["lasair"]["last_good"]
+
+
+def killed(database: Database, kind: str) -> None:
+    """Leave a run without an end."""
+    rows_of(database, f"INSERT INTO run_log (kind) VALUES ('{kind}') RETURNING 1")
+
+
+def test_runs_that_failed_or_were_killed_since_the_last_good_one_are_counted(
+    database: Database, settings: Settings
+) -> None:
+    def failed() -> list[int]:
+        return [row["failed"] for row in get_health(database, settings)["runs"]]
+
+    killed(database, "bridge")
+    assert failed() == [0]  # it may be at work
+    with pytest.raises(ValueError, match="x"), logged_run(database, "bridge"):
+        raise ValueError("x")
+    assert failed() == [2]
+    with logged_run(database, "bridge"):
+        assert failed() == [2]
+    assert failed() == [0]
+    (row,) = get_health(database, settings)["runs"]
+    assert row["first_at"] < row["started_at"]
+
+
+def test_an_empty_database_is_healthy(database: Database, settings: Settings) -> None:
+    health = get_health(database, settings)
+    assert health["installed_at"] <= datetime.now(UTC)
+    assert (health["runs"], health["positions"], health["backlog_since"]) == ([], [], None)
+    assert set(health["backlog"].values()) == {0}
+
+
+def test_something_waits_since_the_last_good_exchange_at_most(database: Database, settings: Settings) -> None:
+    store(database, at(settings), staged("new", survey="lsst", r=19.5))
+    rows_of(database, "UPDATE tides_master SET created_at = now() - interval '5 hours' RETURNING 1")
+
+    def waits() -> float:
+        since = get_health(database, settings)["backlog_since"]
+        return float((datetime.now(UTC) - since).total_seconds()) / 3600
+
+    assert waits() == pytest.approx(5, abs=0.1)
+    columns = "kind, started_at, ended_at, problem"
+    began = f"INSERT INTO run_log ({columns}) VALUES ('exchange', now() - interval '{{}}', now(), {{}}) RETURNING 1"
+    rows_of(database, began.format("1 hour", "'4MOST is away'"))
+    assert waits() == pytest.approx(5, abs=0.1)
+    rows_of(database, began.format("2 hours", "NULL"))
+    assert waits() == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "topic", "ours"), [("lasair_ztf", "^ale.*", True), ("lasair_ztf", "x, alerts", True),
+                                ("lasair_ztf", "other", False), ("recorded", "other", True)]
+)  # fmt: skip
+def test_a_place_in_the_stream_is_of_the_broker_that_reads_the_topic(
+    database: Database, settings: Settings, kind: str, topic: str, ours: bool
+) -> None:
+    outcome(database, settings, batch_of([alert("a")], positions={("alerts", 0): 7}), decided({"a": True}))
+    broker = settings.broker.model_copy(update={"kind": kind})
+    known = settings.model_copy(update={"topic": topic, "broker": broker})
+    assert [row["broker"] for row in get_health(database, known)["positions"]] == [kind if ours else None]
+
+
+def test_calls_of_the_last_hour_are_told_for_each_broker(
+    database: Database, settings: Settings, kafka: KafkaStandin
+) -> None:
+    calls = (
+        "INSERT INTO api_call (broker, called_at, calls) VALUES ('lasair_ztf', now() - interval '{}', {}) RETURNING 1"
+    )
+    for made in (("2 hours", 50), ("50 minutes", 30), ("1 minute", 90)):
+        rows_of(database, calls.format(*made))
+    found = get_status(database, at_kafka(settings, kafka.address))["calls"]
+    assert found == [{"broker": "lasair_ztf", "made": 120, "limit": 100, "left": 0}]

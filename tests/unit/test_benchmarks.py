@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import frames, stream
+from benchmarks import frames, startup, stream
 from benchmarks.archive import read_decisions, select_command, write_functions
 from benchmarks.load import make_packets, messages
 from benchmarks.measure import added_mb, agree, run
 from benchmarks.orchestrated import make_lines
+from simulators.stream import KafkaStandin
 from tests.support.folders import reachable_folder
 from tests.support.processes import ROOT
 from tides_bridge.brokers import broker_of
@@ -40,6 +41,16 @@ def test_the_parts_of_the_stream_are_measured(tmp_path: Path) -> None:
     assert len(rates) == 5 and min(rates.values()) > 0
     assert sum(int(share) for share in re.findall(r"(\d+)% of the time", " ".join(rates))) == pytest.approx(100, abs=2)
     assert stream.the_old_way(packets, 10) > 0
+
+
+def test_a_start_is_measured_stage_by_stage(tmp_path: Path, prefect_api: str) -> None:
+    with reachable_folder() as folder, KafkaStandin() as kafka:
+        kafka.publish(startup.ALERTS, messages(make_packets(objects=60), 5))
+        stream.settings_for(folder, kafka.address, startup.ALERTS)
+        environment = startup.ENVIRONMENT | startup.SILENCE | {"PREFECT_API_URL": prefect_api}
+        took = startup.measure(startup.BRIDGE, tmp_path / "marks", [str(folder / "settings.yaml")], environment)
+    assert tuple(took) == startup.STAGES
+    assert sorted(took.values()) == list(took.values())
 
 
 def test_every_alert_of_the_load_is_another_object() -> None:

@@ -21,6 +21,7 @@ from tests.support.curves import (
 )
 from tests.support.functions import (
     ANY_KEYS,
+    CRITERIA_DRAWN,
     OF_AGES,
     OF_CURVES,
     OF_OBJECTS,
@@ -377,6 +378,10 @@ def test_all_detections_are_counted_whatever_the_function_counts() -> None:
     curves = curves_of(point(61000.0, "u"), point(61001.0, positive=False), point(61002.0, detection=False))
     (verdicts,) = judge(curves, [only(minBands=1)])
     assert (verdicts.n_detections.tolist(), verdicts.n_detections.dtype) == ([2], "int64")
+
+
+def test_every_criterion_is_compared_with_one_in_plain_python() -> None:
+    assert set(CRITERIA_DRAWN) == set(CRITERIA)
 
 
 def test_every_criterion_is_explained_with_its_source() -> None:

@@ -5,16 +5,17 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from tides_bridge import settings as under_test
 from tides_bridge.errors import SettingsError
 from tides_bridge.resources import shipped
 from tides_bridge.selection_file import load_function
-from tides_bridge.settings import Settings, find_file, load, provenance
+from tides_bridge.settings import Settings, find_file, load, provenance, secrets_in
 
 D334 = """\
 devConfig:
@@ -100,6 +101,35 @@ def test_what_is_commented_in_the_shipped_file_is_the_default(write: Write) -> N
     assert content["fourmost"]["surveyID"] == 15
 
 
+def keys_of(model: type[BaseModel], *above: str) -> dict[tuple[str, ...], str]:
+    """The keys of a section and of those in it, as the file has them, each with its type in words."""
+    keys: dict[tuple[str, ...], str] = {}
+    for field in model.model_fields.values():
+        key = (*above, str(field.alias))
+        is_section = isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+        keys |= keys_of(field.annotation, *key) if is_section else {key: str(field.annotation)}
+    return keys
+
+
+def test_the_shipped_file_explains_every_key() -> None:
+    text = re.sub(r"^  # (\s*\w+:)", r"  \1", shipped("flowSetting.yaml").read_text(), flags=re.MULTILINE)
+    for keys in keys_of(Settings):
+        explained = yaml.safe_load(text)["devConfig"]
+        for key in keys:
+            assert key in explained, keys
+            explained = explained[key]
+
+
+def test_a_secret_of_any_key_is_warned_of() -> None:
+    secrets = [keys for keys, kind in keys_of(Settings).items() if "SecretStr" in kind and keys[0] != "brokers"]
+    for keys in secrets:
+        values: Any = {"sasl.password": "x"} if keys[-1] == "options" else "x"
+        for key in reversed(keys):
+            values = {key: values}
+        assert secrets_in(values) == [".".join(keys) + (".sasl.password" if keys[-1] == "options" else "")]
+    assert len(secrets) >= 6
+
+
 def test_the_only_configuration_needs_no_name(write: Write) -> None:
     assert load(file=write("anything:\n" + NEEDED)).topic == "t"
     assert load(file=write("2026:\n" + NEEDED)).topic == "t"
@@ -119,6 +149,27 @@ def test_which_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("TIDES_SETTINGS", "/elsewhere/settings.yaml")
     assert find_file() == Path("/elsewhere/settings.yaml")
     assert find_file(tmp_path) == tmp_path
+
+
+def test_the_demo_is_found_by_itself_unless_a_file_has_one_of_that_name(
+    tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(under_test, "data_folder", lambda: tmp_path / "data")
+    file = write(f"one:\n{NEEDED}")
+    monkeypatch.chdir(tmp_path)
+    assert find_file(configuration="demo") == tmp_path / "data" / "demo" / "settings.yaml"
+    assert find_file(file, "demo") == file
+    assert problem_of(file, "demo")[1:] == ("demo", "no such configuration; there are: one")
+    (tmp_path / "data" / "demo").mkdir(parents=True)
+    find_file(configuration="demo").write_text(
+        f"demo:\n{NEEDED}  groupID: 7\n  lasairToken: of a stand-in\n".replace("  groupID: 1\n", "")
+    )
+    monkeypatch.setenv("TIDES_CONFIG", "demo")
+    assert load().group_id == load("demo").group_id == "7"
+    assert "secret" not in caplog.text
+    assert {source for key, _, source, _ in provenance() if key == "groupID"} == {str(find_file())}
+    write(f"demo:\n{NEEDED}")
+    assert load().group_id == "1"
 
 
 @pytest.mark.parametrize(
@@ -207,6 +258,7 @@ def test_waiting_for_light_curves_is_in_the_units_of_its_keys(write: Write) -> N
         ("a: \x00", "", "is not YAML: unacceptable character #x0000"),
         ("a: !!python/name:os.system", "", "is not YAML: could not determine a constructor"),
         ("a: {now: 2026-13-01}", "", "is not YAML: month must be in 1..12"),
+        (f"a:\n{NEEDED}  watchdog: {{exchangeBy: 14:30}}", "a.watchdog.exchangeBy", "with quotation marks"),
     ],
 )
 def test_a_wrong_setting_is_named_by_file_and_key(write: Write, text: str, key: str, problem: str) -> None:

@@ -100,6 +100,10 @@ class FileStream:
             for number, path in self._files.items()
         }
 
+    def left(self) -> int | None:
+        """Tell nothing: to count its records a file has to be read."""
+        return None
+
     def _found(self, settings: Settings) -> dict[Place, Path]:
         """List the files, in their order."""
         problems: list[str] = []

@@ -236,6 +236,10 @@ class AlertStream:
         ends = self._marks(list(self._next), NEXT)
         return {place: max(end - self._next[place], 0) for place, end in ends.items()}
 
+    def left(self) -> int | None:
+        """Count the messages that are still to be read, None where that cannot be told at once."""
+        return sum(self.lag().values())
+
     def _marks(self, places: Sequence[Place], which: Any) -> dict[Place, int]:
         """Ask for the first or the next offset of partitions, all at once."""
         if not places:

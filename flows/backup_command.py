@@ -1,0 +1,73 @@
+"""The commands `tides backup`, `tides restore` and `tides upgrade`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.options import Config, SettingsFile, errors_told
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (backup, restore, upgrade):
+        app.command(command.__name__)(command)
+
+
+def backup(config: Config = None, settings: SettingsFile = None) -> None:
+    """
+    Make a backup of the database in the folder backup.folder, and remove the oldest ones.
+
+    Reads the database; writes a file that is read through before it counts, and a line of run_log.
+    """
+    from tides_bridge.backup import make_backup
+    from tides_bridge.settings import load
+
+    with errors_told():
+        made = make_backup(load(config, settings))
+    typer.echo(f"{made.file}: {made.size / 1e6:.1f} MB")
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="The backup.", metavar="FILE")],
+    config: Config = None,
+    settings: SettingsFile = None,
+    into: Annotated[
+        str | None, typer.Option("--into", metavar="DATABASE", help="Another database than that of the settings.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put a database with tables aside, after a backup of it.")
+    ] = False,
+) -> None:
+    """
+    Restore a backup: into an empty database, or with --replace in the place of one with tables.
+
+    Writes the database, which is made if need be. The next run goes on where the stream was when the backup was taken.
+    """
+    from tides_bridge.backup import restore as restore_backup
+    from tides_bridge.settings import load
+
+    with errors_told():
+        chosen = load(config, settings)
+        if into:
+            chosen = chosen.model_copy(update={"tides_db_database": into})
+        aside = restore_backup(chosen, file, replace=replace)
+    typer.echo(f"restored into {chosen.tides_db_database}. Next: tides run, then tides reconcile")
+    if aside:
+        typer.echo(f"the old one is called {aside}; when all is well: tides psql -c 'DROP DATABASE \"{aside}\"'")
+
+
+def upgrade(config: Config = None, settings: SettingsFile = None) -> None:
+    """
+    Bring the tables of the database up to date after a new version of the bridge, with a backup first.
+
+    Reads sql/schema; writes the database, and a backup if something is to be changed.
+    """
+    from tides_bridge.backup import upgrade as upgrade_tables
+    from tides_bridge.settings import load
+
+    with errors_told():
+        applied, made = upgrade_tables(load(config, settings))
+    if made:
+        typer.echo(f"{made.file}: {made.size / 1e6:.1f} MB, as it was before")
+    typer.echo(f"applied {', '.join(applied)}" if applied else "nothing to do: the tables are up to date")

@@ -1,0 +1,153 @@
+"""The command `tides deploy`: work pool, deployments and automations at the Prefect server, brought up to date."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import requests
+import typer
+import yaml
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from flows.options import errors_told
+from tides_bridge.errors import SettingsError, TransientError
+from tides_bridge.resources import shipped
+from tides_bridge.web import problem_of
+
+POOL = "tides"
+TAG = "tides"
+"""What the deployments of ours are known by."""
+
+PATIENCE_SECONDS = 60.0
+"""[s] A server that was just started is waited for."""
+
+ANSWER_SECONDS = 20.0
+"""[s] In which it answers then."""
+
+Row = dict[str, Any]
+
+
+def deploy(
+    prefect_file: Annotated[
+        Path | None, typer.Option("--prefect-file", help="Which deployments; default: the shipped prefect.yaml.")
+    ] = None,
+) -> None:
+    """
+    Make the work pool, deployments and automations at the Prefect server of PREFECT_API_URL, or bring them up to date.
+
+    Reads prefect.yaml and automations.yaml; writes the server. Runs will work in the folder in which this is typed.
+    """
+    with errors_told():
+        file = prefect_file or shipped("deployments/prefect.yaml")
+        ours = {(each["name"], each["entrypoint"]) for each in _content(file)["deployments"]}
+        server = PrefectServer(os.environ.get("PREFECT_API_URL") or "http://127.0.0.1:4200/api")
+        server.wait()
+        server.make_pool()
+        server.deploy(file)
+        server.update_automations(_content(shipped("deployments/automations.yaml"))["automations"])
+        deployments = server.deployments()
+    for each in deployments:
+        is_ours = (each["name"], each["entrypoint"]) in ours
+        typer.echo(f"{each['name']:18} {_when(each)}" if is_ours else f"{each['name']:18} is not in {file} any more")
+
+
+class PrefectServer:
+    """
+    The API of a Prefect server: plain HTTP, and Prefect's own commands in processes of their own.
+
+    Parameters
+    ----------
+    address
+        Of the API.
+
+    Raises
+    ------
+    TransientError
+        From every method, if the server does not answer, or refuses what it is told.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address.rstrip("/")
+        self._session = requests.Session()
+        # A server on SQLite answers 503 when it is busy.
+        retry = Retry(6, connect=0, read=0, status_forcelist=[503], backoff_factor=0.5, allowed_methods=None)
+        for scheme in ("http://", "https://"):  # the longest prefix counts, and requests has these
+            self._session.mount(scheme, HTTPAdapter(max_retries=retry))
+        if login := os.environ.get("PREFECT_API_AUTH_STRING"):
+            user, _, word = login.partition(":")
+            self._session.auth = (user, word)
+
+    def wait(self) -> None:
+        """Wait until the server is up."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                self.ask("GET", "health")
+                return
+            except TransientError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.5)
+
+    def make_pool(self) -> None:
+        """Make the work pool if it is not there."""
+        if not self.ask("POST", "work_pools/filter", work_pools={"name": {"any_": [POOL]}}):
+            self._prefect("work-pool", "create", POOL, "--type", "process")
+
+    def deploy(self, file: Path) -> None:
+        """Let Prefect deploy all of a file; what is there under the same name is replaced."""
+        self._prefect("--no-prompt", "deploy", "--prefect-file", str(file.resolve()), "--all")
+
+    def update_automations(self, automations: list[Row]) -> None:
+        """Make automations, or replace those of the same names."""
+        for wanted in automations:
+            there = self.ask("POST", "automations/filter", automations={"name": {"any_": [wanted["name"]]}})
+            if there:
+                self.ask("PUT", f"automations/{there[0]['id']}", **wanted)
+            else:
+                self.ask("POST", "automations/", **wanted)
+
+    def deployments(self) -> list[Row]:
+        """List the deployments of ours, those of older files included."""
+        return list(self.ask("POST", "deployments/filter", deployments={"tags": {"all_": [TAG]}}, sort="NAME_ASC"))
+
+    def ask(self, method: str, path: str, **body: Any) -> Any:
+        """Ask something."""
+        try:
+            answer = self._session.request(method, f"{self.address}/{path}", json=body or None, timeout=ANSWER_SECONDS)
+        except requests.RequestException as error:
+            raise self._problem(problem_of(error)) from None
+        if not answer.ok:
+            raise self._problem(f"answered {answer.status_code} to {path}: {answer.text[:500]}")
+        return answer.json() if answer.content else None
+
+    def _prefect(self, *arguments: str) -> None:
+        """Run a command of Prefect; its words are shown only if it fails."""
+        # What it is told of its folder is what PWD says, which a service may not have.
+        environment = os.environ | {"PREFECT_API_URL": self.address, "PWD": str(Path.cwd())}
+        command = [sys.executable, "-m", "prefect", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            said = " ".join((done.stdout + done.stderr).split())[-2000:]
+            raise self._problem(f"prefect {' '.join(arguments)}: {said}")
+
+    def _problem(self, problem: str) -> TransientError:
+        return TransientError(f"Prefect server {self.address}", problem, "start it with: prefect server start")
+
+
+def _content(file: Path) -> Row:
+    """Read a file of deployments or automations."""
+    try:
+        return dict(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except (OSError, TypeError, ValueError, yaml.YAMLError) as error:
+        raise SettingsError(str(file), "", " ".join(str(error).split())) from None
+
+
+def _when(deployment: Row) -> str:
+    """Say when a deployment runs."""
+    schedules = [each["schedule"] for each in deployment["schedules"]]
+    return ", ".join(f"{each['cron']} {each['timezone']}" for each in schedules) or "when it is asked for"

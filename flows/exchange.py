@@ -1,0 +1,43 @@
+"""Tell 4MOST what changed, and read back what it says, between the runs of the bridge."""
+
+from pathlib import Path
+
+from prefect import flow, get_run_logger
+
+from flows.comm_pipe import Config, SettingsFile, exchange_with_4most, run_name, skip_this_run
+from tasks.behaviour import speak_plainly, without_causes
+from tasks.summary import Summary, publish_summary
+from tides_bridge.database import ensure_schema, open_database
+from tides_bridge.settings import load
+
+
+@flow(name="TiDES exchange", flow_run_name=run_name)
+def exchange(config: Config = None, settings_file: SettingsFile = None) -> dict[str, int]:
+    """
+    Bring the list at 4MOST up to date; no alerts are read.
+
+    Returns
+    -------
+    dict
+        The counts of `tasks.summary.Summary`.
+    """
+    speak_plainly()
+    with without_causes():
+        return _exchange(config, settings_file)
+
+
+def _exchange(config: str | None, settings_file: str | None) -> dict[str, int]:
+    """Do one exchange, unless a run is at work, which does its own."""
+    settings, summary = load(config, Path(settings_file) if settings_file else None), Summary()
+    if not settings.fourmost.address:
+        get_run_logger().warning("there is nobody to tell: fourmost.address is not set")
+        return summary.counts()
+    with open_database(settings) as database, database.only_run() as is_alone:
+        if not is_alone:
+            return skip_this_run(summary.counts())
+        ensure_schema(database, is_ours=settings.database.host == "embedded")
+        try:
+            exchange_with_4most(database, settings, summary)
+        finally:
+            publish_summary(summary)
+    return summary.counts()

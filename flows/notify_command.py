@@ -1,0 +1,74 @@
+"""The command `tides notify`: tell the Prefect server that there are new alerts."""
+
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
+
+import requests
+import typer
+
+from flows.options import Config, SettingsFile, errors_told
+from tides_bridge.errors import SettingsError, TransientError
+from tides_bridge.web import problem_of
+
+if TYPE_CHECKING:
+    from tides_bridge.settings import Settings
+
+EVENT = "tides.alerts"
+"""For which the deployment TiDES bridge/on-event waits: see deployments/prefect.yaml."""
+
+PATIENCE_SECONDS = 10.0
+"""[s] In which the server takes an event."""
+
+
+def notify(
+    config: Config = None,
+    settings: SettingsFile = None,
+    broker: Annotated[str | None, typer.Option("--broker", help="Which broker has them, for the record.")] = None,
+) -> None:
+    """
+    Say that there are new alerts: the deployment TiDES bridge/on-event runs half a minute later.
+
+    Writes an event at the Prefect server. More events within that time make no more runs.
+    """
+    from flows.prefect_server import prefect_address
+    from tides_bridge.settings import load
+
+    with errors_told():
+        chosen = load(config, settings)
+        name = _broker_name(chosen, broker)
+        send_event(prefect_address(chosen), name)
+    typer.echo(f"{prefect_address(chosen)}: new alerts of {name} are announced")
+
+
+def _broker_name(settings: "Settings", asked: str | None) -> str:
+    """Give the name of a broker of the settings; without one, that of the first."""
+    names = [each.broker_name for each in settings.each_broker()]
+    if asked and asked not in names:
+        raise SettingsError("--broker", asked, f"no such broker; there are: {', '.join(names)}")
+    return asked or names[0]
+
+
+def send_event(address: str, broker: str) -> None:
+    """
+    Send the event to the API of a Prefect server.
+
+    Raises
+    ------
+    TransientError
+        If the server does not take it.
+    """
+    event = {
+        "id": str(uuid4()),
+        "event": EVENT,
+        "occurred": datetime.now(UTC).isoformat(),
+        "resource": {"prefect.resource.id": f"tides.broker.{broker}", "prefect.resource.name": broker},
+    }
+    login = os.environ.get("PREFECT_API_AUTH_STRING", "").partition(":")
+    auth = (login[0], login[2]) if login[1] else None
+    try:
+        answer = requests.post(f"{address.rstrip('/')}/events", json=[event], auth=auth, timeout=PATIENCE_SECONDS)
+        answer.raise_for_status()
+    except requests.RequestException as error:
+        raise TransientError(f"Prefect server {address}", problem_of(error), "tides check tries it") from None

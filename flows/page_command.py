@@ -1,0 +1,56 @@
+"""The command `tides page`: the bridge's own page, until it is stopped."""
+
+import contextlib
+import signal
+import socket
+
+import typer
+
+from flows.options import Config, SettingsFile, errors_told
+
+STOP_SECONDS = 5
+"""[s] What is being answered when the page is stopped may take so long."""
+
+
+def page(config: Config = None, settings: SettingsFile = None) -> None:
+    """
+    Serve the bridge's own page: newest targets and their light curves, and /metrics for Prometheus.
+
+    Reads the database, and asks Kafka and Prefect how they do; writes nothing. Ctrl-C or SIGTERM ends it.
+    """
+    from tides_bridge.settings import load, page_address
+
+    with errors_told():
+        chosen = load(config, settings)
+        with _listen(chosen.page.host, chosen.page.port) as listener:
+            import uvicorn
+
+            from flows.prefect_server import ask_prefect, ui_address
+            from tides_bridge.page import make_app
+            from tides_bridge.remembered import KeptDatabase
+
+            database = KeptDatabase(chosen)
+            app = make_app(chosen, database, ask_prefect, ui_address(chosen))
+            options = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=STOP_SECONDS)
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn repeats the signal when it has stopped
+            with contextlib.closing(database), contextlib.suppress(KeyboardInterrupt):
+                typer.echo(f"page: {page_address(chosen)}")
+                uvicorn.Server(options).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """
+    Take the port before anything slow is done.
+
+    Raises
+    ------
+    SettingsError
+        If it cannot be had.
+    """
+    from tides_bridge.errors import SettingsError
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise SettingsError("settings", "page.port", f"{host}:{port} cannot be had: {error.strerror}") from None

@@ -1,0 +1,322 @@
+"""
+Programs that supervisord keeps running for `tides up`: the only module that knows supervisor.
+
+supervisord is a child of ours in a session of its own, so that Ctrl-C is for us alone. Its configuration, its socket
+and all logs lie in a folder. A watcher, which outlives us, ends all that is left however we end: it waits for the end
+of a pipe, and knows what is ours by a mark in the environment.
+"""
+
+import contextlib
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, NamedTuple, Self
+
+import psutil
+
+from tides_bridge.embedded import SOCKET_PATH_BYTES, EmbeddedServer, acquire
+from tides_bridge.errors import SettingsError, TransientError
+
+MARK = "BRIDGE_UP"
+"""Variable in the environment of all that is started: the folder."""
+LOG_SIZE = "5MB"
+"""Of each log; three older ones are kept."""
+START_SECONDS = 30.0
+"""Longest time until supervisord answers."""
+STOP_SECONDS = 180.0
+"""Longest time until all have ended in order: what the programs may take one after the other."""
+RUN = "prefect.engine"
+"""Word in the command of each run of a flow."""
+RUN_SECONDS = 30.0
+"""How long a run may take to end when it is asked to."""
+END_SECONDS = 10.0
+"""How long what was left may take to end, before it is killed."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """
+    A program that is kept running.
+
+    Attributes
+    ----------
+    name
+        Of its log, and in front of what it says.
+    command
+        Program and arguments.
+    stop_seconds
+        How long it may take to end in order, before it is killed.
+    stays
+        False for one that ends by itself, when it has done its work.
+    """
+
+    name: str
+    command: Sequence[str]
+    stop_seconds: int = 20
+    stays: bool = True
+
+
+class State(NamedTuple):
+    """How a program does: supervisor's word, the exit code of the last time it ended, and what went wrong."""
+
+    name: str
+    exit_code: int
+    problem: str
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs, as far as is known."""
+        return self.name in {"STARTING", "RUNNING"}
+
+    def has_failed(self, program: Program) -> bool:
+        """Whether it should run or have done its work, and supervisor will not start it again by itself."""
+        return self.name == "FATAL" or (self.name == "EXITED" and self.exit_code != 0 and not program.stays)
+
+
+class Supervisor:
+    """
+    Supervisord with its programs, from ``with`` to its end. None runs before `begin`.
+
+    Parameters
+    ----------
+    folder
+        Which the caller has to itself, for configuration, socket and logs.
+    programs
+        In the order in which they depend on each other; they are stopped in reverse.
+    environment
+        Of all of them.
+    lock
+        Held by the caller, and by the watcher until nothing is left.
+
+    Raises
+    ------
+    SettingsError
+        When the name of the folder is too long.
+    TransientError
+        When supervisord cannot start.
+    """
+
+    def __init__(
+        self, folder: Path, programs: Sequence[Program], environment: Mapping[str, str], lock: IO[str]
+    ) -> None:
+        self.folder, self.programs, self.logs = folder, programs, folder / "logs"
+        self.log = self.logs / "supervisor.log"
+        self._environment, self._lock = {**environment, MARK: str(folder)}, lock
+        self._socket = folder / "supervisor.sock"
+        self._watcher: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        if len(os.fsencode(self._socket)) + 8 > SOCKET_PATH_BYTES:  # supervisord first makes one with .PID behind it
+            raise SettingsError("--folder", str(self.folder), "has too long a name for a socket: choose another")
+        self.logs.mkdir(mode=0o700, exist_ok=True)
+        try:
+            end_marked(self.folder)
+            self._watch_over()
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End what is left, and wait for that."""
+        if self._watcher is not None and self._watcher.stdin:
+            self._watcher.stdin.close()
+            self._watcher.wait()
+
+    def log_of(self, name: str) -> Path:
+        """Give the file with all that a program says."""
+        return self.logs / f"{name}.log"
+
+    def begin(self, name: str) -> None:
+        """Start a program, unless it runs, and do not wait for it."""
+        from supervisor.compat import xmlrpclib  # type: ignore[import-untyped]
+
+        with contextlib.suppress(xmlrpclib.Fault):  # that it runs, or cannot; `states` will say so
+            self._ask("startProcess", name, False)
+
+    def states(self) -> dict[str, State]:
+        """
+        Say how each program does.
+
+        Raises
+        ------
+        TransientError
+            When supervisord has ended, or is ending.
+        """
+        from supervisor.compat import xmlrpclib
+
+        try:
+            rows = self._ask("getAllProcessInfo")
+        except xmlrpclib.Fault as fault:  # somebody else has asked it to end
+            raise TransientError("supervisord", f"is ending ({fault.faultString})", f"see {self.log}") from None
+        return {row["name"]: State(row["statename"], row["exitstatus"], row["spawnerr"]) for row in rows}
+
+    def keep_database(self, folder: Path) -> None:
+        """Tell the watcher of an embedded database, which outlives the process that started it."""
+        if self._watcher is not None and self._watcher.stdin:
+            self._watcher.stdin.write(str(folder))
+            self._watcher.stdin.flush()
+
+    def stop(self, meanwhile: Callable[[], None]) -> None:
+        """Stop all in order: runs, then the programs, the last one first; meanwhile is called again and again."""
+        if self._process is None:
+            return
+        end_runs(self.folder, meanwhile)
+        self._process.terminate()
+        limit = time.monotonic() + STOP_SECONDS
+        while self._process.poll() is None and time.monotonic() < limit:
+            meanwhile()
+            time.sleep(0.05)
+
+    def _ask(self, method: str, *arguments: object) -> Any:
+        from supervisor.childutils import getRPCInterface  # type: ignore[import-untyped]
+
+        try:
+            with getRPCInterface({"SUPERVISOR_SERVER_URL": f"unix://{self._socket}"}) as server:
+                return getattr(server.supervisor, method)(*arguments)
+        except OSError as error:
+            problem = f"does not answer ({error}): all that it kept running is stopped"
+            raise TransientError("supervisord", problem, f"see {self.log}") from None
+
+    def _watch_over(self) -> None:
+        """Start the watcher; it has no mark, so that it does not end itself."""
+        self._watcher = subprocess.Popen(
+            [sys.executable, "-m", "flows.supervised", str(self.folder)],
+            env={name: value for name, value in self._environment.items() if name != MARK},
+            stdin=subprocess.PIPE,  # closed by the kernel when we end
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            text=True, start_new_session=True, pass_fds=[self._lock.fileno()],
+        )  # fmt: skip
+
+    def _start(self) -> None:
+        configuration, said = self.folder / "supervisor.conf", self.logs / "supervisord.out"
+        configuration.write_text(_configuration(self))
+        self._socket.unlink(missing_ok=True)
+        with said.open("w") as out:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--configuration", str(configuration)],
+                env=self._environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+            )  # fmt: skip
+        limit = time.monotonic() + START_SECONDS
+        while not self._socket.exists():
+            if self._process.poll() is not None or time.monotonic() > limit:
+                raise TransientError("supervisord", f"did not start: {said.read_text().strip()[-500:]}")
+            time.sleep(0.02)
+
+
+def _configuration(supervisor: Supervisor) -> str:
+    """Write what supervisord reads; no secret is in it, as the environment is inherited."""
+    folder, log = _escaped(supervisor.folder), _escaped(supervisor.log)
+    user = "user=root\n" if os.geteuid() == 0 else ""  # it warns otherwise
+    head = f"""\
+[supervisord]
+silent=true
+{user}pidfile={folder}/supervisor.pid
+childlogdir={_escaped(supervisor.logs)}
+logfile={log}
+logfile_maxbytes={LOG_SIZE}
+logfile_backups=3
+[unix_http_server]
+file={folder}/supervisor.sock
+chmod=0700
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+"""
+    places = enumerate(supervisor.programs, start=1)
+    return head + "".join(_section(each, place, supervisor.log_of(each.name)) for place, each in places)
+
+
+def _section(program: Program, place: int, log: Path) -> str:
+    """Describe a program; one that ends within five seconds counts as not started, and is tried again ever later."""
+    return f"""\
+[program:{program.name}]
+command={_escaped(shlex.join(program.command))}
+priority={place}
+autostart=false
+autorestart={str(program.stays).lower()}
+startsecs={5 if program.stays else 0}
+startretries=3
+stopwaitsecs={program.stop_seconds}
+stopasgroup=true
+killasgroup=true
+redirect_stderr=true
+stdout_logfile={_escaped(_escaped(log))}
+stdout_logfile_maxbytes={LOG_SIZE}
+stdout_logfile_backups=3
+"""
+
+
+def _escaped(text: object) -> str:
+    """Keep a percent sign from being expanded; supervisor expands the name of a program's log twice."""
+    return str(text).replace("%", "%%")
+
+
+def marked(folder: Path) -> list[psutil.Process]:
+    """List the processes that were started for a folder."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(MARK) == str(folder):
+                found.append(process)
+    return found
+
+
+def end_runs(folder: Path, meanwhile: Callable[[], None] = lambda: None) -> None:
+    """Let the runs end, and tell the server that they did: a worker that is stopped kills them without a word."""
+    asked, limit = set[psutil.Process](), time.monotonic() + RUN_SECONDS
+    while (runs := _runs(folder)) and time.monotonic() < limit:
+        for run in runs - asked:
+            with contextlib.suppress(psutil.Error):
+                run.terminate()
+        asked |= runs
+        meanwhile()
+        time.sleep(0.05)
+
+
+def _runs(folder: Path) -> set[psutil.Process]:
+    found = set()
+    for process in marked(folder):
+        with contextlib.suppress(psutil.Error):
+            if RUN in process.cmdline():
+                found.add(process)
+    return found
+
+
+def end_marked(folder: Path) -> None:
+    """End all that was started for a folder: first in order, then by force."""
+    for end in (psutil.Process.terminate, psutil.Process.kill, psutil.Process.kill):
+        found = marked(folder)
+        for process in found:
+            with contextlib.suppress(psutil.Error):
+                end(process)
+        psutil.wait_procs(found, END_SECONDS)
+
+
+def stop_database(folder: Path) -> None:
+    """Stop an embedded database whose users were killed; one that somebody else uses goes on."""
+    if EmbeddedServer(folder).pid() is not None:
+        acquire(folder).release()
+
+
+def watch(folder: Path, pipe: IO[str]) -> None:
+    """Wait until the other end of a pipe is closed, which said where the database is; then end all that is left."""
+    database = pipe.read()
+    end_runs(folder)
+    supervisord = [each for each in marked(folder) if "supervisor.supervisord" in each.cmdline()]
+    for process in supervisord:
+        process.terminate()
+    psutil.wait_procs(supervisord, STOP_SECONDS)
+    end_marked(folder)
+    if database:
+        stop_database(Path(database))
+
+
+if __name__ == "__main__":
+    watch(Path(sys.argv[1]), sys.stdin)

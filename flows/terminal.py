@@ -1,0 +1,121 @@
+"""One terminal for several programs: what each writes into its log, with its name in front of every line."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from itertools import cycle
+from pathlib import Path
+from typing import IO
+
+from rich.console import Console
+from rich.text import Text
+
+COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_cyan", "bright_green", "bright_magenta")
+CHANGE = re.compile(r"\S+ \S+ [A-Z]+ ((?:spawned|exited|gave up|success|stopped|killing): .*?)(?:, process has .*)?")
+"""A line of supervisor's log that tells how a program does; the rest is left out."""
+
+
+class Log:
+    """
+    The lines that come to a log file, which may be rotated, from now on.
+
+    Parameters
+    ----------
+    path
+        Of the file; it may come later.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._rest = path, b""
+        self._file: IO[bytes] | None = None
+        if path.exists():
+            self._file = path.open("rb")
+            self._file.seek(0, os.SEEK_END)
+
+    def new_lines(self) -> Iterator[str]:
+        """Give the whole lines that have come since the last call."""
+        *lines, self._rest = (self._rest + self._read()).split(b"\n")
+        for line in lines:
+            yield line.decode(errors="replace")
+
+    def close(self) -> str:
+        """Give what has come without an end of line, and read no more."""
+        if self._file is not None:
+            self._file.close()
+        return self._rest.decode(errors="replace")
+
+    def _read(self) -> bytes:
+        """Read to the end; of a file that was set aside first, as nothing is added to it any more."""
+        if self._file is None:
+            if not self._path.exists():
+                return b""
+            self._file = self._path.open("rb")
+        text = self._file.read()
+        if self._is_set_aside(self._file):
+            text += self._file.read()
+            self._file.close()
+            self._file = None
+            text += self._read()
+        return text
+
+    def _is_set_aside(self, file: IO[bytes]) -> bool:
+        try:
+            return self._path.stat().st_ino != os.fstat(file.fileno()).st_ino
+        except FileNotFoundError:  # between two names
+            return False
+
+
+class Terminal:
+    """
+    Prints what programs say.
+
+    Parameters
+    ----------
+    logs
+        The log of each program, by name.
+    supervisor
+        The log of what keeps them running: from it come the changes of their states.
+    """
+
+    OWN = "up"
+
+    def __init__(self, logs: Mapping[str, Path], supervisor: Path) -> None:
+        self._console = Console(highlight=False, soft_wrap=True)
+        self._logs = {name: Log(path) for name, path in logs.items()}
+        self._supervisor = Log(supervisor)
+        self._width = max(map(len, logs))
+        self._colours = dict(zip(logs, cycle(COLOURS), strict=False))
+        self._is_gone = False
+
+    def say(self, text: str, style: str = "bold") -> None:
+        """Print lines of our own."""
+        for line in text.splitlines():
+            self._print(self.OWN, line, style)
+
+    def show_new(self) -> None:
+        """Print what has come, but for empty lines."""
+        for line in self._supervisor.new_lines():
+            if told := CHANGE.fullmatch(line):
+                self._print(self.OWN, told[1], "bold red" if told[1].startswith(("exited", "gave up")) else "bold")
+        for name, log in self._logs.items():
+            for line in filter(None, log.new_lines()):
+                self._print(name, line)
+
+    def show_rest(self) -> None:
+        """Print what is left when the programs have ended."""
+        self.show_new()
+        self._supervisor.close()
+        for name, log in self._logs.items():
+            if line := log.close():
+                self._print(name, line)
+
+    def _print(self, name: str, line: str, style: str = "") -> None:
+        """Print a line; when the terminal is gone this is an error once, so that all is stopped in silence."""
+        if self._is_gone:
+            return
+        try:
+            head = (f"{name:<{self._width}} | ", self._colours.get(name, "bold"))
+            self._console.print(Text.assemble(head, (line, style)))
+        except (OSError, SystemExit):  # the latter is rich's for a broken pipe
+            self._is_gone = True
+            raise KeyboardInterrupt from None

@@ -1,0 +1,64 @@
+"""The command `tides up`: all that the bridge needs, kept running in one terminal until Ctrl-C."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.options import Config, SettingsFile, errors_told
+
+if TYPE_CHECKING:
+    from flows.up_programs import Plan
+
+
+def up(
+    config: Config = None,
+    settings: SettingsFile = None,
+    port: Annotated[int, typer.Option(help="Of the Prefect server and its web page.", min=1, max=65535)] = 4200,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="For all that must survive.", show_default="one for each configuration in the data folder"),
+    ] = None,
+    speed: Annotated[
+        float | None, typer.Option(help="Of the demo: its stream is so much faster than the clock.", min=0.01)
+    ] = None,
+) -> None:
+    """
+    Start all that the bridge needs, and keep it running: database, Prefect server, deployments, page, worker, watchdog.
+
+    With --config demo there are stand-ins, too: a broker whose stream never ends, and a 4MOST. All logs come to this
+    terminal. What dies is started again. Ctrl-C stops all in order, and nothing is left; the next start goes on.
+
+    Reads the settings. Writes the database, and into the folder: Prefect's history, logs, the state of stand-ins.
+    """
+    with errors_told():
+        from flows.upkeep import keep_up
+
+        keep_up(make_plan(config, settings, port, folder, speed))
+
+
+def make_plan(config: str | None, settings: Path | None, port: int, folder: Path | None, speed: float | None) -> "Plan":
+    """
+    Find out what shall be up.
+
+    Raises
+    ------
+    SettingsError
+        When the settings are wrong, or an option does not fit them.
+    """
+    from flows.up_programs import Plan
+    from tides_bridge.errors import SettingsError
+    from tides_bridge.resources import data_folder
+    from tides_bridge.settings import DEMO, configuration_name, demo_file, find_file, load
+
+    file = find_file(settings, config)
+    if file == demo_file():
+        chosen = (folder or file.parent).expanduser().resolve()
+        return Plan(chosen, DEMO, chosen / file.name, port, speed or 1.0)
+    if speed:
+        raise SettingsError("--speed", str(speed), "is for --config demo, whose stream is simulated")
+    load(config, settings)  # so that what is wrong is told as everywhere else
+    logging.getLogger("tides_bridge.settings").setLevel(logging.ERROR)  # its warnings were given
+    name = configuration_name(config, str(settings) if settings else None)
+    return Plan((folder or data_folder() / "up" / name).expanduser().resolve(), name, file.resolve(), port, None)

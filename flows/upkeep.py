@@ -1,0 +1,220 @@
+"""All that `tides up` keeps running, from its start to its end, in a folder of its own."""
+
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+import requests
+
+from flows.supervised import Program, Supervisor
+from flows.terminal import Terminal
+from flows.up_programs import Part, Plan, check_port, check_settings, database_folder, start_first_run
+from tides_bridge.errors import SettingsError, TransientError
+from tides_bridge.resources import program
+from tides_bridge.settings import find_file, page_address
+
+TICK_SECONDS = 0.2
+"""How often the terminal shows what is new."""
+LOOK_SECONDS = 1.0
+"""How often the programs are looked at."""
+HEALTHY_SECONDS = 120.0
+"""How long a program may take to become healthy before the next one is started."""
+AGAIN_SECONDS = 30.0
+"""After so long a program that could not be started is tried again."""
+LAST_LINES = 5
+"""So much of the log of such a program is shown."""
+DEFAULT_PORT = 4200
+
+
+def keep_up(plan: Plan) -> None:
+    """
+    Start all, and keep it running until Ctrl-C, SIGTERM or the end of the terminal.
+
+    Raises
+    ------
+    BridgeError
+        When it cannot be: a port or the folder is taken, a setting is wrong, supervisord or the stand-ins cannot start.
+    """
+    with stoppable():
+        check_port(plan.port, "127.0.0.1", "--port", "stop what listens there, or choose another, as --port 4201")
+        with locked(plan.folder) as lock:
+            if not plan.is_demo:
+                check_settings(plan.settings)
+            try:
+                Up(plan, lock).run()
+            except KeyboardInterrupt:
+                print("stopped", flush=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[IO[str]]:
+    """
+    Have a folder to ourselves, made if it is missing.
+
+    Raises
+    ------
+    SettingsError
+        When another `tides up` has it, or it cannot be written.
+    """
+    try:
+        for path in (*reversed(folder.parents), folder):
+            if not path.exists():
+                path.mkdir()
+                path.chmod(0o711 if os.geteuid() == 0 else 0o700)  # the account passes that runs PostgreSQL for root
+        (folder / "prefect").mkdir(mode=0o700, exist_ok=True)
+        lock = (folder / "up.lock").open("a+")
+    except OSError as error:
+        raise SettingsError("--folder", str(folder), f"cannot be used: {error}") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            problem = f"is used by another tides up (process {lock.read().strip()}), which runs or is just ending"
+            raise SettingsError("--folder", str(folder), problem) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield lock
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Let SIGTERM and the end of the terminal stop a block as Ctrl-C does: once, so that the stopping is left alone."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, stop) for each in numbers}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+class Up:
+    """
+    All programs, from their start to their end.
+
+    Parameters
+    ----------
+    plan
+        What shall be up.
+    lock
+        Of the folder.
+    """
+
+    def __init__(self, plan: Plan, lock: IO[str]) -> None:
+        self._plan, self._parts = plan, plan.parts()
+        programs = [part.program for part in self._parts]
+        self._supervisor = Supervisor(plan.folder, programs, plan.environment(), lock)
+        logs = {each.name: self._supervisor.log_of(each.name) for each in programs}
+        self._terminal = Terminal(logs, self._supervisor.log)
+        self._started: list[Program] = []
+        self._look_at = 0.0
+        self._again_at: dict[str, float] = {}
+
+    def run(self) -> None:
+        """Start all, and look after them until KeyboardInterrupt; at the end nothing is left."""
+        with ExitStack() as stack:
+            stack.callback(self._terminal.show_rest)
+            stack.enter_context(self._supervisor)
+            stack.callback(self._stop)
+            missing = [part.program.name for part in self._parts if not self._start(part)]
+            self._terminal.say(self._ready(missing), "bold green" if not missing else "bold red")
+            while True:
+                self._go_on()
+
+    def _start(self, part: Part) -> bool:
+        """Start a program, and wait until it is healthy; False if it is not, and the rest goes on."""
+        name, begun = part.program.name, time.monotonic()
+        self._supervisor.begin(name)
+        self._started.append(part.program)
+        if not self._becomes_healthy(part):
+            self._terminal.say(f"{name} is not healthy: the rest goes on without it", "bold red")
+            if name == "standins":
+                raise TransientError("stand-ins", "could not be started", f"see {self._supervisor.log_of(name)}")
+            return False
+        self._terminal.say(f"{name} is healthy after {time.monotonic() - begun:.0f} s")
+        self._after(name)
+        return True
+
+    def _becomes_healthy(self, part: Part) -> bool:
+        limit = time.monotonic() + HEALTHY_SECONDS
+        while time.monotonic() < limit:
+            state = self._supervisor.states()[part.program.name]
+            has_come = state.is_alive if part.program.stays else state.name == "EXITED" and state.exit_code == 0
+            if has_come and part.is_healthy():
+                return True
+            if state.has_failed(part.program):
+                break
+            self._go_on()
+        return False
+
+    def _after(self, name: str) -> None:
+        """Do what can be done now that a program is healthy."""
+        if name == "standins":
+            check_settings(self._plan.settings)
+        if name == "database":
+            self._supervisor.keep_database(database_folder(self._plan.settings))
+        if name == "worker" and self._plan.is_demo:
+            try:
+                start_first_run(self._plan.api)
+            except requests.RequestException as error:
+                self._terminal.say(f"no run could be started at once: {error}", "bold red")
+
+    def _go_on(self) -> None:
+        """Show what is new, and each second look after the programs."""
+        self._terminal.show_new()
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + LOOK_SECONDS
+            states = self._supervisor.states()
+            for program in self._started:
+                if states[program.name].has_failed(program):
+                    self._mend(program, states[program.name].problem)
+        time.sleep(TICK_SECONDS)
+
+    def _mend(self, program: Program, problem: str) -> None:
+        """Tell of a program that could not be started, and try it again a while later."""
+        due = self._again_at.get(program.name)
+        if due is None:
+            self._again_at[program.name] = time.monotonic() + AGAIN_SECONDS
+            why = f"{program.name} cannot be started ({problem or 'it failed'}); tried again in {AGAIN_SECONDS:.0f} s"
+            last = last_lines(self._supervisor.log_of(program.name))
+            self._terminal.say("\n".join([f"{why}. Its log ends with", *last]), "bold red")
+        elif time.monotonic() >= due:
+            del self._again_at[program.name]
+            self._supervisor.begin(program.name)
+
+    def _stop(self) -> None:
+        self._terminal.say("stopping all in order ...")
+        self._supervisor.stop(self._terminal.show_new)
+
+    def _ready(self, missing: Sequence[str]) -> str:
+        """Say where to look."""
+        plan = self._plan
+        is_found = plan.file == find_file(configuration=plan.config).resolve()
+        options = f"--config {plan.config}" + ("" if is_found else f" --settings {plan.file}")
+        server = "" if plan.port == DEFAULT_PORT else f"PREFECT_API_URL={plan.api} "
+        return f"""
+runs, and a form to start one   {plan.api.removesuffix("/api")}
+metrics and light curves        {page_address(plan.settings)}
+settings                        {plan.file}, configuration {plan.config}
+logs and history                {plan.folder}
+how it does                     {server}{program("tides")} status {options}
+{"but not " + ", ".join(missing) + ": see above; " if missing else ""}ready (Ctrl-C stops all)"""
+
+
+def last_lines(log: Path) -> list[str]:
+    """Give the end of a log."""
+    return log.read_text(errors="replace").splitlines()[-LAST_LINES:] if log.exists() else []

@@ -1,0 +1,106 @@
+"""
+What a person does in the web page of `tides up`, in a real browser: start a run from its form, follow it, look at it.
+
+With BRIDGE_TEST_PICTURES=FOLDER a picture of each page is kept there.
+"""
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+from selenium.webdriver.common.by import By
+
+from tests.flows.test_up import READY, Terminal
+from tests.support.browser import Browser, browser
+from tests.support.folders import reachable_folder
+
+FORM = {
+    "TiDES bridge/hourly": ("config", "settings_file"),
+    "TiDES bridge/on-event": ("config", "settings_file"),
+    "TiDES exchange/every-ten-minutes": ("config", "settings_file"),
+    "TiDES reconcile/daily": ("config", "settings_file", "dry_run"),
+    "TiDES backup/nightly": ("config", "settings_file"),
+}
+"""What each form asks for."""
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Browser]:
+    """A browser; the test ends here where there is none."""
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def terminal(page: Browser) -> Iterator[Terminal]:
+    """All of the demo, whose first run has ended."""
+    with reachable_folder() as folder:
+        terminal = Terminal(folder / "demo")
+        try:
+            terminal.start("browsed")
+            terminal.wait_for_line(READY)
+            terminal.wait_for(terminal.completed)
+            yield terminal
+        finally:
+            if not terminal.ended:
+                terminal.signal(signal.SIGTERM)
+            terminal.wait_for(terminal.is_gone)
+
+
+def test_a_run_is_started_from_its_form_followed_and_looked_at(terminal: Terminal, page: Browser) -> None:
+    before = terminal.completed()
+    page.open(f"http://127.0.0.1:{terminal.port}/deployments")
+    page.follow("hourly")
+    page.click_place(".run-menu__run-button")
+    page.picture("deployment")
+    page.follow("Custom run")
+    page.wait_for_text("A configuration in the settings file")
+    page.wait_for_text("The settings file; empty:")
+    page.picture("form")
+    page.click("Submit")
+    (run,) = terminal.wait_for(lambda: terminal.completed() - before)
+    page.open(f"http://127.0.0.1:{terminal.port}/runs/flow-run/{run}")
+    page.wait_for_text("Completed")
+    page.picture("run")
+    page.click("Artifacts")
+    page.wait_for_text("What this run did")
+    page.picture("artifacts")
+
+
+def test_the_tables_of_a_run_lead_to_light_curves(terminal: Terminal, page: Browser) -> None:
+    tables = terminal.ask("POST", "artifacts/filter", sort="CREATED_DESC")
+    newest = next(table for table in tables if table["key"] == "tides-bridge-new-targets")
+    page.open(f"http://127.0.0.1:{terminal.port}/artifacts/artifact/{newest['id']}")
+    page.wait_for_text("light curve")
+    page.picture("new_targets")
+    curves = page.links(f":{terminal.page}/light-curves/")
+    assert len(curves) > 10
+    page.open(curves[0])
+    plot = page.driver.find_element(By.TAG_NAME, "img")
+    assert int(plot.get_property("naturalWidth")) > 300
+    page.picture("light_curve")
+
+
+@pytest.mark.parametrize("name", FORM)
+def test_each_form_explains_every_parameter(terminal: Terminal, page: Browser, name: str) -> None:
+    deployment = terminal.ask("GET", f"deployments/name/{name}")
+    asked = deployment["parameter_openapi_schema"]["properties"]
+    assert set(asked) == set(FORM[name])
+    page.open(f"http://127.0.0.1:{terminal.port}/deployments/deployment/{deployment['id']}/run")
+    for each in asked.values():
+        page.wait_for_text(each["description"])
+    assert deployment["description"]
+
+
+def test_the_page_of_targets_leads_back(terminal: Terminal, page: Browser) -> None:
+    page.open(f"http://127.0.0.1:{terminal.page}/")
+    page.wait_for_text("TiDES")
+    assert page.links(f":{terminal.port}") and page.links("/metrics") and page.links("/light-curves/")
+    page.picture("page")
+
+
+def test_what_marks_dead_runs_is_among_the_automations(terminal: Terminal, page: Browser) -> None:
+    page.open(f"http://127.0.0.1:{terminal.port}/automations")
+    for each in terminal.ask("POST", "automations/filter"):
+        page.wait_for_text(each["name"])
+    page.picture("automations")

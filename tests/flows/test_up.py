@@ -1,0 +1,356 @@
+"""`tides up`: all programs of the demo, each killed in turn, stopped, started again; and what it refuses."""
+
+import fcntl
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+import pytest
+import requests
+
+from flows import upkeep
+from flows.supervised import Program, marked
+from flows.terminal import Log
+from flows.up_programs import Part, Plan, ask, python
+from tests.flows.test_deployment import hearing_ctrl_c
+from tests.support.folders import reachable_folder
+from tests.support.processes import ROOT, free_port, tides
+from tides_bridge.database import open_database
+from tides_bridge.embedded import EmbeddedServer
+from tides_bridge.settings import load
+
+READY = re.compile(r"^up +\| ready \(Ctrl-C stops all\)$", re.MULTILINE)
+PROGRAMS = {
+    "worker": ("worker", "--pool"),
+    "database": ("flows.cli", "database"),
+    "page": ("flows.cli", "page"),
+    "standins": ("flows.cli", "standins"),
+    "server": ("server", "start"),
+}
+"""Words of their commands."""
+WAIT_SECONDS = 120.0
+STOP_SECONDS = 60.0
+Found = TypeVar("Found")
+
+
+@dataclass
+class Terminal:
+    """A terminal in which `tides up` is typed."""
+
+    folder: Path
+    config: str = "demo"
+    port: int = field(default_factory=free_port)
+    page: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+    log: Path = Path()
+
+    @property
+    def settings(self) -> Path:
+        return self.folder / "settings.yaml"
+
+    def start(self, name: str) -> None:
+        """Start it, and wait for nothing."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TIDES_", "PREFECT_"))}
+        variables = {"TIDES_PAGE__PORT": str(self.page), "TIDES_FOURMOST__ADDRESS": "https://real.example.org/QFSwi"}
+        variables |= {} if self.config == "demo" else {"TIDES_SETTINGS": str(self.settings)}
+        variables |= {"PREFECT_API_URL": "https://real.example.org/api", "PREFECT_WORKER_QUERY_SECONDS": "1"}
+        self.log = self.folder.with_name(f"{name}.log")
+        with self.log.open("w") as said, hearing_ctrl_c():
+            self.process = subprocess.Popen(
+                self.command(), cwd=ROOT, env=kept | variables, stdin=subprocess.DEVNULL, stdout=said, stderr=said
+            )
+
+    def command(self) -> list[str]:
+        words = ["up", "--config", self.config, "--folder", str(self.folder), "--port", str(self.port)]
+        return [sys.executable, "-m", "flows.cli", *words]
+
+    def wait_for(self, look: Callable[[], Found]) -> Found:
+        """Look until there is something; an API that does not answer yet is nothing."""
+        limit = time.monotonic() + WAIT_SECONDS
+        while True:
+            with suppress(requests.RequestException):
+                if found := look():
+                    return found
+            assert time.monotonic() < limit, self.said()
+            time.sleep(0.2)
+
+    def wait_for_line(self, line: str | re.Pattern[str]) -> None:
+        self.wait_for(lambda: re.search(line, self.said()) or self.ended)
+        assert re.search(line, self.said()), self.said()
+
+    @property
+    def ended(self) -> bool:
+        return self.process is None or self.process.poll() is not None
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def signal(self, number: int) -> int:
+        """Send it a signal, and give the exit code."""
+        assert self.process
+        self.process.send_signal(number)
+        return self.process.wait(STOP_SECONDS)
+
+    def is_gone(self) -> bool:
+        """Whether nothing is left, neither a process of ours nor the database, which has no mark."""
+        with (self.folder / "up.lock").open() as lock:  # which the watcher has until then
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return not marked(self.folder) and self.database.pid() is None
+
+    @property
+    def database(self) -> EmbeddedServer:
+        return EmbeddedServer(self.folder / ("standins" if self.config == "demo" else "") / "postgresql")
+
+    def find(self, *words: str) -> psutil.Process:
+        """Find the program with these words in its command."""
+        (found,) = [each for each in marked(self.folder) if set(words) <= set(each.cmdline())]
+        return found
+
+    def is_back(self, name: str) -> bool:
+        """Whether a program that was killed runs again."""
+        killed = rf"up +\| exited: {name} \(terminated by SIGKILL; not expected\)\n"
+        return bool(re.search(rf"{killed}(.*\n)*up +\| success: {name} ", self.said()))
+
+    def ask(self, method: str, path: str, **body: Any) -> Any:
+        return ask(f"http://127.0.0.1:{self.port}/api", method, path, **body)
+
+    def completed(self) -> set[str]:
+        """The finished runs of the bridge."""
+        deployment = self.ask("GET", "deployments/name/TiDES bridge/hourly")["id"]
+        runs = self.ask("POST", "flow_runs/filter")
+        return {run["id"] for run in runs if (run["deployment_id"], run["state_type"]) == (deployment, "COMPLETED")}
+
+    def run_once(self) -> None:
+        """Run the bridge once more; ours is cancelled if another has just begun."""
+        before = self.completed()
+        deployment = self.ask("GET", "deployments/name/TiDES bridge/hourly")["id"]
+        self.ask("POST", f"deployments/{deployment}/create_flow_run", state={"type": "SCHEDULED"})
+        self.wait_for(lambda: self.completed() - before)
+
+    def targets(self) -> set[str]:
+        with open_database(load("demo", self.settings)) as database, database.transaction() as connection:
+            return set(connection.exec_driver_sql("SELECT name FROM tides_master").scalars())
+
+
+@pytest.fixture(scope="module")
+def terminal() -> Iterator[Terminal]:
+    """All of the demo, which is ready."""
+    with reachable_folder() as folder:
+        terminal = Terminal(folder / "demo")
+        try:
+            terminal.start("first")
+            terminal.wait_for_line(READY)
+            yield terminal
+        finally:
+            if not terminal.ended:
+                terminal.signal(signal.SIGTERM)
+            terminal.wait_for(terminal.is_gone)
+
+
+def test_the_demo_runs_at_once_and_never_leads_to_real_services(terminal: Terminal) -> None:
+    terminal.wait_for(terminal.completed)
+    assert terminal.targets()
+    assert "real.example.org" not in terminal.said()
+    settings = terminal.ask("GET", "admin/settings")["server"]
+    assert settings["concurrency"]["lease_storage"].endswith(".filesystem")
+    assert settings["analytics_enabled"] is False
+
+
+def test_it_says_where_to_look(terminal: Terminal) -> None:
+    assert f"http://127.0.0.1:{terminal.port}\n" in terminal.said()
+    assert f"http://127.0.0.1:{terminal.page}\n" in terminal.said()
+    hint = re.findall(r"(PREFECT_API_URL)=(\S+) \S*tides (status .*)", terminal.said())[0]
+    told = tides(*hint[2].split(), "--json", **{hint[0]: hint[1]})
+    assert '"targets"' in told.stdout, told.stderr
+
+
+def test_a_second_one_of_the_same_folder_or_port_is_refused(terminal: Terminal) -> None:
+    one = f"up --config demo --port {free_port()} --folder {terminal.folder}"
+    told = tides(*one.split())
+    assert told.returncode == 2
+    assert f"is used by another tides up (process {terminal.process and terminal.process.pid})" in told.stderr
+    told = tides(*f"up --config demo --port {terminal.port} --folder {terminal.folder}-2".split())
+    assert told.returncode == 2
+    assert f"--port: {terminal.port}: the port cannot be had" in told.stderr
+    assert len(told.stderr.splitlines()) == 1
+
+
+def test_what_is_killed_is_started_again_and_the_bridge_goes_on(terminal: Terminal) -> None:
+    psutil.Process(terminal.database.pid()).kill()
+    terminal.wait_for_line("the database runs again")
+    for words in PROGRAMS.values():
+        terminal.find(*words).kill()
+    terminal.wait_for(lambda: all(map(terminal.is_back, PROGRAMS)))
+    terminal.wait_for(lambda: terminal.ask("GET", "health"))
+    terminal.run_once()
+
+
+def test_ctrl_c_stops_all_and_the_next_start_goes_on(terminal: Terminal) -> None:
+    runs, targets = terminal.completed(), terminal.targets()
+    assert terminal.signal(signal.SIGINT) == 0
+    assert terminal.is_gone()
+    said = terminal.said()
+    stopped = re.findall(r"^up +\| stopped: (\w+)", said, re.MULTILINE)
+    assert stopped == ["watchdog", "worker", "page", "server", "database", "standins"]
+    assert said.endswith("\nstopped\n") and "standins | stopped\n" in said
+    terminal.start("second")
+    terminal.wait_for_line(READY)
+    assert terminal.completed() >= runs
+    assert terminal.targets() >= targets
+    terminal.wait_for(lambda: terminal.completed() - runs)
+
+
+def test_without_its_supervisor_all_is_ended_and_told(terminal: Terminal) -> None:
+    terminal.find("supervisor.supervisord").kill()
+    assert terminal.process and terminal.process.wait(STOP_SECONDS) == 1
+    assert "\ntides: supervisord: does not answer" in terminal.said()
+    assert terminal.is_gone()
+
+
+def test_nothing_outlives_it_when_it_is_killed_and_the_folder_can_be_used_again() -> None:
+    """With settings of one's own, which here lead nowhere."""
+    with reachable_folder() as folder:
+        terminal = Terminal(folder / "mine", "mine")
+        terminal.folder.mkdir()
+        database = {"folder": str(terminal.database.folder)}
+        terminal.settings.write_text(f"mine: {{{SETTINGS}, database: {json.dumps(database)}}}\n")
+        terminal.start("killed")
+        terminal.wait_for_line("database is healthy")
+        terminal.wait_for_line("spawned: 'server'")
+        assert terminal.signal(signal.SIGKILL) == -signal.SIGKILL
+        terminal.wait_for(terminal.is_gone)
+        terminal.start("again")
+        terminal.wait_for_line("server is healthy")
+        assert terminal.signal(signal.SIGTERM) == 0
+        assert terminal.is_gone()
+
+
+@dataclass(frozen=True)
+class Three(Plan):
+    """A plan of three programs: the first cannot start; when it was tried again, the last one presses Ctrl-C."""
+
+    def parts(self) -> list[Part]:
+        bad = Program("bad", python("doctest", "no-such-file.py"))
+        good, last = (Program(name, (sys.executable, "-c", "import time; time.sleep(600)")) for name in "ab")
+        return [Part(bad, lambda: False), Part(good, lambda: True), Part(last, self._press)]
+
+    def _press(self) -> bool:
+        if (self.folder / "logs" / "bad.log").read_text().count("Traceback") > 4:
+            raise KeyboardInterrupt
+        return False
+
+
+def test_what_cannot_start_is_told_and_tried_again_and_the_rest_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(upkeep, "AGAIN_SECONDS", 1.0)
+    plan = Three(tmp_path / "100% mine", "one", tmp_path / "settings.yaml", free_port(), None)
+    with upkeep.locked(plan.folder) as lock, suppress(KeyboardInterrupt):
+        upkeep.Up(plan, lock).run()
+    said = capsys.readouterr().out
+    assert re.search(
+        r"up +\| bad cannot be started \(Exited too quickly.*\); tried again in 1 s. Its log ends with\nup .*", said
+    )
+    assert "up  | bad is not healthy: the rest goes on without it" in said
+    assert "up  | a is healthy" in said
+    assert re.findall(r"stopped: ([ab])\b", said) == ["b", "a"]
+    assert not marked(plan.folder)
+
+
+def test_only_what_is_needed_is_started_and_nothing_leads_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "settings.yaml").write_text(f"mine: {{{SETTINGS}, database: {{host: db.example.org}}}}\n")
+    monkeypatch.setenv("TIDES_TIDESDBPASS", "secret")
+    monkeypatch.setenv("PREFECT_PROFILE", "institute")
+    monkeypatch.setenv("PREFECT_LOGGING_LEVEL", "DEBUG")
+    mine = Plan(tmp_path, "mine", tmp_path / "settings.yaml", 4200, None)
+    demo = Plan(tmp_path, "demo", tmp_path / "demo.yaml", 4200, 1.0)
+    common = ["server", "deploy", "page", "worker", "watchdog"]
+    assert [part.program.name for part in mine.parts()] == common
+    assert [part.program.name for part in demo.parts()] == ["standins", "database", *common]
+    ours, theirs = mine.environment(), demo.environment()
+    assert (ours["TIDES_TIDESDBPASS"], ours["PREFECT_LOGGING_LEVEL"]) == ("secret", "DEBUG")
+    assert "PREFECT_PROFILE" not in ours
+    assert not {"TIDES_TIDESDBPASS", "PREFECT_PROFILE", "PREFECT_LOGGING_LEVEL"} & theirs.keys()
+    assert ours["PREFECT_API_URL"] == ours["TIDES_WATCHDOG__PREFECT"] == "http://127.0.0.1:4200/api"
+
+
+def test_make_starts_the_demo_or_what_is_named() -> None:
+    alone = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    for options, config in (([], "demo"), (["CONFIG=devConfig"], "devConfig")):
+        told = subprocess.run(
+            ["make", "-n", "up", *options], cwd=ROOT, env=alone, check=True, capture_output=True, text=True
+        )
+        assert f"/tides up --config {config}" in told.stdout
+
+
+SETTINGS = "topic: t, groupID: 1, selectFunction: f"
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "problem"),
+    [
+        (None, (), "settings.yaml: no such file"),
+        ("one: {topic: t, groupID: 1, selectFunction: f, batch: 3}\n", (), "one.batch: unknown key"),
+        (f"one: {{{SETTINGS}}}\n", ("--speed", "2"), "--speed: 2.0: is for --config demo"),
+        (f"one: {{{SETTINGS}, page: {{port: TAKEN}}}}\n", (), "page.port: TAKEN: the port cannot be had"),
+        (f"one: {{{SETTINGS}, database: {{folder: /proc/none}}}}\n", (), "embedded PostgreSQL in /proc/none"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_in_one_line_before_anything_starts(
+    tmp_path: Path, text: str | None, arguments: tuple[str, ...], problem: str
+) -> None:
+    with listening() as taken:
+        if text:
+            (tmp_path / "settings.yaml").write_text(text.replace("TAKEN", str(taken)))
+        options = ("--settings", tmp_path / "settings.yaml", "--folder", tmp_path / "up", "--port", str(free_port()))
+        told = tides("up", *options, *arguments, TIDES_PAGE__PORT="" if text and "TAKEN" in text else str(free_port()))
+    assert told.returncode in {1, 2}
+    assert len(told.stderr.splitlines()) == 1
+    assert problem.replace("TAKEN", str(taken)) in told.stderr
+    assert not (tmp_path / "up" / "supervisor.conf").exists()
+
+
+@contextmanager
+def listening() -> Iterator[int]:
+    """A port that is taken."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_a_log_that_is_rotated_loses_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "one.log"
+    path.write_text("before\n")
+    log = Log(path)
+    with path.open("a") as first:
+        first.write("1\n2")
+        first.flush()
+        assert list(log.new_lines()) == ["1"]
+        path.rename(tmp_path / "one.log.1")
+        first.write("\n3\n")
+    assert list(log.new_lines()) == ["2", "3"]
+    path.write_text("4\n5")
+    assert list(log.new_lines()) == ["4"]
+    assert log.close() == "5"
+
+
+def test_a_named_database_server_is_not_ours_to_keep(tmp_path: Path) -> None:
+    (tmp_path / "settings.yaml").write_text(f"one: {{{SETTINGS}, database: {{host: db.example.org}}}}\n")
+    told = tides("database", "--settings", tmp_path / "settings.yaml")
+    assert told.returncode == 2
+    assert "database.host: is db.example.org: there is nothing to keep here" in told.stderr

@@ -1,0 +1,36 @@
+"""Addresses of pages about an object: ours, and those of its broker."""
+
+from urllib.parse import quote
+
+from tides_bridge.settings import Settings, page_address
+
+
+def light_curve_page(settings: Settings, survey: str, object_id: str) -> str:
+    """
+    Give the address of our own page of an object that passed, with its light curve.
+
+    >>> common = {"topic": "t", "groupID": 1, "selectFunction": "f"}
+    >>> light_curve_page(Settings(**common), "ztf", "ZTF18abcdefg")
+    'http://127.0.0.1:4280/light-curves/ztf/ZTF18abcdefg'
+    """
+    return f"{page_address(settings)}/light-curves/{in_path(survey)}/{in_path(object_id)}"
+
+
+def object_page(settings: Settings, survey: str, object_id: str) -> str | None:
+    """
+    Give the address of an object's page at Lasair, None if no such broker is followed.
+
+    >>> common = {"topic": "t", "groupID": 1, "selectFunction": "f"}
+    >>> object_page(Settings(**common), "ztf", "ZTF18abcdefg")
+    'https://lasair-ztf.lsst.ac.uk/objects/ZTF18abcdefg/'
+    """
+    for each in settings.each_broker():
+        if each.broker.kind == f"lasair_{survey}":
+            address = each.light_curves.address.rstrip("/").removesuffix("/api")
+            return f"{address}/objects/{in_path(object_id)}/"
+    return None
+
+
+def in_path(name: str) -> str:
+    """Write a name as a part of an address."""
+    return quote(name, safe="")

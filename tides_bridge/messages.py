@@ -1,0 +1,53 @@
+"""Messages to people, by Apprise: mail, Slack and a hundred others. No address of theirs is ever shown or logged."""
+
+import logging
+from collections.abc import Sequence
+from typing import Literal
+
+import requests
+from pydantic import SecretStr
+
+Kind = Literal["info", "success", "warning", "failure"]
+"""The colour of a message."""
+
+ANSWER_SECONDS = 10.0
+"""[s] Within which whoever counts our signs of life must answer."""
+
+
+def send(addresses: Sequence[SecretStr], subject: str, text: str, kind: Kind) -> list[str]:
+    """
+    Send a message to everybody.
+
+    Returns
+    -------
+    list of str
+        Who could not be told, as "watchdog.notify, number 2 (mailtos), could not be told".
+    """
+    from apprise import Apprise, NotifyFormat, NotifyType  # only where there is something to tell
+
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its errors may hold an address
+    failed = []
+    for number, address in enumerate(addresses, 1):
+        speaker = Apprise()
+        is_known = speaker.add(address.get_secret_value())
+        if not is_known or not speaker.notify(
+            text, title=subject, notify_type=NotifyType(kind), body_format=NotifyFormat.TEXT
+        ):
+            failed.append(_failure(number, address, is_known=bool(is_known)))
+    return failed
+
+
+def _failure(number: int, address: SecretStr, *, is_known: bool) -> str:
+    """Name an address by its place and its scheme only."""
+    scheme = address.get_secret_value().partition("://")[0] if "://" in address.get_secret_value() else "no address"
+    problem = "could not be told" if is_known else "is no address of Apprise"
+    return f"watchdog.notify, number {number} ({scheme}), {problem}"
+
+
+def give_sign(address: SecretStr) -> list[str]:
+    """Tell whoever waits for signs of life that there is one; gives what failed."""
+    try:
+        requests.get(address.get_secret_value(), timeout=ANSWER_SECONDS).raise_for_status()
+    except (requests.RequestException, ValueError) as error:
+        return [f"watchdog.heartbeat does not answer ({type(error).__name__})"]
+    return []

@@ -1,0 +1,18 @@
+"""Light curves as bytes in a column of a table: each a table of Arrow with one row, packed."""
+
+import pyarrow as pa
+
+
+def packed(table: pa.Table) -> str:
+    """Write a table for a column of bytes: an IPC stream, packed by zstd, in hexadecimal digits."""
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream, pa.ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table)
+    content: bytes = sink.getvalue().to_pybytes()
+    return rf"\x{content.hex()}"
+
+
+def unpacked(content: bytes) -> pa.Table:
+    """Read what `packed` wrote, as the database gives it back."""
+    with pa.CompressedInputStream(pa.BufferReader(content), "zstd") as stream, pa.ipc.open_stream(stream) as reader:
+        return reader.read_all()

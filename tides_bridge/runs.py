@@ -1,0 +1,95 @@
+"""The log of runs: when each began, how it ended, what it counted, and how long others of its kind took."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from statistics import median
+from typing import Any, Final, Literal
+
+from tides_bridge.database import Database, run
+from tides_bridge.errors import BridgeError
+
+Kind = Literal["bridge", "pull", "exchange", "reconcile", "backup"]
+"""A run of the bridge as a whole, and the pulls and exchanges in it, have a row each."""
+
+COMPARED: Final = 10
+"""Runs that one is compared with."""
+
+
+@contextmanager
+def logged_run(
+    database: Database, kind: Kind, broker: str | None = None, counts: Callable[[], Mapping[str, Any]] | None = None
+) -> Iterator[int]:
+    """
+    Note when a run began and how it ended; one that is killed has no end. Gives its key.
+
+    Parameters
+    ----------
+    database
+        Where it is noted.
+    kind, broker
+        What it does; of a pull, for which broker.
+    counts
+        Gives the numbers that are kept with it, when it ends.
+    """
+    with database.transaction("run") as connection:
+        run_id = run(connection, "monitor/begin_run.sql", {"kind": kind, "broker": broker})[0]["run_id"]
+    problem: str | None = "stopped"
+    try:
+        yield run_id
+        problem = None
+    except BridgeError as error:
+        problem = str(error)
+        raise
+    except Exception as error:
+        problem = f"{type(error).__name__}: {error}"
+        raise
+    finally:
+        ended = {"run_id": run_id, "problem": problem, "counts": json.dumps(dict(counts())) if counts else None}
+        with database.transaction("run") as connection:
+            run(connection, "monitor/end_run.sql", ended)
+
+
+def duration(database: Database, run_id: int) -> tuple[float, str]:
+    """
+    Tell how long a run has taken so far [s], and in words what that is, and how long the last good ones took.
+
+    Returns
+    -------
+    (float, str)
+        Such as 74.2 and "seconds that this pull took; the last 10 took 60 to 90 s, median 71 s".
+    """
+    with database.transaction() as connection:
+        own, *others = run(connection, "monitor/list_durations.sql", {"run_id": run_id, "number": COMPARED})
+    kind = "run of the bridge" if own["kind"] == "bridge" else own["kind"]
+    return own["seconds"], f"seconds that this {kind} took; {compared([row['seconds'] for row in others])}"
+
+
+def list_new_targets(database: Database, run_id: int, number: int) -> list[dict[str, Any]]:
+    """List the targets that are new since a run began, the first ones; each row has the ``total``."""
+    with database.transaction() as connection:
+        return run(connection, "monitor/list_new_targets.sql", {"run_id": run_id, "number": number})
+
+
+def list_newly_refused(database: Database, run_id: int, number: int) -> list[dict[str, Any]]:
+    """List the messages refused since a run began, the first ones; each row has the ``total``."""
+    with database.transaction() as connection:
+        return run(connection, "monitor/list_newly_refused.sql", {"run_id": run_id, "number": number})
+
+
+def compared(seconds: list[float]) -> str:
+    """
+    Say how long runs took.
+
+    >>> compared([60.2, 71.0, 90.1]), compared([3.21]), compared([])
+    ('the last 3 took 60 to 90 s, median 71 s', 'the last one took 3.2 s', 'it is the first of its kind')
+    """
+    if len(seconds) < 2:
+        return f"the last one took {shown(seconds[0])} s" if seconds else "it is the first of its kind"
+    least, most = shown(min(seconds)), shown(max(seconds))
+    return f"the last {len(seconds)} took {least} to {most} s, median {shown(median(seconds))} s"
+
+
+def shown(seconds: float) -> str:
+    """Write seconds, with a decimal where there are few of them."""
+    return f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.1f}"
