@@ -192,7 +192,7 @@ def test_a_burst_of_events_makes_one_run_that_begins_when_it_is_over(deployed: D
         subprocess.run(["bash", "-ec", webhook], env=os.environ | settings, check=True, timeout=20)
     assert tides("notify", "--broker", "lasair_ztf", **settings).returncode == 0
     wait_for(lambda: len(deployed.events("tides.alerts")) == 5)
-    first, *_, last = sorted(event["occurred"] for event in deployed.events("tides.alerts"))
+    first, *_, last = sorted((e["occurred"] for e in deployed.events("tides.alerts")), key=datetime.fromisoformat)
     wait_for(lambda: deployed.runs("on-event"))
     wait_for(lambda: len(deployed.events("prefect.automation.action.executed")) > 0)
     runs, took = deployed.runs("on-event"), datetime.fromisoformat(last) - datetime.fromisoformat(first)
