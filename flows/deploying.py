@@ -10,8 +10,6 @@ from typing import Annotated, Any
 import requests
 import typer
 import yaml
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
 
 from flows.options import errors_told
 from tides_bridge.errors import SettingsError, TransientError
@@ -71,15 +69,10 @@ class PrefectServer:
     """
 
     def __init__(self, address: str) -> None:
+        from flows.prefect_server import prefect_session  # which reads settings: not for every command
+
         self.address = address.rstrip("/")
-        self._session = requests.Session()
-        # A server on SQLite answers 503 when it is busy.
-        retry = Retry(6, connect=0, read=0, status_forcelist=[503], backoff_factor=0.5, allowed_methods=None)
-        for scheme in ("http://", "https://"):  # the longest prefix counts, and requests has these
-            self._session.mount(scheme, HTTPAdapter(max_retries=retry))
-        if login := os.environ.get("PREFECT_API_AUTH_STRING"):
-            user, _, word = login.partition(":")
-            self._session.auth = (user, word)
+        self._session = prefect_session(6, 0.5)
 
     def wait(self) -> None:
         """Wait until the server is up."""

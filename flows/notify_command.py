@@ -1,6 +1,5 @@
 """The command `tides notify`: tell the Prefect server that there are new alerts."""
 
-import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
@@ -65,10 +64,11 @@ def send_event(address: str, broker: str) -> None:
         "occurred": datetime.now(UTC).isoformat(),
         "resource": {"prefect.resource.id": f"tides.broker.{broker}", "prefect.resource.name": broker},
     }
-    login = os.environ.get("PREFECT_API_AUTH_STRING", "").partition(":")
-    auth = (login[0], login[2]) if login[1] else None
+    from flows.prefect_server import BUSY_PAUSE, BUSY_TRIES, prefect_session
+
     try:
-        answer = requests.post(f"{address.rstrip('/')}/events", json=[event], auth=auth, timeout=PATIENCE_SECONDS)
+        with prefect_session(BUSY_TRIES, BUSY_PAUSE) as session:
+            answer = session.post(f"{address.rstrip('/')}/events", json=[event], timeout=PATIENCE_SECONDS)
         answer.raise_for_status()
     except requests.RequestException as error:
         raise TransientError(f"Prefect server {address}", problem_of(error), "tides check tries it") from None

@@ -4,12 +4,11 @@ Ask the Prefect server how it does: plain HTTP, since to import Prefect takes se
 The server is somebody else here: whatever it answers, this ends within seconds, and a problem is a text.
 """
 
-import base64
 import os
 import time
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -23,7 +22,10 @@ PATIENCE_SECONDS = 5.0
 """[s] Within which all questions are answered, or the server does not answer."""
 
 BUSY_TRIES = 4
-"""A server on SQLite answers 503 when it is busy: so often it is asked again, within 4.2 s."""
+"""So often a busy server is asked again, within 4.2 s."""
+
+BUSY_PAUSE = 0.3
+"""[s] See `prefect_session`."""
 
 LAST_RUNS = 3
 """Runs that are shown of a deployment."""
@@ -44,6 +46,27 @@ def ui_address(settings: Settings) -> str:
     return os.environ.get("PREFECT_UI_URL") or prefect_address(settings).removesuffix("/api")
 
 
+def prefect_session(tries: int, pause: float) -> requests.Session:
+    """
+    Give a session for the server's API, with the login of Prefect's own variable.
+
+    Parameters
+    ----------
+    tries
+        A server on SQLite answers 503 when it is busy: so often it is asked again.
+    pause
+        [s] Before the second of these, twice; then ever longer.
+    """
+    session = requests.Session()
+    busy = Retry(tries, connect=0, read=False, status_forcelist=[503], backoff_factor=pause, allowed_methods=None)
+    for scheme in ("http://", "https://"):  # the longest prefix counts, and requests has these
+        session.mount(scheme, HTTPAdapter(max_retries=busy))
+    if login := os.environ.get("PREFECT_API_AUTH_STRING"):
+        user, _, word = login.partition(":")
+        session.auth = (user, word)
+    return session
+
+
 def ask_prefect(settings: Settings) -> PrefectFacts:
     """Find out how server, pool, workers, deployments and runs do; whatever is wrong is a text in ``problem``."""
     address = prefect_address(settings).rstrip("/")
@@ -57,26 +80,25 @@ def ask_prefect(settings: Settings) -> PrefectFacts:
         return PrefectFacts(address, f"answers what no Prefect server answers ({type(error).__name__})")
 
 
-class _Server(requests.Session):
+class _Server:
     """The API at an address, for a few questions that together take no longer than our patience."""
 
     def __init__(self, address: str) -> None:
-        super().__init__()
         self.address, self._end = address, time.monotonic() + PATIENCE_SECONDS
-        busy = Retry(
-            BUSY_TRIES, connect=0, read=False, status_forcelist=[503], backoff_factor=0.3, allowed_methods=None
-        )
-        for scheme in ("http://", "https://"):
-            self.mount(scheme, HTTPAdapter(max_retries=busy))
-        if login := os.environ.get("PREFECT_API_AUTH_STRING"):
-            self.headers["Authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
+        self._session = prefect_session(BUSY_TRIES, BUSY_PAUSE)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._session.close()
 
     def ask(self, method: str, path: str, **body: Any) -> Any:
         """Ask one question; raises requests.RequestException without an answer."""
         left = self._end - time.monotonic()
         if left <= 0:
             raise requests.Timeout("the server answers too slowly")
-        answer = self.request(method, f"{self.address}/{path}", json=body or None, timeout=left)
+        answer = self._session.request(method, f"{self.address}/{path}", json=body or None, timeout=left)
         answer.raise_for_status()
         return answer.json()
 

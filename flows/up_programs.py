@@ -11,22 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
 
+from flows.deploying import POOL
+from flows.prefect_server import BUSY_PAUSE, prefect_session
 from flows.supervised import Program
 from tides_bridge import embedded
 from tides_bridge.errors import SettingsError
 from tides_bridge.settings import Settings, load
 
-POOL = "tides"
-"""The work pool of deployments/prefect.yaml."""
 FIRST_RUN = "TiDES bridge/hourly"
 """A run of this deployment is started at once in the demo."""
 ANSWER_SECONDS = 2.0
 """Longest wait for a program to say that it is healthy; the terminal waits, too."""
-BUSY = Retry(5, connect=0, read=0, status_forcelist=[503], backoff_factor=0.3, allowed_methods=None)
-"""A server on SQLite answers 503 when it is busy."""
 LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 """In memory, as is the default, the place of a run that dies with the server would be taken for ever."""
 
@@ -202,8 +198,7 @@ def answers(address: str) -> bool:
 
 def ask(api: str, method: str, path: str, **body: Any) -> Any:
     """Ask the Prefect server, or raise requests.RequestException."""
-    with requests.Session() as session:
-        session.mount("http://", HTTPAdapter(max_retries=BUSY))
+    with prefect_session(5, BUSY_PAUSE) as session:
         answer = session.request(method, f"{api}/{path}", json=body, timeout=5 * ANSWER_SECONDS)
         answer.raise_for_status()
         return answer.json()

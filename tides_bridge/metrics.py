@@ -1,7 +1,7 @@
 """
 The numbers of the bridge for Prometheus.
 
-Database, Kafka and Prefect are asked at most once a minute, beside the scrape: it waits for them for seconds only, and
+Database, Kafka and Prefect are asked every 50 s at most, beside the scrape: it waits for them for seconds only, and
 tells what it knows.
 """
 
