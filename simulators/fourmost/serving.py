@@ -90,6 +90,7 @@ def serve(options: Options) -> None:
             application, sockets=[listener], threads=THREADS, ident="4MOST stand-in",
             channel_request_lookahead=1,  # so that a waiting fault sees its client go
         )  # fmt: skip
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # that a request waits a moment is no news
         print("ready", flush=True)
         server.run()
 
