@@ -10,7 +10,7 @@ from typing import Annotated
 from prefect import flow, get_run_logger, runtime
 from pydantic import Field
 
-from flows.explained import Explained
+from flows.parameters import Explained
 from tasks.backtest import judge_archive, publish_backtest
 from tasks.behaviour import speak_plainly, without_causes
 from tides_bridge.backtest_report import check_places, write_files

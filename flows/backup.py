@@ -4,7 +4,7 @@ from pathlib import Path
 
 from prefect import flow, get_run_logger
 
-from flows.comm_pipe import Config, SettingsFile, run_name
+from flows.parameters import Config, SettingsFile, run_name
 from tasks.behaviour import speak_plainly, without_causes
 from tides_bridge.backup import make_backup
 from tides_bridge.settings import load

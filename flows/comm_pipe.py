@@ -3,29 +3,21 @@ The bridge: alerts in, targets at 4MOST, keys back.
 
 One run is a series of batches, each of which happens as a whole or not at all, and then the exchange with 4MOST. The
 two do not wait for each other: while 4MOST is away alerts are decided, while the broker is away 4MOST is told.
-``python -m flows.comm_pipe`` is ``tides run``.
+``tides run`` is the same from a shell.
 """
 
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, TypeVar
 
-from prefect import flow, get_run_logger, runtime
+from prefect import flow, get_run_logger
 
 from flows.batches import Run, take_batches
-from flows.explained import Explained
+from flows.exchange import exchange_with_4most
+from flows.parameters import Config, SettingsFile, run_name, skip_this_run
 from flows.workers import dask_workers
-from tasks.behaviour import skipped, speak_plainly, without_causes
-from tasks.exchange import (
-    create_new_transients_in_4most,
-    prepare_4most_update,
-    read_back_from_4most,
-    settle_unanswered,
-    update_existing_transients,
-)
+from tasks.behaviour import speak_plainly, without_causes
 from tasks.progress import PULLING, Progress
 from tasks.store import deactivate_unobserved_transients, put_in_force
 from tasks.summary import Summary, publish_summary
@@ -33,28 +25,10 @@ from tasks.tables import publish_new_targets, publish_refused_messages
 from tides_bridge.brokers import broker_of
 from tides_bridge.database import Database, ensure_schema, open_database
 from tides_bridge.errors import BrokerUnavailable, DatabaseUnavailable, FourmostUnavailable, WorkerLost
-from tides_bridge.fourmost import FourmostClient
 from tides_bridge.record import load_functions
 from tides_bridge.runs import duration, logged_run
 from tides_bridge.selection import SelectionFunction
-from tides_bridge.settings import Settings, configuration_name, load
-
-Config = Annotated[
-    str | None,
-    Explained("A configuration in the settings file; empty: $TIDES_CONFIG, the only one, or devConfig."),
-]
-SettingsFile = Annotated[
-    str | None,
-    Explained("The settings file; empty: $TIDES_SETTINGS, or flowSetting.yaml in the working folder."),
-]
-
-Result = TypeVar("Result")
-
-
-def run_name() -> str:
-    """Name a run by its configuration and time."""
-    given, start = runtime.flow_run.parameters, runtime.flow_run.scheduled_start_time
-    return f"{configuration_name(given.get('config'), given.get('settings_file'))} {start:%Y-%m-%d %H:%M:%S}"
+from tides_bridge.settings import Settings, load
 
 
 @flow(name="TiDES bridge", flow_run_name=run_name)
@@ -90,13 +64,6 @@ def _carry(config: str | None, settings_file: str | None) -> dict[str, int]:
                 _publish(database, settings, summary, run_id)
             _fail_if(summary.outage)
     return summary.counts()
-
-
-def skip_this_run(result: Result) -> Result:
-    """End, as another run is at work: it does what there is to do."""
-    message = "another run is at work on this database: this one ends, and leaves it the work"
-    get_run_logger().warning(message)
-    return skipped(message, result)
 
 
 def _work(database: Database, settings: Settings, functions: list[SelectionFunction], summary: Summary) -> None:
@@ -170,29 +137,3 @@ def exchange_now_and_then(
         last = time.monotonic()
 
     return exchange_if_due
-
-
-def exchange_with_4most(database: Database, settings: Settings, summary: Summary) -> None:
-    """Send what is new, changed or over, and bring keys and state back; a summary counts all exchanges of its run."""
-    if not settings.fourmost.address:
-        get_run_logger().warning("nothing is sent to 4MOST: fourmost.address is not set")
-        return
-    client = FourmostClient(settings.fourmost)
-    with logged_run(database, "exchange") as run_id:
-        read_back_from_4most(database, client)
-        created = settle_unanswered(database, client)
-        stage = prepare_4most_update(database, settings)
-        summary.add_forbidden(stage.content.refused)
-        created.add(create_new_transients_in_4most(database, client, stage, settings))
-        changed = update_existing_transients(database, client, stage, "changed")
-        deactivated = update_existing_transients(database, client, stage, "deactivated")
-        summary.add_sent(created, changed, deactivated)
-        summary.took = duration(database, run_id)
-        _fail_if(created.outage or changed.outage or deactivated.outage)
-
-
-if __name__ == "__main__":
-    # Through the command line: what is defined in __main__ would be pickled by value with every Dask task.
-    from flows.cli import main
-
-    main(["run", *sys.argv[1:]])

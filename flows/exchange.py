@@ -4,11 +4,20 @@ from pathlib import Path
 
 from prefect import flow, get_run_logger
 
-from flows.comm_pipe import Config, SettingsFile, exchange_with_4most, run_name, skip_this_run
+from flows.parameters import Config, SettingsFile, run_name, skip_this_run
 from tasks.behaviour import speak_plainly, without_causes
+from tasks.exchange import (
+    create_new_transients_in_4most,
+    prepare_4most_update,
+    read_back_from_4most,
+    settle_unanswered,
+    update_existing_transients,
+)
 from tasks.summary import Summary, publish_summary
-from tides_bridge.database import ensure_schema, open_database
-from tides_bridge.settings import load
+from tides_bridge.database import Database, ensure_schema, open_database
+from tides_bridge.fourmost import FourmostClient
+from tides_bridge.runs import duration, logged_run
+from tides_bridge.settings import Settings, load
 
 
 @flow(name="TiDES exchange", flow_run_name=run_name)
@@ -41,3 +50,24 @@ def _exchange(config: str | None, settings_file: str | None) -> dict[str, int]:
         finally:
             publish_summary(summary)
     return summary.counts()
+
+
+def exchange_with_4most(database: Database, settings: Settings, summary: Summary) -> None:
+    """Send what is new, changed or over, and bring keys and state back; a summary counts all exchanges of its run."""
+    if not settings.fourmost.address:
+        get_run_logger().warning("nothing is sent to 4MOST: fourmost.address is not set")
+        return
+    client = FourmostClient(settings.fourmost)
+    with logged_run(database, "exchange") as run_id:
+        read_back_from_4most(database, client)
+        created = settle_unanswered(database, client)
+        stage = prepare_4most_update(database, settings)
+        summary.add_forbidden(stage.content.refused)
+        created.add(create_new_transients_in_4most(database, client, stage, settings))
+        changed = update_existing_transients(database, client, stage, "changed")
+        deactivated = update_existing_transients(database, client, stage, "deactivated")
+        summary.add_sent(created, changed, deactivated)
+        summary.took = duration(database, run_id)
+        outage = created.outage or changed.outage or deactivated.outage
+        if outage:
+            raise outage

@@ -9,8 +9,8 @@ from typing import Annotated
 
 from prefect import flow, get_run_logger
 
-from flows.comm_pipe import Config, SettingsFile, exchange_with_4most, run_name, skip_this_run
-from flows.explained import Explained
+from flows.exchange import exchange_with_4most
+from flows.parameters import Config, Explained, SettingsFile, run_name, skip_this_run
 from tasks.behaviour import speak_plainly, without_causes
 from tasks.exchange import find_differences, read_back_from_4most, settle_unanswered
 from tasks.summary import Summary, publish_differences, publish_summary

@@ -13,10 +13,10 @@ from distributed import CancelledError, KilledWorker
 from prefect import flow, get_run_logger
 from pydantic import Field
 
-from flows.explained import Explained
 from flows.from_files import Selecting, prepare
 from flows.from_files import select as select_from
 from flows.in_order import in_order, lost, set_up_dask
+from flows.parameters import Explained
 from flows.workers import dask_workers, one_prefect_server
 from tasks.behaviour import speak_plainly, without_causes
 from tasks.select_files import Piece, do_piece, publish_selection
@@ -171,12 +171,3 @@ def _publish(selecting: Selecting, tally: Tally, plotted: int) -> dict[str, int]
     headline = f"{tally.passed} of {tally.objects} objects pass {function.name}, version {function.version}"
     publish_selection(headline, rows)
     return counts
-
-
-if __name__ == "__main__":
-    # Through the command line: what is defined in __main__ would be pickled by value with every Dask task.
-    import sys
-
-    from flows.cli import main
-
-    main(["select", *sys.argv[1:]])

@@ -181,7 +181,7 @@ def test_what_4most_holds_is_what_the_newest_packet_says(
 
 def test_a_second_run_creates_nothing(first_run: dict[str, int], settings_file: Path) -> None:
     before = at_4most(settings_file)
-    done = tides("--settings", settings_file, "--json", module="flows.comm_pipe")
+    done = tides("run", "--settings", settings_file, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == dict.fromkeys(SUMMARY, 0)
     assert at_4most(settings_file) == before

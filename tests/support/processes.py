@@ -53,9 +53,9 @@ def _answers(address: str) -> bool:
         return False
 
 
-def tides(*arguments: str | Path, module: str = "flows.cli", **environment: str) -> subprocess.CompletedProcess[str]:
+def tides(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command line to its end."""
-    command = [sys.executable, "-m", module, *map(str, arguments)]
+    command = [sys.executable, "-m", "flows.cli", *map(str, arguments)]
     return subprocess.run(
         command,
         cwd=ROOT,
