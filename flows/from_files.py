@@ -18,10 +18,11 @@ import numpy as np
 
 from flows.in_order import Run
 from tides_bridge.archive import Answer, Question, Tally, chosen_curves, chunks_of, decide, mjd_of
+from tides_bridge.compiled import Integers
 from tides_bridge.decision_files import DecisionFile, check_output
 from tides_bridge.errors import SettingsError
 from tides_bridge.files import Unit, files_in, work_units
-from tides_bridge.lightcurves import Integers, LightCurves
+from tides_bridge.lightcurves import LightCurves
 from tides_bridge.selection_file import functions_file, load_function
 
 if TYPE_CHECKING:

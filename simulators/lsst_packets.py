@@ -21,10 +21,10 @@ import numpy.typing as npt
 from simulators.avro_schemas import DIA_FORCED_SOURCE, DIA_SOURCE, LSST_BANDS, MPC_ORBITS, dia_object_fields, fields_of
 from simulators.packets import MJD_EPOCH
 from simulators.sky import LightCurve, Sky, SkyObject, to_flux
+from tides_bridge.compiled import Integers
 from tides_bridge.photometry import TAI_AHEAD
 
 Packet = dict[str, Any]
-Integers = npt.NDArray[np.int64]
 
 OBJECT_ID = 170587115523932323
 """``diaObjectId`` of object 0. As a float it and its neighbours would all be ...320."""

@@ -16,7 +16,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from tides_bridge.compiled import Floats
+
 Generator = np.random.Generator
 
 ZERO_POINT = 31.4

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from tides_bridge.compiled import Integers
 from tides_bridge.decision_files import encode, table_of
 from tides_bridge.errors import SettingsError
 from tides_bridge.files import Unit
-from tides_bridge.lightcurves import Integers, LightCurves
+from tides_bridge.lightcurves import LightCurves
 from tides_bridge.photometry import MJD_ZERO, mjd_from_time
 from tides_bridge.selection import SelectionFunction, Verdicts, judge
 

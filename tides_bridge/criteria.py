@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from tides_bridge.measures import Look, Mask, Running, Values
-from tides_bridge.photometry import Floats
+from tides_bridge.compiled import Floats, Mask
+from tides_bridge.measures import Look, Running, Values
 from tides_bridge.places import is_on_sky, right_ascension
 
 

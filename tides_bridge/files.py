@@ -24,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tides_bridge.compiled import Mask
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import (
     Index,
@@ -40,7 +41,7 @@ from tides_bridge.formats import (
 )
 from tides_bridge.formats.contents import BROKEN, GZIP, beginning
 from tides_bridge.formats.records import UNDERSTOOD, Record, to_light_curves
-from tides_bridge.lightcurves import LightCurves, Mask
+from tides_bridge.lightcurves import LightCurves
 
 logger = logging.getLogger(__name__)
 

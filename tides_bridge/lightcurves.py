@@ -9,21 +9,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from tides_bridge.photometry import (
-    LIMIT_SIGNIFICANCE,
-    POGSON,
-    Floats,
-    flux_from_magnitude,
-    magnitude_from_flux,
-    night_of,
-)
-from tides_bridge.running import is_in_order, order_by_epoch
+from tides_bridge.compiled import Floats, Integers, Mask
+from tides_bridge.order import is_in_order, order_by_epoch
+from tides_bridge.photometry import LIMIT_SIGNIFICANCE, POGSON, flux_from_magnitude, magnitude_from_flux, night_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Integers = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 SENTINEL = -99.0
 """[mag] No magnitude is as bright: -99, -999 and -99999 mean that there is none."""

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tides_bridge import running
+from tides_bridge.compiled import Floats, Mask
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.photometry import BANDS, POGSON_D333, Floats
+from tides_bridge.photometry import BANDS, POGSON_D333
 
-Mask = npt.NDArray[np.bool_]
 Values = npt.NDArray[Any]
 
 

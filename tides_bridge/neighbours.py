@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tides_bridge.blocks import SURVEYS
-from tides_bridge.photometry import Floats
+from tides_bridge.compiled import Floats
 
 Key = tuple[str, str]
 """Survey and name of an object."""

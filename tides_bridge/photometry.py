@@ -6,6 +6,8 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
+from tides_bridge.compiled import Floats
+
 Band = Literal["u", "g", "r", "i", "z", "y"]
 
 BANDS: Final[tuple[Band, ...]] = ("u", "g", "r", "i", "z", "y")
@@ -38,8 +40,6 @@ TAI_AHEAD: Final = 37 / 86400
 
 LIMIT_SIGNIFICANCE: Final = 5.0
 """S/N of a limiting magnitude: ZTF's ``diffmaglim`` is a limit of 5 sigma (ZTF alert schema 4.02)."""
-
-Floats = npt.NDArray[np.float64]
 
 
 def flux_from_magnitude(magnitude: Floats) -> Floats:

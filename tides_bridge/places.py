@@ -3,8 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from tides_bridge.lightcurves import Mask
-from tides_bridge.photometry import Floats
+from tides_bridge.compiled import Floats, Mask
 
 
 def is_on_sky(ra: npt.ArrayLike, decl: npt.ArrayLike) -> Mask:

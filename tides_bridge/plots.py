@@ -26,7 +26,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-from tides_bridge.lightcurves import LightCurves, Mask
+from tides_bridge.compiled import Mask
+from tides_bridge.lightcurves import LightCurves
 from tides_bridge.photometry import BANDS, LIMIT_SIGNIFICANCE, MJD_OF_UNIX, POGSON, magnitude_from_flux
 from tides_bridge.selection import SelectionFunction, Verdicts, counting, judge
 

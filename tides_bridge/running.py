@@ -7,53 +7,11 @@ for the whole of it. They hold no lock of Python, so threads work side by side.
 """
 
 import math
-from collections.abc import Callable
-from functools import cached_property, update_wrapper
-from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
-
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-class Compiled:
-    """
-    A function that is compiled when first called: a run that finds nothing to judge never loads numba.
-
-    What was compiled is kept on disk, beside the function's file or in the user's cache folder.
-    """
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
-        update_wrapper(self, function)
-
-    @cached_property
-    def _made(self) -> Any:
-        import numba
-
-        try:
-            return numba.njit(cache=True, nogil=True)(self._function)
-        except RuntimeError:  # neither folder can be written to: each process compiles for itself
-            return numba.njit(nogil=True)(self._function)
-
-    @property
-    def _numba_type_(self) -> Any:
-        """Be, where another such function calls this one, what numba takes for a compiled function."""
-        return self._made._numba_type_
-
-    def __call__(self, *given: Any) -> Any:
-        """Call what was compiled."""
-        return self._made(*given)
-
-
-def compiled(function: Function) -> Function:
-    """Let numba compile a function, once it is called."""
-    return cast(Function, Compiled(function))
+from tides_bridge.compiled import Floats, Integers, Mask, compiled
 
 
 @compiled
@@ -226,26 +184,3 @@ def first_epoch(offsets: Integers, mjd: Floats, is_detection: Mask, passes: Mask
                 break
             has_detection = False
     return out
-
-
-# Order
-
-
-@compiled
-def is_in_order(offsets: Integers, mjd: Floats) -> bool:
-    """Tell whether the points of each object are in the order of their epochs."""
-    for i in range(len(offsets) - 1):
-        for j in range(offsets[i] + 1, offsets[i + 1]):
-            if mjd[j] < mjd[j - 1]:
-                return False
-    return True
-
-
-@compiled
-def order_by_epoch(offsets: Integers, mjd: Floats) -> Integers:
-    """Give the (m,) indices that sort the points of each object by epoch; points of one epoch stay as they are."""
-    order = np.empty(len(mjd), np.int64)
-    for i in range(len(offsets) - 1):
-        start, stop = offsets[i], offsets[i + 1]
-        order[start:stop] = start + np.argsort(mjd[start:stop], kind="mergesort")
-    return order

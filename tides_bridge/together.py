@@ -19,8 +19,9 @@ from sqlalchemy import Connection
 
 from tides_bridge.association import MATCH_RADIUS_ARCSEC
 from tides_bridge.blocks import SURVEYS
+from tides_bridge.compiled import Integers
 from tides_bridge.database import copy_frame, listed_columns, run
-from tides_bridge.lightcurves import Integers, LightCurves, Objects
+from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.models import Judged
 from tides_bridge.neighbours import Key, Place, groups_of
 from tides_bridge.packed_curves import packed, unpacked

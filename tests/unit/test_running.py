@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.support.curves import NAN, quick
 from tides_bridge import running
+from tides_bridge.order import is_in_order, order_by_epoch
 
 TWO = np.array([0, 3, 3, 6])
 """Objects of three, no and three points."""
@@ -97,10 +98,10 @@ def test_points_are_ordered_by_epoch_and_those_of_one_epoch_stay(rows: list[tupl
     ordered = sorted(rows, key=lambda each: each[0])
     offsets = np.cumsum([0, *np.bincount([each[0] for each in ordered], minlength=4)])
     mjd = np.array([each[1] for each in ordered], dtype=float)
-    order = running.order_by_epoch(offsets, mjd).tolist()
+    order = order_by_epoch(offsets, mjd).tolist()
     assert order == sorted(range(len(rows)), key=lambda j: (ordered[j][0], mjd[j]))
-    assert running.is_in_order(offsets, mjd[order])
-    assert running.is_in_order(offsets, mjd) == (order == list(range(len(rows))))
+    assert is_in_order(offsets, mjd[order])
+    assert is_in_order(offsets, mjd) == (order == list(range(len(rows))))
 
 
 @pytest.mark.parametrize("offsets", [np.array([0]), np.array([0, 0, 0])])

@@ -19,14 +19,14 @@ from tides_bridge.brokers.decoding import check_length, decode_each, joined
 from tides_bridge.brokers.depth import note_of_depth
 from tides_bridge.brokers.readers import Reader, reader_of_text, readers_in
 from tides_bridge.brokers.record_alerts import alert_of_record
+from tides_bridge.compiled import Floats, Integers
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import Options
 from tides_bridge.formats.avro import exactly
 from tides_bridge.formats.columnar import Packets, read_packets
 from tides_bridge.formats.records import Record
-from tides_bridge.lightcurves import Integers, LightCurves
+from tides_bridge.lightcurves import LightCurves
 from tides_bridge.models import Alert, Message, RefusedMessage
-from tides_bridge.photometry import Floats
 from tides_bridge.places import is_on_sky, right_ascension
 from tides_bridge.settings import Settings
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tides_bridge.compiled import Floats, Integers, compiled
 from tides_bridge.formats.avro_program import (
     DEEPEST,
     DOUBLE,
@@ -39,7 +40,6 @@ from tides_bridge.formats.avro_program import (
     Program,
     Shape,
 )
-from tides_bridge.running import Floats, Integers, compiled
 
 Names = npt.NDArray[np.uint64]
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from tides_bridge.compiled import Integers
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.running import Integers
 
 FIXED, OPTIONAL_FIXED, INTEGER, SIZED, OPTIONAL, DOUBLE, FLOAT, LONG, LONG_AS_FLOAT, NAME, TEXT = range(11)
 UNION, JUMP, LIST, NEXT, ROW, MARK, END = range(11, 18)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tides_bridge.compiled import Floats, Integers
 from tides_bridge.formats import EPOCHS, NO_EPOCH, needed
 from tides_bridge.formats.avro_fields import PROBLEMS, Fields, read_fields
 from tides_bridge.formats.avro_program import (
@@ -34,8 +35,8 @@ from tides_bridge.formats.avro_program import (
 from tides_bridge.formats.lsst import BAND_CODES, NUMBERS, of_columns, of_no_object
 from tides_bridge.formats.records import XM
 from tides_bridge.formats.ztf import is_known_variable
-from tides_bridge.lightcurves import Integers, LightCurves, Objects
-from tides_bridge.photometry import Floats, mjd_utc_from_tai
+from tides_bridge.lightcurves import LightCurves, Objects
+from tides_bridge.photometry import mjd_utc_from_tai
 
 OBJECT_NUMBERS = ("ra", "dec", "decl", "mwebv", "firstDiaSourceMjdTai")
 """The numbers that are used of a ``diaObject``."""

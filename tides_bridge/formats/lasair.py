@@ -11,11 +11,12 @@ from itertools import chain, compress
 import msgspec
 import numpy as np
 
+from tides_bridge.compiled import Floats, Integers, Mask
 from tides_bridge.formats import epochs_of
 from tides_bridge.formats.packed import MISSING_INTEGER, NULL, Packing, without_nulls
 from tides_bridge.formats.ztf import BAND_OF_FID, POSITIVE, SOLAR_SYSTEM_RADIUS, measured, nights
-from tides_bridge.lightcurves import Integers, LightCurves, Mask, Objects
-from tides_bridge.photometry import MJD_ZERO, Floats
+from tides_bridge.lightcurves import LightCurves, Objects
+from tides_bridge.photometry import MJD_ZERO
 
 _NAN = float("nan")
 

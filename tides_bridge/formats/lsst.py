@@ -16,11 +16,12 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from tides_bridge.compiled import Floats
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import epochs_of
 from tides_bridge.formats.ztf import Long, columns_of_facts
 from tides_bridge.lightcurves import LightCurves, Objects
-from tides_bridge.photometry import BANDS, Floats, mjd_utc_from_tai
+from tides_bridge.photometry import BANDS, mjd_utc_from_tai
 
 Identifier = int | float | str | None
 """A number of 64 bits, or its digits. As a float it would have lost its last ones."""

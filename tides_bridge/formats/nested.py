@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tides_bridge.compiled import Floats, Integers
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import NO_EPOCH, Index, Noted, Piece, Refused, check_depth, shown
 from tides_bridge.formats.contents import state_of
@@ -24,8 +25,8 @@ from tides_bridge.formats.lsst import EXACT, NUMBERS, band_codes, of_columns, of
 from tides_bridge.formats.needed import lacking
 from tides_bridge.formats.records import XM, Record
 from tides_bridge.formats.ztf import NO_MATCH
-from tides_bridge.lightcurves import Integers, LightCurves, Objects
-from tides_bridge.photometry import MJD_ZERO, Floats, mjd_utc_from_tai
+from tides_bridge.lightcurves import LightCurves, Objects
+from tides_bridge.photometry import MJD_ZERO, mjd_utc_from_tai
 
 ROWS = 4096
 """Of a table that are read at once."""

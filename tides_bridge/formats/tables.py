@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from tides_bridge.compiled import Floats, Integers
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import (
     NO_EPOCH,
@@ -36,8 +37,8 @@ from tides_bridge.formats import (
 from tides_bridge.formats.contents import beginning, stretches
 from tides_bridge.formats.lsst import EXACT, band_codes
 from tides_bridge.formats.nested import open_table
-from tides_bridge.lightcurves import Integers, LightCurves
-from tides_bridge.photometry import MJD_ZERO, ZTF_BANDS, Floats, mjd_utc_from_tai
+from tides_bridge.lightcurves import LightCurves
+from tides_bridge.photometry import MJD_ZERO, ZTF_BANDS, mjd_utc_from_tai
 
 NAMES: Final = {
     "object_id": ("objectid", "object_id", "diaobjectid", "oid"),
