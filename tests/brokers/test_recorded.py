@@ -162,7 +162,7 @@ def test_an_archive_is_read_member_by_member(tmp_path: Path) -> None:
             ("n/a.json", json.dumps(ztf_packet("ZTF26a")).encode()),
             (
                 "n/b.jsonl.gz",
-                gzip.compress(b"".join(json.dumps(ztf_packet(f"ZTF26{c}")).encode() + b"\n" for c in "bc")),
+                gzip.compress(b"".join(json.dumps(ztf_packet(f"ZTF26{c}")).encode() + b"\n" for c in "bc"), mtime=0),
             ),
             ("n/.hidden", b"nothing"),
             ("n/empty", b""),
