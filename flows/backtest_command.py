@@ -68,7 +68,7 @@ def backtest(  # noqa: PLR0913, PLR0917
     rest is done.
     """
     from tides_bridge.backtest_report import check_places, write_files
-    from tides_bridge.selection_file import functions_file, load_function
+    from tides_bridge.selection.file import functions_file, load_function
     from tides_bridge.truth import Source
 
     if len(function) > 2:

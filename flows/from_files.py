@@ -23,10 +23,10 @@ from tides_bridge.decision_files import DecisionFile, check_output
 from tides_bridge.errors import SettingsError
 from tides_bridge.files import Unit, files_in, work_units
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.selection_file import functions_file, load_function
+from tides_bridge.selection.file import functions_file, load_function
 
 if TYPE_CHECKING:
-    from tides_bridge.plots import Plots
+    from tides_bridge.selection.plots import Plots
 
 CURVES_OF_A_DRAWING = 8
 """Light curves that are plotted by one piece of work: it takes about a second."""
@@ -105,7 +105,7 @@ def prepare(  # noqa: PLR0913
     function, functions
         Name, and file of selection functions; None: selectionFunctions.yaml here, or else that of this installation.
     plots, plot_all, plot_format, dpi
-        Folder for plots or None, whether of what does not pass, too, and as in `tides_bridge.plots.Plots`.
+        Folder for plots or None, whether of what does not pass, too, and as in `tides_bridge.selection.plots.Plots`.
     now
         Epoch from which ages count, as `tides_bridge.archive.mjd_of` reads it; None: the last point of each.
     others
@@ -130,7 +130,7 @@ def prepare(  # noqa: PLR0913
 def _plots(folder: Path | None, ending: str, dpi: int) -> "Plots | None":
     if not folder:
         return None
-    from tides_bridge.plots import Plots  # it brings matplotlib
+    from tides_bridge.selection.plots import Plots  # it brings matplotlib
 
     return Plots(folder, ending, dpi)
 
@@ -214,7 +214,7 @@ def _plot(selecting: Selecting, chosen: list[tuple[tuple[Unit, ...], Integers]],
     """Plot what was chosen, or as many of it as were asked for."""
     if not selecting.plots:
         return 0
-    from tides_bridge.plots import draw
+    from tides_bridge.selection.plots import draw
 
     number = sum(len(places) for _, places in chosen)
     most = min(number, selecting.most_plots or number)

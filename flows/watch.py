@@ -17,8 +17,8 @@ from tides_bridge.errors import MalformedAlert, SettingsError
 
 if TYPE_CHECKING:
     from tides_bridge.models import Message
-    from tides_bridge.plots import Plots
     from tides_bridge.selection import SelectionFunction
+    from tides_bridge.selection.plots import Plots
     from tides_bridge.settings import Settings
     from tides_bridge.watching import Place
     from tides_bridge.whole_alerts import Opener, Whole
@@ -174,8 +174,8 @@ class Drawing:
 def _drawing(folder: Path | None, name: str | None, scale: float) -> Drawing | None:
     if folder is None:
         return None
-    from tides_bridge.plots import Plots
-    from tides_bridge.selection_file import functions_file, load_function
+    from tides_bridge.selection.file import functions_file, load_function
+    from tides_bridge.selection.plots import Plots
     from tides_bridge.watching import every_detection
 
     function = load_function(functions_file(), name) if name else every_detection()
@@ -263,7 +263,7 @@ class Viewer:
     def _draw(self, message: "Message", whole: "Whole") -> None:
         if self._drawing is None:
             return
-        from tides_bridge.plots import draw
+        from tides_bridge.selection.plots import draw
         from tides_bridge.watching import light_curve_of
 
         try:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tides_bridge.blocks import SURVEYS
 from tides_bridge.compiled import Floats
+from tides_bridge.selection.parsing import SURVEYS
 
 Key = tuple[str, str]
 """Survey and name of an object."""

@@ -22,8 +22,9 @@ from sqlalchemy import Connection
 
 from tides_bridge.database import Database, copy_frame, listed_columns, run
 from tides_bridge.models import Alert, Judged
-from tides_bridge.selection import Leaf, SelectionFunction, Verdicts
-from tides_bridge.selection_file import load_function
+from tides_bridge.selection import SelectionFunction, Verdicts
+from tides_bridge.selection.file import load_function
+from tides_bridge.selection.functions import Leaf
 from tides_bridge.settings import Settings
 
 LOAD = "ingest/load_decision_stage.sql"

@@ -105,7 +105,7 @@ def _title(rows: Sequence[Mapping[str, Any]]) -> str:
 def _png(curve: LightCurves, verdicts: Verdicts) -> bytes:
     import matplotlib as mpl  # slow to import, and no run of the bridge draws
 
-    from tides_bridge import plots
+    from tides_bridge.selection import plots
 
     content = io.BytesIO()
     with plots.ONE_AT_A_TIME, mpl.rc_context(plots.STYLE):

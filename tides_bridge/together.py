@@ -18,7 +18,6 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from tides_bridge.association import MATCH_RADIUS_ARCSEC
-from tides_bridge.blocks import SURVEYS
 from tides_bridge.compiled import Integers
 from tides_bridge.database import copy_frame, listed_columns, run
 from tides_bridge.lightcurves import LightCurves, Objects
@@ -28,6 +27,7 @@ from tides_bridge.packed_curves import packed, unpacked
 from tides_bridge.photometry import night_of
 from tides_bridge.record import decisions_of, role_of
 from tides_bridge.selection import SelectionFunction, Verdicts, judge
+from tides_bridge.selection.parsing import SURVEYS
 from tides_bridge.settings import Settings
 from tides_bridge.summaries import summarise
 

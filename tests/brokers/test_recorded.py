@@ -35,7 +35,7 @@ from tides_bridge.lightcurves import LightCurves
 from tides_bridge.models import Message
 from tides_bridge.resources import shipped
 from tides_bridge.selection import judge
-from tides_bridge.selection_file import load_function
+from tides_bridge.selection.file import load_function
 from tides_bridge.settings import Settings
 
 NAME = 313637935709683761

@@ -35,7 +35,7 @@ from tides_bridge.database import open_database
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.models import Alert, Judged, Message
 from tides_bridge.packed_curves import unpacked
-from tides_bridge.selection_file import load_function
+from tides_bridge.selection.file import load_function
 from tides_bridge.settings import Settings, load
 
 BROKER = LasairZtf(ztf_settings())

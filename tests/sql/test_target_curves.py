@@ -9,12 +9,12 @@ import pytest
 
 from tests.sql.test_together import ALONE, BOTH, LSST_ID, NOW, seen, take
 from tests.support.databases import rows_of
-from tides_bridge import plots, target_curves
+from tides_bridge import target_curves
 from tides_bridge.database import Database
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.models import Judged
 from tides_bridge.packed_curves import unpacked
-from tides_bridge.selection import Verdicts
+from tides_bridge.selection import Verdicts, plots
 from tides_bridge.settings import Settings
 
 TWO_BANDS = ((61000.0, "g", 19.0), (61001.0, "r", 19.5))

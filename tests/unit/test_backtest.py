@@ -33,7 +33,7 @@ from tides_bridge.backtest_plots import draw, plot
 from tides_bridge.errors import RejectedError, SettingsError
 from tides_bridge.resources import shipped
 from tides_bridge.selection import SelectionFunction
-from tides_bridge.selection_file import functions_file, load_functions
+from tides_bridge.selection.file import functions_file, load_functions
 from tides_bridge.truth import COLUMNS, Source
 
 NAN = float("nan")

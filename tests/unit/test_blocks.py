@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from tests.support.curves import quick
 from tests.support.functions import ANY_KEYS, USUAL, Keys, d333, only, strict
-from tides_bridge.blocks import D333_KEYS, GROUPS, POINT_KEYS
-from tides_bridge.criteria import CRITERIA, Footprint
-from tides_bridge.measures import ANY_DETECTION, PointFilter
 from tides_bridge.selection import SelectionFunction
+from tides_bridge.selection.criteria import CRITERIA, Footprint
+from tides_bridge.selection.measures import ANY_DETECTION, PointFilter
+from tides_bridge.selection.parsing import D333_KEYS, GROUPS, POINT_KEYS
 
 STRICT: Keys = {"rules": "strict", "filters": ["g", "r"], "significance": 5, "minBands": 2}
 
@@ -243,7 +243,9 @@ def test_versions_stay_as_they_were_recorded() -> None:
 
 
 def test_a_version_is_the_same_in_another_process() -> None:
-    code = f"from tides_bridge.selection import SelectionFunction as S; print(S.parse('x', {STRICT!r}).version)"
+    code = (
+        f"from tides_bridge.selection.functions import SelectionFunction as S; print(S.parse('x', {STRICT!r}).version)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == SelectionFunction.parse("test", STRICT).version
 

@@ -31,10 +31,10 @@ from tests.support.functions import (
     strict_keys,
 )
 from tests.support.reference import judge_one, known_of
-from tides_bridge import selection
-from tides_bridge.criteria import CRITERIA
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.selection import SelectionFunction, Verdicts, judge
+from tides_bridge.selection import functions as selection
+from tides_bridge.selection.criteria import CRITERIA
 
 WITHOUT_NOT = ("all", "any")
 

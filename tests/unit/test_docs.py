@@ -9,12 +9,12 @@ import pytest
 from tests.support.functions import USUAL
 from tests.support.packets import newest_curves, newest_packets, rows_of_packet
 from tests.support.reference import Row
-from tides_bridge.blocks import GROUPS, POINT_KEYS
-from tides_bridge.criteria import CRITERIA
 from tides_bridge.photometry import BANDS
 from tides_bridge.resources import shipped
 from tides_bridge.selection import SelectionFunction, judge
-from tides_bridge.selection_file import load_functions
+from tides_bridge.selection.criteria import CRITERIA
+from tides_bridge.selection.file import load_functions
+from tides_bridge.selection.parsing import GROUPS, POINT_KEYS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "selection.md").read_text()
 ROWS = [

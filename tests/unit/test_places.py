@@ -14,7 +14,8 @@ from tests.support.functions import strict
 from tides_bridge.judging import judge_messages
 from tides_bridge.models import Message
 from tides_bridge.places import is_on_sky, right_ascension
-from tides_bridge.selection import SelectionFunction, measure
+from tides_bridge.selection import SelectionFunction
+from tides_bridge.selection.functions import measure
 
 ANY = SelectionFunction.parse("any", {"rules": "strict", "filters": [*"ugrizy"], "significance": 1, "minDetections": 1})
 

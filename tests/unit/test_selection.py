@@ -20,7 +20,8 @@ from tides_bridge.brokers.lasair_curves import curves_of_answers
 from tides_bridge.files import read_light_curves
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.resources import shipped
-from tides_bridge.selection import SelectionFunction, judge, light_curve_satisfies
+from tides_bridge.selection import SelectionFunction, judge
+from tides_bridge.selection.functions import light_curve_satisfies
 from tides_bridge.yaml_blocks import read_blocks
 
 

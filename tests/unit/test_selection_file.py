@@ -10,8 +10,9 @@ from tests.support.curves import curves_of, point
 from tests.support.functions import USUAL, Keys
 from tides_bridge.errors import SettingsError
 from tides_bridge.resources import shipped
-from tides_bridge.selection import SelectionFunction, light_curve_satisfies
-from tides_bridge.selection_file import load_function, load_functions
+from tides_bridge.selection import SelectionFunction
+from tides_bridge.selection.file import load_function, load_functions
+from tides_bridge.selection.functions import light_curve_satisfies
 
 Write = Callable[[str], Path]
 

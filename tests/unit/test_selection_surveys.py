@@ -9,11 +9,11 @@ import pytest
 
 from tests.support.curves import curves_of, point
 from tests.support.functions import USUAL, d333, only
-from tides_bridge.blocks import SURVEYS
 from tides_bridge.errors import SettingsError
 from tides_bridge.photometry import PHOTOMETRIC_SYSTEMS
 from tides_bridge.selection import SelectionFunction, judge
-from tides_bridge.selection_file import load_function
+from tides_bridge.selection.file import load_function
+from tides_bridge.selection.parsing import SURVEYS
 
 
 def test_without_the_key_each_light_curve_is_judged_alone() -> None:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from tides_bridge import settings as under_test
 from tides_bridge.errors import SettingsError
 from tides_bridge.resources import shipped
-from tides_bridge.selection_file import load_function
+from tides_bridge.selection.file import load_function
 from tides_bridge.settings import Settings, find_file, load, provenance, secrets_in
 
 D334 = """\

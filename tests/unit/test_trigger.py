@@ -12,7 +12,8 @@ from tests.support.curves import NAN, Point, curves_of, point, quick, rows_of_po
 from tests.support.functions import ANY_KEYS, Keys, only, strict
 from tests.support.reference import known_of, trigger_of
 from tides_bridge.lightcurves import LightCurves, Objects
-from tides_bridge.selection import SelectionFunction, judge, light_curve_satisfies
+from tides_bridge.selection import SelectionFunction, judge
+from tides_bridge.selection.functions import light_curve_satisfies
 
 
 def trigger(function: SelectionFunction, *rows: Point) -> float:
@@ -95,7 +96,7 @@ def test_in_a_prefix_now_is_its_last_epoch_whatever_now_is() -> None:
 @given(st.lists(st.tuples(st.integers(0, 8), st.booleans(), st.booleans()), max_size=12))
 @example([(1, False, True), (1, True, False), (0, True, False)])
 def test_passing_counts_at_the_last_point_of_an_epoch(rows: list[tuple[int, bool, bool]]) -> None:
-    from tides_bridge.running import first_epoch
+    from tides_bridge.selection.running import first_epoch
 
     ordered = sorted(rows, key=lambda each: each[0])
     mjd = np.array([each[0] for each in ordered], dtype=float)

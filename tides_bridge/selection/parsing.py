@@ -11,9 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from tides_bridge.criteria import CRITERIA, Criterion, Footprint
-from tides_bridge.measures import ANY_DETECTION, PointFilter
 from tides_bridge.photometry import BANDS, PHOTOMETRIC_SYSTEMS, magnitude_from_flux
+from tides_bridge.selection.criteria import CRITERIA, Criterion, Footprint
+from tides_bridge.selection.measures import ANY_DETECTION, PointFilter
 
 D333_KEYS: Final = ("filters", "significance", "minBands", "minNights", "magLimit")
 """The keys of D3.3.3, all of which a function without ``rules`` has, and no other."""

@@ -17,13 +17,13 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from tides_bridge.blocks import Group, Leaf, parse_block
 from tides_bridge.compiled import Floats, Mask
-from tides_bridge.criteria import CRITERIA
 from tides_bridge.lightcurves import LightCurves, Objects
-from tides_bridge.measures import ANY_DETECTION, Look, PointFilter, Running, counting
 from tides_bridge.photometry import BANDS
-from tides_bridge.running import first_epoch
+from tides_bridge.selection.criteria import CRITERIA
+from tides_bridge.selection.measures import ANY_DETECTION, Look, PointFilter, Running, counting
+from tides_bridge.selection.parsing import Group, Leaf, parse_block
+from tides_bridge.selection.running import first_epoch
 
 __all__ = ["Group", "Leaf", "SelectionFunction", "Verdicts", "counting", "judge", "light_curve_satisfies", "measure"]
 

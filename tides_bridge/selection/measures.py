@@ -7,10 +7,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from tides_bridge import running
 from tides_bridge.compiled import Floats, Mask
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.photometry import BANDS, POGSON_D333
+from tides_bridge.selection import running
 
 Values = npt.NDArray[Any]
 

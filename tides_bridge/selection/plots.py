@@ -29,7 +29,7 @@ from matplotlib.ticker import MaxNLocator, ScalarFormatter
 from tides_bridge.compiled import Mask
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.photometry import BANDS, LIMIT_SIGNIFICANCE, MJD_OF_UNIX, POGSON, magnitude_from_flux
-from tides_bridge.selection import SelectionFunction, Verdicts, counting, judge
+from tides_bridge.selection.functions import SelectionFunction, Verdicts, counting, judge
 
 COLOURS: Final[dict[str, str]] = dict(
     zip(BANDS, ("#0c71ff", "#49be61", "#c61c00", "#ffc200", "#f341a2", "#5d0000"), strict=True)

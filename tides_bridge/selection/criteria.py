@@ -17,8 +17,8 @@ from typing import Any, Final
 import numpy as np
 
 from tides_bridge.compiled import Floats, Mask
-from tides_bridge.measures import Look, Running, Values
 from tides_bridge.places import is_on_sky, right_ascension
+from tides_bridge.selection.measures import Look, Running, Values
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def detections(look: Look, so_far: Running, *_: object) -> Values:
 
     Source: text of D3.3.3, "at least 3 detections of 5 sigma".
 
-    >>> from tides_bridge.selection import measure
+    >>> from tides_bridge.selection.functions import measure
     >>> measure("minDetections", mags=[19.5, 19.4, 19.0], errors=[0.1, 0.1, 0.9])
     [1, 2, 2]
     """
@@ -143,7 +143,7 @@ def bands(look: Look, so_far: Running, *_: object) -> Values:
 
     Source: D3.3.3, ``minBands``.
 
-    >>> from tides_bridge.selection import measure
+    >>> from tides_bridge.selection.functions import measure
     >>> measure("minBands", bands="grg")
     [1, 2, 2]
     """
@@ -157,7 +157,7 @@ def nights(look: Look, so_far: Running, *_: object) -> Values:
 
     Source: D3.3.3, ``minNights``; ZTF's ``nid``, or `photometry.night_of`.
 
-    >>> from tides_bridge.selection import measure
+    >>> from tides_bridge.selection.functions import measure
     >>> measure("minNights", mjd=[61000.6, 61000.7, 61001.6])
     [1, 1, 2]
     """
@@ -171,7 +171,7 @@ def brightest(look: Look, so_far: Running, *_: object) -> Values:
 
     Source: D3.3.3, ``magLimit``; a flux is its magnitude: 22.5 mag is 3630.78 nJy.
 
-    >>> from tides_bridge.selection import measure
+    >>> from tides_bridge.selection.functions import measure
     >>> measure("magLimit", mags=[20.0, 19.0, 21.0])
     [20.0, 19.0, 19.0]
     """
@@ -185,7 +185,7 @@ def not_too_bright(look: Look, so_far: Running, *_: object) -> Values:
 
     Source: what saturates the detector of survey or spectrograph is no target.
 
-    >>> from tides_bridge.selection import measure
+    >>> from tides_bridge.selection.functions import measure
     >>> measure("brightLimit", mags=[20.0, 14.0])
     [20.0, 14.0]
     """
@@ -199,7 +199,7 @@ def longest_gap(look: Look, so_far: Running, *_: object) -> Values:
 
     Source: ours; a new outburst of an old object shows as a gap.
 
-    >>> from tides_bridge.selection import measure
+    >>> from tides_bridge.selection.functions import measure
     >>> measure("maxGap", mjd=[61000.0, 61004.0, 61005.0])
     [0.0, 4.0, 4.0]
     """
@@ -213,7 +213,7 @@ def age_of_last(look: Look, so_far: Running, *_: object) -> Values:
 
     Source: D3.3.4 gives a target four days without an update.
 
-    >>> from tides_bridge.selection import measure
+    >>> from tides_bridge.selection.functions import measure
     >>> measure("maxAgeLast", mjd=[61000.0, 61004.0], mags=[19.0, 19.0], errors=[0.1, 0.9])
     [0.0, 4.0]
     """
@@ -227,7 +227,7 @@ def age_of_first(look: Look, so_far: Running, *_: object) -> Values:
 
     Source: young supernovae, arXiv:2412.05364: a phase before -10 d.
 
-    >>> from tides_bridge.selection import measure
+    >>> from tides_bridge.selection.functions import measure
     >>> measure("maxAgeFirst", mjd=[61000.0, 61004.0])
     [0.0, 4.0]
     """
@@ -241,7 +241,7 @@ def rise_rate(look: Look, so_far: Running, *_: object) -> Values:
 
     Source: ours, as Lasair's ``dmdt``.
 
-    >>> from tides_bridge.selection import measure
+    >>> from tides_bridge.selection.functions import measure
     >>> measure("minRiseRate", mjd=[61000.0, 61002.0, 61004.0], mags=[20.0, 19.0, 19.5], bands="ggg")
     [nan, 0.5, -0.25]
     """
@@ -255,7 +255,7 @@ def fade_rate(look: Look, so_far: Running, *_: object) -> Values:
 
     Source: ours, as Lasair's ``dmdt``.
 
-    >>> from tides_bridge.selection import measure
+    >>> from tides_bridge.selection.functions import measure
     >>> measure("minFadeRate", mjd=[61000.0, 61002.0], mags=[19.0, 20.0], bands="gg")
     [nan, 0.5]
     """
@@ -272,7 +272,7 @@ def declination(look: Look, *_: object) -> Values:
 
     Source: position in the alert, ICRS.
 
-    >>> from tides_bridge.selection import measure
+    >>> from tides_bridge.selection.functions import measure
     >>> measure("declination", decl=-20.0)
     [-20.0]
     """
@@ -286,7 +286,7 @@ def inside(look: Look, _: Running, demanded: Footprint) -> Values:
 
     Source: position in the alert, ICRS; a box with ra from > ra to goes through 0.
 
-    >>> from tides_bridge.selection import measure
+    >>> from tides_bridge.selection.functions import measure
     >>> box = Footprint(box=(350.0, 10.0, -30.0, 0.0))
     >>> measure("footprint", ra=5.0, decl=-20.0, demanded=box), measure("footprint", ra=20.0, decl=-20.0, demanded=box)
     ([1.0], [0.0])
@@ -305,7 +305,7 @@ def galactic_latitude(look: Look, *_: object) -> Values:
 
     Source: position in the alert, turned by astropy.
 
-    >>> from tides_bridge.selection import measure
+    >>> from tides_bridge.selection.functions import measure
     >>> [round(value, 2) for value in measure("minGalacticLatitude", ra=266.405, decl=-28.936)]
     [0.0]
     """
@@ -325,7 +325,7 @@ def extinction(look: Look, *_: object) -> Values:
 
     Source: ``ebv`` of Lasair-LSST, ``mwebv`` of ELAsTiCC; no map of our own.
 
-    >>> from tides_bridge.selection import measure
+    >>> from tides_bridge.selection.functions import measure
     >>> measure("maxEbv", ebv=0.25)
     [0.25]
     """
@@ -339,7 +339,7 @@ def solar_system(look: Look, *_: object) -> Values:
 
     Source: ``ssdistnr`` of ZTF, ``ssObjectId`` of Rubin.
 
-    >>> from tides_bridge.selection import measure
+    >>> from tides_bridge.selection.functions import measure
     >>> measure("solarSystem", solar_system=0.0)
     [0.0]
     """
@@ -353,7 +353,7 @@ def point_source(look: Look, *_: object) -> Values:
 
     Source: ZTF's ``sgscore1`` > 0.76 within ``distpsnr1`` < 2 arcsec, as the Bright Transient Survey has it.
 
-    >>> from tides_bridge.selection import measure
+    >>> from tides_bridge.selection.functions import measure
     >>> measure("pointSource", point_source=1.0)
     [1.0]
     """
@@ -367,7 +367,7 @@ def known_variable(look: Look, *_: object) -> Values:
 
     Source: the cross-matches of the broker.
 
-    >>> from tides_bridge.selection import measure
+    >>> from tides_bridge.selection.functions import measure
     >>> measure("knownVariable")
     [nan]
     """
@@ -381,7 +381,7 @@ def sherlock_class(look: Look, *_: object) -> Values:
 
     Source: TiDES keeps SN, NT, ORPHAN and UNCLEAR (2026).
 
-    >>> from tides_bridge.selection import measure
+    >>> from tides_bridge.selection.functions import measure
     >>> measure("sherlockClasses", sherlock_class="SN"), measure("sherlockClasses")
     (['SN'], ['UNKNOWN'])
     """
