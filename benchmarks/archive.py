@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.measure import FUNCTION, agree, in_a_child, machine, make_curves, run
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.photometry import BANDS
+from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.selection import judge
 
 POINTS = 30

@@ -5,7 +5,8 @@ import sys
 
 from benchmarks.frames import Candidates, candidates_of, decide, frame_of, satisfies
 from benchmarks.measure import FUNCTION, added_mb, agree, in_a_child, machine, make_curves, median_seconds
-from tides_bridge.lightcurves import POINT_COLUMNS, LightCurves
+from tides_bridge.lightcurves import LightCurves
+from tides_bridge.lightcurves.columns import POINT_COLUMNS
 from tides_bridge.selection import SelectionFunction, judge
 
 POINTS = 30

@@ -7,7 +7,7 @@ import pandas as pd
 
 from benchmarks.measure import FUNCTION
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.photometry import BANDS, MJD_ZERO, ZTF_BANDS
+from tides_bridge.lightcurves.photometry import BANDS, MJD_ZERO, ZTF_BANDS
 
 LIMIT = {leaf.path: leaf.threshold for leaf in FUNCTION.leaves}
 

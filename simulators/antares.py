@@ -19,7 +19,7 @@ from simulators.faults import FaultPlan
 from simulators.lasair_service import answer
 from simulators.running import Running
 from simulators.web import WebServer
-from tides_bridge.photometry import MJD_ZERO
+from tides_bridge.lightcurves.photometry import MJD_ZERO
 
 Locus = dict[str, Any]
 """``id`` of the locus, ``name`` of its object, ``alerts``."""

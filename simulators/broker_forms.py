@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from simulators.avro_schemas import DIA_FORCED_SOURCE, DIA_SOURCE, dia_object_fields, fields_of
 from simulators.ztf_schemas import DETECTION, SURROUNDINGS
-from tides_bridge.photometry import AB_ZERO_POINT, MJD_OF_UNIX, MJD_ZERO, TAI_AHEAD
+from tides_bridge.lightcurves.photometry import AB_ZERO_POINT, MJD_OF_UNIX, MJD_ZERO, TAI_AHEAD
 
 Packet = dict[str, Any]
 LasairMode = Literal["PLAIN", "LITE", "FULL"]

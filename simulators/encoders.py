@@ -39,7 +39,7 @@ from simulators.avro_schemas import (
 from simulators.ztf_schemas import babamul_ztf_schema, fink_ztf_schema, ztf_schema
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats.recording import Recorded, is_recording
-from tides_bridge.photometry import MJD_OF_UNIX, MJD_ZERO, TAI_AHEAD
+from tides_bridge.lightcurves.photometry import MJD_OF_UNIX, MJD_ZERO, TAI_AHEAD
 
 Packet = dict[str, Any]
 Schema = dict[str, Any]

@@ -26,7 +26,7 @@ from simulators.seasons import Due, due_after
 from simulators.serving import NAMES, WATCH_SECONDS, beware
 from simulators.standins import HEADER, SURVEY_ID, Kept, Standins, interruptible, write_ours, write_settings
 from tides_bridge.errors import SettingsError
-from tides_bridge.photometry import MJD_OF_UNIX
+from tides_bridge.lightcurves.photometry import MJD_OF_UNIX
 from tides_bridge.resources import program
 
 CONFIGURATION = "demo"

@@ -22,7 +22,7 @@ from simulators.avro_schemas import DIA_FORCED_SOURCE, DIA_SOURCE, LSST_BANDS, M
 from simulators.packets import MJD_EPOCH
 from simulators.sky import LightCurve, Sky, SkyObject, to_flux
 from tides_bridge.compiled import Integers
-from tides_bridge.photometry import TAI_AHEAD
+from tides_bridge.lightcurves.photometry import TAI_AHEAD
 
 Packet = dict[str, Any]
 

@@ -42,7 +42,7 @@ from simulators.lsst_packets import LsstPackets
 from simulators.sky import Sky
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats.recording import Recorded
-from tides_bridge.photometry import MJD_OF_UNIX
+from tides_bridge.lightcurves.photometry import MJD_OF_UNIX
 
 CLASS_NAMES = {"variable star": "RR Lyrae"}
 """What `tides_bridge.taxonomy` calls a kind of the sky, where it differs; asteroids are in no class of it."""

@@ -13,7 +13,7 @@ from tides_bridge.decision_files import encode, table_of
 from tides_bridge.errors import SettingsError
 from tides_bridge.files import Unit
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.photometry import MJD_ZERO, mjd_from_time
+from tides_bridge.lightcurves.photometry import MJD_ZERO, mjd_from_time
 from tides_bridge.selection import SelectionFunction, Verdicts, judge
 
 LAST_MJD = 100_000.0

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from tides_bridge.database import Database, run
 from tides_bridge.errors import RejectedError, SettingsError
-from tides_bridge.photometry import BANDS
+from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.settings import Settings
 
 MATCH_RADIUS_ARCSEC = 1.0

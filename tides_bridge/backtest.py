@@ -21,7 +21,7 @@ from tides_bridge.errors import RejectedError, SettingsError
 from tides_bridge.files import read_light_curves
 from tides_bridge.formats import Noted, Refused
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.photometry import BANDS
+from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.selection import SelectionFunction, judge
 from tides_bridge.taxonomy import SUPERNOVAE, class_named
 from tides_bridge.truth import COLUMNS, Source, read_truth

@@ -13,13 +13,13 @@ from tides_bridge.brokers import broker_of
 from tides_bridge.brokers.base import Broker
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.lightcurves import LightCurves, Objects
+from tides_bridge.lightcurves.sky import is_on_sky, right_ascension
+from tides_bridge.lightcurves.stored import packed
+from tides_bridge.lightcurves.summaries import summarise
 from tides_bridge.models import Alert, Batch, Judged, Message, Pull, newest_of, newest_parts
-from tides_bridge.packed_curves import packed
-from tides_bridge.places import is_on_sky, right_ascension
 from tides_bridge.record import decisions_of
 from tides_bridge.selection import SelectionFunction, judge
 from tides_bridge.settings import Settings
-from tides_bridge.summaries import summarise
 
 CHUNK_BYTES = 50_000_000
 """[bytes] About so much of messages is read and judged by one Dask task; less is not worth the way there."""

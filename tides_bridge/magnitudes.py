@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from tides_bridge.errors import FourmostRejected
-from tides_bridge.photometry import PHOTOMETRIC_SYSTEMS
+from tides_bridge.lightcurves.photometry import PHOTOMETRIC_SYSTEMS
 from tides_bridge.setting_sections import ColourTerm, FourmostSettings
 from tides_bridge.settings import Settings
 

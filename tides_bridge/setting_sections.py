@@ -23,7 +23,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from tides_bridge.photometry import PHOTOMETRIC_SYSTEMS, Band
+from tides_bridge.lightcurves.photometry import PHOTOMETRIC_SYSTEMS, Band
 
 PLAIN_DURATION = re.compile(
     r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?:\s*(second|minute|hour|day)s?)?", re.IGNORECASE

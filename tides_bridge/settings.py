@@ -28,7 +28,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from pydantic_settings import SettingsError as UnreadableVariable
 
 from tides_bridge.errors import SettingsError
-from tides_bridge.photometry import mjd_from_time
+from tides_bridge.lightcurves.photometry import mjd_from_time
 from tides_bridge.resources import data_folder, shipped
 from tides_bridge.setting_sections import (
     BackupSettings,

@@ -21,15 +21,15 @@ from tides_bridge.association import MATCH_RADIUS_ARCSEC
 from tides_bridge.compiled import Integers
 from tides_bridge.database import copy_frame, listed_columns, run
 from tides_bridge.lightcurves import LightCurves, Objects
+from tides_bridge.lightcurves.photometry import night_of
+from tides_bridge.lightcurves.stored import packed, unpacked
+from tides_bridge.lightcurves.summaries import summarise
 from tides_bridge.models import Judged
 from tides_bridge.neighbours import Key, Place, groups_of
-from tides_bridge.packed_curves import packed, unpacked
-from tides_bridge.photometry import night_of
 from tides_bridge.record import decisions_of, role_of
 from tides_bridge.selection import SelectionFunction, Verdicts, judge
 from tides_bridge.selection.parsing import SURVEYS
 from tides_bridge.settings import Settings
-from tides_bridge.summaries import summarise
 
 KEEP_DAYS: Final = 60.0
 """[d] A light curve is kept so long after its newest detection; a supernova is bright for about two months."""

@@ -24,8 +24,8 @@ from tides_bridge.formats.framing import Framing
 from tides_bridge.formats.records import Record, to_light_curves
 from tides_bridge.kafka_options import refused_options
 from tides_bridge.lightcurves import LightCurves
+from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.models import Message
-from tides_bridge.photometry import BANDS
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.selection.plots import file_name
 from tides_bridge.whole_alerts import Whole, object_of, to_json

@@ -20,7 +20,7 @@ from tides_bridge.formats import shown
 from tides_bridge.formats.avro import exactly
 from tides_bridge.formats.framing import Framing, framing_of, of_confluent, of_container
 from tides_bridge.formats.schemas import schema_of_text, schemas_in, version_of
-from tides_bridge.photometry import MJD_ZERO, TAI_AHEAD
+from tides_bridge.lightcurves.photometry import MJD_ZERO, TAI_AHEAD
 
 Registry = Callable[[int], Any]
 """Gives the schema of a number; raises MalformedAlert if there is none."""

@@ -25,8 +25,8 @@ from tides_bridge.brokers import lasair_api
 from tides_bridge.brokers.antares import Antares
 from tides_bridge.brokers.base import HOURLY_LIMIT, Decoded
 from tides_bridge.errors import BrokerUnavailable
+from tides_bridge.lightcurves.photometry import BANDS, TAI_AHEAD
 from tides_bridge.models import Alert, Message
-from tides_bridge.photometry import BANDS, TAI_AHEAD
 from tides_bridge.settings import Settings
 
 NAME = 313637935709683761

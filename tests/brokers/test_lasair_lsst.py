@@ -23,8 +23,8 @@ from tides_bridge.brokers.lasair_lsst import LasairLsst
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.files import read_light_curves
 from tides_bridge.lightcurves import LightCurves
+from tides_bridge.lightcurves.photometry import BANDS, TAI_AHEAD, magnitude_from_flux
 from tides_bridge.models import Message
-from tides_bridge.photometry import BANDS, TAI_AHEAD, magnitude_from_flux
 from tides_bridge.resources import shipped
 from tides_bridge.selection import judge
 from tides_bridge.selection.file import load_function

@@ -35,8 +35,8 @@ from tides_bridge.brokers.packets import SOLAR_SYSTEM, decode_packets
 from tides_bridge.brokers.readers import numbered_reader, readers_in
 from tides_bridge.errors import MalformedAlert, SettingsError
 from tides_bridge.lightcurves import LightCurves
+from tides_bridge.lightcurves.photometry import TAI_AHEAD
 from tides_bridge.models import Alert, Message
-from tides_bridge.photometry import TAI_AHEAD
 
 
 @pytest.fixture(scope="module")

@@ -27,8 +27,8 @@ from tests.support.alert_packets import (
 from tides_bridge.brokers import packets, registry
 from tides_bridge.brokers.packets import PART, SOLAR_SYSTEM
 from tides_bridge.errors import BrokerUnavailable
+from tides_bridge.lightcurves.photometry import TAI_AHEAD
 from tides_bridge.models import Message
-from tides_bridge.photometry import TAI_AHEAD
 
 
 @pytest.fixture(scope="module")

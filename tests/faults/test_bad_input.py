@@ -33,8 +33,8 @@ from tides_bridge.brokers.decoding import read_message
 from tides_bridge.brokers.lasair_ztf import NAME, LasairZtf
 from tides_bridge.database import open_database
 from tides_bridge.errors import MalformedAlert
+from tides_bridge.lightcurves.stored import unpacked
 from tides_bridge.models import Alert, Judged, Message
-from tides_bridge.packed_curves import unpacked
 from tides_bridge.selection.file import load_function
 from tides_bridge.settings import Settings, load
 

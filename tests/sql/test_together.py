@@ -20,9 +20,9 @@ from tides_bridge.database import Database
 from tides_bridge.ingest import create_transient_stage, upsert_to_master
 from tides_bridge.judging import decide
 from tides_bridge.lightcurves import LightCurves, Objects
+from tides_bridge.lightcurves.photometry import BANDS
+from tides_bridge.lightcurves.stored import packed, unpacked
 from tides_bridge.models import Alert, Judged
-from tides_bridge.packed_curves import packed, unpacked
-from tides_bridge.photometry import BANDS
 from tides_bridge.record import put_in_force, store_decisions, why
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings

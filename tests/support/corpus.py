@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from simulators.lasair import to_message
-from tides_bridge.photometry import jd_from_mjd
+from tides_bridge.lightcurves.photometry import jd_from_mjd
 
 NAN, INFINITY = math.nan, math.inf
 LONG = 10_000_000

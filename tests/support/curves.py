@@ -8,7 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from tests.support.reference import Row, row
-from tides_bridge.lightcurves import POINT_COLUMNS, LightCurves, Objects
+from tides_bridge.lightcurves import LightCurves, Objects
+from tides_bridge.lightcurves.columns import POINT_COLUMNS
 
 NAN = float("nan")
 

@@ -37,7 +37,8 @@ from tests.support.decisions import (
     read_stream,
 )
 from tides_bridge.formats.recording import Recorded
-from tides_bridge.lightcurves import BRIGHTNESS, POINT_COLUMNS, LightCurves
+from tides_bridge.lightcurves import LightCurves
+from tides_bridge.lightcurves.columns import BRIGHTNESS, POINT_COLUMNS
 from tides_bridge.models import Message
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.selection.file import load_functions

@@ -9,7 +9,7 @@ import pytest
 from tests.support.functions import USUAL
 from tests.support.packets import newest_curves, newest_packets, rows_of_packet
 from tests.support.reference import Row
-from tides_bridge.photometry import BANDS
+from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.resources import shipped
 from tides_bridge.selection import SelectionFunction, judge
 from tides_bridge.selection.criteria import CRITERIA

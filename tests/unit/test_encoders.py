@@ -34,7 +34,7 @@ from simulators.sky import Sky
 from tests.support.packets import newest_packets
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats.recording import Recorded, read_recording
-from tides_bridge.photometry import MJD_ZERO
+from tides_bridge.lightcurves.photometry import MJD_ZERO
 
 Packet = dict[str, Any]
 

@@ -15,7 +15,8 @@ from tests.support.curves import quick
 from tides_bridge.brokers import lasair_curves
 from tides_bridge.brokers.base import Fetched
 from tides_bridge.brokers.lasair_curves import NO_DETECTION, curves_of_answers
-from tides_bridge.lightcurves import POINT_COLUMNS, LightCurves
+from tides_bridge.lightcurves import LightCurves
+from tides_bridge.lightcurves.columns import POINT_COLUMNS
 
 CANDID = 1869447434515015004
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.curves import NAN, Point, curves_of, point, quick, same, tied_points, told, told_curves
-from tides_bridge.lightcurves import POINT_COLUMNS, LightCurves, Objects
+from tides_bridge.lightcurves import LightCurves, Objects
+from tides_bridge.lightcurves.columns import POINT_COLUMNS
 
 INF = math.inf
 

@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.curves import quick
-from tides_bridge.photometry import BANDS, MJD_ZERO, POGSON, POGSON_D333, ZTF_BANDS, jd_from_mjd, mjd_from_jd
+from tides_bridge.lightcurves.photometry import (
+    BANDS,
+    MJD_ZERO,
+    POGSON,
+    POGSON_D333,
+    ZTF_BANDS,
+    jd_from_mjd,
+    mjd_from_jd,
+)
 
 
 def test_bands_go_from_blue_to_red() -> None:

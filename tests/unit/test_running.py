@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.curves import NAN, quick
-from tides_bridge.order import is_in_order, order_by_epoch
+from tides_bridge.lightcurves.order import is_in_order, order_by_epoch
 from tides_bridge.selection import running
 
 TWO = np.array([0, 3, 3, 6])

@@ -10,7 +10,7 @@ import pytest
 from tests.support.curves import curves_of, point
 from tests.support.functions import USUAL, d333, only
 from tides_bridge.errors import SettingsError
-from tides_bridge.photometry import PHOTOMETRIC_SYSTEMS
+from tides_bridge.lightcurves.photometry import PHOTOMETRIC_SYSTEMS
 from tides_bridge.selection import SelectionFunction, judge
 from tides_bridge.selection.file import load_function
 from tides_bridge.selection.parsing import SURVEYS

@@ -23,7 +23,7 @@ from tests.unit.test_files import Told, read
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats.recording import read_recording
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.photometry import BANDS, TAI_AHEAD
+from tides_bridge.lightcurves.photometry import BANDS, TAI_AHEAD
 from tides_bridge.truth import Source, read_truth
 
 OBJECTS, NIGHTS = 36, 30

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.curves import NAN, Point, curves_of, point, points, quick
-from tides_bridge.summaries import summarise
+from tides_bridge.lightcurves.summaries import summarise
 
 
 def summary_of(*rows: Point) -> dict[str, Any]:

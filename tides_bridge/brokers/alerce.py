@@ -18,8 +18,8 @@ from tides_bridge.formats import NO_EPOCH
 from tides_bridge.formats.framing import Framing, framing_of
 from tides_bridge.formats.lsst import identifier
 from tides_bridge.formats.records import Record
+from tides_bridge.lightcurves.photometry import TAI_AHEAD
 from tides_bridge.models import Alert, Message
-from tides_bridge.photometry import TAI_AHEAD
 
 CURVES = ("candidate", "candidates", "diaSourcesList")
 """What a record has that brings a light curve."""

@@ -30,8 +30,8 @@ from tides_bridge.formats.framing import inflated
 from tides_bridge.formats.json_text import LITERALS
 from tides_bridge.formats.records import Record, to_light_curves
 from tides_bridge.lightcurves import LightCurves
+from tides_bridge.lightcurves.photometry import MJD_ZERO, TAI_AHEAD
 from tides_bridge.models import Alert, Message
-from tides_bridge.photometry import MJD_ZERO, TAI_AHEAD
 from tides_bridge.settings import shown_address
 
 NAME = re.compile(r"[\w.+-]{1,256}", re.ASCII)

@@ -2,7 +2,7 @@
 
 from tides_bridge.formats import DEPTHS, depth_of
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.photometry import AB_ZERO_POINT
+from tides_bridge.lightcurves.photometry import AB_ZERO_POINT
 
 OTHER_ZERO_POINTS = (27.5, AB_ZERO_POINT)
 """[mag] Zero points that psFlux has had: of SNANA's FLUXCAL, as in ELAsTiCC's first samples, and nJy, as streamed."""

@@ -16,7 +16,7 @@ from urllib3.util import Retry
 from tides_bridge.brokers.base import HOURLY_LIMIT, Fetched
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.photometry import MJD_ZERO
+from tides_bridge.lightcurves.photometry import MJD_ZERO
 from tides_bridge.settings import Settings, shown_address
 from tides_bridge.web import ask, problem_of
 

@@ -20,8 +20,9 @@ from tides_bridge.brokers.base import Fetched, brief
 from tides_bridge.formats import EPOCHS
 from tides_bridge.formats.packed import MISSING_INTEGER, Packing, without_nulls
 from tides_bridge.formats.ztf import BAND_OF_FID, POSITIVE
-from tides_bridge.lightcurves import SENTINEL, LightCurves
-from tides_bridge.photometry import BANDS, MJD_ZERO, ZTF_BANDS, mjd_from_jd
+from tides_bridge.lightcurves import LightCurves
+from tides_bridge.lightcurves.columns import SENTINEL
+from tides_bridge.lightcurves.photometry import BANDS, MJD_ZERO, ZTF_BANDS, mjd_from_jd
 
 logger = logging.getLogger(__name__)
 

@@ -22,8 +22,8 @@ from tides_bridge.formats.json_text import LITERALS, check_fields
 from tides_bridge.formats.lsst import identifier
 from tides_bridge.formats.records import LsstAlert, Record, to_light_curves
 from tides_bridge.lightcurves import LightCurves
+from tides_bridge.lightcurves.photometry import TAI_AHEAD
 from tides_bridge.models import Alert, Message
-from tides_bridge.photometry import TAI_AHEAD
 from tides_bridge.settings import shown_address
 
 LARGEST = 2**63

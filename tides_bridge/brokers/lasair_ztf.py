@@ -16,8 +16,8 @@ from tides_bridge.errors import BrokerUnavailable, MalformedAlert
 from tides_bridge.formats import EPOCHS
 from tides_bridge.formats.ztf import SOLAR_SYSTEM_RADIUS, STAR_RADIUS, STAR_SCORE
 from tides_bridge.lightcurves import LightCurves
+from tides_bridge.lightcurves.photometry import mjd_from_jd
 from tides_bridge.models import Alert, Message
-from tides_bridge.photometry import mjd_from_jd
 from tides_bridge.settings import shown_address
 
 __all__ = ["NAME", "RETRY", "LasairZtf"]

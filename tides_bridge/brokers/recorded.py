@@ -32,7 +32,8 @@ from tides_bridge.formats.framing import Framing
 from tides_bridge.formats.framing import framing_of as how_packed
 from tides_bridge.formats.json_text import LITERALS, check_fields
 from tides_bridge.formats.records import Record, identify
-from tides_bridge.lightcurves import POINT_COLUMNS, LightCurves
+from tides_bridge.lightcurves import LightCurves
+from tides_bridge.lightcurves.columns import POINT_COLUMNS
 from tides_bridge.models import Alert, Message, RefusedMessage, newest_of
 from tides_bridge.settings import Settings
 

@@ -26,7 +26,7 @@ import pandas as pd
 
 from tides_bridge.compiled import Floats, Integers, Mask
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.photometry import AB_ZERO_POINT
+from tides_bridge.lightcurves.photometry import AB_ZERO_POINT
 
 Refused = Callable[[Path, str], None]
 """Is told of a file or record that cannot be used, and why."""

@@ -36,7 +36,7 @@ from tides_bridge.formats.lsst import BAND_CODES, NUMBERS, of_columns, of_no_obj
 from tides_bridge.formats.records import XM
 from tides_bridge.formats.ztf import is_known_variable
 from tides_bridge.lightcurves import LightCurves, Objects
-from tides_bridge.photometry import mjd_utc_from_tai
+from tides_bridge.lightcurves.photometry import mjd_utc_from_tai
 
 OBJECT_NUMBERS = ("ra", "dec", "decl", "mwebv", "firstDiaSourceMjdTai")
 """The numbers that are used of a ``diaObject``."""

@@ -16,7 +16,7 @@ from tides_bridge.formats import epochs_of
 from tides_bridge.formats.packed import MISSING_INTEGER, NULL, Packing, without_nulls
 from tides_bridge.formats.ztf import BAND_OF_FID, POSITIVE, SOLAR_SYSTEM_RADIUS, measured, nights
 from tides_bridge.lightcurves import LightCurves, Objects
-from tides_bridge.photometry import MJD_ZERO
+from tides_bridge.lightcurves.photometry import MJD_ZERO
 
 _NAN = float("nan")
 

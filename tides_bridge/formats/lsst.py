@@ -21,7 +21,7 @@ from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import epochs_of
 from tides_bridge.formats.ztf import Long, columns_of_facts
 from tides_bridge.lightcurves import LightCurves, Objects
-from tides_bridge.photometry import BANDS, mjd_utc_from_tai
+from tides_bridge.lightcurves.photometry import BANDS, mjd_utc_from_tai
 
 Identifier = int | float | str | None
 """A number of 64 bits, or its digits. As a float it would have lost its last ones."""

@@ -26,7 +26,7 @@ from tides_bridge.formats.needed import lacking
 from tides_bridge.formats.records import XM, Record
 from tides_bridge.formats.ztf import NO_MATCH
 from tides_bridge.lightcurves import LightCurves, Objects
-from tides_bridge.photometry import MJD_ZERO, mjd_utc_from_tai
+from tides_bridge.lightcurves.photometry import MJD_ZERO, mjd_utc_from_tai
 
 ROWS = 4096
 """Of a table that are read at once."""

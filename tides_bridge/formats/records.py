@@ -17,7 +17,7 @@ from tides_bridge.formats.lsst import curves_of as lsst_curves
 from tides_bridge.formats.ztf import Newest, Point, ZtfObject, facts, is_known_variable
 from tides_bridge.formats.ztf import curves_of as ztf_curves
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.photometry import MJD_ZERO, TAI_AHEAD
+from tides_bridge.lightcurves.photometry import MJD_ZERO, TAI_AHEAD
 
 UNDERSTOOD = (
     "ZTF alert packets (objectId, candidate), Rubin and ELAsTiCC alerts (diaSource), Lasair's answers (objectId, "

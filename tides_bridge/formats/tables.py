@@ -38,7 +38,7 @@ from tides_bridge.formats.contents import beginning, stretches
 from tides_bridge.formats.lsst import EXACT, band_codes
 from tides_bridge.formats.nested import open_table
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.photometry import MJD_ZERO, ZTF_BANDS, mjd_utc_from_tai
+from tides_bridge.lightcurves.photometry import MJD_ZERO, ZTF_BANDS, mjd_utc_from_tai
 
 NAMES: Final = {
     "object_id": ("objectid", "object_id", "diaobjectid", "oid"),

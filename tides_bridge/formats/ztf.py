@@ -16,8 +16,9 @@ import numpy as np
 
 from tides_bridge.compiled import Floats, Integers, Mask
 from tides_bridge.formats import epochs_of
-from tides_bridge.lightcurves import SENTINEL, LightCurves, Objects
-from tides_bridge.photometry import BANDS, MJD_ZERO, ZTF_BANDS, night_of
+from tides_bridge.lightcurves import LightCurves, Objects
+from tides_bridge.lightcurves.columns import SENTINEL
+from tides_bridge.lightcurves.photometry import BANDS, MJD_ZERO, ZTF_BANDS, night_of
 
 Long = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """What fits an Avro long, and a column of 64 bits."""

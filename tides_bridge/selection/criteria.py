@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from tides_bridge.compiled import Floats, Mask
-from tides_bridge.places import is_on_sky, right_ascension
+from tides_bridge.lightcurves.sky import is_on_sky, right_ascension
 from tides_bridge.selection.measures import Look, Running, Values
 
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from tides_bridge.compiled import Floats, Mask
 from tides_bridge.lightcurves import LightCurves, Objects
-from tides_bridge.photometry import BANDS
+from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.selection.criteria import CRITERIA
 from tides_bridge.selection.measures import ANY_DETECTION, Look, PointFilter, Running, counting
 from tides_bridge.selection.parsing import Group, Leaf, parse_block

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from tides_bridge.compiled import Floats, Mask
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.photometry import BANDS, POGSON_D333
+from tides_bridge.lightcurves.photometry import BANDS, POGSON_D333
 from tides_bridge.selection import running
 
 Values = npt.NDArray[Any]

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from tides_bridge.photometry import BANDS, PHOTOMETRIC_SYSTEMS, magnitude_from_flux
+from tides_bridge.lightcurves.photometry import BANDS, PHOTOMETRIC_SYSTEMS, magnitude_from_flux
 from tides_bridge.selection.criteria import CRITERIA, Criterion, Footprint
 from tides_bridge.selection.measures import ANY_DETECTION, PointFilter
 

@@ -28,7 +28,7 @@ from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from tides_bridge.compiled import Mask
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.photometry import BANDS, LIMIT_SIGNIFICANCE, MJD_OF_UNIX, POGSON, magnitude_from_flux
+from tides_bridge.lightcurves.photometry import BANDS, LIMIT_SIGNIFICANCE, MJD_OF_UNIX, POGSON, magnitude_from_flux
 from tides_bridge.selection.functions import SelectionFunction, Verdicts, counting, judge
 
 COLOURS: Final[dict[str, str]] = dict(

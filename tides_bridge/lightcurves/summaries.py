@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from tides_bridge.lightcurves import LightCurves
-from tides_bridge.photometry import BANDS
+from tides_bridge.lightcurves.columns import LightCurves
+from tides_bridge.lightcurves.photometry import BANDS
 
 
 def summarise(curves: LightCurves) -> pd.DataFrame:

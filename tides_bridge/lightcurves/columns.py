@@ -10,8 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tides_bridge.compiled import Floats, Integers, Mask
-from tides_bridge.order import is_in_order, order_by_epoch
-from tides_bridge.photometry import LIMIT_SIGNIFICANCE, POGSON, flux_from_magnitude, magnitude_from_flux, night_of
+from tides_bridge.lightcurves.order import is_in_order, order_by_epoch
+from tides_bridge.lightcurves.photometry import (
+    LIMIT_SIGNIFICANCE,
+    POGSON,
+    flux_from_magnitude,
+    magnitude_from_flux,
+    night_of,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
