@@ -21,7 +21,7 @@ from flows.workers import dask_workers, one_prefect_server
 from tasks.behaviour import speak_plainly, without_causes
 from tasks.select_files import Piece, do_piece, publish_selection
 from tides_bridge.archive import Tally
-from tides_bridge.setting_sections import DaskSettings
+from tides_bridge.settings.sections import DaskSettings
 
 Paths = Annotated[list[str], Explained("Files, and folders with files in any depth, as the worker sees them.")]
 Function = Annotated[str, Explained("Name of the selection function.")]

@@ -44,7 +44,7 @@ def watchdog(
 
 def _seconds(every: str) -> float:
     """Read a length of time [s], at least one."""
-    from tides_bridge.setting_sections import Seconds
+    from tides_bridge.settings.sections import Seconds
 
     try:
         return max(TypeAdapter(Seconds).validate_python(every).total_seconds(), 1.0)

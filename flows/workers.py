@@ -11,7 +11,7 @@ from prefect.task_runners import TaskRunner
 
 from tasks.behaviour import speak_plainly
 from tasks.progress import link_to_dask
-from tides_bridge.setting_sections import DaskSettings
+from tides_bridge.settings.sections import DaskSettings
 
 if TYPE_CHECKING:
     from distributed import LocalCluster

@@ -18,8 +18,8 @@ from requests.adapters import HTTPAdapter
 
 from tides_bridge import failpoints
 from tides_bridge.errors import FourmostRejected, FourmostUnavailable
-from tides_bridge.setting_sections import FourmostSettings
 from tides_bridge.settings import shown_address
+from tides_bridge.settings.sections import FourmostSettings
 from tides_bridge.web import ask, problem_of
 
 PAUSES = (0.5, 1.0, 2.0)

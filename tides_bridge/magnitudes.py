@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from tides_bridge.errors import FourmostRejected
 from tides_bridge.lightcurves.photometry import PHOTOMETRIC_SYSTEMS
-from tides_bridge.setting_sections import ColourTerm, FourmostSettings
 from tides_bridge.settings import Settings
+from tides_bridge.settings.sections import ColourTerm, FourmostSettings
 
 Row = Mapping[str, Any]
 

@@ -39,8 +39,8 @@ from simulators.standins_command import _check_live
 from simulators.stream import PARTITION_BYTES, PARTITIONS, KafkaStandin
 from tests.support.folders import reachable_folder
 from tests.support.processes import tides
-from tides_bridge import settings
 from tides_bridge.errors import SettingsError
+from tides_bridge.settings import tree as settings
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-c", "import typer; from simulators.commands import standins; typer.run(standins)")

@@ -23,9 +23,9 @@ from simulators.packets import alerts
 from simulators.sky import Sky
 from simulators.standins import HEADER, Standins, folder_for, read_alerts, write_settings
 from tests.support.folders import reachable_folder
-from tides_bridge import settings
 from tides_bridge.embedded import EmbeddedServer, acquire
 from tides_bridge.errors import FourmostUnavailable, SettingsError
+from tides_bridge.settings import tree as settings
 
 ROOT = Path(__file__).parents[2]
 RECORDED = ROOT.parent / "shared" / "data" / "ztf" / "alerts.jsonl.gz"

@@ -13,7 +13,7 @@ from simulators.fourmost.process import FourmostStandin
 from tides_bridge import fourmost as client_module
 from tides_bridge.errors import FourmostRejected, FourmostUnavailable
 from tides_bridge.fourmost import FourmostClient
-from tides_bridge.setting_sections import FourmostSettings
+from tides_bridge.settings.sections import FourmostSettings
 
 
 @pytest.fixture(scope="module", params=["plain", "paginate"])

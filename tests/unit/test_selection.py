@@ -22,7 +22,7 @@ from tides_bridge.lightcurves import LightCurves
 from tides_bridge.resources import shipped
 from tides_bridge.selection import SelectionFunction, judge
 from tides_bridge.selection.functions import light_curve_satisfies
-from tides_bridge.yaml_blocks import read_blocks
+from tides_bridge.settings.yaml_blocks import read_blocks
 
 
 def both(*rows: Point, **values: Any) -> tuple[bool, bool]:

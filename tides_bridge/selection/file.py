@@ -7,7 +7,7 @@ from typing import Any
 from tides_bridge.errors import SettingsError
 from tides_bridge.resources import shipped
 from tides_bridge.selection.functions import SelectionFunction
-from tides_bridge.yaml_blocks import read_blocks
+from tides_bridge.settings.yaml_blocks import read_blocks
 
 MOC_ENDINGS = (".fits", ".moc", ".json")
 """Of MOC files, which the key ``footprint`` may name, relative to the file of functions."""

@@ -30,7 +30,7 @@ from pydantic_settings import SettingsError as UnreadableVariable
 from tides_bridge.errors import SettingsError
 from tides_bridge.lightcurves.photometry import mjd_from_time
 from tides_bridge.resources import data_folder, shipped
-from tides_bridge.setting_sections import (
+from tides_bridge.settings.sections import (
     BackupSettings,
     BrokerName,
     BrokerSettings,
@@ -46,7 +46,7 @@ from tides_bridge.setting_sections import (
     Text,
     WatchdogSettings,
 )
-from tides_bridge.yaml_blocks import read_blocks
+from tides_bridge.settings.yaml_blocks import read_blocks
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,35 @@
+"""
+The settings: the only room that reads flowSetting.yaml and the environment.
+
+::
+
+    tree           the whole of them, where each value comes from, how they are loaded
+    sections       what each part may hold: types, units, defaults
+    yaml_blocks    a YAML file of named blocks, such as configurations or selection functions
+"""
+
+from tides_bridge.settings.tree import (
+    DEMO,
+    Settings,
+    configuration_name,
+    demo_file,
+    find_file,
+    load,
+    page_address,
+    provenance,
+    secrets_in,
+    shown_address,
+)
+
+__all__ = [
+    "DEMO",
+    "Settings",
+    "configuration_name",
+    "demo_file",
+    "find_file",
+    "load",
+    "page_address",
+    "provenance",
+    "secrets_in",
+    "shown_address",
+]
