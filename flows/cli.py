@@ -189,9 +189,7 @@ def _console() -> Console:
 
 def _prepare_prefect() -> None:
     """Make ready for a flow in this process: plain speech, an end in order, no server left behind."""
-    logging.getLogger("tides_bridge.settings").setLevel(
-        logging.ERROR
-    )  # its warnings were given: the flow loads again
+    logging.getLogger("tides_bridge.settings").setLevel(logging.ERROR)  # its warnings were given: the flow loads again
     from prefect.settings import PREFECT_API_URL
 
     from flows.lifeline import guard_temporary_server

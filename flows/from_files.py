@@ -21,7 +21,7 @@ from tides_bridge.archive import Answer, Question, Tally, chosen_curves, chunks_
 from tides_bridge.compiled import Integers
 from tides_bridge.decision_files import DecisionFile, check_output
 from tides_bridge.errors import SettingsError
-from tides_bridge.files import Unit, files_in, work_units
+from tides_bridge.formats.files import Unit, files_in, work_units
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.selection.file import functions_file, load_function
 
@@ -50,7 +50,7 @@ class Selecting:
     most_plots
         No more than so many; 0 for as many as there are.
     zero_point, schema
-        As `tides_bridge.files.work_units` takes them.
+        As `tides_bridge.formats.files.work_units` takes them.
     objects_of_a_unit, objects_of_a_task
         About how many are read at once, and at least how many are judged by one piece of work.
     """

@@ -16,12 +16,12 @@ from flows.options import Config, SettingsFile, errors_told
 from tides_bridge.errors import MalformedAlert, SettingsError
 
 if TYPE_CHECKING:
+    from tides_bridge.formats.whole_alerts import Opener, Whole
     from tides_bridge.models import Message
     from tides_bridge.selection import SelectionFunction
     from tides_bridge.selection.plots import Plots
     from tides_bridge.settings import Settings
     from tides_bridge.watching import Place
-    from tides_bridge.whole_alerts import Opener, Whole
 
 INTERRUPTED = 130
 """Exit code after SIGTERM, as a shell has it; Ctrl-C is how a watch without an end ends."""
@@ -94,9 +94,9 @@ def watch(  # noqa: PLR0913, PLR0917
     """
     with errors_told():
         from tides_bridge.formats import Options
+        from tides_bridge.formats.whole_alerts import Opener
         from tides_bridge.kafka_options import options_of
         from tides_bridge.watching import Place
-        from tides_bridge.whole_alerts import Opener
 
         known = _settings(topic, bootstrap, config, settings)
         broker = known.broker if known else None
@@ -146,7 +146,7 @@ def _settings(topic: str | None, bootstrap: str | None, config: str | None, file
 def _asking(registry: str) -> Callable[[int], Any]:
     """Give what asks a schema registry for the schema of a number."""
     from tides_bridge.brokers.registry import schema_text
-    from tides_bridge.formats.schemas import schema_of_text
+    from tides_bridge.formats.avro.schemas import schema_of_text
     from tides_bridge.watching import ANSWER_SECONDS
 
     return lambda number: schema_of_text(schema_text(registry, number, ANSWER_SECONDS))
@@ -175,8 +175,8 @@ def _drawing(folder: Path | None, name: str | None, scale: float) -> Drawing | N
     if folder is None:
         return None
     from tides_bridge.selection.file import functions_file, load_function
+    from tides_bridge.selection.functions import every_detection
     from tides_bridge.selection.plots import Plots
-    from tides_bridge.watching import every_detection
 
     function = load_function(functions_file(), name) if name else every_detection()
     return Drawing(Plots(folder), function, scale)
@@ -240,8 +240,8 @@ class Viewer:
 
     def show(self, message: "Message") -> None:
         """Print an alert, save and draw it; or say why it cannot be read."""
+        from tides_bridge.formats.whole_alerts import to_json
         from tides_bridge.watching import save
-        from tides_bridge.whole_alerts import to_json
 
         self.number += 1
         try:
@@ -263,8 +263,8 @@ class Viewer:
     def _draw(self, message: "Message", whole: "Whole") -> None:
         if self._drawing is None:
             return
+        from tides_bridge.formats.whole_alerts import light_curve_of
         from tides_bridge.selection.plots import draw
-        from tides_bridge.watching import light_curve_of
 
         try:
             curves = light_curve_of(whole, self._drawing.scale)

@@ -28,7 +28,7 @@ from simulators.packet_files import Found, of_survey
 from simulators.sky import Sky
 from simulators.stream import MESSAGE_BYTES
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.whole_alerts import epoch_of
+from tides_bridge.formats.whole_alerts import epoch_of
 
 Service = Literal["lasair_ztf", "lasair_lsst", "antares"]
 """A light-curve API that there is a stand-in for."""

@@ -23,11 +23,12 @@ import msgspec
 import numpy as np
 
 from tides_bridge.errors import MalformedAlert, SettingsError
-from tides_bridge.file_messages import UNREADABLE, messages_in, told_in
-from tides_bridge.files import files_in
-from tides_bridge.formats import Options, Refused, avro, shown
+from tides_bridge.formats import Options, Refused, shown
+from tides_bridge.formats.avro import records as avro
 from tides_bridge.formats.contents import opened
-from tides_bridge.whole_alerts import Opener, Whole, epoch_of, object_of
+from tides_bridge.formats.files import files_in
+from tides_bridge.formats.messages_of_files import UNREADABLE, messages_in, told_in
+from tides_bridge.formats.whole_alerts import Opener, Whole, epoch_of, object_of
 
 RECORDED_SCHEMA = "tides.schema"
 """Where a recording has the schema of its messages: see `simulators.encoders`."""

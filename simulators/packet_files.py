@@ -1,8 +1,8 @@
 """
 Alert packets of ZTF and Rubin from files of any format, to make the messages of a broker from.
 
-Lines of JSON, Avro containers and messages, recordings, Parquet and tar archives: whatever `tides_bridge.file_messages`
-reads. What a broker made of a packet is a packet as long as the survey's own fields are in it, as in Fink's alerts.
+Lines of JSON, Avro containers and messages, recordings, Parquet and tar archives: whatever
+`tides_bridge.formats.messages_of_files` reads. What a broker made of a packet is a packet as long as the survey's own fields are in it, as in Fink's alerts.
 """
 
 import math
@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 from simulators.avro_schemas import dia_object_fields
 from simulators.encoders import Packet, is_of_object, survey_of
 from tides_bridge.errors import MalformedAlert, SettingsError
-from tides_bridge.file_messages import UNREADABLE, messages_in, told_in
-from tides_bridge.files import files_in
 from tides_bridge.formats import Options
-from tides_bridge.whole_alerts import Opener, epoch_of, object_of
+from tides_bridge.formats.files import files_in
+from tides_bridge.formats.messages_of_files import UNREADABLE, messages_in, told_in
+from tides_bridge.formats.whole_alerts import Opener, epoch_of, object_of
 
 NO_PACKET = (
     "is no alert packet of ZTF or Rubin, of which messages of brokers can be made; tides replay sends any file as it is"

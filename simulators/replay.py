@@ -19,7 +19,7 @@ from simulators.sending import Sender, frame
 from tides_bridge.compiled import Floats
 from tides_bridge.errors import MalformedAlert, SettingsError
 from tides_bridge.formats.framing import Framing
-from tides_bridge.whole_alerts import field_of
+from tides_bridge.formats.whole_alerts import field_of
 
 DAY_SECONDS = 86_400.0
 

@@ -80,8 +80,8 @@ def replay(  # noqa: PLR0913 (one argument an option)
     try:
         from simulators.replay import Pace, Target
         from simulators.replay_told import carry_out
+        from tides_bridge.formats.avro.schemas import schemas_in
         from tides_bridge.formats.framing import Framing
-        from tides_bridge.formats.schemas import schemas_in
         from tides_bridge.kafka_options import options_of
 
         if speed is not None and (alerts_per_observation, observations, interval) != (None, None, None):

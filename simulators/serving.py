@@ -11,10 +11,10 @@ from pathlib import Path
 from simulators.broker_streams import LASAIR_ZTF, Service, simulated
 from simulators.packet_files import Found, read_packets
 from simulators.standins import SURVEY_ID, Filled, Standins, interruptible, read_lines, write_schemas, write_settings
-from tides_bridge.formats.avro import CONTAINER
+from tides_bridge.formats.avro.records import CONTAINER
 from tides_bridge.formats.contents import beginning
+from tides_bridge.formats.whole_alerts import epoch_of
 from tides_bridge.resources import program
-from tides_bridge.whole_alerts import epoch_of
 
 RECORDED_AGE = "7305 days"
 """Twenty years without a detection: recorded objects count as live."""

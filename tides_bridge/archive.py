@@ -11,7 +11,7 @@ import numpy as np
 from tides_bridge.compiled import Integers
 from tides_bridge.decision_files import encode, table_of
 from tides_bridge.errors import SettingsError
-from tides_bridge.files import Unit
+from tides_bridge.formats.files import Unit
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import MJD_ZERO, mjd_from_time
 from tides_bridge.selection import SelectionFunction, Verdicts, judge
@@ -59,7 +59,7 @@ class Answer:
     plotted
         (n,) the places of the objects to plot, among those of the units.
     refused, notes
-        As those of `tides_bridge.files.Part`.
+        As those of `tides_bridge.formats.files.Part`.
     """
 
     objects: int

@@ -3,7 +3,7 @@ What selection functions would have selected from an archive with known classes.
 
 An object is **selected** when it has a trigger: a first detection at which its light curve so far passes. That is when
 it would have become a target, whatever became of it later. Each object is judged once, on the newest light curve that
-the archive has of it (see `tides_bridge.files`).
+the archive has of it (see `tides_bridge.formats.files`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -18,8 +18,8 @@ import pandas as pd
 
 from tides_bridge.compiled import Floats
 from tides_bridge.errors import RejectedError, SettingsError
-from tides_bridge.files import read_light_curves
 from tides_bridge.formats import Noted, Refused
+from tides_bridge.formats.files import read_light_curves
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.selection import SelectionFunction, judge

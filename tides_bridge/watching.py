@@ -4,7 +4,6 @@ Look at a stream of alerts: `tides watch`. It takes messages of any framing, and
 Nothing is committed unless a group is named: then the next one who reads as that group goes on after what was shown.
 """
 
-import io
 import logging
 import time
 import uuid
@@ -14,21 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import fastavro
-import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from tides_bridge.errors import BrokerUnavailable, MalformedAlert
-from tides_bridge.formats import shown
+from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.formats.framing import Framing
-from tides_bridge.formats.records import Record, to_light_curves
+from tides_bridge.formats.whole_alerts import Whole, object_of, to_container, to_json
 from tides_bridge.kafka_options import refused_options
-from tides_bridge.lightcurves import LightCurves
-from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.models import Message
-from tides_bridge.selection import SelectionFunction
 from tides_bridge.selection.plots import file_name
-from tides_bridge.whole_alerts import Whole, object_of, to_json
 
 logger = logging.getLogger(__name__)
 
@@ -221,35 +213,3 @@ def save(folder: Path, message: Message, whole: Whole) -> Path:
     hidden.write_bytes(content)
     hidden.replace(path)
     return path
-
-
-def to_container(whole: Whole) -> bytes:
-    """Pack an alert as an Avro container, which has its schema in it."""
-    stream = io.BytesIO()
-    fastavro.writer(stream, whole.schema, [whole.record])
-    return stream.getvalue()
-
-
-def every_detection() -> SelectionFunction:
-    """Give a function that any detection satisfies: it judges light curves that are only looked at."""
-    keys = {"rules": "strict", "filters": list(BANDS), "significance": 0.001, "positiveOnly": False, "minDetections": 1}
-    return SelectionFunction.parse("every detection", keys)
-
-
-def light_curve_of(whole: Whole, scale: float = 1.0) -> LightCurves:
-    """
-    Give the light curve that an alert brings; ``scale`` turns its ``psFlux`` into nJy.
-
-    Raises
-    ------
-    MalformedAlert
-        If it brings none, or one that cannot be read.
-    """
-    try:
-        record = msgspec.convert(whole.record, Record, strict=False)
-        curves = LightCurves.joined(to_light_curves([record], scale))
-    except msgspec.ValidationError as problem:
-        raise MalformedAlert("message", f"its light curve cannot be read: {shown(problem)}") from None
-    if not len(curves.mjd):
-        raise MalformedAlert("message", "its light curve has no points")
-    return curves

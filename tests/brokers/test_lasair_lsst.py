@@ -21,7 +21,7 @@ from tides_bridge.brokers import lasair_api
 from tides_bridge.brokers.base import HOURLY_LIMIT, Decoded
 from tides_bridge.brokers.lasair_lsst import LasairLsst
 from tides_bridge.errors import BrokerUnavailable
-from tides_bridge.files import read_light_curves
+from tides_bridge.formats.files import read_light_curves
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import BANDS, TAI_AHEAD, magnitude_from_flux
 from tides_bridge.models import Message

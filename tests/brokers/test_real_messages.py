@@ -18,10 +18,10 @@ from fastavro.schema import load_schema
 from tests.support.alert_packets import broker, by_object, sent
 from tides_bridge.brokers.base import Decoded
 from tides_bridge.brokers.packets import SOLAR_SYSTEM
-from tides_bridge.files import read_light_curves
-from tides_bridge.formats.avro import exactly
+from tides_bridge.formats.avro.records import exactly
+from tides_bridge.formats.avro.schemas import schema_of_text
+from tides_bridge.formats.files import read_light_curves
 from tides_bridge.formats.framing import of_container
-from tides_bridge.formats.schemas import schema_of_text
 from tides_bridge.lightcurves import LightCurves
 
 

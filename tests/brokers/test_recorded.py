@@ -28,8 +28,8 @@ from tides_bridge.brokers.lasair_lsst import LasairLsst
 from tides_bridge.brokers.recorded import Recorded as RecordedBroker
 from tides_bridge.brokers.recorded import framing_of
 from tides_bridge.errors import SettingsError
-from tides_bridge.file_messages import curve_message
-from tides_bridge.files import read_light_curves
+from tides_bridge.formats.files import read_light_curves
+from tides_bridge.formats.messages_of_files import curve_message
 from tides_bridge.formats.recording import Recorded
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.models import Message

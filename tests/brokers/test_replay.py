@@ -35,8 +35,8 @@ from tests.support.streams import (
 from tides_bridge import watching
 from tides_bridge.errors import BrokerUnavailable, SettingsError
 from tides_bridge.formats.framing import Framing
+from tides_bridge.formats.whole_alerts import Opener, epoch_of
 from tides_bridge.models import Message
-from tides_bridge.whole_alerts import Opener, epoch_of
 
 AT_ONCE = Pace(speed=math.inf)
 

@@ -36,10 +36,10 @@ from tests.support.ways import (
     served,
 )
 from tides_bridge.errors import MalformedAlert
+from tides_bridge.formats.whole_alerts import object_of
 from tides_bridge.judging import judge_messages
 from tides_bridge.models import Message
 from tides_bridge.settings import Settings
-from tides_bridge.whole_alerts import object_of
 
 every_way = pytest.mark.parametrize(
     ("survey", "way"), [(survey, way) for (survey, _), way in WAYS.items()], ids=[" ".join(key) for key in WAYS]

@@ -37,13 +37,13 @@ from tests.support.decisions import (
     read_stream,
 )
 from tides_bridge.formats.recording import Recorded
+from tides_bridge.formats.whole_alerts import object_of
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.columns import BRIGHTNESS, POINT_COLUMNS
 from tides_bridge.models import Message
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.selection.file import load_functions
 from tides_bridge.settings import Settings
-from tides_bridge.whole_alerts import object_of
 
 NOW = "2026-07-29T12:00:00Z"
 """After the last night of the simulated skies: ages count from there."""

@@ -24,9 +24,8 @@ from simulators.lsst_packets import LsstPackets
 from simulators.sky import Sky
 from tests.support import recorded
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats.avro import exactly
-from tides_bridge.formats.avro_fields import PROBLEMS, read_fields
-from tides_bridge.formats.avro_program import (
+from tides_bridge.formats.avro.columns import PROBLEMS, read_fields
+from tides_bridge.formats.avro.program import (
     FLOAT,
     LONG,
     NAME,
@@ -39,6 +38,7 @@ from tides_bridge.formats.avro_program import (
     Rows,
     Shape,
 )
+from tides_bridge.formats.avro.records import exactly
 from tides_bridge.formats.columnar import program_of, read_packets
 from tides_bridge.formats.framing import of_container
 from tides_bridge.formats.records import Record, identify, to_light_curves

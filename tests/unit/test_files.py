@@ -18,9 +18,9 @@ from tests.support import recorded
 from tests.support.curves import quick
 from tides_bridge.brokers.lasair_curves import curves_of_answers
 from tides_bridge.errors import SettingsError
-from tides_bridge.files import Part, kind_of, read_light_curves, work_units
 from tides_bridge.formats import json_text, tables
 from tides_bridge.formats.contents import close_kept
+from tides_bridge.formats.files import Part, kind_of, read_light_curves, work_units
 from tides_bridge.lightcurves import LightCurves, Objects
 
 Told = list[tuple[str, str]]

@@ -12,7 +12,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from tests.support.curves import NAN, curves_of, point
-from tides_bridge.files import read_light_curves
+from tides_bridge.formats.files import read_light_curves
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.selection import SelectionFunction, judge
 from tides_bridge.selection.plots import COLOURS, GREY, MARKERS, Plots, draw, file_name, light_curve_figure

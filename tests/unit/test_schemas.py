@@ -10,8 +10,8 @@ from simulators.avro_schemas import elasticc_schema, fink_lsst_schema, lsst_sche
 from tests.support.alert_packets import without, written
 from tides_bridge.brokers.readers import make_reader, numbered_in, reader_of_text, readers_in
 from tides_bridge.errors import MalformedAlert, SettingsError
+from tides_bridge.formats.avro.schemas import is_schema, schema_of_text, schemas_in
 from tides_bridge.formats.columnar import is_of_sources, is_old, missing_in
-from tides_bridge.formats.schemas import is_schema, schema_of_text, schemas_in
 
 LSST = [lsst_schema(version) for version in ("9_0", "10_0", "11_0", "12_0")]
 OLD = [elasticc_schema(version) for version in ("0_9", "0_9_1")]

@@ -11,13 +11,11 @@ that it needs no key. A locus may have the alerts of several surveys; those of t
 
 import json
 import re
-import zlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-import bson
 import msgspec
 
 from tides_bridge.brokers.base import Decoded, brief, number_in, position_in
@@ -26,7 +24,7 @@ from tides_bridge.brokers.lasair_api import OneByOneApi, refusal_in
 from tides_bridge.brokers.lasair_curves import NO_DETECTION
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
 from tides_bridge.formats import EPOCHS, shown
-from tides_bridge.formats.framing import inflated
+from tides_bridge.formats.bson_loci import locus_in
 from tides_bridge.formats.json_text import LITERALS
 from tides_bridge.formats.records import Record, to_light_curves
 from tides_bridge.lightcurves import LightCurves
@@ -135,29 +133,6 @@ def alert_in(body: bytes) -> Alert:
         message=_plain({key: locus[key] for key in ("id", "ra", "dec", "properties", "tags") if key in locus}),
         first_mjd=_mjd_in(properties, "oldest"),
     )
-
-
-def locus_in(body: bytes) -> dict[str, Any]:
-    """
-    Unpack a message; the old shape ``{data: {id, attributes}}`` is given as the new one.
-
-    Raises
-    ------
-    MalformedAlert
-        If it is broken, too large, or not what it should be.
-    """
-    try:
-        content = inflated(body)
-    except zlib.error as problem:
-        raise MalformedAlert("message", f"is not compressed with zlib, or broken: {problem}") from None
-    try:
-        locus: dict[str, Any] = bson.decode(content)
-    except (bson.errors.BSONError, ValueError, OverflowError, RecursionError) as problem:
-        raise MalformedAlert("message", f"is no BSON: {shown(problem)}") from None
-    old = locus.get("data")
-    if isinstance(old, dict) and isinstance(old.get("attributes"), dict):
-        return {**old["attributes"], "id": old.get("id")}
-    return locus
 
 
 def name_in(locus: object, properties: Mapping[str, Any]) -> tuple[str, str]:

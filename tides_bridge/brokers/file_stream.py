@@ -17,9 +17,9 @@ from typing import Self
 from tides_bridge import failpoints
 from tides_bridge.brokers.stream import Place
 from tides_bridge.errors import SettingsError
-from tides_bridge.file_messages import count_in, messages_in
-from tides_bridge.files import files_in
 from tides_bridge.formats import Options
+from tides_bridge.formats.files import files_in
+from tides_bridge.formats.messages_of_files import count_in, messages_in
 from tides_bridge.models import Message, Pull
 from tides_bridge.settings import Settings
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from tides_bridge.brokers.base import Fetched, brief
 from tides_bridge.formats import EPOCHS
-from tides_bridge.formats.packed import MISSING_INTEGER, Packing, without_nulls
+from tides_bridge.formats.packed_structs import MISSING_INTEGER, Packing, without_nulls
 from tides_bridge.formats.ztf import BAND_OF_FID, POSITIVE
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.columns import SENTINEL

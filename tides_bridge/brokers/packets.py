@@ -22,7 +22,7 @@ from tides_bridge.brokers.record_alerts import alert_of_record
 from tides_bridge.compiled import Floats, Integers
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import Options
-from tides_bridge.formats.avro import exactly
+from tides_bridge.formats.avro.records import exactly
 from tides_bridge.formats.columnar import Packets, read_packets
 from tides_bridge.formats.records import Record
 from tides_bridge.lightcurves import LightCurves

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats.avro_program import Compiler, Program
+from tides_bridge.formats.avro.program import Compiler, Program
+from tides_bridge.formats.avro.schemas import KEPT, schema_of_text, schemas_in, version_of
 from tides_bridge.formats.columnar import is_of_sources, is_old, missing_in, program_of
-from tides_bridge.formats.schemas import KEPT, schema_of_text, schemas_in, version_of
 
 logger = logging.getLogger(__name__)
 

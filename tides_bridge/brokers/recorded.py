@@ -1,8 +1,8 @@
 """
 Recorded alerts in files: each message is read by the broker whose framing it has, told by its content.
 
-The files come as a stream, `tides_bridge.brokers.file_stream`, with `tides_bridge.file_messages` saying what a message
-is there. A message without light curve is asked for only where ``lightCurves.address`` is set: a recorded night is then
+The files come as a stream, `tides_bridge.brokers.file_stream`; what a message is there says
+`tides_bridge.formats.messages_of_files`. A message without light curve is asked for only where ``lightCurves.address`` is set: a recorded night is then
 decided as it was, and otherwise nobody is asked.
 """
 
@@ -25,12 +25,12 @@ from tides_bridge.brokers.lasair_ztf import NAME, LasairZtf
 from tides_bridge.brokers.packets import without_moving
 from tides_bridge.brokers.record_alerts import alert_of
 from tides_bridge.errors import MalformedAlert, SettingsError
-from tides_bridge.file_messages import UNREADABLE, told_in
-from tides_bridge.files import files_in
 from tides_bridge.formats import EPOCHS, NO_EPOCH, Options, shown
+from tides_bridge.formats.files import files_in
 from tides_bridge.formats.framing import Framing
 from tides_bridge.formats.framing import framing_of as how_packed
 from tides_bridge.formats.json_text import LITERALS, check_fields
+from tides_bridge.formats.messages_of_files import UNREADABLE, told_in
 from tides_bridge.formats.records import Record, identify
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.columns import POINT_COLUMNS

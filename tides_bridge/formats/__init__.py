@@ -1,5 +1,5 @@
 """
-Formats of light curves in files: one module a container or survey.
+Formats of alerts and light curves, in files and in messages: one module a container or survey.
 
 ::
 
@@ -7,10 +7,14 @@ Formats of light curves in files: one module a container or survey.
     records       a record of any of them, as JSON or Avro has it: one typed shape, and what it is a record of
     needed        the fields without which an alert is refused, by their names
     lasair        Lasair's answers of today, the fast way
-    json_text, avro, nested, tables      the containers: where records lie in a file, and how some of them are read
-    columnar      many Avro messages of Rubin at once, through avro_program and avro_fields
-    framing, schemas      how an alert is packed into a message, and which Avro schema it has
+    json_text, avro.records, nested, tables      the containers: where records lie in a file, and how some are read
+    columnar      many Avro messages of Rubin at once, through avro.program and avro.columns
+    framing, avro.schemas, bson_loci      how an alert is packed into a message, and which Avro schema it has
     contents      the bytes of a file, unpacked
+    files         all files that `tides select` and `tides backtest` read, whatever their format
+    messages_of_files, recording      the records of a file as messages of a stream
+    whole_alerts  a message of any framing with all its fields, for a person
+    packed_structs      msgspec structures as bytes that numpy reads
 
 Each container has two functions. ``index`` goes through a file once and notes of every record which object it is about,
 how new it is, and where it lies; ``read`` gets the chosen ones of a `Piece`. Nothing else is kept in between.

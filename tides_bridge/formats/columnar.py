@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from tides_bridge.compiled import Floats, Integers
 from tides_bridge.formats import EPOCHS, NO_EPOCH, needed
-from tides_bridge.formats.avro_fields import PROBLEMS, Fields, read_fields
-from tides_bridge.formats.avro_program import (
+from tides_bridge.formats.avro.columns import PROBLEMS, Fields, read_fields
+from tides_bridge.formats.avro.program import (
     FLOAT,
     LONG,
     NAME,

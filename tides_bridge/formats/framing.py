@@ -19,7 +19,7 @@ import cramjam
 
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import shown
-from tides_bridge.formats.schemas import is_schema
+from tides_bridge.formats.avro.schemas import is_schema
 
 MAGIC = b"Obj\x01"
 """How an Avro container begins."""

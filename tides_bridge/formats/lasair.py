@@ -13,7 +13,7 @@ import numpy as np
 
 from tides_bridge.compiled import Floats, Integers, Mask
 from tides_bridge.formats import epochs_of
-from tides_bridge.formats.packed import MISSING_INTEGER, NULL, Packing, without_nulls
+from tides_bridge.formats.packed_structs import MISSING_INTEGER, NULL, Packing, without_nulls
 from tides_bridge.formats.ztf import BAND_OF_FID, POSITIVE, SOLAR_SYSTEM_RADIUS, measured, nights
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.photometry import MJD_ZERO

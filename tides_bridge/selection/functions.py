@@ -287,3 +287,9 @@ def measure(  # noqa: PLR0913
     criterion, running = CRITERIA[key], Running(curves, PointFilter(BANDS, 5.0))
     look = Look(curves, np.array([mjd[number - 1]])) if criterion.is_of_object else Look(curves)
     return list(criterion.measure(look, running, demanded).tolist())
+
+
+def every_detection() -> SelectionFunction:
+    """Give a function that any detection satisfies: it judges light curves that are only looked at."""
+    keys = {"rules": "strict", "filters": list(BANDS), "significance": 0.001, "positiveOnly": False, "minDetections": 1}
+    return SelectionFunction.parse("every detection", keys)

@@ -1,5 +1,5 @@
 """
-The sections of the settings, each a frozen model, and the types of their values; `tides_bridge.settings.tree` joins them.
+The sections of the settings, each a frozen model, and the types of their values; `tree` joins them.
 
 Every key has a sentence that says what it is: `tides settings` prints it.
 """

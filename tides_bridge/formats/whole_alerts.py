@@ -5,6 +5,7 @@ A message of any framing as a whole record, with every field that it has.
 those faster: see `tides_bridge.brokers`.
 """
 
+import io
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import fastavro
+import msgspec
 
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import shown
-from tides_bridge.formats.avro import exactly
+from tides_bridge.formats.avro.records import exactly
+from tides_bridge.formats.avro.schemas import schema_of_text, schemas_in, version_of
 from tides_bridge.formats.framing import Framing, framing_of, of_confluent, of_container
-from tides_bridge.formats.schemas import schema_of_text, schemas_in, version_of
+from tides_bridge.formats.records import Record, to_light_curves
+from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import MJD_ZERO, TAI_AHEAD
 
 Registry = Callable[[int], Any]
@@ -173,7 +177,7 @@ def of_json(value: bytes) -> Whole:
 
 
 def _of_bson(value: bytes) -> Whole:
-    from tides_bridge.brokers.antares import locus_in
+    from tides_bridge.formats.bson_loci import locus_in  # pymongo's BSON, which few messages need
 
     return Whole(locus_in(value), Framing.BSON)
 
@@ -284,3 +288,29 @@ def to_plain(value: Any) -> Any:  # noqa: PLR0911 - one a type
 def to_json(record: Mapping[str, Any], indent: int | None = None) -> str:
     """Write a record as JSON, on one line if it is not indented."""
     return json.dumps(to_plain(record), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def to_container(whole: Whole) -> bytes:
+    """Pack an alert as an Avro container, which has its schema in it."""
+    stream = io.BytesIO()
+    fastavro.writer(stream, whole.schema, [whole.record])
+    return stream.getvalue()
+
+
+def light_curve_of(whole: Whole, scale: float = 1.0) -> LightCurves:
+    """
+    Give the light curve that an alert brings; ``scale`` turns its ``psFlux`` into nJy.
+
+    Raises
+    ------
+    MalformedAlert
+        If it brings none, or one that cannot be read.
+    """
+    try:
+        record = msgspec.convert(whole.record, Record, strict=False)
+        curves = LightCurves.joined(to_light_curves([record], scale))
+    except msgspec.ValidationError as problem:
+        raise MalformedAlert("message", f"its light curve cannot be read: {shown(problem)}") from None
+    if not len(curves.mjd):
+        raise MalformedAlert("message", "its light curve has no points")
+    return curves

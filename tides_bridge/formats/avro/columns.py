@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tides_bridge.compiled import Floats, Integers, compiled
-from tides_bridge.formats.avro_program import (
+from tides_bridge.formats.avro.program import (
     DEEPEST,
     DOUBLE,
     FIXED,

@@ -15,11 +15,11 @@ import msgspec
 
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import Index, Piece, Refused, shown
+from tides_bridge.formats.avro.schemas import BAD_SCHEMA, number_of, schemas_in
 from tides_bridge.formats.contents import BROKEN, opened, whole
 from tides_bridge.formats.json_text import chosen, identified
 from tides_bridge.formats.needed import is_bare, lacking_in
 from tides_bridge.formats.records import Head, Record, sources_of
-from tides_bridge.formats.schemas import BAD_SCHEMA, number_of, schemas_in
 
 CONTAINER = b"Obj\x01"
 

@@ -26,10 +26,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tides_bridge.files import FAULTS, kind_of, read_light_curves
 from tides_bridge.formats import Options, shown
-from tides_bridge.formats.avro import BAD
+from tides_bridge.formats.avro.records import BAD
 from tides_bridge.formats.contents import opened, stretches, whole
+from tides_bridge.formats.files import FAULTS, kind_of, read_light_curves
 from tides_bridge.formats.json_text import LITERALS, document
 from tides_bridge.formats.nested import open_table
 from tides_bridge.formats.recording import is_recording, of_record

@@ -26,19 +26,8 @@ import pyarrow.parquet as pq
 
 from tides_bridge.compiled import Mask
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import (
-    Index,
-    Noted,
-    Options,
-    Piece,
-    Refused,
-    avro,
-    check_depth,
-    json_text,
-    nested,
-    shown,
-    tables,
-)
+from tides_bridge.formats import Index, Noted, Options, Piece, Refused, check_depth, json_text, nested, shown, tables
+from tides_bridge.formats.avro import records as avro
 from tides_bridge.formats.contents import BROKEN, GZIP, beginning
 from tides_bridge.formats.records import UNDERSTOOD, Record, to_light_curves
 from tides_bridge.lightcurves import LightCurves
