@@ -2,8 +2,8 @@
 Recorded alerts in files: each message is read by the broker whose framing it has, told by its content.
 
 The files come as a stream, `tides_bridge.brokers.file_stream`; what a message is there says
-`tides_bridge.formats.messages_of_files`. A message without light curve is asked for only where ``lightCurves.address`` is set: a recorded night is then
-decided as it was, and otherwise nobody is asked.
+`tides_bridge.formats.messages_of_files`. A message without light curve is asked for only where ``lightCurves.address``
+is set: a recorded night is then decided as it was, and otherwise nobody is asked.
 """
 
 import logging
