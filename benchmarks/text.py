@@ -14,7 +14,7 @@ import pyarrow.json
 
 from benchmarks import frames
 from benchmarks.measure import FUNCTION, added_mb, agree, as_text, machine, make_answers, median_seconds
-from tides_bridge.brokers.lasair_curves import _decoder, curves_of_answers
+from tides_bridge.brokers.lasair.curves import _decoder, curves_of_answers
 from tides_bridge.selection import judge
 
 ANSWERS = (50, 200)

@@ -26,7 +26,8 @@ from tides_bridge.brokers import broker_of, stream_of
 from tides_bridge.brokers.base import HOURLY_LIMIT
 from tides_bridge.database import Database
 from tides_bridge.errors import WorkerLost
-from tides_bridge.models import Alert, Judged, Message, Pull
+from tides_bridge.brokers.models import Alert, Message, Pull
+from tides_bridge.decisions.models import Judged
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings
 

@@ -17,11 +17,11 @@ from tides_bridge.errors import MalformedAlert, SettingsError
 
 if TYPE_CHECKING:
     from tides_bridge.formats.whole_alerts import Opener, Whole
-    from tides_bridge.models import Message
+    from tides_bridge.brokers.models import Message
     from tides_bridge.selection import SelectionFunction
     from tides_bridge.selection.plots import Plots
     from tides_bridge.settings import Settings
-    from tides_bridge.watching import Place
+    from tides_bridge.brokers.viewer import Place
 
 INTERRUPTED = 130
 """Exit code after SIGTERM, as a shell has it; Ctrl-C is how a watch without an end ends."""
@@ -95,8 +95,8 @@ def watch(  # noqa: PLR0913, PLR0917
     with errors_told():
         from tides_bridge.formats import Options
         from tides_bridge.formats.whole_alerts import Opener
-        from tides_bridge.kafka_options import options_of
-        from tides_bridge.watching import Place
+        from tides_bridge.brokers.kafka import options_of
+        from tides_bridge.brokers.viewer import Place
 
         known = _settings(topic, bootstrap, config, settings)
         broker = known.broker if known else None
@@ -147,7 +147,7 @@ def _asking(registry: str) -> Callable[[int], Any]:
     """Give what asks a schema registry for the schema of a number."""
     from tides_bridge.brokers.registry import schema_text
     from tides_bridge.formats.avro.schemas import schema_of_text
-    from tides_bridge.watching import ANSWER_SECONDS
+    from tides_bridge.brokers.viewer import ANSWER_SECONDS
 
     return lambda number: schema_of_text(schema_text(registry, number, ANSWER_SECONDS))
 
@@ -184,7 +184,7 @@ def _drawing(folder: Path | None, name: str | None, scale: float) -> Drawing | N
 
 def _show(place: "Place", viewer: "Viewer", limit: int | None, silence: float | None) -> bool:
     """Show messages until there is an end; False if SIGTERM was it."""
-    from tides_bridge.watching import Watch
+    from tides_bridge.brokers.viewer import Watch
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt("SIGTERM")
@@ -241,7 +241,7 @@ class Viewer:
     def show(self, message: "Message") -> None:
         """Print an alert, save and draw it; or say why it cannot be read."""
         from tides_bridge.formats.whole_alerts import to_json
-        from tides_bridge.watching import save
+        from tides_bridge.brokers.viewer import save
 
         self.number += 1
         try:

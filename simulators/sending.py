@@ -24,7 +24,7 @@ from tides_bridge.formats.avro import records as avro
 from tides_bridge.formats.avro.schemas import version_of
 from tides_bridge.formats.framing import Framing
 from tides_bridge.formats.whole_alerts import Whole, to_plain
-from tides_bridge.kafka_options import refused_options
+from tides_bridge.brokers.kafka import refused_options
 
 ANSWER_SECONDS = 10.0
 """[s] Time in which the broker must answer a question."""

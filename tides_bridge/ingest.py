@@ -21,7 +21,8 @@ from tides_bridge.association import associate_staged, limits_of
 from tides_bridge.brokers.base import HOURLY_LIMIT
 from tides_bridge.brokers.stream import Place
 from tides_bridge.database import Database, copy_frame, listed_columns, run
-from tides_bridge.models import Alert, Batch, Judged, Message
+from tides_bridge.brokers.models import Alert, Message
+from tides_bridge.decisions.models import Batch, Judged
 from tides_bridge.record import store_decisions
 from tides_bridge.settings import Settings
 from tides_bridge.target_curves import store as store_target_curves

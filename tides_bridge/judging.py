@@ -16,7 +16,8 @@ from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.sky import is_on_sky, right_ascension
 from tides_bridge.lightcurves.stored import packed
 from tides_bridge.lightcurves.summaries import summarise
-from tides_bridge.models import Alert, Batch, Judged, Message, Pull, newest_of, newest_parts
+from tides_bridge.brokers.models import Alert, Message, Pull, newest_of, newest_parts
+from tides_bridge.decisions.models import Batch, Judged
 from tides_bridge.record import decisions_of
 from tides_bridge.selection import SelectionFunction, judge
 from tides_bridge.settings import Settings

@@ -24,7 +24,7 @@ from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.photometry import night_of
 from tides_bridge.lightcurves.stored import packed, unpacked
 from tides_bridge.lightcurves.summaries import summarise
-from tides_bridge.models import Judged
+from tides_bridge.decisions.models import Judged
 from tides_bridge.neighbours import Key, Place, groups_of
 from tides_bridge.record import decisions_of, role_of
 from tides_bridge.selection import SelectionFunction, Verdicts, judge

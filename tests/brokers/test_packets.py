@@ -36,7 +36,7 @@ from tides_bridge.brokers.readers import numbered_reader, readers_in
 from tides_bridge.errors import MalformedAlert, SettingsError
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import TAI_AHEAD
-from tides_bridge.models import Alert, Message
+from tides_bridge.brokers.models import Alert, Message
 
 
 @pytest.fixture(scope="module")

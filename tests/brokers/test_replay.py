@@ -32,11 +32,11 @@ from tests.support.streams import (
     write_lines,
     ztf_packets,
 )
-from tides_bridge import watching
+from tides_bridge.brokers import viewer as watching
 from tides_bridge.errors import BrokerUnavailable, SettingsError
 from tides_bridge.formats.framing import Framing
 from tides_bridge.formats.whole_alerts import Opener, epoch_of
-from tides_bridge.models import Message
+from tides_bridge.brokers.models import Message
 
 AT_ONCE = Pace(speed=math.inf)
 

@@ -17,7 +17,7 @@ from simulators.replay_command import Packing
 from simulators.stream import KafkaStandin
 from tests.support.processes import ROOT
 from tests.support.streams import lsst_packets, read_all, ztf_packets
-from tides_bridge import watching
+from tides_bridge.brokers import viewer as watching
 from tides_bridge.formats.framing import Framing, framing_of
 
 PAGE = (ROOT / "docs" / "streams.md").read_text()

@@ -24,7 +24,7 @@ from simulators.standins import Alert, Standins, write_settings
 from tests.support.databases import rows_of
 from tests.support.folders import reachable_folder
 from tests.support.processes import ROOT, prefect_server
-from tides_bridge.brokers.lasair_ztf import LasairZtf
+from tides_bridge.brokers.lasair.ztf import LasairZtf
 from tides_bridge.brokers.stream import AlertStream
 from tides_bridge.database import open_database
 from tides_bridge.errors import BridgeError

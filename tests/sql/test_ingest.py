@@ -14,7 +14,7 @@ from tides_bridge.ingest import (
     create_transient_stage,
     deactivate_unobserved_transients,
 )
-from tides_bridge.models import Judged
+from tides_bridge.decisions.models import Judged
 from tides_bridge.settings import Settings
 
 RUBIN = ("313637935709683761", "313637935709683760", str(2**63 + 5))

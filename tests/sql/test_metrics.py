@@ -21,7 +21,7 @@ from tides_bridge.brokers import stream
 from tides_bridge.database import Database, run, schema_files
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.metrics import METRICS, ask_brokers, ask_database, of_prefect, registry_for
-from tides_bridge.models import RefusedMessage
+from tides_bridge.brokers.models import RefusedMessage
 from tides_bridge.monitor import get_status
 from tides_bridge.remembered import KeptDatabase
 from tides_bridge.runs import logged_run

@@ -28,7 +28,8 @@ from tides_bridge.ingest import (
     take_calls,
     upsert_to_master,
 )
-from tides_bridge.models import Judged, Message, RefusedMessage
+from tides_bridge.brokers.models import Message, RefusedMessage
+from tides_bridge.decisions.models import Judged
 from tides_bridge.settings import Settings
 
 

@@ -21,7 +21,8 @@ from tides_bridge.database import Database, apply_schema, copy_frame, listed_col
 from tides_bridge.errors import ScriptError
 from tides_bridge.ingest import create_transient_stage, store_outcome, take_calls, upsert_to_master
 from tides_bridge.judging import decide
-from tides_bridge.models import Alert, Judged
+from tides_bridge.brokers.models import Alert
+from tides_bridge.decisions.models import Judged
 from tides_bridge.record import list_selections, put_in_force, why
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings

@@ -22,7 +22,8 @@ from tides_bridge.judging import decide
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.lightcurves.stored import packed, unpacked
-from tides_bridge.models import Alert, Judged
+from tides_bridge.brokers.models import Alert
+from tides_bridge.decisions.models import Judged
 from tides_bridge.record import put_in_force, store_decisions, why
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings

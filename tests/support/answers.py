@@ -6,7 +6,7 @@ from typing import Any
 import requests
 from requests.adapters import BaseAdapter
 
-from tides_bridge.brokers.lasair_ztf import LasairZtf
+from tides_bridge.brokers.lasair.ztf import LasairZtf
 from tides_bridge.settings import Settings
 
 

@@ -15,7 +15,7 @@ from simulators.packet_files import Found
 from simulators.standins import Filled, Standins, write_schemas, write_settings
 from tides_bridge.brokers import broker_of
 from tides_bridge.brokers.base import Decoded
-from tides_bridge.models import Message
+from tides_bridge.brokers.models import Message
 from tides_bridge.settings import Settings
 from tides_bridge.settings import tree as settings
 

@@ -20,8 +20,8 @@ from simulators.lsst_packets import LsstPackets
 from simulators.sky import Sky
 from simulators.stream import KafkaStandin
 from tides_bridge.formats.recording import Recorded
-from tides_bridge.models import Message
-from tides_bridge.watching import Place, Watch
+from tides_bridge.brokers.models import Message
+from tides_bridge.brokers.viewer import Place, Watch
 
 Packet = dict[str, Any]
 

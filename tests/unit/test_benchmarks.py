@@ -17,7 +17,7 @@ from simulators.stream import KafkaStandin
 from tests.support.folders import reachable_folder
 from tests.support.processes import ROOT
 from tides_bridge.brokers import broker_of
-from tides_bridge.models import Message
+from tides_bridge.brokers.models import Message
 
 SMALL = {
     "columns": ["--objects", "400", "--frames", "40", "--largest", "1000"],

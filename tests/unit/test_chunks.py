@@ -8,7 +8,7 @@ from tasks import judge as under_test
 from tasks.behaviour import Handed
 from tasks.judge import Chunk
 from tests.support.answers import ztf_settings
-from tides_bridge.models import Alert, Message
+from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.settings import Settings
 
 MESSAGES = [Message("alerts", 0, offset, b"x" * 1000, b"key") for offset in range(3)]

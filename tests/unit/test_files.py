@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.support import recorded
 from tests.support.curves import quick
-from tides_bridge.brokers.lasair_curves import curves_of_answers
+from tides_bridge.brokers.lasair.curves import curves_of_answers
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats import json_text, tables
 from tides_bridge.formats.contents import close_kept

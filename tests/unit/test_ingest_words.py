@@ -16,7 +16,8 @@ from tides_bridge.brokers.base import HOURLY_LIMIT
 from tides_bridge.database import listed_columns, script
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.ingest import LOAD_STAGE, _clean, _deferred
-from tides_bridge.models import Alert, Judged
+from tides_bridge.brokers.models import Alert
+from tides_bridge.decisions.models import Judged
 
 NOW = datetime(2026, 6, 9, 12, tzinfo=UTC)
 

@@ -16,7 +16,7 @@ from tests.support.curves import MOSTLY, NAN, Point, curves_of, point, thorough
 from tests.support.functions import ANY_KEYS, USUAL, Keys, d333, only, strict
 from tests.support.packets import newest_curves, newest_packets, rows_of_packet
 from tests.support.reference import Row, judge_one, known_of, row, rows_of, trigger_of
-from tides_bridge.brokers.lasair_curves import curves_of_answers
+from tides_bridge.brokers.lasair.curves import curves_of_answers
 from tides_bridge.formats.files import read_light_curves
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.resources import shipped

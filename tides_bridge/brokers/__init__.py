@@ -12,12 +12,12 @@ from typing import cast
 from tides_bridge.brokers.base import Broker
 from tides_bridge.brokers.stream import AlertStream, Place
 from tides_bridge.errors import SettingsError
-from tides_bridge.models import Message
+from tides_bridge.brokers.models import Message
 from tides_bridge.settings import Settings
 
 KINDS = {
-    "lasair_ztf": "tides_bridge.brokers.lasair_ztf:LasairZtf",
-    "lasair_lsst": "tides_bridge.brokers.lasair_lsst:LasairLsst",
+    "lasair_ztf": "tides_bridge.brokers.lasair.ztf:LasairZtf",
+    "lasair_lsst": "tides_bridge.brokers.lasair.lsst:LasairLsst",
     "fink_ztf": "tides_bridge.brokers.fink:FinkZtf",
     "fink_lsst": "tides_bridge.brokers.fink:FinkLsst",
     "elasticc": "tides_bridge.brokers.elasticc:Elasticc",

@@ -19,7 +19,7 @@ from tides_bridge.formats.framing import Framing, framing_of
 from tides_bridge.formats.lsst import identifier
 from tides_bridge.formats.records import Record
 from tides_bridge.lightcurves.photometry import TAI_AHEAD
-from tides_bridge.models import Alert, Message
+from tides_bridge.brokers.models import Alert, Message
 
 CURVES = ("candidate", "candidates", "diaSourcesList")
 """What a record has that brings a light curve."""

@@ -12,7 +12,7 @@ from tides_bridge.brokers.base import Decoded
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats.records import Record, to_light_curves
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.models import Alert, Message, RefusedMessage, newest_of, newest_parts
+from tides_bridge.brokers.models import Alert, Message, RefusedMessage, newest_of, newest_parts
 
 logger = logging.getLogger(__name__)
 

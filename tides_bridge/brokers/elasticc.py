@@ -10,7 +10,7 @@ from tides_bridge.brokers.packets import PacketBroker, Unpacked
 from tides_bridge.brokers.readers import readers_in
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats.framing import Framing, framing_of, of_container
-from tides_bridge.models import Message
+from tides_bridge.brokers.models import Message
 from tides_bridge.settings import Settings
 
 

@@ -11,7 +11,7 @@ from tides_bridge.brokers.packets import PacketBroker, Unpacked
 from tides_bridge.brokers.readers import Reader, readers_in
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats.avro.schemas import is_schema
-from tides_bridge.models import Message
+from tides_bridge.brokers.models import Message
 
 
 class Fink(PacketBroker):

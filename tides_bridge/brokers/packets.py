@@ -27,7 +27,7 @@ from tides_bridge.formats.columnar import Packets, read_packets
 from tides_bridge.formats.records import Record
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.sky import is_on_sky, right_ascension
-from tides_bridge.models import Alert, Message, RefusedMessage
+from tides_bridge.brokers.models import Alert, Message, RefusedMessage
 from tides_bridge.settings import Settings
 
 logger = logging.getLogger(__name__)

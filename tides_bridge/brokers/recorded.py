@@ -19,9 +19,9 @@ from tides_bridge.brokers import broker_of
 from tides_bridge.brokers.base import Broker, Decoded, Fetched, brief, position_in
 from tides_bridge.brokers.decoding import check_length, decode_each, joined
 from tides_bridge.brokers.depth import note_of_depth
-from tides_bridge.brokers.lasair_lsst import name_in
-from tides_bridge.brokers.lasair_lsst import read as read_lasair_lsst
-from tides_bridge.brokers.lasair_ztf import NAME, LasairZtf
+from tides_bridge.brokers.lasair.lsst import name_in
+from tides_bridge.brokers.lasair.lsst import read as read_lasair_lsst
+from tides_bridge.brokers.lasair.ztf import NAME, LasairZtf
 from tides_bridge.brokers.packets import without_moving
 from tides_bridge.brokers.record_alerts import alert_of
 from tides_bridge.errors import MalformedAlert, SettingsError
@@ -34,7 +34,7 @@ from tides_bridge.formats.messages_of_files import UNREADABLE, told_in
 from tides_bridge.formats.records import Record, identify
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.columns import POINT_COLUMNS
-from tides_bridge.models import Alert, Message, RefusedMessage, newest_of
+from tides_bridge.brokers.models import Alert, Message, RefusedMessage, newest_of
 from tides_bridge.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -1,0 +1,1 @@
+"""Lasair: the streams of its two surveys, and its light-curve API."""
