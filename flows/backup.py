@@ -6,7 +6,7 @@ from prefect import flow, get_run_logger
 
 from flows.parameters import Config, SettingsFile, run_name
 from tasks.behaviour import speak_plainly, without_causes
-from tides_bridge.backup import make_backup
+from tides_bridge.database.backup import make_backup
 from tides_bridge.settings import load
 
 

@@ -20,7 +20,7 @@ def backup(config: Config = None, settings: SettingsFile = None) -> None:
 
     Reads the database; writes a file that is read through before it counts, and a line of run_log.
     """
-    from tides_bridge.backup import make_backup
+    from tides_bridge.database.backup import make_backup
     from tides_bridge.settings import load
 
     with errors_told():
@@ -44,7 +44,7 @@ def restore(
 
     Writes the database, which is made if need be. The next run goes on where the stream was when the backup was taken.
     """
-    from tides_bridge.backup import restore as restore_backup
+    from tides_bridge.database.backup import restore as restore_backup
     from tides_bridge.settings import load
 
     with errors_told():
@@ -63,7 +63,7 @@ def upgrade(config: Config = None, settings: SettingsFile = None) -> None:
 
     Reads sql/schema; writes the database, and a backup if something is to be changed.
     """
-    from tides_bridge.backup import upgrade as upgrade_tables
+    from tides_bridge.database.backup import upgrade as upgrade_tables
     from tides_bridge.settings import load
 
     with errors_told():

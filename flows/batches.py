@@ -24,10 +24,10 @@ from tasks.summary import Summary
 from tides_bridge import ingest, judging
 from tides_bridge.brokers import broker_of, stream_of
 from tides_bridge.brokers.base import HOURLY_LIMIT
-from tides_bridge.database import Database
-from tides_bridge.errors import WorkerLost
 from tides_bridge.brokers.models import Alert, Message, Pull
+from tides_bridge.database import Database
 from tides_bridge.decisions.models import Judged
+from tides_bridge.errors import WorkerLost
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings
 

@@ -174,7 +174,7 @@ def psql(context: typer.Context, config: Config = None, settings: SettingsFile =
     Reads the settings; what it reads and writes in the database is up to you.
     """
     from tides_bridge.database import open_database
-    from tides_bridge.embedded import program
+    from tides_bridge.database.embedded import program
     from tides_bridge.settings import load
 
     with errors_told(), open_database(load(config, settings)) as database:

@@ -9,7 +9,7 @@ import typer
 from flows.options import Config, SettingsFile, errors_told
 
 if TYPE_CHECKING:
-    from tides_bridge.embedded import EmbeddedServer
+    from tides_bridge.database.embedded import EmbeddedServer
 
 LOOK_SECONDS = 1.0
 
@@ -20,7 +20,7 @@ def database(config: Config = None, settings: SettingsFile = None) -> None:
 
     Reads the settings; reads and writes the folder of the database. A run starts it by itself where this does not run.
     """
-    from tides_bridge.embedded import acquire
+    from tides_bridge.database.embedded import acquire
     from tides_bridge.errors import SettingsError
     from tides_bridge.settings import find_file, load
 
@@ -38,7 +38,7 @@ def database(config: Config = None, settings: SettingsFile = None) -> None:
 
 def _keep(server: "EmbeddedServer", is_over: threading.Event) -> None:
     """Look each second whether the server is there."""
-    from tides_bridge.embedded import acquire
+    from tides_bridge.database.embedded import acquire
 
     process = server.pid()
     typer.echo(f"the database in {server.folder} runs: process {process}")

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from flows.prefect_server import PATIENCE_SECONDS, ask_prefect, prefect_address
-from tides_bridge import embedded
-from tides_bridge.backup import folder_of
-from tides_bridge.database import check_schema, open_database, schema_files
+from tides_bridge.database import check_schema, embedded, open_database
+from tides_bridge.database.backup import folder_of
+from tides_bridge.database.schema import schema_files
 from tides_bridge.errors import BridgeError
 from tides_bridge.expiry import ANSWER_SECONDS, certificate_of, https_addresses, tokens_of
 from tides_bridge.monitor import get_health, get_status

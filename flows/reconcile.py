@@ -15,9 +15,9 @@ from tasks.behaviour import speak_plainly, without_causes
 from tasks.exchange import find_differences, read_back_from_4most, settle_unanswered
 from tasks.summary import Summary, publish_differences, publish_summary
 from tides_bridge.database import ensure_schema, open_database
+from tides_bridge.database.run_log import logged_run
 from tides_bridge.fourmost import FourmostClient
 from tides_bridge.reconcile import Difference
-from tides_bridge.runs import logged_run
 from tides_bridge.settings import load
 
 DryRun = Annotated[bool, Explained("Only tell what differs: nothing is changed on either side.")]

@@ -19,7 +19,7 @@ from typing import IO, Any, NamedTuple, Self
 
 import psutil
 
-from tides_bridge.embedded import SOCKET_PATH_BYTES, EmbeddedServer, acquire
+from tides_bridge.database.embedded import SOCKET_PATH_BYTES, EmbeddedServer, acquire
 from tides_bridge.errors import SettingsError, TransientError
 
 MARK = "BRIDGE_UP"

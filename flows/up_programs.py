@@ -15,7 +15,7 @@ import requests
 from flows.deploying import POOL
 from flows.prefect_server import BUSY_PAUSE, prefect_session
 from flows.supervised import Program
-from tides_bridge import embedded
+from tides_bridge.database import embedded
 from tides_bridge.errors import SettingsError
 from tides_bridge.settings import Settings, load
 

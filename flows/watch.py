@@ -16,12 +16,12 @@ from flows.options import Config, SettingsFile, errors_told
 from tides_bridge.errors import MalformedAlert, SettingsError
 
 if TYPE_CHECKING:
-    from tides_bridge.formats.whole_alerts import Opener, Whole
     from tides_bridge.brokers.models import Message
+    from tides_bridge.brokers.viewer import Place
+    from tides_bridge.formats.whole_alerts import Opener, Whole
     from tides_bridge.selection import SelectionFunction
     from tides_bridge.selection.plots import Plots
     from tides_bridge.settings import Settings
-    from tides_bridge.brokers.viewer import Place
 
 INTERRUPTED = 130
 """Exit code after SIGTERM, as a shell has it; Ctrl-C is how a watch without an end ends."""
@@ -93,10 +93,10 @@ def watch(  # noqa: PLR0913, PLR0917
     Writes into the folders: alerts as Avro containers with their schema, those in JSON as they came; plots as PNG.
     """
     with errors_told():
-        from tides_bridge.formats import Options
-        from tides_bridge.formats.whole_alerts import Opener
         from tides_bridge.brokers.kafka import options_of
         from tides_bridge.brokers.viewer import Place
+        from tides_bridge.formats import Options
+        from tides_bridge.formats.whole_alerts import Opener
 
         known = _settings(topic, bootstrap, config, settings)
         broker = known.broker if known else None
@@ -146,8 +146,8 @@ def _settings(topic: str | None, bootstrap: str | None, config: str | None, file
 def _asking(registry: str) -> Callable[[int], Any]:
     """Give what asks a schema registry for the schema of a number."""
     from tides_bridge.brokers.registry import schema_text
-    from tides_bridge.formats.avro.schemas import schema_of_text
     from tides_bridge.brokers.viewer import ANSWER_SECONDS
+    from tides_bridge.formats.avro.schemas import schema_of_text
 
     return lambda number: schema_of_text(schema_text(registry, number, ANSWER_SECONDS))
 
@@ -240,8 +240,8 @@ class Viewer:
 
     def show(self, message: "Message") -> None:
         """Print an alert, save and draw it; or say why it cannot be read."""
-        from tides_bridge.formats.whole_alerts import to_json
         from tides_bridge.brokers.viewer import save
+        from tides_bridge.formats.whole_alerts import to_json
 
         self.number += 1
         try:

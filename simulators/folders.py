@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from tides_bridge.embedded import EmbeddedServer, acquire
+from tides_bridge.database.embedded import EmbeddedServer, acquire
 from tides_bridge.errors import SettingsError
 from tides_bridge.resources import data_folder
 

@@ -3,7 +3,8 @@ Alert packets of ZTF and Rubin from files of any format, to make the messages of
 
 Lines of JSON, Avro containers and messages, recordings, Parquet and tar archives: whatever
 `tides_bridge.formats.messages_of_files` reads. What a broker made of a packet is a packet as long as the survey's own
-fields are in it, as in Fink's alerts. """
+fields are in it, as in Fink's alerts.
+"""
 
 import math
 from collections.abc import Callable, Iterable, Iterator

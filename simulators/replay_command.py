@@ -80,9 +80,9 @@ def replay(  # noqa: PLR0913 (one argument an option)
     try:
         from simulators.replay import Pace, Target
         from simulators.replay_told import carry_out
+        from tides_bridge.brokers.kafka import options_of
         from tides_bridge.formats.avro.schemas import schemas_in
         from tides_bridge.formats.framing import Framing
-        from tides_bridge.brokers.kafka import options_of
 
         if speed is not None and (alerts_per_observation, observations, interval) != (None, None, None):
             raise SettingsError("--speed", "", "goes without --alerts-per-observation, --observations and --interval")

@@ -18,13 +18,13 @@ from confluent_kafka import Message as KafkaMessage
 
 from simulators.ordered import Recorded
 from simulators.stream import FRAMING_BYTES, PARTITION_BYTES
+from tides_bridge.brokers.kafka import refused_options
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
 from tides_bridge.formats import shown
 from tides_bridge.formats.avro import records as avro
 from tides_bridge.formats.avro.schemas import version_of
 from tides_bridge.formats.framing import Framing
 from tides_bridge.formats.whole_alerts import Whole, to_plain
-from tides_bridge.brokers.kafka import refused_options
 
 ANSWER_SECONDS = 10.0
 """[s] Time in which the broker must answer a question."""

@@ -6,8 +6,8 @@ from sqlalchemy import Connection
 from tasks.behaviour import RETRIED, STEP, Handed
 from tides_bridge import ingest, record, together
 from tides_bridge.database import Database
-from tides_bridge.ingest import Budget
 from tides_bridge.decisions.models import Batch, Judged
+from tides_bridge.ingest import Budget
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings
 

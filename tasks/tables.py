@@ -7,8 +7,8 @@ from prefect import task
 from prefect.artifacts import create_table_artifact
 
 from tasks.behaviour import STEP
-from tides_bridge import runs
 from tides_bridge.database import Database
+from tides_bridge.database import run_log as runs
 from tides_bridge.links import light_curve_page, object_page
 from tides_bridge.settings import Settings
 

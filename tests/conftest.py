@@ -21,8 +21,12 @@ import pytest  # noqa: E402
 from tests.support.databases import make_settings  # noqa: E402
 from tests.support.folders import reachable_folder  # noqa: E402
 from tests.support.processes import prefect_server  # noqa: E402
-from tides_bridge import embedded  # noqa: E402
-from tides_bridge.database import Database, apply_schema, open_database  # noqa: E402
+from tides_bridge.database import (  # noqa: E402
+    Database,
+    apply_schema,
+    embedded,
+    open_database,
+)
 from tides_bridge.settings import Settings  # noqa: E402
 
 TEMPLATE = "tides_template"

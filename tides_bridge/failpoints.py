@@ -19,7 +19,7 @@ COMMITS = (
     "tns",
     "association", "forgotten", "restored", "swap",
 )  # fmt: skip
-"""Transactions that write, each around its commit: `tides_bridge.database.Database.transaction`."""
+"""Transactions that write, each around its commit: `tides_bridge.database.connection.Database.transaction`."""
 
 CALLS = ("consume", "commit_offsets", "light_curves", "rows", "row", "create", "update")
 """Calls of Kafka, the light-curve API and 4MOST."""

@@ -19,9 +19,9 @@ from sqlalchemy import Connection
 
 from tides_bridge.association import associate_staged, limits_of
 from tides_bridge.brokers.base import HOURLY_LIMIT
+from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.brokers.stream import Place
 from tides_bridge.database import Database, copy_frame, listed_columns, run
-from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.decisions.models import Batch, Judged
 from tides_bridge.record import store_decisions
 from tides_bridge.settings import Settings

@@ -20,8 +20,8 @@ import orjson
 import pandas as pd
 from sqlalchemy import Connection
 
-from tides_bridge.database import Database, copy_frame, listed_columns, run
 from tides_bridge.brokers.models import Alert
+from tides_bridge.database import Database, copy_frame, listed_columns, run
 from tides_bridge.decisions.models import Judged
 from tides_bridge.selection import SelectionFunction, Verdicts
 from tides_bridge.selection.file import load_function

@@ -13,9 +13,9 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from tides_bridge.database import Database, run
+from tides_bridge.decisions.models import Judged
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.stored import unpacked
-from tides_bridge.decisions.models import Judged
 from tides_bridge.neighbours import Place
 from tides_bridge.selection import SelectionFunction, Verdicts, judge
 from tides_bridge.together import Joint

@@ -21,12 +21,12 @@ from simulators.web import WebServer
 from tests.support.answers import ztf_settings
 from tests.support.curves import quick
 from tides_bridge.brokers import antares as under_test
-from tides_bridge.brokers.lasair import api as lasair_api
 from tides_bridge.brokers.antares import Antares
 from tides_bridge.brokers.base import HOURLY_LIMIT, Decoded
+from tides_bridge.brokers.lasair import api as lasair_api
+from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.lightcurves.photometry import BANDS, TAI_AHEAD
-from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.settings import Settings
 
 NAME = 313637935709683761

@@ -32,9 +32,9 @@ from tests.support.curves import quick
 from tests.support.processes import ROOT
 from tides_bridge.brokers import KINDS, broker_of, stream_of
 from tides_bridge.brokers.base import Broker, Decoded
+from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.formats.recording import Recorded
-from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.settings import Settings
 
 Packet = dict[str, Any]

@@ -17,14 +17,14 @@ from simulators.lasair_lsst import LasairLsstStandin, to_object
 from simulators.lsst_packets import BLANK_FORCED, BLANK_OBJECT, BLANK_SOURCE
 from tests.support.answers import Answer, ztf_settings
 from tests.support.curves import quick
-from tides_bridge.brokers.lasair import api as lasair_api
 from tides_bridge.brokers.base import HOURLY_LIMIT, Decoded
+from tides_bridge.brokers.lasair import api as lasair_api
 from tides_bridge.brokers.lasair.lsst import LasairLsst
+from tides_bridge.brokers.models import Message
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.formats.files import read_light_curves
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import BANDS, TAI_AHEAD, magnitude_from_flux
-from tides_bridge.brokers.models import Message
 from tides_bridge.resources import shipped
 from tides_bridge.selection import judge
 from tides_bridge.selection.file import load_function

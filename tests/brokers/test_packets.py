@@ -31,12 +31,12 @@ from tests.support.alert_packets import (
 )
 from tides_bridge.brokers import packets
 from tides_bridge.brokers.babamul import ZTF_ZERO_POINT
+from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.brokers.packets import SOLAR_SYSTEM, decode_packets
 from tides_bridge.brokers.readers import numbered_reader, readers_in
 from tides_bridge.errors import MalformedAlert, SettingsError
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import TAI_AHEAD
-from tides_bridge.brokers.models import Alert, Message
 
 
 @pytest.fixture(scope="module")

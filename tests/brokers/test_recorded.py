@@ -25,6 +25,7 @@ from tides_bridge.brokers import broker_of, stream_of
 from tides_bridge.brokers.base import Decoded
 from tides_bridge.brokers.file_stream import FileStream
 from tides_bridge.brokers.lasair.lsst import LasairLsst
+from tides_bridge.brokers.models import Message
 from tides_bridge.brokers.recorded import Recorded as RecordedBroker
 from tides_bridge.brokers.recorded import framing_of
 from tides_bridge.errors import SettingsError
@@ -32,7 +33,6 @@ from tides_bridge.formats.files import read_light_curves
 from tides_bridge.formats.messages_of_files import curve_message
 from tides_bridge.formats.recording import Recorded
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.brokers.models import Message
 from tides_bridge.resources import shipped
 from tides_bridge.selection import judge
 from tides_bridge.selection.file import load_function

@@ -33,10 +33,10 @@ from tests.support.streams import (
     ztf_packets,
 )
 from tides_bridge.brokers import viewer as watching
+from tides_bridge.brokers.models import Message
 from tides_bridge.errors import BrokerUnavailable, SettingsError
 from tides_bridge.formats.framing import Framing
 from tides_bridge.formats.whole_alerts import Opener, epoch_of
-from tides_bridge.brokers.models import Message
 
 AT_ONCE = Pace(speed=math.inf)
 

@@ -25,10 +25,10 @@ from tests.support.alert_packets import (
     written,
 )
 from tides_bridge.brokers import packets, registry
+from tides_bridge.brokers.models import Message
 from tides_bridge.brokers.packets import PART, SOLAR_SYSTEM
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.lightcurves.photometry import TAI_AHEAD
-from tides_bridge.brokers.models import Message
 
 
 @pytest.fixture(scope="module")

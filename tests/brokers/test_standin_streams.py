@@ -24,8 +24,8 @@ from simulators.standins_command import StreamName, standins
 from simulators.stream import PARTITION_BYTES, KafkaStandin
 from tests.support.served import AGE, Served, decoded_by, fill, name_of, names_of, of, read_topic, sky
 from tides_bridge.brokers import broker_of
-from tides_bridge.brokers.lasair import api as lasair_api
 from tides_bridge.brokers.base import HOURLY_LIMIT
+from tides_bridge.brokers.lasair import api as lasair_api
 from tides_bridge.errors import BrokerUnavailable, RejectedError, SettingsError
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.settings import tree as settings

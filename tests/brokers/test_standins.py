@@ -23,7 +23,7 @@ from simulators.packets import alerts
 from simulators.sky import Sky
 from simulators.standins import HEADER, Standins, folder_for, read_alerts, write_settings
 from tests.support.folders import reachable_folder
-from tides_bridge.embedded import EmbeddedServer, acquire
+from tides_bridge.database.embedded import EmbeddedServer, acquire
 from tides_bridge.errors import FourmostUnavailable, SettingsError
 from tides_bridge.settings import tree as settings
 
@@ -270,7 +270,7 @@ def test_a_database_left_running_is_stopped_and_one_in_use_is_not() -> None:
 
 def check_databases(place: Path) -> None:
     with claimed(place) as folder:
-        script = "import os, pathlib, sys; from tides_bridge.embedded import acquire;"
+        script = "import os, pathlib, sys; from tides_bridge.database.embedded import acquire;"
         script += "server = acquire(pathlib.Path(sys.argv[1])); os.abort()"
         subprocess.run([sys.executable, "-c", script, str(folder / "database")], cwd=ROOT, check=False, timeout=60)
     left = EmbeddedServer(folder / "database").pid()

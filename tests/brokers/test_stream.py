@@ -13,10 +13,10 @@ from tests.support.batches import read_batch
 from tides_bridge.brokers import decoding
 from tides_bridge.brokers import stream as under_test
 from tides_bridge.brokers.lasair.ztf import LasairZtf
-from tides_bridge.brokers.stream import AlertStream
-from tides_bridge.errors import BrokerUnavailable, SettingsError
 from tides_bridge.brokers.models import Alert
+from tides_bridge.brokers.stream import AlertStream
 from tides_bridge.decisions.models import Batch
+from tides_bridge.errors import BrokerUnavailable, SettingsError
 from tides_bridge.settings import Settings
 
 

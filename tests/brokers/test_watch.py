@@ -28,11 +28,11 @@ from tests.support.packets import newest_packets
 from tests.support.processes import ROOT, tides
 from tests.support.streams import Packet, lsst_packets, ztf_packets
 from tides_bridge.brokers import viewer as watching
+from tides_bridge.brokers.models import Message
+from tides_bridge.brokers.viewer import Place, Watch, save
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
 from tides_bridge.formats.framing import Framing
 from tides_bridge.formats.whole_alerts import Opener, epoch_of, light_curve_of, object_of, to_json
-from tides_bridge.brokers.models import Message
-from tides_bridge.brokers.viewer import Place, Watch, save
 
 FORMS = {
     "ztf-json": Framing.JSON,

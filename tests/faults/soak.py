@@ -32,7 +32,7 @@ from tests.support.folders import reachable_folder
 from tests.support.processes import free_port, prefect_server
 from tests.support.world import LIVE, OLD, TOPIC, Scenario, World, clean, kill_postgresql, write_scenario_settings
 from tides_bridge import failpoints
-from tides_bridge.embedded import acquire
+from tides_bridge.database.embedded import acquire
 
 BATCH = 25
 """Messages of a batch."""

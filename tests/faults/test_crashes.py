@@ -18,7 +18,7 @@ from simulators.stream import KafkaStandin
 from tests.support.folders import reachable_folder
 from tests.support.world import Scenario, World, clean, kill_postgresql, make_world, prepare, scenario
 from tides_bridge import failpoints
-from tides_bridge.embedded import acquire
+from tides_bridge.database.embedded import acquire
 
 OF_RECONCILE = ("repair", "row", "rows", "update", "run")
 ELSEWHERE = ("schema", "repair", "row", "association", "tns", "forgotten", "restored", "swap")

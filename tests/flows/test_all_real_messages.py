@@ -16,8 +16,8 @@ import pytest
 from tests.support.databases import rows_of
 from tests.support.decisions import carried_out, read_stream
 from tides_bridge.brokers import broker_of
-from tides_bridge.database import Database
 from tides_bridge.brokers.models import Message
+from tides_bridge.database import Database
 from tides_bridge.decisions.models import Judged
 from tides_bridge.record import load_functions
 from tides_bridge.resources import shipped

@@ -19,9 +19,9 @@ from tests.support.answers import ztf_settings
 from tests.support.databases import rows_of
 from tests.support.decisions import decisions_in, judged_of, stored, unlike
 from tides_bridge.brokers import broker_of
+from tides_bridge.brokers.models import Message, Pull
 from tides_bridge.database import Database
 from tides_bridge.formats.files import read_light_curves
-from tides_bridge.brokers.models import Message, Pull
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings
 

@@ -18,7 +18,7 @@ from tests.support.databases import rows_of
 from tests.support.exchanges import add
 from tests.support.processes import ROOT, free_port, tides
 from tides_bridge.database import open_database
-from tides_bridge.embedded import EmbeddedServer
+from tides_bridge.database.embedded import EmbeddedServer
 from tides_bridge.settings import Settings, load
 
 SECONDS = 60

@@ -27,7 +27,7 @@ from tests.flows.test_deployment import hearing_ctrl_c
 from tests.support.folders import reachable_folder
 from tests.support.processes import ROOT, free_port, tides
 from tides_bridge.database import open_database
-from tides_bridge.embedded import EmbeddedServer
+from tides_bridge.database.embedded import EmbeddedServer
 from tides_bridge.settings import load
 
 READY = re.compile(r"^up +\| ready \(Ctrl-C stops all\)$", re.MULTILINE)

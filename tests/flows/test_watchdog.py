@@ -28,8 +28,7 @@ from urllib3.util import Retry
 from tests.support.databases import make_settings
 from tests.support.folders import reachable_folder
 from tests.support.processes import ROOT, free_port, tides
-from tides_bridge import embedded
-from tides_bridge.database import apply_schema, open_database
+from tides_bridge.database import apply_schema, embedded, open_database
 from tides_bridge.settings import Settings
 from tides_bridge.watchdog import SCHEDULED
 

@@ -10,9 +10,9 @@ import pytest
 from simulators.fourmost.process import FourmostStandin
 from tests.support.databases import rows_of
 from tests.support.exchanges import Exchanged, add, joined, keys, log_of
-from tides_bridge import backup, embedded
-from tides_bridge.backup import folder_of, make_backup, restore, upgrade
-from tides_bridge.database import Database, apply_schema, check_schema, open_database, schema_files
+from tides_bridge.database import Database, apply_schema, backup, check_schema, embedded, open_database
+from tides_bridge.database.backup import folder_of, make_backup, restore, upgrade
+from tides_bridge.database.schema import schema_files
 from tides_bridge.errors import BackupFailed, RejectedError
 from tides_bridge.fourmost import FourmostClient
 from tides_bridge.reconcile import reconcile
@@ -263,7 +263,7 @@ def outdated(kept: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     *older, newest = schema_files()
     old = named(kept, "old")
     with monkeypatch.context() as patch, open_database(old) as database:
-        patch.setattr("tides_bridge.database.schema_files", lambda: older)
+        patch.setattr("tides_bridge.database.schema.schema_files", lambda: older)
         apply_schema(database)
     with open_database(old) as database:
         assert check_schema(database) == [newest.name]

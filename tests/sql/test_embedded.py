@@ -20,7 +20,7 @@ import psycopg2
 import pytest
 
 from tests.support.folders import reachable_folder
-from tides_bridge import embedded
+from tides_bridge.database import embedded
 from tides_bridge.errors import DatabaseUnavailable
 
 ROOT = os.geteuid() == 0
@@ -28,7 +28,7 @@ REPOSITORY = Path(__file__).parents[2]
 USER = """
 import sys
 from pathlib import Path
-from tides_bridge import embedded
+from tides_bridge.database import embedded
 
 server = embedded.acquire(Path(sys.argv[1]), durable=False)
 print(server.pid(), flush=True)

@@ -18,13 +18,14 @@ from tests.support.processes import free_port
 from tests.support.staging import at, staged, store
 from tides_bridge import metrics
 from tides_bridge.brokers import stream
-from tides_bridge.database import Database, run, schema_files
+from tides_bridge.brokers.models import RefusedMessage
+from tides_bridge.database import Database, run
+from tides_bridge.database.run_log import logged_run
+from tides_bridge.database.schema import schema_files
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.metrics import METRICS, ask_brokers, ask_database, of_prefect, registry_for
-from tides_bridge.brokers.models import RefusedMessage
 from tides_bridge.monitor import get_status
 from tides_bridge.remembered import KeptDatabase
-from tides_bridge.runs import logged_run
 from tides_bridge.settings import Settings
 from tides_bridge.watchdog import FlowRun, PrefectFacts, Worker
 

@@ -12,13 +12,13 @@ from tests.support.databases import rows_of
 from tests.support.processes import free_port
 from tests.support.staging import at, staged, store
 from tides_bridge.brokers import stream
+from tides_bridge.brokers.models import RefusedMessage
 from tides_bridge.brokers.stream import AlertStream
 from tides_bridge.database import Database
+from tides_bridge.database.run_log import logged_run
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.ingest import get_positions
-from tides_bridge.brokers.models import RefusedMessage
 from tides_bridge.monitor import get_health, get_status
-from tides_bridge.runs import logged_run
 from tides_bridge.settings import Settings
 
 

@@ -15,7 +15,9 @@ from tests.support.databases import rows_of
 from tests.support.staging import judged, staged
 from tides_bridge.brokers import problem_with
 from tides_bridge.brokers.base import HOURLY_LIMIT
+from tides_bridge.brokers.models import Message, RefusedMessage
 from tides_bridge.database import Database
+from tides_bridge.decisions.models import Judged
 from tides_bridge.ingest import (
     create_transient_stage,
     get_accepted,
@@ -28,8 +30,6 @@ from tides_bridge.ingest import (
     take_calls,
     upsert_to_master,
 )
-from tides_bridge.brokers.models import Message, RefusedMessage
-from tides_bridge.decisions.models import Judged
 from tides_bridge.settings import Settings
 
 

@@ -11,8 +11,8 @@ from tests.support.databases import rows_of
 from tests.support.processes import ROOT
 from tests.support.staging import at, staged, store
 from tides_bridge.database import Database
+from tides_bridge.database.run_log import compared, duration, list_new_targets, list_newly_refused, logged_run
 from tides_bridge.errors import BrokerUnavailable
-from tides_bridge.runs import compared, duration, list_new_targets, list_newly_refused, logged_run
 from tides_bridge.settings import Settings
 
 
@@ -47,7 +47,7 @@ def test_a_run_that_is_killed_has_no_end(database: Database, settings: Settings)
         from pathlib import Path
         from tests.support.databases import make_settings
         from tides_bridge.database import open_database
-        from tides_bridge.runs import logged_run
+        from tides_bridge.database.run_log import logged_run
 
         settings = make_settings(Path({str(settings.database.folder)!r}), {settings.tides_db_database!r})
         with open_database(settings) as database, logged_run(database, "pull"):

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import Connection
 
 from tests.support.staging import at, staged, store
-from tides_bridge.database import Database, run, script
+from tides_bridge.database import Database, run
+from tides_bridge.database.scripts import script
 from tides_bridge.resources import shipped
 from tides_bridge.settings import Settings
 

@@ -11,9 +11,9 @@ from tests.sql.test_together import ALONE, BOTH, LSST_ID, NOW, seen, take
 from tests.support.databases import rows_of
 from tides_bridge import target_curves
 from tides_bridge.database import Database
+from tides_bridge.decisions.models import Judged
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.stored import unpacked
-from tides_bridge.decisions.models import Judged
 from tides_bridge.selection import Verdicts, plots
 from tides_bridge.settings import Settings
 

@@ -16,14 +16,14 @@ from tests.support.curves import quick, same
 from tests.support.databases import rows_of
 from tests.support.staging import at
 from tides_bridge.association import merge_targets, split_object, split_target
+from tides_bridge.brokers.models import Alert
 from tides_bridge.database import Database
+from tides_bridge.decisions.models import Judged
 from tides_bridge.ingest import create_transient_stage, upsert_to_master
 from tides_bridge.judging import decide
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.lightcurves.stored import packed, unpacked
-from tides_bridge.brokers.models import Alert
-from tides_bridge.decisions.models import Judged
 from tides_bridge.record import put_in_force, store_decisions, why
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings

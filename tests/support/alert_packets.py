@@ -17,8 +17,8 @@ from simulators.lsst_packets import LsstPackets
 from simulators.sky import Sky
 from tides_bridge.brokers import broker_of
 from tides_bridge.brokers.base import Broker, Decoded
-from tides_bridge.lightcurves import LightCurves
 from tides_bridge.brokers.models import Message
+from tides_bridge.lightcurves import LightCurves
 from tides_bridge.settings import Settings
 
 Packet = dict[str, Any]

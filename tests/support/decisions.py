@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from tides_bridge import ingest, judging
 from tides_bridge.brokers import broker_of, stream_of
+from tides_bridge.brokers.models import Message, Pull
 from tides_bridge.database import Database
+from tides_bridge.decisions.models import Judged
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.columns import POINT_COLUMNS
-from tides_bridge.brokers.models import Message, Pull
-from tides_bridge.decisions.models import Judged
 from tides_bridge.record import put_in_force
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings

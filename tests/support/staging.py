@@ -8,9 +8,9 @@ import pandas as pd
 
 from tests.support.databases import rows_of
 from tides_bridge.database import Database
+from tides_bridge.decisions.models import Judged
 from tides_bridge.ingest import create_transient_stage, upsert_to_master
 from tides_bridge.lightcurves.photometry import BANDS
-from tides_bridge.decisions.models import Judged
 from tides_bridge.settings import Settings
 
 MAGNITUDES = ("latest_mag", "latest_mjd", "brightest_mag", "brightest_mjd")

@@ -19,9 +19,9 @@ from simulators.encoders import encode, write_recording
 from simulators.lsst_packets import LsstPackets
 from simulators.sky import Sky
 from simulators.stream import KafkaStandin
-from tides_bridge.formats.recording import Recorded
 from tides_bridge.brokers.models import Message
 from tides_bridge.brokers.viewer import Place, Watch
+from tides_bridge.formats.recording import Recorded
 
 Packet = dict[str, Any]
 

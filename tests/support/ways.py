@@ -36,11 +36,11 @@ from tests.support.decisions import (
     judged_of,
     read_stream,
 )
+from tides_bridge.brokers.models import Message
 from tides_bridge.formats.recording import Recorded
 from tides_bridge.formats.whole_alerts import object_of
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.columns import BRIGHTNESS, POINT_COLUMNS
-from tides_bridge.brokers.models import Message
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.selection.file import load_functions
 from tides_bridge.settings import Settings

@@ -29,7 +29,7 @@ from simulators.stream import KafkaStandin
 from tests.support.databases import rows_of
 from tests.support.processes import ROOT, free_port
 from tides_bridge.database import open_database
-from tides_bridge.embedded import EmbeddedServer
+from tides_bridge.database.embedded import EmbeddedServer
 from tides_bridge.resources import shipped
 from tides_bridge.settings import Settings, load
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.support.answers import detection, limit
 from tests.support.curves import quick
-from tides_bridge.brokers.lasair import curves as lasair_curves
 from tides_bridge.brokers.base import Fetched
+from tides_bridge.brokers.lasair import curves as lasair_curves
 from tides_bridge.brokers.lasair.curves import NO_DETECTION, curves_of_answers
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.columns import POINT_COLUMNS

@@ -17,9 +17,9 @@ from urllib3.util.retry import RequestHistory
 from tests.support.answers import Answer, broker_that_hears, detection, limit, ztf_settings
 from tests.support.curves import quick
 from tides_bridge.brokers.lasair.ztf import RETRY, LasairZtf
+from tides_bridge.brokers.models import Alert
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.brokers.models import Alert
 
 BROKER = LasairZtf(ztf_settings())
 

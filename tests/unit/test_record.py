@@ -17,11 +17,11 @@ from tests.support.functions import Keys, strict_keys
 from tides_bridge import judging
 from tides_bridge.brokers.base import Fetched
 from tides_bridge.brokers.lasair.ztf import LasairZtf
+from tides_bridge.brokers.models import Alert
+from tides_bridge.decisions.models import Judged
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.judging import decide, judge_chunk, task_size
 from tides_bridge.lightcurves import LightCurves, Objects
-from tides_bridge.brokers.models import Alert
-from tides_bridge.decisions.models import Judged
 from tides_bridge.record import code_version, decisions_of, explained, load_functions, role_of
 from tides_bridge.selection import SelectionFunction, judge
 from tides_bridge.settings import Settings

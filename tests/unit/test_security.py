@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from simulators.fourmost.command import fourmost
-from tides_bridge import embedded
+from tides_bridge.database import embedded
 
 ROOT = Path(__file__).parents[2]
 PRODUCTION = ("flows", "tasks", "tides_bridge")

@@ -11,6 +11,7 @@ from typing import Any
 
 from tides_bridge.brokers.babamul import Babamul
 from tides_bridge.brokers.base import position_in
+from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.brokers.packets import Unpacked
 from tides_bridge.brokers.readers import readers_in
 from tides_bridge.errors import MalformedAlert
@@ -19,7 +20,6 @@ from tides_bridge.formats.framing import Framing, framing_of
 from tides_bridge.formats.lsst import identifier
 from tides_bridge.formats.records import Record
 from tides_bridge.lightcurves.photometry import TAI_AHEAD
-from tides_bridge.brokers.models import Alert, Message
 
 CURVES = ("candidate", "candidates", "diaSourcesList")
 """What a record has that brings a light curve."""

@@ -22,6 +22,7 @@ from tides_bridge.brokers.base import Decoded, brief, number_in, position_in
 from tides_bridge.brokers.decoding import decode_each
 from tides_bridge.brokers.lasair.api import OneByOneApi, refusal_in
 from tides_bridge.brokers.lasair.curves import NO_DETECTION
+from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
 from tides_bridge.formats import EPOCHS, shown
 from tides_bridge.formats.bson_loci import locus_in
@@ -29,7 +30,6 @@ from tides_bridge.formats.json_text import LITERALS
 from tides_bridge.formats.records import Record, to_light_curves
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import MJD_ZERO, TAI_AHEAD
-from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.settings import shown_address
 
 NAME = re.compile(r"[\w.+-]{1,256}", re.ASCII)

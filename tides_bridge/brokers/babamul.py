@@ -11,13 +11,13 @@ both counts more. Packets as the surveys send them, in containers, are read, too
 import math
 from typing import Any
 
+from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.brokers.packets import PacketBroker, Unpacked
 from tides_bridge.brokers.record_alerts import alert_of_record
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats.framing import of_container
 from tides_bridge.formats.records import Record
 from tides_bridge.lightcurves.photometry import LIMIT_SIGNIFICANCE, MJD_ZERO, POGSON, ZTF_BANDS
-from tides_bridge.brokers.models import Alert, Message
 
 ZTF_ZERO_POINT = 23.9 + 2.5 * 9
 """[mag] Of Babamul's fluxes of ZTF (babamul client: 23.9 for psfFlux * 1e-9)."""

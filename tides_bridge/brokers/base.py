@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from tides_bridge.brokers.models import Alert, Message, RefusedMessage
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.brokers.models import Alert, Message, RefusedMessage
 
 HOURLY_LIMIT = "the hourly limit of the light-curve API is reached"
 """Why an object waits: the API said so, or the bridge counted its calls."""

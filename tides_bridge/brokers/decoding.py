@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from tides_bridge.brokers.base import Decoded
+from tides_bridge.brokers.models import Alert, Message, RefusedMessage, newest_of, newest_parts
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats.records import Record, to_light_curves
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.brokers.models import Alert, Message, RefusedMessage, newest_of, newest_parts
 
 logger = logging.getLogger(__name__)
 

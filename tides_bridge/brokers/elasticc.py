@@ -6,11 +6,11 @@ is told by whether it fits, to the last byte. The zero point of ``psFlux`` is 31
 samples; the messages do not say which, but the depth of their images does.
 """
 
+from tides_bridge.brokers.models import Message
 from tides_bridge.brokers.packets import PacketBroker, Unpacked
 from tides_bridge.brokers.readers import readers_in
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats.framing import Framing, framing_of, of_container
-from tides_bridge.brokers.models import Message
 from tides_bridge.settings import Settings
 
 

@@ -15,12 +15,12 @@ from types import TracebackType
 from typing import Self
 
 from tides_bridge import failpoints
+from tides_bridge.brokers.models import Message, Pull
 from tides_bridge.brokers.stream import Place
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats import Options
 from tides_bridge.formats.files import files_in
 from tides_bridge.formats.messages_of_files import count_in, messages_in
-from tides_bridge.brokers.models import Message, Pull
 from tides_bridge.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -7,11 +7,11 @@ file is looked for in ``broker.schemas``. Of what Fink adds, matches with catalo
 
 from pathlib import Path
 
+from tides_bridge.brokers.models import Message
 from tides_bridge.brokers.packets import PacketBroker, Unpacked
 from tides_bridge.brokers.readers import Reader, readers_in
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats.avro.schemas import is_schema
-from tides_bridge.brokers.models import Message
 
 
 class Fink(PacketBroker):

@@ -17,6 +17,7 @@ import numpy as np
 from tides_bridge.brokers.base import Decoded, Fetched
 from tides_bridge.brokers.decoding import check_length, decode_each, joined
 from tides_bridge.brokers.depth import note_of_depth
+from tides_bridge.brokers.models import Alert, Message, RefusedMessage
 from tides_bridge.brokers.readers import Reader, reader_of_text, readers_in
 from tides_bridge.brokers.record_alerts import alert_of_record
 from tides_bridge.compiled import Floats, Integers
@@ -27,7 +28,6 @@ from tides_bridge.formats.columnar import Packets, read_packets
 from tides_bridge.formats.records import Record
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.sky import is_on_sky, right_ascension
-from tides_bridge.brokers.models import Alert, Message, RefusedMessage
 from tides_bridge.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 
+from tides_bridge.brokers.models import Alert
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import EPOCHS, shown
 from tides_bridge.formats.records import Record, identify
 from tides_bridge.lightcurves.photometry import MJD_ZERO, TAI_AHEAD
 from tides_bridge.lightcurves.sky import is_on_sky, right_ascension
-from tides_bridge.brokers.models import Alert
 
 
 def alert_of_record(content: dict[str, Any]) -> tuple[Alert, Record | None]:

@@ -22,6 +22,7 @@ from tides_bridge.brokers.depth import note_of_depth
 from tides_bridge.brokers.lasair.lsst import name_in
 from tides_bridge.brokers.lasair.lsst import read as read_lasair_lsst
 from tides_bridge.brokers.lasair.ztf import NAME, LasairZtf
+from tides_bridge.brokers.models import Alert, Message, RefusedMessage, newest_of
 from tides_bridge.brokers.packets import without_moving
 from tides_bridge.brokers.record_alerts import alert_of
 from tides_bridge.errors import MalformedAlert, SettingsError
@@ -34,7 +35,6 @@ from tides_bridge.formats.messages_of_files import UNREADABLE, told_in
 from tides_bridge.formats.records import Record, identify
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.columns import POINT_COLUMNS
-from tides_bridge.brokers.models import Alert, Message, RefusedMessage, newest_of
 from tides_bridge.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -6,11 +6,11 @@ of the alerts are about the solar system: these are passed over.
 """
 
 from tides_bridge.brokers import registry
+from tides_bridge.brokers.models import Message
 from tides_bridge.brokers.packets import PacketBroker, Unpacked
 from tides_bridge.brokers.readers import Reader, numbered_in, numbered_reader
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
 from tides_bridge.formats.framing import of_confluent
-from tides_bridge.brokers.models import Message
 from tides_bridge.settings import Settings
 
 

@@ -20,9 +20,9 @@ from confluent_kafka import Message as KafkaMessage
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from tides_bridge import failpoints
-from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.brokers.kafka import refused_options
 from tides_bridge.brokers.models import Message, Pull
+from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -15,11 +15,11 @@ from typing import Any, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from tides_bridge.brokers.kafka import refused_options
+from tides_bridge.brokers.models import Message
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.formats.framing import Framing
 from tides_bridge.formats.whole_alerts import Whole, object_of, to_container, to_json
-from tides_bridge.brokers.kafka import refused_options
-from tides_bridge.brokers.models import Message
 from tides_bridge.selection.plots import file_name
 
 logger = logging.getLogger(__name__)

@@ -16,6 +16,7 @@ from tides_bridge.brokers.base import Decoded, brief, number_in, position_in
 from tides_bridge.brokers.decoding import decode_each
 from tides_bridge.brokers.lasair.api import OneByOneApi, check_nesting, mjd_of_utc, row_in
 from tides_bridge.brokers.lasair.curves import NO_DETECTION
+from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
 from tides_bridge.formats import EPOCHS, shown
 from tides_bridge.formats.json_text import LITERALS, check_fields
@@ -23,7 +24,6 @@ from tides_bridge.formats.lsst import identifier
 from tides_bridge.formats.records import LsstAlert, Record, to_light_curves
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import TAI_AHEAD
-from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.settings import shown_address
 
 LARGEST = 2**63

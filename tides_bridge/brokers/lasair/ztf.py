@@ -12,12 +12,12 @@ from tides_bridge.brokers.base import Decoded, Fetched, brief, number_in, positi
 from tides_bridge.brokers.decoding import decode_each
 from tides_bridge.brokers.lasair.api import RETRY, LightCurveApi, check_nesting, mjd_of_utc, row_in
 from tides_bridge.brokers.lasair.curves import NO_DETECTION, curves_of_answers
+from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
 from tides_bridge.formats import EPOCHS
 from tides_bridge.formats.ztf import SOLAR_SYSTEM_RADIUS, STAR_RADIUS, STAR_SCORE
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import mjd_from_jd
-from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.settings import shown_address
 
 __all__ = ["NAME", "RETRY", "LasairZtf"]

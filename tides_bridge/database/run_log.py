@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from statistics import median
 from typing import Any, Final, Literal
 
-from tides_bridge.database import Database, run
+from tides_bridge.database.connection import Database
+from tides_bridge.database.scripts import run
 from tides_bridge.errors import BridgeError
 
 Kind = Literal["bridge", "pull", "exchange", "reconcile", "backup"]

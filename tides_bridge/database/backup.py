@@ -22,10 +22,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, cast
 
-from tides_bridge import embedded
-from tides_bridge.database import Database, apply_schema, check_schema, make_database, open_database, run
+from tides_bridge.database import embedded
+from tides_bridge.database.connection import Database, make_database, open_database
+from tides_bridge.database.run_log import logged_run
+from tides_bridge.database.schema import apply_schema, check_schema
+from tides_bridge.database.scripts import run
 from tides_bridge.errors import BackupFailed, RejectedError
-from tides_bridge.runs import logged_run
 from tides_bridge.settings import Settings
 
 MAINTENANCE = "postgres"

@@ -1,35 +1,22 @@
 """
-PostgreSQL: connections, the scripts in ``sql/``, and the schema. Every statement is in a file there.
+Connections to PostgreSQL, and the lock of a run.
 
 All errors of SQLAlchemy and psycopg2 leave as ours: DatabaseUnavailable (try again later) or ScriptError (never works).
 """
 
 import contextlib
-import hashlib
-import io
-import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
 
 import psycopg2
 from sqlalchemy import URL, Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from tides_bridge import embedded, failpoints
+from tides_bridge import failpoints
+from tides_bridge.database import embedded
+from tides_bridge.database.scripts import run
 from tides_bridge.errors import DatabaseUnavailable, ScriptError
-from tides_bridge.resources import shipped
 from tides_bridge.settings import Settings
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
-logger = logging.getLogger(__name__)
-
-OLDEST_SERVER = 150000
-"""PostgreSQL 15: the oldest that D3.3.4 ran on and that the tests know."""
 
 RUN_LOCK = 0x71DE5
 """Key of the advisory lock that a run holds."""
@@ -184,140 +171,3 @@ def make_database(server: Database, name: str) -> None:
         if not run(connection, "monitor/find_database.sql", {"name": name}):
             statement = run(connection, "schema/make_database.sql", {"name": name})[0]["statement"]
             connection.exec_driver_sql(statement)
-
-
-@cache
-def script(name: str) -> str:
-    """Read a script, named from the ``sql`` folder on, such as ``ingest/upsert_to_master.sql``."""
-    return (shipped("sql") / name).read_text(encoding="utf-8")
-
-
-def run(
-    connection: Connection, name: str, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
-) -> list[dict[str, Any]]:
-    """
-    Run a script with bound parameters.
-
-    Parameters
-    ----------
-    connection
-        From `Database.transaction`.
-    name
-        Of the file, from the ``sql`` folder on.
-    parameters
-        Values of its parameters; a list runs it once for each.
-
-    Returns
-    -------
-    list of dict
-        The rows it returns, if any.
-    """
-    if isinstance(parameters, Sequence) and not parameters:
-        return []
-    result = connection.exec_driver_sql(script(name), parameters)
-    return [dict(row) for row in result.mappings()] if result.returns_rows else []
-
-
-def copy_frame(connection: Connection, name: str, frame: "DataFrame") -> None:
-    """Load a frame through a COPY script that lists the same columns in the same order; NaN and None become NULL."""
-    text = io.StringIO()
-    frame.to_csv(text, index=False, header=False)
-    text.seek(0)
-    driver_connection: Any = connection.connection.driver_connection
-    with driver_connection.cursor() as cursor:
-        cursor.copy_expert(script(name), text)
-
-
-def listed_columns(name: str) -> list[str]:
-    """Read the columns of a COPY script, so that they are listed once."""
-    listed = script(name).partition("(")[2].partition(")")[0]
-    return [column.strip() for column in listed.split(",")]
-
-
-# The schema
-
-
-def schema_files() -> list[Path]:
-    """List the numbered schema files in their order."""
-    return sorted((shipped("sql") / "schema").glob("[0-9][0-9][0-9]_*.sql"))
-
-
-def apply_schema(database: Database) -> list[str]:
-    """
-    Bring the tables up to date.
-
-    Returns
-    -------
-    list of str
-        The files that were applied now.
-
-    Raises
-    ------
-    ScriptError
-        If a file was changed after it was applied, or the database is newer than this bridge.
-    """
-    with database.transaction("schema") as connection:
-        run(connection, "schema/make_schema_version.sql")
-        pending = _pending(database, connection)
-        for file in pending:
-            connection.exec_driver_sql(file.read_text(encoding="utf-8"))
-            run(connection, "schema/store_version.sql", {"name": file.name, "checksum": _checksum(file)})
-            logger.info("schema file applied name=%s", file.name)
-    return [file.name for file in pending]
-
-
-def check_schema(database: Database) -> list[str]:
-    """
-    List the schema files that are still to be applied.
-
-    Raises
-    ------
-    ScriptError
-        If the server is too old, or as `apply_schema` does.
-    """
-    with database.transaction() as connection:
-        version = run(connection, "monitor/server_version.sql")[0]["version"]
-        if version < OLDEST_SERVER:
-            raise ScriptError(database.name, f"PostgreSQL {version // 10000} is too old: 15 is needed at least")
-        if not run(connection, "monitor/has_schema.sql")[0]["has_schema"]:
-            return [file.name for file in schema_files()]
-        return [file.name for file in _pending(database, connection)]
-
-
-def ensure_schema(database: Database, *, is_ours: bool) -> None:
-    """
-    Make sure that the tables are up to date.
-
-    Parameters
-    ----------
-    database
-        To look at.
-    is_ours
-        Whether the tables may be made or changed here: so in the embedded database. On a server a person does it.
-
-    Raises
-    ------
-    ScriptError
-        If they are not, and it is for a person to do.
-    """
-    pending = check_schema(database)
-    if pending and not is_ours:
-        raise ScriptError(database.name, f"{', '.join(pending)} must be applied first: tides schema")
-    if pending:
-        apply_schema(database)
-
-
-def _pending(database: Database, connection: Connection) -> list[Path]:
-    """Compare the files with what was applied."""
-    applied = {row["name"]: row["checksum"] for row in run(connection, "schema/list_versions.sql")}
-    files = {file.name: file for file in schema_files()}
-    for name, checksum in applied.items():
-        if name not in files:
-            raise ScriptError(database.name, f"has {name}, which this bridge does not know: install the newer bridge")
-        if _checksum(files[name]) != checksum:
-            raise ScriptError(f"sql/schema/{name}", "was changed after it was applied: restore it, and add a new file")
-    return [file for name, file in files.items() if name not in applied]
-
-
-def _checksum(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

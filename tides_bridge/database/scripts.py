@@ -1,0 +1,61 @@
+"""The scripts in ``sql/``: every statement of the bridge is in a file there."""
+
+import io
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection
+
+from tides_bridge.resources import shipped
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@cache
+def script(name: str) -> str:
+    """Read a script, named from the ``sql`` folder on, such as ``ingest/upsert_to_master.sql``."""
+    return (shipped("sql") / name).read_text(encoding="utf-8")
+
+
+def run(
+    connection: Connection, name: str, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+) -> list[dict[str, Any]]:
+    """
+    Run a script with bound parameters.
+
+    Parameters
+    ----------
+    connection
+        From `Database.transaction`.
+    name
+        Of the file, from the ``sql`` folder on.
+    parameters
+        Values of its parameters; a list runs it once for each.
+
+    Returns
+    -------
+    list of dict
+        The rows it returns, if any.
+    """
+    if isinstance(parameters, Sequence) and not parameters:
+        return []
+    result = connection.exec_driver_sql(script(name), parameters)
+    return [dict(row) for row in result.mappings()] if result.returns_rows else []
+
+
+def copy_frame(connection: Connection, name: str, frame: "DataFrame") -> None:
+    """Load a frame through a COPY script that lists the same columns in the same order; NaN and None become NULL."""
+    text = io.StringIO()
+    frame.to_csv(text, index=False, header=False)
+    text.seek(0)
+    driver_connection: Any = connection.connection.driver_connection
+    with driver_connection.cursor() as cursor:
+        cursor.copy_expert(script(name), text)
+
+
+def listed_columns(name: str) -> list[str]:
+    """Read the columns of a COPY script, so that they are listed once."""
+    listed = script(name).partition("(")[2].partition(")")[0]
+    return [column.strip() for column in listed.split(",")]
