@@ -13,9 +13,9 @@ from pydantic import Field
 from flows.parameters import Explained
 from tasks.backtest import judge_archive, publish_backtest
 from tasks.behaviour import speak_plainly, without_causes
-from tides_bridge.backtest_report import check_places, write_files
+from tides_bridge.archives.backtest_report import check_places, write_files
+from tides_bridge.archives.truth import Source
 from tides_bridge.selection.file import functions_file, load_function
-from tides_bridge.truth import Source
 
 Paths = Annotated[
     list[str],

@@ -15,9 +15,9 @@ from flows.options import errors_told
 from flows.select_command import Voice
 
 if TYPE_CHECKING:
-    from tides_bridge.backtest import Backtest
+    from tides_bridge.archives.backtest import Backtest
+    from tides_bridge.archives.truth import Source
     from tides_bridge.selection import SelectionFunction
-    from tides_bridge.truth import Source
 
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files with light curves, or folders of them.")]
 Names = Annotated[
@@ -67,9 +67,9 @@ def backtest(  # noqa: PLR0913, PLR0917
     Reads the files only; writes what --output and --plot name. Exit code 1 if a file or record could not be used: the
     rest is done.
     """
-    from tides_bridge.backtest_report import check_places, write_files
+    from tides_bridge.archives.backtest_report import check_places, write_files
+    from tides_bridge.archives.truth import Source
     from tides_bridge.selection.file import functions_file, load_function
-    from tides_bridge.truth import Source
 
     if len(function) > 2:
         raise typer.BadParameter("one function, or two that are compared", param_hint="--function")
@@ -98,7 +98,7 @@ def _run(
     refused: list[str],
 ) -> "Backtest":
     """Do the work, with a count of objects on a terminal, and tell what could not be used."""
-    from tides_bridge.backtest import run_backtest
+    from tides_bridge.archives.backtest import run_backtest
 
     console = Console(stderr=True, highlight=False)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
@@ -123,7 +123,7 @@ def _run(
 
 def _show(found: "Backtest") -> None:
     """Print the report."""
-    from tides_bridge.backtest_report import notes, sections
+    from tides_bridge.archives.backtest_report import notes, sections
 
     console = Console(width=None if sys.stdout.isatty() else 160)
     for section in sections(found):

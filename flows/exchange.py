@@ -16,7 +16,7 @@ from tasks.exchange import (
 from tasks.summary import Summary, publish_summary
 from tides_bridge.database import Database, ensure_schema, open_database
 from tides_bridge.database.run_log import duration, logged_run
-from tides_bridge.fourmost import FourmostClient
+from tides_bridge.fourmost.client import FourmostClient
 from tides_bridge.settings import Settings, load
 
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from flows.in_order import Run
-from tides_bridge.archive import Answer, Question, Tally, chosen_curves, chunks_of, decide, mjd_of
+from tides_bridge.archives.decision_files import DecisionFile, check_output
+from tides_bridge.archives.judging import Answer, Question, Tally, chosen_curves, chunks_of, decide, mjd_of
 from tides_bridge.compiled import Integers
-from tides_bridge.decision_files import DecisionFile, check_output
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats.files import Unit, files_in, work_units
 from tides_bridge.lightcurves import LightCurves
@@ -107,7 +107,7 @@ def prepare(  # noqa: PLR0913
     plots, plot_all, plot_format, dpi
         Folder for plots or None, whether of what does not pass, too, and as in `tides_bridge.selection.plots.Plots`.
     now
-        Epoch from which ages count, as `tides_bridge.archive.mjd_of` reads it; None: the last point of each.
+        Epoch from which ages count, as `tides_bridge.archives.judging.mjd_of` reads it; None: the last point of each.
     others
         As in `Selecting`.
 

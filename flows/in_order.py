@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from tides_bridge.errors import SettingsError, WorkerLost
 
-MODULE = "tides_bridge.archive"
+MODULE = "tides_bridge.archives.judging"
 """What workers need first."""
 
 

@@ -16,8 +16,8 @@ from tasks.exchange import find_differences, read_back_from_4most, settle_unansw
 from tasks.summary import Summary, publish_differences, publish_summary
 from tides_bridge.database import ensure_schema, open_database
 from tides_bridge.database.run_log import logged_run
-from tides_bridge.fourmost import FourmostClient
-from tides_bridge.reconcile import Difference
+from tides_bridge.fourmost.client import FourmostClient
+from tides_bridge.fourmost.reconcile import Difference
 from tides_bridge.settings import load
 
 DryRun = Annotated[bool, Explained("Only tell what differs: nothing is changed on either side.")]

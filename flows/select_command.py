@@ -19,7 +19,7 @@ from flows.options import errors_told
 
 if TYPE_CHECKING:
     from flows.from_files import Selecting
-    from tides_bridge.archive import Tally
+    from tides_bridge.archives.judging import Tally
 
 TOLD_OF_A_FILE = 5
 """Refused records of one file that are told one by one; of the others only their number."""

@@ -20,7 +20,7 @@ from flows.parameters import Explained
 from flows.workers import dask_workers, one_prefect_server
 from tasks.behaviour import speak_plainly, without_causes
 from tasks.select_files import Piece, do_piece, publish_selection
-from tides_bridge.archive import Tally
+from tides_bridge.archives.judging import Tally
 from tides_bridge.settings.sections import DaskSettings
 
 Paths = Annotated[list[str], Explained("Files, and folders with files in any depth, as the worker sees them.")]

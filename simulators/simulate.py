@@ -45,7 +45,7 @@ from tides_bridge.formats.recording import Recorded
 from tides_bridge.lightcurves.photometry import MJD_OF_UNIX
 
 CLASS_NAMES = {"variable star": "RR Lyrae"}
-"""What `tides_bridge.taxonomy` calls a kind of the sky, where it differs; asteroids are in no class of it."""
+"""What `tides_bridge.archives.taxonomy` calls a kind of the sky, where it differs; asteroids are in no class of it."""
 MEANT_FOR = {
     "lsst_version": ("--schema-version", ("lsst-avro", "rubin", "fink-lsst")),
     "elasticc_version": ("--schema-version", ("elasticc",)),
@@ -205,7 +205,7 @@ def detections_in_time(sky: Sky, every: bool = False) -> Iterator[tuple[int, int
 
 
 def truth_of(sky: Sky) -> Iterator[dict[str, Any]]:
-    """List what is true of each object that had an alert, in the columns that `tides_bridge.truth` reads."""
+    """List what is true of each object that had an alert, in the columns that `tides_bridge.archives.truth` reads."""
     rows = lsst_packets.truth(sky) if sky.survey.name == "lsst" else packets.truth(sky)
     for row in rows:
         name = "diaObjectId" if "diaObjectId" in row else "objectId"

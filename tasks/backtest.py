@@ -7,10 +7,10 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from tasks.behaviour import STEP
-from tides_bridge.backtest import Backtest, run_backtest
-from tides_bridge.backtest_report import sections, to_markdown
+from tides_bridge.archives.backtest import Backtest, run_backtest
+from tides_bridge.archives.backtest_report import sections, to_markdown
+from tides_bridge.archives.truth import Source
 from tides_bridge.selection import SelectionFunction
-from tides_bridge.truth import Source
 
 MOST_TOLD = 20
 """Files and records that could not be used, in the report; the log has all."""

@@ -3,14 +3,14 @@
 from prefect import get_run_logger, task
 
 from tasks.behaviour import RETRIED, STEP
-from tides_bridge import exchange
-from tides_bridge import reconcile as reconciling
 from tides_bridge.database import Database
-from tides_bridge.exchange import Sent
-from tides_bridge.fourmost import FourmostClient
-from tides_bridge.reconcile import Difference
+from tides_bridge.fourmost import exchange
+from tides_bridge.fourmost import reconcile as reconciling
+from tides_bridge.fourmost.client import FourmostClient
+from tides_bridge.fourmost.exchange import Sent
+from tides_bridge.fourmost.payloads import FourmostStage
+from tides_bridge.fourmost.reconcile import Difference
 from tides_bridge.settings import Settings
-from tides_bridge.targets import FourmostStage
 
 
 class Stage:

@@ -11,8 +11,8 @@ from prefect.artifacts import create_table_artifact
 from tasks.behaviour import STEP
 from tasks.tables import publish_table
 from tides_bridge.decisions.models import Batch, Judged
-from tides_bridge.exchange import Sent
-from tides_bridge.reconcile import Difference
+from tides_bridge.fourmost.exchange import Sent
+from tides_bridge.fourmost.reconcile import Difference
 
 MEANING = {
     "messages": "messages read from the stream",

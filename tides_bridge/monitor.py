@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 
 from tides_bridge.database import Database, run
 from tides_bridge.errors import BridgeError
+from tides_bridge.fourmost.payloads import stage_for_4most
 from tides_bridge.settings import Settings
-from tides_bridge.targets import stage_for_4most
 
 if TYPE_CHECKING:
     from tides_bridge.brokers.stream import Place

@@ -24,14 +24,14 @@ from tests.support.batches import batch_of
 from tests.support.databases import rows_of
 from tests.support.exchanges import Exchanged, add, change, clear, joined, open_intents, unanswered
 from tests.support.staging import at
-from tides_bridge import fourmost as client_module
 from tides_bridge import ingest, judging
 from tides_bridge.brokers.lasair import api as lasair_api
 from tides_bridge.brokers.models import Alert
 from tides_bridge.database import Database
 from tides_bridge.errors import FourmostUnavailable
-from tides_bridge.fourmost import FourmostClient
-from tides_bridge.reconcile import reconcile
+from tides_bridge.fourmost import client as client_module
+from tides_bridge.fourmost.client import FourmostClient
+from tides_bridge.fourmost.reconcile import reconcile
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings
 

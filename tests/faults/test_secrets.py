@@ -28,7 +28,7 @@ from tides_bridge.brokers.lasair.ztf import LasairZtf
 from tides_bridge.brokers.stream import AlertStream
 from tides_bridge.database import open_database
 from tides_bridge.errors import BridgeError
-from tides_bridge.fourmost import FourmostClient
+from tides_bridge.fourmost.client import FourmostClient
 from tides_bridge.settings import load, provenance
 
 DEAD = "127.0.0.1:1"

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from simulators.fourmost.process import FourmostStandin
-from tides_bridge import fourmost as client_module
 from tides_bridge.errors import FourmostRejected, FourmostUnavailable
-from tides_bridge.fourmost import FourmostClient
+from tides_bridge.fourmost import client as client_module
+from tides_bridge.fourmost.client import FourmostClient
 from tides_bridge.settings.sections import FourmostSettings
 
 

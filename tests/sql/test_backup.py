@@ -14,8 +14,8 @@ from tides_bridge.database import Database, apply_schema, backup, check_schema, 
 from tides_bridge.database.backup import folder_of, make_backup, restore, upgrade
 from tides_bridge.database.schema import schema_files
 from tides_bridge.errors import BackupFailed, RejectedError
-from tides_bridge.fourmost import FourmostClient
-from tides_bridge.reconcile import reconcile
+from tides_bridge.fourmost.client import FourmostClient
+from tides_bridge.fourmost.reconcile import reconcile
 from tides_bridge.settings import Settings
 
 

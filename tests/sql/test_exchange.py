@@ -22,8 +22,8 @@ from tests.support.exchanges import (
 )
 from tides_bridge.database import Database
 from tides_bridge.errors import FourmostUnavailable
-from tides_bridge.exchange import create_new_transients_in_4most, prepare_4most_update
-from tides_bridge.fourmost import FourmostClient
+from tides_bridge.fourmost.client import FourmostClient
+from tides_bridge.fourmost.exchange import create_new_transients_in_4most, prepare_4most_update
 from tides_bridge.settings import Settings
 
 

@@ -13,8 +13,8 @@ from simulators.fourmost.process import FourmostStandin
 from tests.support.databases import rows_of
 from tests.support.exchanges import Exchanged, add, answer_of, change, clear, joined, keys, open_intents, unanswered
 from tides_bridge.database import Database
-from tides_bridge.fourmost import FourmostClient
-from tides_bridge.reconcile import reconcile
+from tides_bridge.fourmost.client import FourmostClient
+from tides_bridge.fourmost.reconcile import reconcile
 from tides_bridge.settings import Settings
 
 

@@ -18,7 +18,7 @@ from tests.support.staging import staged, store
 from tides_bridge import record
 from tides_bridge.brokers.models import Alert
 from tides_bridge.database import Database, apply_schema, copy_frame, listed_columns, open_database, run
-from tides_bridge.database import connection as under_test
+from tides_bridge.database import schema as under_test
 from tides_bridge.database.schema import schema_files
 from tides_bridge.decisions.models import Judged
 from tides_bridge.errors import ScriptError

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.databases import make_settings, rows_of
 from tides_bridge.database import Database, apply_schema, check_schema, ensure_schema, open_database
-from tides_bridge.database import connection as under_test
+from tides_bridge.database import schema as under_test
 from tides_bridge.database.schema import schema_files
 from tides_bridge.errors import DatabaseUnavailable, ScriptError
 from tides_bridge.ingest import get_deferred_objects, list_refused, take_calls

@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from simulators.fourmost.process import FourmostStandin
 from tests.support.databases import rows_of
 from tides_bridge.database import Database
-from tides_bridge.exchange import (
+from tides_bridge.fourmost.client import FourmostClient
+from tides_bridge.fourmost.exchange import (
     Sent,
     create_new_transients_in_4most,
     prepare_4most_update,
@@ -19,7 +20,6 @@ from tides_bridge.exchange import (
     settle_unanswered,
     update_existing_transients,
 )
-from tides_bridge.fourmost import FourmostClient
 from tides_bridge.settings import Settings
 
 MAGNITUDE = re.compile(r"(?P<band>[ugrizy])_latest_mag")

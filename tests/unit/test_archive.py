@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 
 from tests.support.curves import curves_of, point, points, quick
-from tides_bridge.archive import Question, Tally, chosen_curves, chunks_of, decide, mjd_of
-from tides_bridge.decision_files import DecisionFile, check_output, encode, schema_of, table_of
+from tides_bridge.archives.decision_files import DecisionFile, check_output, encode, schema_of, table_of
+from tides_bridge.archives.judging import Question, Tally, chosen_curves, chunks_of, decide, mjd_of
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats.files import Unit, work_units
 from tides_bridge.lightcurves import LightCurves, Objects

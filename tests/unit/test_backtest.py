@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.curves import curves_of, point, quick
-from tides_bridge import backtest_report
-from tides_bridge.backtest import (
+from tides_bridge.archives import backtest_report
+from tides_bridge.archives.backtest import (
     NO_TRUTH,
     Backtest,
     agreement,
@@ -29,12 +29,12 @@ from tides_bridge.backtest import (
     run_backtest,
     share_of,
 )
-from tides_bridge.backtest_plots import draw, plot
+from tides_bridge.archives.backtest_plots import draw, plot
+from tides_bridge.archives.truth import COLUMNS, Source
 from tides_bridge.errors import RejectedError, SettingsError
 from tides_bridge.resources import shipped
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.selection.file import functions_file, load_functions
-from tides_bridge.truth import COLUMNS, Source
 
 NAN = float("nan")
 STRICT = {"rules": "strict", "filters": ["g", "r"], "significance": 5, "minNights": 2, "magLimit": 20}

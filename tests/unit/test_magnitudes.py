@@ -16,8 +16,8 @@ from tests.support.answers import ztf_settings
 from tests.support.curves import quick, thorough
 from tests.support.packets import newest_packets
 from tides_bridge.errors import FourmostRejected
+from tides_bridge.fourmost.magnitudes import Magnitude, magnitude_for, newest_by_band
 from tides_bridge.lightcurves.photometry import BANDS, PHOTOMETRIC_SYSTEMS
-from tides_bridge.magnitudes import Magnitude, magnitude_for, newest_by_band
 from tides_bridge.resources import shipped
 from tides_bridge.settings import Settings, load
 

@@ -20,11 +20,11 @@ from simulators.simulate import Plan, Written, alerts_in_time, detections_in_tim
 from simulators.simulate_command import Form
 from simulators.sky import Sky
 from tests.unit.test_files import Told, read
+from tides_bridge.archives.truth import Source, read_truth
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats.recording import read_recording
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import BANDS, TAI_AHEAD
-from tides_bridge.truth import Source, read_truth
 
 OBJECTS, NIGHTS = 36, 30
 LSST = Plan("lsst-avro", OBJECTS, NIGHTS)

@@ -6,8 +6,8 @@ import pytest
 
 from tests.support.answers import ztf_settings
 from tides_bridge.errors import FourmostRejected
+from tides_bridge.fourmost.payloads import FourmostStage, stage_for_4most, to_4most
 from tides_bridge.settings import Settings
-from tides_bridge.targets import FourmostStage, stage_for_4most, to_4most
 
 SETTINGS = ztf_settings()
 

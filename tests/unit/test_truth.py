@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tides_bridge.archives.truth import Source, read_truth
 from tides_bridge.errors import SettingsError
-from tides_bridge.truth import Source, read_truth
 
 HUGE = 313637935709683761
 """A diaObjectId that a float cannot hold."""

@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tides_bridge.archives.taxonomy import SUPERNOVAE, class_named
+from tides_bridge.archives.truth import COLUMNS, Source, read_truth
 from tides_bridge.compiled import Floats
 from tides_bridge.errors import RejectedError, SettingsError
 from tides_bridge.formats import Noted, Refused
@@ -23,8 +25,6 @@ from tides_bridge.formats.files import read_light_curves
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.selection import SelectionFunction, judge
-from tides_bridge.taxonomy import SUPERNOVAE, class_named
-from tides_bridge.truth import COLUMNS, Source, read_truth
 
 LETTERS: Final = ("A", "B")
 """The functions of a backtest: one, or two that are compared."""

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tides_bridge.database import Database, run
-from tides_bridge.exchange import (
+from tides_bridge.fourmost.client import FourmostClient
+from tides_bridge.fourmost.exchange import (
     INGESTION,
     answer_on,
     find_at_4most,
@@ -21,7 +22,6 @@ from tides_bridge.exchange import (
     store_ingested,
     switch_off,
 )
-from tides_bridge.fourmost import FourmostClient
 from tides_bridge.settings import Settings
 
 Row = dict[str, Any]

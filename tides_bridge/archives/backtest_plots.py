@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
-from tides_bridge.backtest import Backtest, Quantity, days_at_trigger, efficiency
+from tides_bridge.archives.backtest import Backtest, Quantity, days_at_trigger, efficiency
 from tides_bridge.errors import SettingsError
 
 SIZE: Final = (11.0, 3.7)

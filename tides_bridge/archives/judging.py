@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tides_bridge.archives.decision_files import encode, table_of
 from tides_bridge.compiled import Integers
-from tides_bridge.decision_files import encode, table_of
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats.files import Unit
 from tides_bridge.lightcurves import LightCurves
@@ -55,7 +55,7 @@ class Answer:
     failed
         By the path of a criterion, how many objects do not fulfil it.
     rows
-        The decisions, as `tides_bridge.decision_files.DecisionFile.append` takes them.
+        The decisions, as `tides_bridge.archives.decision_files.DecisionFile.append` takes them.
     plotted
         (n,) the places of the objects to plot, among those of the units.
     refused, notes

@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from tides_bridge.errors import FourmostRejected
+from tides_bridge.fourmost.magnitudes import magnitude_for
 from tides_bridge.lightcurves.photometry import jd_from_mjd
-from tides_bridge.magnitudes import magnitude_for
 from tides_bridge.settings import Settings
 
 Row = Mapping[str, Any]

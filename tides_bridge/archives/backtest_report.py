@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from tides_bridge.backtest import (
+from tides_bridge.archives.backtest import (
     CONFIDENCE,
     Backtest,
     Quantity,
@@ -158,7 +158,7 @@ def write_files(backtest: Backtest, output: Path | None, plot: Path | None) -> N
     if output:
         write_output(backtest, output)
     if plot:
-        from tides_bridge.backtest_plots import plot as draw
+        from tides_bridge.archives.backtest_plots import plot as draw
 
         draw(backtest, plot)
 

@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tides_bridge.archives.taxonomy import UNKNOWN, Kind, class_named, class_of, whole_number
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats.contents import BROKEN, beginning, opened
 from tides_bridge.lightcurves.photometry import BANDS, MJD_ZERO
-from tides_bridge.taxonomy import UNKNOWN, Kind, class_named, class_of, whole_number
 
 ID_COLUMNS: Final = ("objectid", "diasource.diaobjectid", "diaobjectid", "ztfid", "object_id", "diaobject_id", "oid")
 CLASS_COLUMNS: Final[dict[str, Kind]] = {

@@ -1,0 +1,11 @@
+"""
+4MOST: what its target list is told, and what it answers.
+
+::
+
+    client        the Transient API over HTTP
+    payloads      a target as the API wants it, and what of it has changed
+    magnitudes    which magnitude is sent, and how it is converted
+    exchange      creates, updates, deactivates and reads back, so that nothing is sent twice
+    reconcile     compares both lists row by row
+"""
