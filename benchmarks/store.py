@@ -11,8 +11,8 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from benchmarks.measure import agree, machine
-from tides_bridge import ingest
 from tides_bridge.database import apply_schema, embedded, listed_columns, open_database
+from tides_bridge.decisions import batch as ingest
 from tides_bridge.decisions.models import Judged
 from tides_bridge.settings import Settings
 

@@ -23,10 +23,11 @@ from confluent_kafka import Consumer, TopicPartition
 from benchmarks.load import GROUP, load, make_packets, messages, write_schemas
 from benchmarks.measure import machine
 from simulators.stream import PARTITIONS
-from tides_bridge import ingest, judging, record
 from tides_bridge.brokers import broker_of, stream_of
 from tides_bridge.brokers.models import Message, Pull
 from tides_bridge.database import Database, apply_schema, open_database
+from tides_bridge.decisions import batch as ingest
+from tides_bridge.decisions import judging, record
 from tides_bridge.resources import shipped
 from tides_bridge.settings import Settings
 from tides_bridge.settings import load as load_settings

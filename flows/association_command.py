@@ -33,9 +33,9 @@ def merge(
 
     Reads and writes the database. No later batch undoes it; tides split OTHER does.
     """
-    from tides_bridge.association import merge_targets
     from tides_bridge.database import ensure_schema, open_database
     from tides_bridge.settings import load
+    from tides_bridge.targets.association import merge_targets
 
     with errors_told():
         chosen = load(config, settings)
@@ -57,9 +57,9 @@ def split(
 
     Reads and writes the database. No later batch undoes it; tides merge does.
     """
-    from tides_bridge.association import split_object, split_target
     from tides_bridge.database import ensure_schema, open_database
     from tides_bridge.settings import load
+    from tides_bridge.targets.association import split_object, split_target
 
     with errors_told():
         chosen = load(config, settings)
@@ -87,9 +87,9 @@ def associations(  # noqa: PLR0913, PLR0917
 
     Reads the database; writes it with --keep-apart only.
     """
-    from tides_bridge.association import keep_apart, list_associations
     from tides_bridge.database import ensure_schema, open_database
     from tides_bridge.settings import load
+    from tides_bridge.targets.association import keep_apart, list_associations
 
     with errors_told():
         chosen = load(config, settings)

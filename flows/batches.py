@@ -21,12 +21,14 @@ from tasks.progress import Progress
 from tasks.pull import get_deferred_objects, get_latest_batch, split_into_chunks
 from tasks.store import create_transient_stage, judge_together, store_outcome, upsert_to_master
 from tasks.summary import Summary
-from tides_bridge import ingest, judging
 from tides_bridge.brokers import broker_of, stream_of
 from tides_bridge.brokers.base import HOURLY_LIMIT
 from tides_bridge.brokers.models import Alert, Message, Pull
 from tides_bridge.database import Database
+from tides_bridge.decisions import judging
+from tides_bridge.decisions.batch import get_positions, store_lag, take_calls
 from tides_bridge.decisions.models import Judged
+from tides_bridge.decisions.refused import get_accepted
 from tides_bridge.errors import WorkerLost
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings
@@ -55,10 +57,10 @@ def take_batches(run: Run) -> None:
     """Take batch after batch, the deferred objects with the first, until the stream is silent or the time is over."""
     settings, summary = run.settings, run.summary
     end = time.monotonic() + settings.broker.longest_pull.total_seconds()
-    positions, digests = ingest.get_positions(run.database, settings)
+    positions, digests = get_positions(run.database, settings)
     with stream_of(settings, positions, digests) as stream:
         deferred = get_deferred_objects(run.database, settings)
-        accepted = ingest.get_accepted(run.database, settings)
+        accepted = get_accepted(run.database, settings)
         read, there = 0, stream.left()
         while True:
             _tell(run, "read and decided", read, there)
@@ -77,7 +79,7 @@ def take_batches(run: Run) -> None:
             run.between()
             deferred, accepted = [], {}
         lag = stream.lag()
-    ingest.store_lag(run.database, settings, lag)
+    store_lag(run.database, settings, lag)
     summary.lag += sum(lag.values())
     if is_late:
         summary.note("the stream was not at its end: the next run goes on from here")
@@ -102,7 +104,7 @@ def decide_and_store(run: Run, pull: Pull, deferred: list[Alert]) -> None:
     settings = run.settings
     read = _read_and_judge(run, pull.messages)
     waiting = judging.waiting(read, deferred)
-    budget = ingest.take_calls(run.database, settings, 0 if run.outage else judging.calls_for(waiting, settings))
+    budget = take_calls(run.database, settings, 0 if run.outage else judging.calls_for(waiting, settings))
     affordable = budget.calls * broker_of(settings).objects_per_call
     asked = _ask_and_judge(run, waiting[:affordable])
     outages = [call.outage for call in asked if call.outage]

@@ -7,9 +7,9 @@ from prefect.settings import PREFECT_API_URL
 
 from tides_bridge.brokers import broker_of, stream_of
 from tides_bridge.database import check_schema, open_database
+from tides_bridge.decisions.record import load_functions
 from tides_bridge.errors import BridgeError
 from tides_bridge.fourmost.client import FourmostClient
-from tides_bridge.record import load_functions
 from tides_bridge.settings import Settings, shown_address
 
 

@@ -75,7 +75,7 @@ def run(
     Reads the settings, the stream, light curves, and the 4MOST list; writes tides_master and targets at 4MOST.
     With PREFECT_API_URL set the run shows in that server's web interface; without, it needs no server.
     """
-    from tides_bridge.record import load_functions
+    from tides_bridge.decisions.record import load_functions
     from tides_bridge.settings import load
 
     with errors_told():

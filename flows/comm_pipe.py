@@ -25,8 +25,8 @@ from tasks.tables import publish_new_targets, publish_refused_messages
 from tides_bridge.brokers import broker_of
 from tides_bridge.database import Database, ensure_schema, open_database
 from tides_bridge.database.run_log import duration, logged_run
+from tides_bridge.decisions.record import load_functions
 from tides_bridge.errors import BrokerUnavailable, DatabaseUnavailable, FourmostUnavailable, WorkerLost
-from tides_bridge.record import load_functions
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings, load
 

@@ -23,7 +23,7 @@ def list_messages(
 ) -> None:
     """List the newest messages that are refused, and why. Reads the database; writes nothing."""
     from tides_bridge.database import open_database
-    from tides_bridge.ingest import list_refused
+    from tides_bridge.decisions.refused import list_refused
     from tides_bridge.settings import load
 
     with errors_told(), open_database(load(config, settings)) as database:
@@ -43,8 +43,8 @@ def show(
 ) -> None:
     """Write a message to stdout as it came, and to stderr why it was refused. Reads the database; writes nothing."""
     from tides_bridge.database import open_database
+    from tides_bridge.decisions.refused import get_refused
     from tides_bridge.errors import RejectedError
-    from tides_bridge.ingest import get_refused
     from tides_bridge.settings import load
 
     with errors_told(), open_database(load(config, settings)) as database:
@@ -64,7 +64,7 @@ def retry(keys: Keys = None, config: Config = None, settings: SettingsFile = Non
     """
     from tides_bridge.brokers import problem_with
     from tides_bridge.database import open_database
-    from tides_bridge.ingest import retry_refused
+    from tides_bridge.decisions.refused import retry_refused
     from tides_bridge.settings import load
 
     with errors_told():

@@ -26,7 +26,7 @@ def tns(
     """
     from tides_bridge.database import ensure_schema, open_database
     from tides_bridge.settings import load
-    from tides_bridge.tns import load_tns
+    from tides_bridge.targets.tns import load_tns
 
     with errors_told():
         chosen = load(config, settings)

@@ -38,10 +38,10 @@ def why(  # noqa: PLR0913, PLR0917
     Reads the database; writes nothing. Exit code 1 if nothing is known of the object.
     """
     from tides_bridge.database import ensure_schema, open_database
+    from tides_bridge.decisions.history import why
     from tides_bridge.errors import RejectedError
-    from tides_bridge.record import why
     from tides_bridge.settings import load
-    from tides_bridge.tns import match_of
+    from tides_bridge.targets.tns import match_of
 
     with errors_told():
         chosen, then = load(config, settings), read_time(as_of)
@@ -75,7 +75,7 @@ def selections(
     Reads the database; writes nothing. A version is a hash of all that the function demands.
     """
     from tides_bridge.database import ensure_schema, open_database
-    from tides_bridge.record import list_selections
+    from tides_bridge.decisions.history import list_selections
     from tides_bridge.settings import load
 
     with errors_told():

@@ -8,8 +8,8 @@ from uuid import uuid4
 from prefect import task
 
 from tasks.behaviour import STEP, Handed
-from tides_bridge import judging
 from tides_bridge.brokers.models import Alert, Message
+from tides_bridge.decisions import judging
 from tides_bridge.decisions.models import Judged
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings

@@ -3,10 +3,11 @@
 from prefect import get_run_logger, task
 
 from tasks.behaviour import RETRIED, STEP, Handed
-from tides_bridge import ingest, judging
 from tides_bridge.brokers.models import Alert, Pull
 from tides_bridge.brokers.stream import AlertStream
 from tides_bridge.database import Database
+from tides_bridge.decisions import batch as ingest
+from tides_bridge.decisions import judging
 from tides_bridge.settings import Settings
 
 

@@ -4,10 +4,12 @@ from prefect import get_run_logger, task
 from sqlalchemy import Connection
 
 from tasks.behaviour import RETRIED, STEP, Handed
-from tides_bridge import ingest, record, together
 from tides_bridge.database import Database
+from tides_bridge.decisions import batch as ingest
+from tides_bridge.decisions import record
+from tides_bridge.decisions import several_surveys as together
+from tides_bridge.decisions.batch import Budget
 from tides_bridge.decisions.models import Batch, Judged
-from tides_bridge.ingest import Budget
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings
 

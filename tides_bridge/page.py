@@ -16,12 +16,12 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from tides_bridge import target_curves
 from tides_bridge.database import run
+from tides_bridge.decisions.history import why
 from tides_bridge.errors import BridgeError
 from tides_bridge.links import in_path, object_page
 from tides_bridge.metrics import AskPrefect, in_use, registry_for
-from tides_bridge.record import why
+from tides_bridge.portal.plots import draw_target
 from tides_bridge.remembered import FRESH_SECONDS, KeptDatabase
 from tides_bridge.settings import Settings
 
@@ -116,7 +116,7 @@ class Page:
     def plot(self, survey: str, object_id: str) -> Response:
         """Draw the light curve with which an object passed."""
         with self._database.opened() as database:
-            content = target_curves.draw(database, survey, object_id)
+            content = draw_target(database, survey, object_id)
         if content is None:
             return self._nothing(f"no light curve is kept of {survey} {object_id}")
         return Response(content, media_type="image/png", headers={"Cache-Control": "max-age=60"})

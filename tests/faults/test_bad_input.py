@@ -28,11 +28,12 @@ from tests.support.curves import quick
 from tests.support.databases import rows_of
 from tests.support.folders import reachable_folder
 from tests.support.processes import ROOT, tides
-from tides_bridge import ingest, judging
 from tides_bridge.brokers.decoding import read_message
 from tides_bridge.brokers.lasair.ztf import NAME, LasairZtf
 from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.database import open_database
+from tides_bridge.decisions import batch as ingest
+from tides_bridge.decisions import judging
 from tides_bridge.decisions.models import Judged
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.lightcurves.stored import unpacked

@@ -24,10 +24,11 @@ from tests.support.batches import batch_of
 from tests.support.databases import rows_of
 from tests.support.exchanges import Exchanged, add, change, clear, joined, open_intents, unanswered
 from tests.support.staging import at
-from tides_bridge import ingest, judging
 from tides_bridge.brokers.lasair import api as lasair_api
 from tides_bridge.brokers.models import Alert
 from tides_bridge.database import Database
+from tides_bridge.decisions import batch as ingest
+from tides_bridge.decisions import judging
 from tides_bridge.errors import FourmostUnavailable
 from tides_bridge.fourmost import client as client_module
 from tides_bridge.fourmost.client import FourmostClient

@@ -19,7 +19,7 @@ from tides_bridge.brokers import broker_of
 from tides_bridge.brokers.models import Message
 from tides_bridge.database import Database
 from tides_bridge.decisions.models import Judged
-from tides_bridge.record import load_functions
+from tides_bridge.decisions.record import load_functions
 from tides_bridge.resources import shipped
 from tides_bridge.settings import Settings
 

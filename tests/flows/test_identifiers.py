@@ -36,10 +36,10 @@ from tests.support.typed import at_database
 from tests.support.ways import NOW, night
 from tides_bridge.brokers.models import Message, Pull
 from tides_bridge.database import Database
-from tides_bridge.ingest import get_deferred_objects
+from tides_bridge.decisions.batch import get_deferred_objects
+from tides_bridge.decisions.history import why
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.stored import unpacked
-from tides_bridge.record import why
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings
 

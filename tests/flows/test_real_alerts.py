@@ -19,9 +19,9 @@ from tests.support.databases import rows_of
 from tests.support.folders import reachable_folder
 from tests.support.places import apart
 from tests.support.processes import ROOT, tides
-from tides_bridge.association import MATCH_RADIUS_ARCSEC
 from tides_bridge.database import open_database
 from tides_bridge.settings import load
+from tides_bridge.targets.association import MATCH_RADIUS_ARCSEC
 
 OBJECTS = 573
 TARGETS = 124

@@ -18,8 +18,8 @@ from tasks.summary import MEANING
 from tasks.tables import MOST_ROWS, publish_table
 from tests.support.databases import rows_of
 from tests.support.processes import tides
-from tides_bridge import target_curves
 from tides_bridge.database import apply_schema, open_database
+from tides_bridge.portal.plots import draw_target
 from tides_bridge.settings import Settings, load
 
 DEAD = "http://127.0.0.1:1/QFSwi"
@@ -116,7 +116,7 @@ def test_a_run_shows_its_new_targets_with_links_and_how_long_it_took(
     with open_database(settings) as database:
         curves = rows_of(database, "SELECT survey, object_id FROM target_light_curve")
         assert len(curves) == kept[0]["counts"]["passed"]
-        assert (target_curves.draw(database, "ztf", targets[0]["object_id"]) or b"").startswith(b"\x89PNG")
+        assert (draw_target(database, "ztf", targets[0]["object_id"]) or b"").startswith(b"\x89PNG")
     texts = json.dumps(first) + json.dumps(second)
     secrets = (standins.settings({})["lasairToken"], standins.settings({})["fourmost"]["token"])
     assert not any(secret in texts for secret in secrets)

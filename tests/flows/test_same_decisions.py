@@ -36,9 +36,9 @@ from tests.support.ways import (
     served,
 )
 from tides_bridge.brokers.models import Message
+from tides_bridge.decisions.judging import judge_messages
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats.whole_alerts import object_of
-from tides_bridge.judging import judge_messages
 from tides_bridge.settings import Settings
 
 every_way = pytest.mark.parametrize(

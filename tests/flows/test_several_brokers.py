@@ -16,8 +16,8 @@ from tests.support.folders import reachable_folder
 from tests.support.processes import tides
 from tests.support.served import AGE
 from tides_bridge.database import open_database
+from tides_bridge.decisions.record import load_functions
 from tides_bridge.formats.whole_alerts import object_of
-from tides_bridge.record import load_functions
 from tides_bridge.settings import Settings, load
 
 AWAY = "127.0.0.1:1"

@@ -16,8 +16,8 @@ from tests.support.processes import tides
 from tests.support.staging import staged, store
 from tests.support.typed import at_database, page_of
 from tides_bridge.database import Database
-from tides_bridge.judging import decide
-from tides_bridge.record import put_in_force
+from tides_bridge.decisions.judging import decide
+from tides_bridge.decisions.record import put_in_force
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings
 

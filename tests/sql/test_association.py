@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from tests.support.databases import rows_of
 from tests.support.places import ARCSEC, apart, groups, moved, near, questions, targets
 from tests.support.staging import TODAY, at, judged, master, staged, store
-from tides_bridge.association import (
+from tides_bridge.database import Database, run
+from tides_bridge.decisions.batch import create_transient_stage, deactivate_unobserved_transients, upsert_to_master
+from tides_bridge.errors import ScriptError
+from tides_bridge.settings import Settings
+from tides_bridge.targets.association import (
     MATCH_RADIUS_ARCSEC,
     QUESTION_RADIUS_ARCSEC,
 )
-from tides_bridge.database import Database, run
-from tides_bridge.errors import ScriptError
-from tides_bridge.ingest import create_transient_stage, deactivate_unobserved_transients, upsert_to_master
-from tides_bridge.settings import Settings
 
 RUBIN = (str(2**53 + 1), str(2**53), str(2**63 - 1), str(2**63 - 2), "170587115523932323", "170587115523932320")
 """Names that a float would confuse."""

@@ -9,12 +9,12 @@ from psycopg2 import OperationalError
 from tests.support.databases import rows_of
 from tests.support.staging import TODAY, all_of, at, judged, master, staged, store
 from tides_bridge.database import Database, copy_frame, run
-from tides_bridge.decisions.models import Judged
-from tides_bridge.errors import DatabaseUnavailable, ScriptError
-from tides_bridge.ingest import (
+from tides_bridge.decisions.batch import (
     create_transient_stage,
     deactivate_unobserved_transients,
 )
+from tides_bridge.decisions.models import Judged
+from tides_bridge.errors import DatabaseUnavailable, ScriptError
 from tides_bridge.settings import Settings
 
 RUBIN = ("313637935709683761", "313637935709683760", str(2**63 + 5))

@@ -7,12 +7,12 @@ import pytest
 from tests.support.databases import rows_of
 from tests.support.places import near, questions, targets
 from tests.support.staging import TODAY, at, master, staged, store
-from tides_bridge.association import keep_apart, list_associations, merge_targets, split_object, split_target
 from tides_bridge.database import Database, run
+from tides_bridge.decisions.batch import deactivate_unobserved_transients
+from tides_bridge.decisions.history import why
 from tides_bridge.errors import RejectedError, ScriptError, SettingsError
-from tides_bridge.ingest import deactivate_unobserved_transients
-from tides_bridge.record import why
 from tides_bridge.settings import Settings
+from tides_bridge.targets.association import keep_apart, list_associations, merge_targets, split_object, split_target
 
 
 def log(database: Database) -> list[tuple[Any, ...]]:

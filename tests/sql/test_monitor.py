@@ -16,8 +16,8 @@ from tides_bridge.brokers.models import RefusedMessage
 from tides_bridge.brokers.stream import AlertStream
 from tides_bridge.database import Database
 from tides_bridge.database.run_log import logged_run
+from tides_bridge.decisions.batch import get_positions
 from tides_bridge.errors import BrokerUnavailable
-from tides_bridge.ingest import get_positions
 from tides_bridge.monitor import get_health, get_status
 from tides_bridge.settings import Settings
 

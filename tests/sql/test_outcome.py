@@ -17,19 +17,16 @@ from tides_bridge.brokers import problem_with
 from tides_bridge.brokers.base import HOURLY_LIMIT
 from tides_bridge.brokers.models import Message, RefusedMessage
 from tides_bridge.database import Database
-from tides_bridge.decisions.models import Judged
-from tides_bridge.ingest import (
+from tides_bridge.decisions.batch import (
     create_transient_stage,
-    get_accepted,
     get_deferred_objects,
     get_positions,
-    get_refused,
-    list_refused,
-    retry_refused,
     store_outcome,
     take_calls,
     upsert_to_master,
 )
+from tides_bridge.decisions.models import Judged
+from tides_bridge.decisions.refused import get_accepted, get_refused, list_refused, retry_refused
 from tides_bridge.settings import Settings
 
 

@@ -15,16 +15,17 @@ from tests.support.batches import alert, batch_of, decided, decision_rows, defer
 from tests.support.curves import curves_of, point
 from tests.support.databases import make_settings, rows_of
 from tests.support.staging import staged, store
-from tides_bridge import record
 from tides_bridge.brokers.models import Alert
 from tides_bridge.database import Database, apply_schema, copy_frame, listed_columns, open_database, run
 from tides_bridge.database import schema as under_test
 from tides_bridge.database.schema import schema_files
+from tides_bridge.decisions import record
+from tides_bridge.decisions.batch import create_transient_stage, store_outcome, take_calls, upsert_to_master
+from tides_bridge.decisions.history import list_selections, why
+from tides_bridge.decisions.judging import decide
 from tides_bridge.decisions.models import Judged
+from tides_bridge.decisions.record import put_in_force
 from tides_bridge.errors import ScriptError
-from tides_bridge.ingest import create_transient_stage, store_outcome, take_calls, upsert_to_master
-from tides_bridge.judging import decide
-from tides_bridge.record import list_selections, put_in_force, why
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings
 

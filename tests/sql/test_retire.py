@@ -3,7 +3,7 @@ from typing import Any
 from tests.support.databases import rows_of
 from tests.support.staging import TODAY, all_of, at, master, staged, store
 from tides_bridge.database import Database
-from tides_bridge.ingest import deactivate_unobserved_transients
+from tides_bridge.decisions.batch import deactivate_unobserved_transients
 from tides_bridge.settings import Settings
 
 RULES: list[tuple[dict[str, Any], str | None]] = [

@@ -11,8 +11,9 @@ from tests.support.databases import make_settings, rows_of
 from tides_bridge.database import Database, apply_schema, check_schema, ensure_schema, open_database
 from tides_bridge.database import schema as under_test
 from tides_bridge.database.schema import schema_files
+from tides_bridge.decisions.batch import get_deferred_objects, take_calls
+from tides_bridge.decisions.refused import list_refused
 from tides_bridge.errors import DatabaseUnavailable, ScriptError
-from tides_bridge.ingest import get_deferred_objects, list_refused, take_calls
 from tides_bridge.settings import Settings
 
 

@@ -9,13 +9,14 @@ import pytest
 
 from tests.sql.test_together import ALONE, BOTH, LSST_ID, NOW, seen, take
 from tests.support.databases import rows_of
-from tides_bridge import target_curves
 from tides_bridge.database import Database
 from tides_bridge.decisions.models import Judged
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.stored import unpacked
+from tides_bridge.portal.plots import draw_target
 from tides_bridge.selection import Verdicts, plots
 from tides_bridge.settings import Settings
+from tides_bridge.targets.curves import store_target_curves
 
 TWO_BANDS = ((61000.0, "g", 19.0), (61001.0, "r", 19.5))
 ONE_BAND = ((61000.0, "g", 19.0),)
@@ -27,7 +28,7 @@ def stored(database: Database) -> list[dict[str, Any]]:
 
 def keep(database: Database, judged: Sequence[Judged], now_mjd: float = NOW) -> int:
     with database.transaction() as connection:
-        return target_curves.store(connection, judged, now_mjd)
+        return store_target_curves(connection, (chunk.targets for chunk in judged), now_mjd)
 
 
 def points(row: dict[str, Any]) -> LightCurves:
@@ -73,7 +74,7 @@ def test_a_plot_has_the_target_the_object_and_the_verdict_of_then(
     database: Database, settings: Settings, drawn: list[tuple[LightCurves, Verdicts]]
 ) -> None:
     keep(database, take(database, settings, [seen("a", *TWO_BANDS)], functions=[ALONE]))
-    picture = target_curves.draw(database, "ztf", "a")
+    picture = draw_target(database, "ztf", "a")
     assert picture is not None and picture.startswith(b"\x89PNG")
     ((curve, verdicts),) = drawn
     (name,) = rows_of(database, "SELECT name FROM tides_master")
@@ -88,7 +89,7 @@ def test_points_of_several_surveys_are_drawn_where_they_were_judged_together(
     judged = take(database, settings, batch, functions=[BOTH])
     assert keep(database, judged) == 2
     for survey, object_id in (("ztf", "a"), ("lsst", LSST_ID)):
-        assert target_curves.draw(database, survey, object_id)
+        assert draw_target(database, survey, object_id)
     for curve, verdicts in drawn:
         np.testing.assert_array_equal(curve.mjd, [61000.0, 61001.0])
         assert verdicts.passed.tolist() == [True]
@@ -96,8 +97,8 @@ def test_points_of_several_surveys_are_drawn_where_they_were_judged_together(
 
 
 def test_what_never_passed_or_cannot_be_understood_is_not_drawn(database: Database, settings: Settings) -> None:
-    assert target_curves.draw(database, "ztf", "a") is None
+    assert draw_target(database, "ztf", "a") is None
     keep(database, take(database, settings, [seen("a", *TWO_BANDS)], functions=[ALONE]))
-    assert target_curves.draw(database, "lsst", "a") is None
+    assert draw_target(database, "lsst", "a") is None
     rows_of(database, 'UPDATE selection_function SET normalised_text = \'{"of": "later"}\' RETURNING 1')
-    assert target_curves.draw(database, "ztf", "a") is None
+    assert draw_target(database, "ztf", "a") is None

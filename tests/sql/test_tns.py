@@ -16,7 +16,7 @@ from tests.support.staging import staged, store
 from tides_bridge.database import Database, run
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.settings import Settings
-from tides_bridge.tns import load_tns, match_of, read_tns
+from tides_bridge.targets.tns import load_tns, match_of, read_tns
 
 COLUMNS = (
     "objid", "name_prefix", "name", "ra", "declination", "redshift", "typeid", "type", "reporting_groupid",

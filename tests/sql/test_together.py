@@ -15,19 +15,20 @@ from hypothesis import strategies as st
 from tests.support.curves import quick, same
 from tests.support.databases import rows_of
 from tests.support.staging import at
-from tides_bridge.association import merge_targets, split_object, split_target
 from tides_bridge.brokers.models import Alert
 from tides_bridge.database import Database
+from tides_bridge.decisions.batch import create_transient_stage, upsert_to_master
+from tides_bridge.decisions.history import why
+from tides_bridge.decisions.judging import decide
 from tides_bridge.decisions.models import Judged
-from tides_bridge.ingest import create_transient_stage, upsert_to_master
-from tides_bridge.judging import decide
+from tides_bridge.decisions.record import put_in_force, store_decisions
+from tides_bridge.decisions.several_surveys import KEEP_DAYS, judge_together
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.lightcurves.stored import packed, unpacked
-from tides_bridge.record import put_in_force, store_decisions, why
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings
-from tides_bridge.together import KEEP_DAYS, judge_together
+from tides_bridge.targets.association import merge_targets, split_object, split_target
 
 ARCSEC = 1 / 3600
 NOW = 61010.0

@@ -10,9 +10,9 @@ from tides_bridge.brokers.base import HOURLY_LIMIT
 from tides_bridge.brokers.models import Alert, Pull, RefusedMessage
 from tides_bridge.brokers.stream import AlertStream
 from tides_bridge.database import Database
+from tides_bridge.decisions.batch import Budget, store_outcome, take_calls
 from tides_bridge.decisions.models import Batch, Judged
 from tides_bridge.errors import BrokerUnavailable
-from tides_bridge.ingest import Budget, store_outcome, take_calls
 from tides_bridge.settings import Settings
 
 AWAY = BrokerUnavailable("light-curve API", "answered 503")

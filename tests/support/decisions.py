@@ -9,17 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tides_bridge import ingest, judging
 from tides_bridge.brokers import broker_of, stream_of
 from tides_bridge.brokers.models import Message, Pull
 from tides_bridge.database import Database
+from tides_bridge.decisions import batch as ingest
+from tides_bridge.decisions import judging
 from tides_bridge.decisions.models import Judged
+from tides_bridge.decisions.record import put_in_force
+from tides_bridge.decisions.several_surveys import judge_together
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.columns import POINT_COLUMNS
-from tides_bridge.record import put_in_force
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings
-from tides_bridge.together import judge_together
 
 
 class Decision(NamedTuple):

@@ -8,8 +8,8 @@ import pandas as pd
 
 from tests.support.databases import rows_of
 from tides_bridge.database import Database
+from tides_bridge.decisions.batch import create_transient_stage, upsert_to_master
 from tides_bridge.decisions.models import Judged
-from tides_bridge.ingest import create_transient_stage, upsert_to_master
 from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.settings import Settings
 

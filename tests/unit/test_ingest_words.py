@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from tests.support.answers import ztf_settings
 from tests.support.curves import quick
-from tides_bridge.association import limits_of
 from tides_bridge.brokers.base import HOURLY_LIMIT
 from tides_bridge.brokers.models import Alert
 from tides_bridge.database import listed_columns
 from tides_bridge.database.scripts import script
+from tides_bridge.decisions.batch import LOAD_STAGE, _clean, _deferred
 from tides_bridge.decisions.models import Judged
 from tides_bridge.errors import BrokerUnavailable
-from tides_bridge.ingest import LOAD_STAGE, _clean, _deferred
+from tides_bridge.targets.association import limits_of
 
 NOW = datetime(2026, 6, 9, 12, tzinfo=UTC)
 

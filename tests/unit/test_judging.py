@@ -5,15 +5,15 @@ import requests
 
 from tests.support.answers import broker_that_hears, detection, ztf_settings
 from tests.support.curves import NAN, Point, curves_of, point
-from tides_bridge import judging
 from tides_bridge.brokers.base import HOURLY_LIMIT
 from tides_bridge.brokers.lasair.ztf import LasairZtf
 from tides_bridge.brokers.models import Alert, newest_of
 from tides_bridge.database import listed_columns
+from tides_bridge.decisions import judging
+from tides_bridge.decisions.batch import LOAD_STAGE
+from tides_bridge.decisions.judging import decide, defer, judge_chunk, split_into_chunks
 from tides_bridge.decisions.models import Judged
 from tides_bridge.errors import BrokerUnavailable
-from tides_bridge.ingest import LOAD_STAGE
-from tides_bridge.judging import decide, defer, judge_chunk, split_into_chunks
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.selection import SelectionFunction
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.curves import quick
-from tides_bridge.neighbours import Place, great_circle_arcsec, groups_of
+from tides_bridge.targets.neighbours import Place, great_circle_arcsec, groups_of
 
 ARCSEC = 1 / 3600
 RADIUS = 1.0

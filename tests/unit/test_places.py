@@ -12,7 +12,7 @@ from tests.support.alert_packets import of_objects
 from tests.support.answers import ztf_settings
 from tests.support.functions import strict
 from tides_bridge.brokers.models import Message
-from tides_bridge.judging import judge_messages
+from tides_bridge.decisions.judging import judge_messages
 from tides_bridge.lightcurves.sky import is_on_sky, right_ascension
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.selection.functions import measure

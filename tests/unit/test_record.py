@@ -14,15 +14,16 @@ from tests.support.answers import ztf_settings
 from tests.support.batches import alert
 from tests.support.curves import NAN, curves_of, point, quick, told, told_curves
 from tests.support.functions import Keys, strict_keys
-from tides_bridge import judging
 from tides_bridge.brokers.base import Fetched
 from tides_bridge.brokers.lasair.ztf import LasairZtf
 from tides_bridge.brokers.models import Alert
+from tides_bridge.decisions import judging
+from tides_bridge.decisions.history import explained
+from tides_bridge.decisions.judging import decide, judge_chunk, task_size
 from tides_bridge.decisions.models import Judged
+from tides_bridge.decisions.record import code_version, decisions_of, load_functions, role_of
 from tides_bridge.errors import BrokerUnavailable
-from tides_bridge.judging import decide, judge_chunk, task_size
 from tides_bridge.lightcurves import LightCurves, Objects
-from tides_bridge.record import code_version, decisions_of, explained, load_functions, role_of
 from tides_bridge.selection import SelectionFunction, judge
 from tides_bridge.settings import Settings
 

@@ -18,12 +18,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from tides_bridge.association import MATCH_RADIUS_ARCSEC
 from tides_bridge.database import Database, run
 from tides_bridge.errors import FourmostRejected, FourmostUnavailable
 from tides_bridge.fourmost.client import FourmostClient
 from tides_bridge.fourmost.payloads import FourmostStage, stage_for_4most
 from tides_bridge.settings import Settings
+from tides_bridge.targets.association import MATCH_RADIUS_ARCSEC
 
 logger = logging.getLogger(__name__)
 

@@ -1,62 +1,28 @@
-"""The light curves with which objects became targets: kept for people, who want to see why; no decision needs them."""
+"""The light curve of a target as a picture: that with which it passed, and what was measured."""
 
 import io
-import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, Final
 
-import pandas as pd
 import pyarrow as pa
-from sqlalchemy import Connection
 
 from tides_bridge.database import Database, run
-from tides_bridge.decisions.models import Judged
+from tides_bridge.decisions.history import stored_function
+from tides_bridge.decisions.several_surveys import Joint
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.stored import unpacked
-from tides_bridge.neighbours import Place
-from tides_bridge.selection import SelectionFunction, Verdicts, judge
-from tides_bridge.together import Joint
+from tides_bridge.selection import Verdicts, judge
+from tides_bridge.targets.neighbours import Place
 
 logger = logging.getLogger(__name__)
 
 DOTS_PER_INCH: Final = 110
 """A figure is some 840 pixels wide: that of a page."""
 
-COLUMNS: Final = ["survey", "object_id", "last_detection_mjd", "curve"]
 
-
-def store(connection: Connection, judged: Iterable[Judged], now_mjd: float) -> int:
-    """
-    Keep the newest light curve of each object of a batch that passed, in the transaction of the batch.
-
-    Parameters
-    ----------
-    connection
-        Of the batch.
-    judged
-        What was decided: the targets have their light curves, packed, in the column ``curve``.
-    now_mjd
-        [d, UTC] When they were judged.
-
-    Returns
-    -------
-    int
-        Their number.
-    """
-    frames = [chunk.targets[COLUMNS] for chunk in judged if "curve" in chunk.targets and len(chunk.targets)]
-    if not frames:
-        return 0
-    rows = pd.concat(frames, ignore_index=True)
-    names = dict(zip(COLUMNS, ("surveys", "object_ids", "last_mjds", "curves"), strict=True))
-    given = {names[column]: rows[column].tolist() for column in COLUMNS}
-    run(connection, "ingest/store_target_curves.sql", given | {"now_mjd": now_mjd, "now": datetime.now(UTC)})
-    return len(rows)
-
-
-def draw(database: Database, survey: str, object_id: str) -> bytes | None:
+def draw_target(database: Database, survey: str, object_id: str) -> bytes | None:
     """
     Draw the light curve with which an object passed, and what its selection function measured.
 
@@ -69,21 +35,12 @@ def draw(database: Database, survey: str, object_id: str) -> bytes | None:
     """
     with database.transaction() as connection:
         rows = run(connection, "record/get_target_curves.sql", {"survey": survey, "object_id": object_id})
-    function = _function(rows[0]) if rows else None
+    function = stored_function(rows[0]["function"], rows[0]["normalised_text"]) if rows else None
     if function is None:
         return None
     shown = [row for row in rows if row["survey"] in function.surveys] or rows[:1]
     curve = replace(_whole(shown), object_ids=(_title(shown),))
     return _png(curve, judge(curve, [function], rows[0]["now_mjd"])[0])
-
-
-def _function(row: Mapping[str, Any]) -> SelectionFunction | None:
-    """Read the function of a decision; None if its text is of a bridge that knew other criteria."""
-    try:
-        return SelectionFunction.parse(row["function"], json.loads(row["normalised_text"]))
-    except ValueError as error:
-        logger.warning("a version cannot be read by this bridge function=%s problem=%s", row["function"], error)
-        return None
 
 
 def _whole(rows: Sequence[Mapping[str, Any]]) -> LightCurves:

@@ -13,12 +13,12 @@ from tides_bridge.brokers import broker_of
 from tides_bridge.brokers.base import Broker
 from tides_bridge.brokers.models import Alert, Message, Pull, newest_of, newest_parts
 from tides_bridge.decisions.models import Batch, Judged
+from tides_bridge.decisions.record import decisions_of
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.sky import is_on_sky, right_ascension
 from tides_bridge.lightcurves.stored import packed
 from tides_bridge.lightcurves.summaries import summarise
-from tides_bridge.record import decisions_of
 from tides_bridge.selection import SelectionFunction, judge
 from tides_bridge.settings import Settings
 

@@ -9,7 +9,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,15 +17,15 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection
 
-from tides_bridge.association import associate_staged, limits_of
 from tides_bridge.brokers.base import HOURLY_LIMIT
-from tides_bridge.brokers.models import Alert, Message
+from tides_bridge.brokers.models import Alert
 from tides_bridge.brokers.stream import Place
 from tides_bridge.database import Database, copy_frame, listed_columns, run
 from tides_bridge.decisions.models import Batch, Judged
-from tides_bridge.record import store_decisions
+from tides_bridge.decisions.record import store_decisions
 from tides_bridge.settings import Settings
-from tides_bridge.target_curves import store as store_target_curves
+from tides_bridge.targets.association import associate_staged, limits_of
+from tides_bridge.targets.curves import store_target_curves
 
 logger = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ def store_outcome(  # noqa: PLR0913, PLR0917
     ]
     _store_deferred(connection, deferred)
     store_decisions(connection, judged, alerts, run_id)
-    store_target_curves(connection, judged, settings.now_mjd())
+    store_target_curves(connection, (chunk.targets for chunk in judged), settings.now_mjd())
     decided = [alerts[object_id] for chunk in judged for object_id in chunk.passed]
     for survey in {alert.survey for alert in batch.alerts}:
         settled = [alert.object_id for alert in decided if alert.survey == survey]
@@ -218,64 +218,6 @@ def _clean(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value.replace("\0", "").encode(errors="replace").decode() if isinstance(value, str) else value
-
-
-# Refused messages
-
-
-def list_refused(database: Database, number: int) -> list[dict[str, Any]]:
-    """List the newest messages that are still refused, without their content."""
-    with database.transaction() as connection:
-        return run(connection, "ingest/list_refused.sql", {"number": number})
-
-
-def get_refused(database: Database, refused_ids: Sequence[int] | None) -> list[dict[str, Any]]:
-    """Get some refused messages as they came; None for all that are still refused."""
-    with database.transaction() as connection:
-        found = run(connection, "ingest/get_refused.sql", {"refused_ids": refused_ids and list(refused_ids)})
-    return [{**row, "message": _message(row)} for row in found]
-
-
-def _message(row: Mapping[str, Any]) -> Message:
-    """Make the message of a row of `refused_message`."""
-    key = row["message_key"]
-    place = row["topic"], row["partition_number"], row["stream_offset"]
-    return Message(*place, bytes(row["body"]), None if key is None else bytes(key))
-
-
-def get_accepted(database: Database, settings: Settings) -> dict[int, Message]:
-    """Give the messages that were refused and can be read now, by their key, a batch at most."""
-    about = {"broker": settings.broker_name, "number": settings.broker.batch_size}
-    with database.transaction() as connection:
-        return {row["refused_id"]: _message(row) for row in run(connection, "ingest/list_accepted.sql", about)}
-
-
-def retry_refused(
-    database: Database, decode: Callable[[str, Message], str | None], refused_ids: Sequence[int] | None
-) -> dict[int, str | None]:
-    """
-    Read refused messages again; those that can be read now are judged by the next run.
-
-    Parameters
-    ----------
-    database
-        Where they are kept.
-    decode
-        Reads one of a broker, and tells why it cannot; None if it can.
-    refused_ids
-        Which; None for all that are still refused.
-
-    Returns
-    -------
-    dict
-        By the key of the message why it is still refused, None if it is not.
-    """
-    results = {row["refused_id"]: decode(row["broker"], row["message"]) for row in get_refused(database, refused_ids)}
-    accepted = [refused_id for refused_id, problem in results.items() if problem is None]
-    now = datetime.now(UTC)
-    with database.transaction("batch") as connection:
-        run(connection, "ingest/accept_refused.sql", [{"refused_id": each, "now": now} for each in accepted])
-    return results
 
 
 def store_lag(database: Database, settings: Settings, lag: Mapping[Place, int]) -> None:

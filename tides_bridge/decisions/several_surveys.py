@@ -17,19 +17,19 @@ import pandas as pd
 import pyarrow as pa
 from sqlalchemy import Connection
 
-from tides_bridge.association import MATCH_RADIUS_ARCSEC
 from tides_bridge.compiled import Integers
 from tides_bridge.database import copy_frame, listed_columns, run
 from tides_bridge.decisions.models import Judged
+from tides_bridge.decisions.record import decisions_of, role_of
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.photometry import night_of
 from tides_bridge.lightcurves.stored import packed, unpacked
 from tides_bridge.lightcurves.summaries import summarise
-from tides_bridge.neighbours import Key, Place, groups_of
-from tides_bridge.record import decisions_of, role_of
 from tides_bridge.selection import SelectionFunction, Verdicts, judge
 from tides_bridge.selection.parsing import SURVEYS
 from tides_bridge.settings import Settings
+from tides_bridge.targets.association import MATCH_RADIUS_ARCSEC
+from tides_bridge.targets.neighbours import Key, Place, groups_of
 
 KEEP_DAYS: Final = 60.0
 """[d] A light curve is kept so long after its newest detection; a supernova is bright for about two months."""

@@ -1,0 +1,104 @@
+"""What the record says to people: the decisions on an object with their reasons, and which functions were in force."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from tides_bridge.database import Database, run
+from tides_bridge.selection import SelectionFunction
+
+logger = logging.getLogger(__name__)
+
+
+def why(database: Database, object_id: str, survey: str | None = None, as_of: datetime | None = None) -> dict[str, Any]:
+    """
+    Gather the history of one object, or of all objects of a target.
+
+    Parameters
+    ----------
+    database
+        To ask.
+    object_id
+        The name that the survey gave it, or that of a target.
+    survey
+        ``ztf`` or ``lsst``; None for any.
+    as_of
+        Only what was known then; None for now.
+
+    Returns
+    -------
+    dict
+        ``decisions`` and ``sent`` (lists of rows, the oldest first); as of now ``targets``, ``names`` (all objects of
+        those), ``deferred``, and ``last``, the latest decision of each function, which outlives the log.
+    """
+    about, then = {"object_id": object_id, "survey": survey}, {"as_of": as_of}
+    with database.transaction() as connection:
+        names = run(connection, "record/list_names.sql", about)
+        found = {
+            "sent": run(connection, "record/list_sent.sql", about | then),
+            "targets": run(connection, "record/get_target.sql", about),
+            "names": names,
+            "deferred": run(connection, "record/get_deferred.sql", about),
+        }
+        asked = [about] if _is_object(object_id, names) else [{key: row[key] for key in about} for row in names]
+        decisions = [row for each in asked for row in run(connection, "record/list_decisions.sql", each | then)]
+        found["last"] = [row for each in asked for row in run(connection, "record/list_last_decisions.sql", each)]
+    found["decisions"] = sorted(decisions, key=lambda row: (row["decided_at"], row["decision_id"]))
+    for row in decisions:
+        row["criteria"] = explained(row)
+    return found
+
+
+def _is_object(name: str, names: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether a name is that of an object rather than of a target, whose objects these are."""
+    return not names or any(row["object_id"] == name for row in names)
+
+
+def explained(decision: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """
+    Say of each criterion of a decision what was measured, what is demanded, and by how much it fails.
+
+    Parameters
+    ----------
+    decision
+        A row of the log, with the ``normalised_text`` of the function.
+
+    Returns
+    -------
+    list of dict
+        criterion, measured, unit, demanded, fulfilled, and ``short``: by how much a number misses, None if it does not.
+    """
+    function = stored_function(decision["function"], decision["normalised_text"])
+    demands = {leaf.path: leaf for leaf in function.leaves} if function else {}
+    rows = []
+    known = [path for path in demands if path in decision["measured"]]
+    for path in [*known, *(path for path in decision["measured"] if path not in demands)]:
+        measured, leaf, is_fulfilled = decision["measured"][path], demands.get(path), path not in decision["failed"]
+        rows.append(
+            {
+                "criterion": path,
+                "measured": measured,
+                "unit": leaf.criterion.unit if leaf else "",
+                "demanded": leaf.demand() if leaf else "",
+                "fulfilled": is_fulfilled,
+                "short": None if is_fulfilled or leaf is None else leaf.misses_by(measured),
+            }
+        )
+    return rows
+
+
+def stored_function(name: str, text: str | None) -> SelectionFunction | None:
+    """Read a version of a function from its stored text; None if it is of a bridge that knew other criteria."""
+    try:
+        return SelectionFunction.parse(name, json.loads(text)) if text else None
+    except ValueError as error:
+        logger.warning("a version cannot be read by this bridge function=%s problem=%s", name, error)
+        return None
+
+
+def list_selections(database: Database, as_of: datetime | None = None) -> list[dict[str, Any]]:
+    """List when which version of which function was in force; with `as_of` those in force then."""
+    with database.transaction() as connection:
+        return run(connection, "record/list_functions.sql", {"as_of": as_of})
