@@ -403,12 +403,25 @@ def test_decisions_of_before_are_kept(database_folder: Path, monkeypatch: pytest
 # The version of the code
 
 
-def test_the_version_of_the_code_follows_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_version_of_the_code_follows_the_sources_that_decide(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     number, _, digest = record.code_version().partition("+")
     assert number and len(digest) == 12
-    versions = []
-    for text in ("x = 1", "x = 1", "x = 2"):
-        (tmp_path / "record.py").write_text(text)
-        monkeypatch.setattr(record, "__file__", str(tmp_path / "record.py"))
-        versions.append(record.code_version.__wrapped__())
-    assert versions[0] == versions[1] != versions[2]
+    monkeypatch.setattr(record, "PACKAGE", tmp_path)
+    for room in (*record.DECIDING, "portal", "fourmost"):
+        (tmp_path / room).mkdir()
+        (tmp_path / room / "one.py").write_text("x = 1")
+    before = record.code_version.__wrapped__()
+    for room in ("portal", "fourmost"):
+        (tmp_path / room / "one.py").write_text("x = 2")
+        assert record.code_version.__wrapped__() == before, room
+    for room in record.DECIDING:
+        (tmp_path / room / "one.py").write_text("x = 2")
+        assert record.code_version.__wrapped__() != before, room
+        (tmp_path / room / "one.py").write_text("x = 1")
+    assert record.code_version.__wrapped__() == before
+
+
+def test_every_room_that_is_said_to_decide_is_there() -> None:
+    assert all(list((record.PACKAGE / room).glob("*.py")) for room in record.DECIDING)

@@ -28,17 +28,22 @@ from tides_bridge.settings import Settings
 LOAD = "ingest/load_decision_stage.sql"
 
 
+PACKAGE: Final = Path(__file__).parents[1]
+
+DECIDING: Final = ("brokers", "decisions", "formats", "lightcurves", "selection", "targets")
+"""The rooms of the package on which a decision depends."""
+
+
 @cache
 def code_version() -> str:
     """
-    Tell which code decides: the version of the package, and a digest of the sources that decide.
+    Tell which code decides: the version of the package, and a digest of the sources in the `DECIDING` rooms.
 
-    It is the same in a checkout and in an installed wheel of it.
+    It is the same in a checkout and in an installed wheel of it; the web page or the exchange do not change it.
     """
-    package = Path(__file__).parent
     digest = hashlib.sha256()
-    for file in sorted(package.rglob("*.py")):
-        digest.update(file.relative_to(package).as_posix().encode() + b"\0" + file.read_bytes())
+    for file in sorted(file for room in DECIDING for file in (PACKAGE / room).rglob("*.py")):
+        digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0" + file.read_bytes())
     return f"{version('tides-bridge')}+{digest.hexdigest()[:12]}"
 
 
