@@ -69,7 +69,9 @@ class PrefectServer:
     """
 
     def __init__(self, address: str) -> None:
-        from flows.prefect_server import prefect_session  # which reads settings: not for every command
+        from tides_bridge.operations.prefect_server import (
+            prefect_session,  # which reads settings: not for every command
+        )
 
         self.address = address.rstrip("/")
         self._session = prefect_session(6, 0.5)

@@ -31,7 +31,7 @@ def notify(
 
     Writes an event at the Prefect server. More events within that time make no more runs.
     """
-    from flows.prefect_server import prefect_address
+    from tides_bridge.operations.prefect_server import prefect_address
     from tides_bridge.settings import load
 
     with errors_told():
@@ -64,7 +64,7 @@ def send_event(address: str, broker: str) -> None:
         "occurred": datetime.now(UTC).isoformat(),
         "resource": {"prefect.resource.id": f"tides.broker.{broker}", "prefect.resource.name": broker},
     }
-    from flows.prefect_server import BUSY_PAUSE, BUSY_TRIES, prefect_session
+    from tides_bridge.operations.prefect_server import BUSY_PAUSE, BUSY_TRIES, prefect_session
 
     try:
         with prefect_session(BUSY_TRIES, BUSY_PAUSE) as session:

@@ -25,9 +25,9 @@ def page(config: Config = None, settings: SettingsFile = None) -> None:
         with _listen(chosen.page.host, chosen.page.port) as listener:
             import uvicorn
 
-            from flows.prefect_server import ask_prefect, ui_address
-            from tides_bridge.page import make_app
-            from tides_bridge.remembered import KeptDatabase
+            from tides_bridge.operations.prefect_server import ask_prefect, ui_address
+            from tides_bridge.operations.remembered import KeptDatabase
+            from tides_bridge.portal.page import make_app
 
             database = KeptDatabase(chosen)
             app = make_app(chosen, database, ask_prefect, ui_address(chosen))

@@ -14,8 +14,8 @@ from rich.console import Console
 from flows.options import Config, SettingsFile, errors_told
 
 if TYPE_CHECKING:
+    from tides_bridge.operations.problems import Facts, Problem
     from tides_bridge.settings import Settings
-    from tides_bridge.watchdog import Facts, Problem
 
 WIDTH = 100
 """[characters] Where no terminal has a width."""
@@ -48,7 +48,7 @@ def status(
     if as_json:
         typer.echo(json.dumps(_to_json(facts, problems), default=str))
     else:
-        from flows.status_screen import screen
+        from tides_bridge.operations.screen import screen
 
         _console().print(screen(name, facts, problems, datetime.now(UTC)))
     if facts.database or facts.pending:
@@ -56,8 +56,8 @@ def status(
 
 
 def _look(settings: "Settings") -> "tuple[Facts, list[Problem]]":
-    from flows.health import gather
-    from tides_bridge.watchdog import find_problems
+    from tides_bridge.operations.health import gather
+    from tides_bridge.operations.problems import find_problems
 
     facts = gather(settings, whole=True)
     return facts, find_problems(facts, settings, datetime.now(UTC))
@@ -71,7 +71,7 @@ def _to_json(facts: "Facts", problems: "list[Problem]") -> dict[str, Any]:
 
 
 def _show_often(settings: "Settings", name: str) -> None:
-    from flows.status_screen import screen
+    from tides_bridge.operations.screen import screen
 
     console = _console()
     with contextlib.suppress(KeyboardInterrupt):

@@ -25,7 +25,7 @@ def watchdog(
     ends as monitoring systems want it: 0 all well, 1 warning, 2 critical, 3 it could not look, or could not tell.
     """
     try:
-        from flows.caller import UNKNOWN, Caller, say
+        from tides_bridge.operations.caller import UNKNOWN, Caller, say
     except Exception as error:  # 1 and 2 would say something of the bridge
         typer.echo(f"BRIDGE UNKNOWN: the watchdog does not start: {type(error).__name__}: {error}")
         raise typer.Exit(3) from None

@@ -9,7 +9,7 @@ from prefect.artifacts import create_table_artifact
 from tasks.behaviour import STEP
 from tides_bridge.database import Database
 from tides_bridge.database import run_log as runs
-from tides_bridge.links import light_curve_page, object_page
+from tides_bridge.portal.links import light_curve_page, object_page
 from tides_bridge.settings import Settings
 
 MOST_ROWS = 500

@@ -17,10 +17,10 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from flows import health, prefect_server
-from flows.health import Looker, gather
-from flows.prefect_server import ask_prefect, prefect_address
 from tests.support.processes import free_port
+from tides_bridge.operations import health, prefect_server
+from tides_bridge.operations.health import Looker, gather
+from tides_bridge.operations.prefect_server import ask_prefect, prefect_address
 from tides_bridge.settings import Settings
 
 

@@ -12,10 +12,10 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from flows.status_screen import screen
 from tests.flows.test_deployment import hearing_ctrl_c
 from tests.support.processes import ROOT, free_port, tides
-from tides_bridge.watchdog import Deployment, Facts, FlowRun, PrefectFacts, Problem, Worker
+from tides_bridge.operations.problems import Deployment, Facts, FlowRun, PrefectFacts, Problem, Worker
+from tides_bridge.operations.screen import screen
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -29,8 +29,8 @@ from tests.support.databases import make_settings
 from tests.support.folders import reachable_folder
 from tests.support.processes import ROOT, free_port, tides
 from tides_bridge.database import apply_schema, embedded, open_database
+from tides_bridge.operations.problems import SCHEDULED
 from tides_bridge.settings import Settings
-from tides_bridge.watchdog import SCHEDULED
 
 WAIT_SECONDS = 60.0
 SECRET = "kVb72Lq"  # pragma: allowlist secret

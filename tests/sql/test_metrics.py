@@ -16,18 +16,18 @@ from tests.support.databases import rows_of
 from tests.support.exchanges import Exchanged, add, change, clear, joined
 from tests.support.processes import free_port
 from tests.support.staging import at, staged, store
-from tides_bridge import metrics
 from tides_bridge.brokers import stream
 from tides_bridge.brokers.models import RefusedMessage
 from tides_bridge.database import Database, run
 from tides_bridge.database.run_log import logged_run
 from tides_bridge.database.schema import schema_files
 from tides_bridge.errors import BrokerUnavailable
-from tides_bridge.metrics import METRICS, ask_brokers, ask_database, of_prefect, registry_for
-from tides_bridge.monitor import get_status
-from tides_bridge.remembered import KeptDatabase
+from tides_bridge.operations import metrics
+from tides_bridge.operations.metrics import METRICS, ask_brokers, ask_database, of_prefect, registry_for
+from tides_bridge.operations.problems import FlowRun, PrefectFacts, Worker
+from tides_bridge.operations.remembered import KeptDatabase
+from tides_bridge.operations.status import get_status
 from tides_bridge.settings import Settings
-from tides_bridge.watchdog import FlowRun, PrefectFacts, Worker
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

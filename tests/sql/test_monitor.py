@@ -18,7 +18,7 @@ from tides_bridge.database import Database
 from tides_bridge.database.run_log import logged_run
 from tides_bridge.decisions.batch import get_positions
 from tides_bridge.errors import BrokerUnavailable
-from tides_bridge.monitor import get_health, get_status
+from tides_bridge.operations.status import get_health, get_status
 from tides_bridge.settings import Settings
 
 

@@ -10,11 +10,11 @@ import pytest
 
 from tests.support.databases import make_settings, rows_of
 from tests.support.folders import reachable_folder
-from tides_bridge import remembered
 from tides_bridge.database import Database, apply_schema, open_database
 from tides_bridge.database.embedded import EmbeddedServer
 from tides_bridge.errors import DatabaseUnavailable, ScriptError
-from tides_bridge.remembered import KeptDatabase, Remembered
+from tides_bridge.operations import remembered
+from tides_bridge.operations.remembered import KeptDatabase, Remembered
 from tides_bridge.settings import Settings
 
 

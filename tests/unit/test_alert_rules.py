@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tides_bridge.metrics import METRICS
-from tides_bridge.watchdog import REMEDIES
+from tides_bridge.operations.metrics import METRICS
+from tides_bridge.operations.problems import REMEDIES
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "deployments" / "prometheus"

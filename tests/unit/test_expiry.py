@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import SecretStr
 
 from tests.support.processes import free_port
-from tides_bridge import expiry
-from tides_bridge.expiry import certificate_of, end_of, https_addresses, tokens_of
+from tides_bridge.operations import expiry
+from tides_bridge.operations.expiry import certificate_of, end_of, https_addresses, tokens_of
 from tides_bridge.settings import Settings
 
 NEEDED: dict[str, Any] = {"groupID": "g", "selectFunction": "f"}

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tides_bridge.incidents import Incident, News, after, message, news_of, read, write
-from tides_bridge.watchdog import Problem
+from tides_bridge.operations.incidents import Incident, News, after, message, news_of, read, write
+from tides_bridge.operations.problems import Problem
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -8,7 +8,7 @@ from typer.main import get_command
 
 from flows import cli
 from tests.support.processes import ROOT
-from tides_bridge.watchdog import REMEDIES
+from tides_bridge.operations.problems import REMEDIES
 
 FOLDER = ROOT / "deployments"
 RUNBOOK = (FOLDER / "README.md").read_text()

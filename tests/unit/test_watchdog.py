@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.processes import ROOT
-from tides_bridge.settings import Settings
-from tides_bridge.watchdog import (
+from tides_bridge.operations.problems import (
     BERLIN,
     OF_DATABASE,
     OF_PREFECT,
@@ -28,6 +27,7 @@ from tides_bridge.watchdog import (
     find_problems,
     is_unknown,
 )
+from tides_bridge.settings import Settings
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

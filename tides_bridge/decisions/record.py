@@ -13,6 +13,7 @@ from functools import cache
 from importlib.metadata import version
 from itertools import repeat
 from pathlib import Path
+from typing import Final
 
 import orjson
 import pandas as pd

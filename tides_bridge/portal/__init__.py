@@ -1,1 +1,9 @@
-"""What people look at: the page of targets. It only reads."""
+"""
+What people look at in a browser: the page of targets. It only reads.
+
+::
+
+    page     the application and its templates
+    plots    the light curve of a target as a picture
+    links    addresses of pages, here and at brokers
+"""

@@ -19,10 +19,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from tides_bridge.database import run
 from tides_bridge.decisions.history import why
 from tides_bridge.errors import BridgeError
-from tides_bridge.links import in_path, object_page
-from tides_bridge.metrics import AskPrefect, in_use, registry_for
+from tides_bridge.operations.metrics import AskPrefect, in_use, registry_for
+from tides_bridge.operations.remembered import FRESH_SECONDS, KeptDatabase
+from tides_bridge.portal.links import in_path, object_page
 from tides_bridge.portal.plots import draw_target
-from tides_bridge.remembered import FRESH_SECONDS, KeptDatabase
 from tides_bridge.settings import Settings
 
 NEWEST: Final = 50

@@ -1,7 +1,7 @@
 """
 What is wrong with the bridge, worked out from what was found. No input or output here.
 
-`flows.health` gathers the facts, `tides watchdog` calls somebody, and `tides status` shows the same.
+`tides_bridge.operations.health` gathers the facts, `tides watchdog` calls somebody, and `tides status` shows the same.
 """
 
 from collections.abc import Iterator
@@ -168,7 +168,7 @@ class Facts:
     Attributes
     ----------
     status
-        Of `tides_bridge.monitor.get_health` or `get_status`; None if the database could not be asked.
+        Of `tides_bridge.operations.status.get_health` or `get_status`; None if the database could not be asked.
     database
         Why it could not be asked.
     pending

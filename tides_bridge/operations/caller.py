@@ -7,12 +7,12 @@ from socket import gethostname
 import platformdirs
 import typer
 
-from flows.health import Looker
-from tides_bridge import incidents
-from tides_bridge.incidents import News, Told
-from tides_bridge.messages import Kind, give_sign, send
+from tides_bridge.operations import incidents
+from tides_bridge.operations.health import Looker
+from tides_bridge.operations.incidents import News, Told
+from tides_bridge.operations.notices import Kind, give_sign, send
+from tides_bridge.operations.problems import Facts, Problem, find_problems, is_unknown
 from tides_bridge.settings import Settings
-from tides_bridge.watchdog import Facts, Problem, find_problems, is_unknown
 
 UNKNOWN = 3
 

@@ -13,8 +13,8 @@ import requests
 from pydantic import SecretStr
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
+from tides_bridge.operations.problems import Certificate, Token
 from tides_bridge.settings import Settings
-from tides_bridge.watchdog import Certificate, Token
 
 ANSWER_SECONDS = 5.0
 """[s] A server that has not shown its certificate by then was not reached."""

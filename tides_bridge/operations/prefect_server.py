@@ -14,8 +14,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
+from tides_bridge.operations.problems import Deployment, FlowRun, PrefectFacts, Worker
 from tides_bridge.settings import Settings
-from tides_bridge.watchdog import Deployment, FlowRun, PrefectFacts, Worker
 from tides_bridge.web import problem_of
 
 PATIENCE_SECONDS = 5.0

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tides_bridge.watchdog import Problem, Severity, span
+from tides_bridge.operations.problems import Problem, Severity, span
 
 AFTER_PREFECT = frozenset({"worker", "late"})
 """Kinds that are believed at the second look after the Prefect server came back: workers need a moment, too."""

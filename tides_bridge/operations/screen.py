@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from tides_bridge.watchdog import Deployment, Facts, PrefectFacts, Problem, span
+from tides_bridge.operations.problems import Deployment, Facts, PrefectFacts, Problem, span
 
 MOST_PROBLEMS, MOST_ROWS = 8, 6
 """Of a section, so that all fits on one screen."""

@@ -7,16 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from flows.prefect_server import PATIENCE_SECONDS, ask_prefect, prefect_address
 from tides_bridge.database import check_schema, embedded, open_database
 from tides_bridge.database.backup import folder_of
 from tides_bridge.database.schema import schema_files
 from tides_bridge.errors import BridgeError
-from tides_bridge.expiry import ANSWER_SECONDS, certificate_of, https_addresses, tokens_of
-from tides_bridge.monitor import get_health, get_status
-from tides_bridge.remembered import Remembered
+from tides_bridge.operations.expiry import ANSWER_SECONDS, certificate_of, https_addresses, tokens_of
+from tides_bridge.operations.prefect_server import PATIENCE_SECONDS, ask_prefect, prefect_address
+from tides_bridge.operations.problems import Certificate, Disk, Facts, PrefectFacts
+from tides_bridge.operations.remembered import Remembered
+from tides_bridge.operations.status import get_health, get_status
 from tides_bridge.settings import Settings
-from tides_bridge.watchdog import Certificate, Disk, Facts, PrefectFacts
 
 DATABASE_SECONDS = 60.0
 """[s] A database that has not answered by then hangs; a status of 300,000 targets takes ten."""

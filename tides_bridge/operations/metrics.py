@@ -19,10 +19,10 @@ from tides_bridge.brokers import stream_of
 from tides_bridge.brokers.stream import Place
 from tides_bridge.database import Database, run
 from tides_bridge.errors import BridgeError
-from tides_bridge.monitor import reads
-from tides_bridge.remembered import FRESH_SECONDS, KeptDatabase, Remembered
+from tides_bridge.operations.problems import PrefectFacts
+from tides_bridge.operations.remembered import FRESH_SECONDS, KeptDatabase, Remembered
+from tides_bridge.operations.status import reads
 from tides_bridge.settings import Settings
-from tides_bridge.watchdog import PrefectFacts
 
 METRICS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "tides_build_info": ("Version of the bridge, and the newest schema file of its tables.", ("version", "schema")),
