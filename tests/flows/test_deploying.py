@@ -19,8 +19,8 @@ import psutil
 import pytest
 import yaml
 
-from flows import deploying
-from flows.deploying import PrefectServer
+from flows.commands import deploy as deploying
+from flows.commands.deploy import PrefectServer
 from tests.support.folders import reachable_folder
 from tests.support.processes import ROOT, prefect_server, tides
 from tides_bridge.database import apply_schema, open_database

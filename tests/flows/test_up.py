@@ -19,10 +19,10 @@ import psutil
 import pytest
 import requests
 
-from flows import upkeep
-from flows.supervised import Program, marked
-from flows.terminal import Log
-from flows.up_programs import Part, Plan, ask, python
+from flows.up import upkeep
+from flows.up.programs import Part, Plan, ask, python
+from flows.up.supervised import Program, marked
+from flows.up.terminal import Log
 from tests.flows.test_deployment import hearing_ctrl_c
 from tests.support.folders import reachable_folder
 from tests.support.processes import ROOT, free_port, tides

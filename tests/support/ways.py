@@ -14,10 +14,10 @@ import yaml
 from rich.console import Console
 from rich.progress import Progress
 
+from flows.commands.selecting import Voice
 from flows.from_files import prepare
 from flows.from_files import select as select_from
 from flows.in_order import runner
-from flows.select_command import Voice
 from simulators.antares import AntaresStandin, to_locus
 from simulators.avro_schemas import elasticc_schema, lsst_schema
 from simulators.encoders import FORMATS, Encoded, Options, Packet, encode, is_of_object, survey_of, write_recording

@@ -18,6 +18,9 @@ from tides_bridge.operations.problems import Deployment, FlowRun, PrefectFacts, 
 from tides_bridge.settings import Settings
 from tides_bridge.web import problem_of
 
+POOL = "tides"
+"""The work pool of our deployments."""
+
 PATIENCE_SECONDS = 5.0
 """[s] Within which all questions are answered, or the server does not answer."""
 

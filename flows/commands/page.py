@@ -6,7 +6,7 @@ import socket
 
 import typer
 
-from flows.options import Config, SettingsFile, errors_told
+from flows.commands.options import Config, SettingsFile, errors_told
 
 STOP_SECONDS = 5
 """[s] What is being answered when the page is stopped may take so long."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.options import Config, SettingsFile, errors_told
+from flows.commands.options import Config, SettingsFile, errors_told
 
 app = typer.Typer(
     no_args_is_help=True, help="Messages that could not be read: list them, look at one, read them again."

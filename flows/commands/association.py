@@ -9,16 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from flows.options import Config, SettingsFile, errors_told
+from flows.commands.options import Config, SettingsFile, errors_told
 
 Reason = Annotated[str, typer.Option("--reason", help="Why, for those who look at it later.")]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands to those of ``tides``."""
-    app.command("merge")(merge)
-    app.command("split")(split)
-    app.command("associations")(associations)
 
 
 def merge(

@@ -11,12 +11,12 @@ import requests
 import typer
 import yaml
 
-from flows.options import errors_told
+from flows.commands.options import errors_told
 from tides_bridge.errors import SettingsError, TransientError
+from tides_bridge.operations.prefect_server import POOL
 from tides_bridge.resources import shipped
 from tides_bridge.web import problem_of
 
-POOL = "tides"
 TAG = "tides"
 """What the deployments of ours are known by."""
 

@@ -5,13 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.options import Config, SettingsFile, errors_told
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the commands."""
-    for command in (backup, restore, upgrade):
-        app.command(command.__name__)(command)
+from flows.commands.options import Config, SettingsFile, errors_told
 
 
 def backup(config: Config = None, settings: SettingsFile = None) -> None:

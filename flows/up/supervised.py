@@ -188,7 +188,7 @@ class Supervisor:
     def _watch_over(self) -> None:
         """Start the watcher; it has no mark, so that it does not end itself."""
         self._watcher = subprocess.Popen(
-            [sys.executable, "-m", "flows.supervised", str(self.folder)],
+            [sys.executable, "-m", "flows.up.supervised", str(self.folder)],
             env={name: value for name, value in self._environment.items() if name != MARK},
             stdin=subprocess.PIPE,  # closed by the kernel when we end
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

@@ -1,12 +1,14 @@
-"""The command `tides database`: keeps the PostgreSQL that comes with the bridge running."""
+"""The commands `tides database`, `tides schema` and `tides psql`: the database as a whole."""
 
+import os
 import signal
+import subprocess
 import threading
 from typing import TYPE_CHECKING
 
 import typer
 
-from flows.options import Config, SettingsFile, errors_told
+from flows.commands.options import Config, SettingsFile, errors_told
 
 if TYPE_CHECKING:
     from tides_bridge.database.embedded import EmbeddedServer
@@ -50,3 +52,32 @@ def _keep(server: "EmbeddedServer", is_over: threading.Event) -> None:
             process = server.pid()
             typer.echo(f"the database runs again: process {process}")
     typer.echo("the database is stopped, unless others use it")
+
+
+def schema(config: Config = None, settings: SettingsFile = None) -> None:
+    """
+    Bring the tables of the database up to date; does nothing if they are.
+
+    Reads the settings and sql/schema; writes the database.
+    """
+    from tides_bridge.database import apply_schema, open_database
+    from tides_bridge.settings import load
+
+    with errors_told(), open_database(load(config, settings)) as database:
+        applied = apply_schema(database)
+        typer.echo(f"{database.name}: " + (f"applied {', '.join(applied)}" if applied else "up to date"))
+
+
+def psql(context: typer.Context, config: Config = None, settings: SettingsFile = None) -> None:
+    """
+    Open psql on the database; further options are psql's, such as: -c "SELECT count(*) FROM tides_master".
+
+    Reads the settings; what it reads and writes in the database is up to you.
+    """
+    from tides_bridge.database import open_database
+    from tides_bridge.database.embedded import program
+    from tides_bridge.settings import load
+
+    with errors_told(), open_database(load(config, settings)) as database:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # psql's business
+        raise typer.Exit(subprocess.call([program("psql"), *context.args], env=os.environ | database.for_psql()))

@@ -12,11 +12,10 @@ from typing import Any
 
 import requests
 
-from flows.deploying import POOL
-from flows.supervised import Program
+from flows.up.supervised import Program
 from tides_bridge.database import embedded
 from tides_bridge.errors import SettingsError
-from tides_bridge.operations.prefect_server import BUSY_PAUSE, prefect_session
+from tides_bridge.operations.prefect_server import BUSY_PAUSE, POOL, prefect_session
 from tides_bridge.settings import Settings, load
 
 FIRST_RUN = "TiDES bridge/hourly"

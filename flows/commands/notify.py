@@ -7,7 +7,7 @@ from uuid import uuid4
 import requests
 import typer
 
-from flows.options import Config, SettingsFile, errors_told
+from flows.commands.options import Config, SettingsFile, errors_told
 from tides_bridge.errors import SettingsError, TransientError
 from tides_bridge.web import problem_of
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from flows.options import Config, SettingsFile, errors_told
+from flows.commands.options import Config, SettingsFile, errors_told
 
 if TYPE_CHECKING:
     from tides_bridge.operations.problems import Facts, Problem

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.options import Config, SettingsFile, errors_told
+from flows.commands.options import Config, SettingsFile, errors_told
 
 SHOWN = 10
 """Rows that could not be read, at most: the others are counted."""

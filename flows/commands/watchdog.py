@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from flows.options import Config, SettingsFile
+from flows.commands.options import Config, SettingsFile
 from tides_bridge.errors import BridgeError
 
 

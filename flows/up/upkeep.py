@@ -12,9 +12,9 @@ from typing import IO
 
 import requests
 
-from flows.supervised import Program, Supervisor
-from flows.terminal import Terminal
-from flows.up_programs import Part, Plan, check_port, check_settings, database_folder, start_first_run
+from flows.up.programs import Part, Plan, check_port, check_settings, database_folder, start_first_run
+from flows.up.supervised import Program, Supervisor
+from flows.up.terminal import Terminal
 from tides_bridge.errors import SettingsError, TransientError
 from tides_bridge.resources import program
 from tides_bridge.settings import find_file, page_address

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.options import Config, SettingsFile, errors_told
+from flows.commands.options import Config, SettingsFile, errors_told
 
 if TYPE_CHECKING:
-    from flows.up_programs import Plan
+    from flows.up.programs import Plan
 
 
 def up(
@@ -33,7 +33,7 @@ def up(
     Reads the settings. Writes the database, and into the folder: Prefect's history, logs, the state of stand-ins.
     """
     with errors_told():
-        from flows.upkeep import keep_up
+        from flows.up.upkeep import keep_up
 
         keep_up(make_plan(config, settings, port, folder, speed))
 
@@ -47,7 +47,7 @@ def make_plan(config: str | None, settings: Path | None, port: int, folder: Path
     SettingsError
         When the settings are wrong, or an option does not fit them.
     """
-    from flows.up_programs import Plan
+    from flows.up.programs import Plan
     from tides_bridge.errors import SettingsError
     from tides_bridge.resources import data_folder
     from tides_bridge.settings import DEMO, configuration_name, demo_file, find_file, load

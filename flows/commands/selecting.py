@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from flows.options import errors_told
+from flows.commands.options import errors_told
 
 if TYPE_CHECKING:
     from flows.from_files import Selecting

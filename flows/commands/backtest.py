@@ -11,8 +11,8 @@ from rich.markup import escape
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from flows.options import errors_told
-from flows.select_command import Voice
+from flows.commands.options import errors_told
+from flows.commands.selecting import Voice
 
 if TYPE_CHECKING:
     from tides_bridge.archives.backtest import Backtest

@@ -1,0 +1,88 @@
+"""The commands `tides run` and `tides reconcile`: a flow in this process."""
+
+import json
+import logging
+import signal
+import sys
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from flows.commands.options import Config, SettingsFile, errors_told
+
+
+def run(
+    config: Config = None,
+    settings: SettingsFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object on stdout.")] = False,
+) -> None:
+    """
+    Run the bridge once: pull alerts, decide, store, and bring 4MOST up to date.
+
+    Reads the settings, the stream, light curves, and the 4MOST list; writes tides_master and targets at 4MOST.
+    With PREFECT_API_URL set the run shows in that server's web interface; without, it needs no server.
+    """
+    from tides_bridge.decisions.record import load_functions
+    from tides_bridge.settings import load
+
+    with errors_told():
+        chosen = load(config, settings)  # a wrong setting is told before Prefect takes its seconds to start
+        load_functions(chosen)
+        _prepare_prefect()
+        from flows.comm_pipe import execute_comm_pipe
+
+        counts = execute_comm_pipe(config, str(settings) if settings else None)
+    if as_json:
+        typer.echo(json.dumps(counts))
+
+
+def reconcile(
+    config: Config = None,
+    settings: SettingsFile = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell: change nothing on either side.")] = False,
+) -> None:
+    """
+    Compare tides_master with the list at 4MOST row by row, and repair what differs.
+
+    Reads and writes both sides. A row that vanished is created again, an edited one set right, a doubled one switched
+    off; rows of names that are not ours are told and left alone.
+    """
+    from tides_bridge.settings import load
+
+    with errors_told():
+        load(config, settings)
+        _prepare_prefect()
+        from flows.reconcile import reconcile_with_4most
+
+        differences = reconcile_with_4most(config, str(settings) if settings else None, dry_run)
+    table = Table("target", "key", "what", "detail", "would be" if dry_run else "repair", box=None, pad_edge=False)
+    for found in differences:
+        table.add_row(found.name, str(found.key or ""), found.what, found.detail, found.repair)
+    _console().print(table if differences else "no differences: both databases agree", markup=False)
+
+
+def _console() -> Console:
+    """Give stdout, wide where no terminal has a width."""
+    return Console(width=None if sys.stdout.isatty() else 200)
+
+
+def _prepare_prefect() -> None:
+    """Make ready for a flow in this process: plain speech, an end in order, no server left behind."""
+    logging.getLogger("tides_bridge.settings").setLevel(logging.ERROR)  # its warnings were given: the flow loads again
+    from prefect.settings import PREFECT_API_URL
+
+    from flows.lifeline import guard_temporary_server
+    from tasks.behaviour import speak_plainly
+
+    speak_plainly()
+    signal.signal(signal.SIGTERM, _interrupt)
+    if not PREFECT_API_URL.value():
+        guard_temporary_server()
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """End on SIGTERM as on Ctrl-C: in order, and with Prefect's temporary server."""
+    raise KeyboardInterrupt
