@@ -18,12 +18,12 @@ from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 
-from simulators.avro_messages import integer
-from simulators.avro_schemas import lsst_schema, to_text
-from simulators.encoders import encode
-from simulators.lsst_packets import LsstPackets
+from simulators.alerts.avro_messages import integer
+from simulators.alerts.avro_schemas import lsst_schema, to_text
+from simulators.alerts.encoders import encode
+from simulators.alerts.lsst_packets import LsstPackets
+from simulators.services.stream import FRAMING_BYTES, PARTITION_BYTES, PARTITIONS, KafkaStandin
 from simulators.sky import Sky
-from simulators.stream import FRAMING_BYTES, PARTITION_BYTES, PARTITIONS, KafkaStandin
 
 GROUP = "load"
 TOPICS = 16

@@ -16,7 +16,7 @@ from benchmarks.load import make_packets, messages
 from benchmarks.measure import machine, run
 from benchmarks.orchestrated import ENVIRONMENT
 from benchmarks.stream import settings_for
-from simulators.stream import KafkaStandin
+from simulators.services.stream import KafkaStandin
 from tests.support.processes import prefect_server
 from tides_bridge.database import apply_schema, open_database
 

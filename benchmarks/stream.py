@@ -22,7 +22,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from benchmarks.load import GROUP, load, make_packets, messages, write_schemas
 from benchmarks.measure import machine
-from simulators.stream import PARTITIONS
+from simulators.services.stream import PARTITIONS
 from tides_bridge.brokers import broker_of, stream_of
 from tides_bridge.brokers.models import Message, Pull
 from tides_bridge.database import Database, apply_schema, open_database

@@ -6,7 +6,7 @@ weather is bad), and objects in them, whose light curves are flux differences wi
 of at least five sigma, either sign. The simulation is as simple as a plausible one can be: no host light, no dust, and
 the only K correction is a black body's colour at peak.
 
-`simulators.packets` writes what is seen here as ZTF alert packets.
+`simulators.alerts.packets` writes what is seen here as ZTF alert packets.
 """
 
 from collections.abc import Mapping

@@ -2,7 +2,8 @@
 A stand-in for the 4MOST Transient API, which is private.
 
 ``tides fourmost`` serves it on this machine; :class:`simulators.fourmost.process.FourmostStandin` does so for tests and
-demos. Django is imported only inside the serving process. Which calls go wrong says a plan: ``simulators.faults``.
+demos. Django is imported only inside the serving process. Which calls go wrong says a plan:
+``simulators.services.faults``.
 
 ===================  ==================================================================
 ``columns``          the table of columns, units and ranges; everything else reads it

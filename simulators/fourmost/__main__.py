@@ -2,7 +2,7 @@
 
 import typer
 
-from simulators.fourmost.command import fourmost
+from simulators.commands.fourmost import fourmost
 
 if __name__ == "__main__":
     typer.run(fourmost)

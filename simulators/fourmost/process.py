@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import requests
 
-from simulators.faults import HANDLE_HEADER, FaultPlan
+from simulators.services.faults import HANDLE_HEADER, FaultPlan
 from tides_bridge.errors import FourmostUnavailable
 
 START_SECONDS = 30.0

@@ -18,8 +18,8 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
 
-from simulators.faults import FaultPlan
-from simulators.faulty_wsgi import FaultyWsgi
+from simulators.services.faults import FaultPlan
+from simulators.services.faulty_wsgi import FaultyWsgi
 
 THREADS = 8
 """Requests answered at the same time."""

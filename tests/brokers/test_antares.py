@@ -13,11 +13,11 @@ from fastapi import FastAPI, Request, Response
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.encoders import encode, packed_bson
-from simulators.faults import FaultPlan
-from simulators.lsst_packets import LsstPackets
+from simulators.alerts.encoders import encode, packed_bson
+from simulators.alerts.lsst_packets import LsstPackets
+from simulators.services.faults import FaultPlan
+from simulators.services.web import WebServer
 from simulators.sky import Sky
-from simulators.web import WebServer
 from tests.support.answers import ztf_settings
 from tests.support.curves import quick
 from tides_bridge.brokers import antares as under_test

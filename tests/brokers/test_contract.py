@@ -21,11 +21,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators import packets as ztf_packets
-from simulators.avro_schemas import elasticc_schema, lsst_schema
-from simulators.encoders import Encoded, encode, write_recording
-from simulators.lasair import to_message
-from simulators.lsst_packets import LsstPackets
+from simulators.alerts import packets as ztf_packets
+from simulators.alerts.avro_schemas import elasticc_schema, lsst_schema
+from simulators.alerts.encoders import Encoded, encode, write_recording
+from simulators.alerts.lsst_packets import LsstPackets
+from simulators.services.lasair import to_message
 from simulators.sky import Sky
 from tests.support.answers import ztf_settings
 from tests.support.curves import quick

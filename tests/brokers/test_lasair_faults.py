@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import requests
 
-from simulators.faults import FaultPlan
-from simulators.lasair import LasairStandin
-from simulators.standins import Standins
+from simulators.services.faults import FaultPlan
+from simulators.services.lasair import LasairStandin
+from simulators.standins.bundle import Standins
 from tides_bridge.errors import SettingsError
 
 NAMES = ("ZTF26aaaaaaa", "ZTF26aaaaaab")
@@ -169,7 +169,7 @@ def test_a_wrong_plan_is_found_before_anything_starts(tmp_path: Path) -> None:
     file.write_text("- {fault: html}\n- {fault: html, oftn: 2}\n")
     with pytest.raises(SettingsError, match="rule 2: oftn: unknown key"):
         Standins(tmp_path / "f", faults=file)
-    code = "import typer; from simulators.commands import standins; typer.run(standins)"
+    code = "import typer; from simulators.commands.demo import standins; typer.run(standins)"
     options = ["--alerts", tmp_path / "a.jsonl", "--settings-out", tmp_path / "s.yaml", "--faults", file]
     command = [sys.executable, "-c", code, *map(str, options), "--folder", str(tmp_path / "f")]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)

@@ -12,9 +12,9 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.broker_forms import LasairMode, to_lasair_lsst
-from simulators.lasair_lsst import LasairLsstStandin, to_object
-from simulators.lsst_packets import BLANK_FORCED, BLANK_OBJECT, BLANK_SOURCE
+from simulators.alerts.broker_forms import LasairMode, to_lasair_lsst
+from simulators.alerts.lsst_packets import BLANK_FORCED, BLANK_OBJECT, BLANK_SOURCE
+from simulators.services.lasair_lsst import LasairLsstStandin, to_object
 from tests.support.answers import Answer, ztf_settings
 from tests.support.curves import quick
 from tides_bridge.brokers.base import HOURLY_LIMIT, Decoded

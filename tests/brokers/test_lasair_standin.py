@@ -12,9 +12,9 @@ import pytest
 import requests
 from confluent_kafka import Consumer
 
-from simulators import stream
-from simulators.lasair import LasairStandin, detections, to_light_curve, to_message
-from simulators.stream import KafkaStandin
+from simulators.services import stream
+from simulators.services.lasair import LasairStandin, detections, to_light_curve, to_message
+from simulators.services.stream import KafkaStandin
 from tides_bridge.errors import BrokerUnavailable, RejectedError
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"

@@ -20,9 +20,12 @@ import requests
 import yaml
 from confluent_kafka import Consumer, TopicPartition
 
-from simulators.broker_streams import LASAIR_ZTF, STREAMS
-from simulators.folders import KEEPER, MARKER, claimed, kept
-from simulators.live import (
+from simulators.commands.standins import _check_live
+from simulators.services.stream import PARTITION_BYTES, PARTITIONS, KafkaStandin
+from simulators.standins.broker_streams import LASAIR_ZTF, STREAMS
+from simulators.standins.bundle import HEADER, Kept, Standins, write_settings
+from simulators.standins.folders import KEEPER, MARKER, claimed, kept
+from simulators.standins.live import (
     CONFIGURATION,
     START,
     LiveStream,
@@ -33,17 +36,14 @@ from simulators.live import (
     settings_of,
     write_start,
 )
-from simulators.seasons import DAWN_DAYS, Due, due_after
-from simulators.standins import HEADER, Kept, Standins, write_settings
-from simulators.standins_command import _check_live
-from simulators.stream import PARTITION_BYTES, PARTITIONS, KafkaStandin
+from simulators.standins.seasons import DAWN_DAYS, Due, due_after
 from tests.support.folders import reachable_folder
 from tests.support.processes import tides
 from tides_bridge.errors import SettingsError
 from tides_bridge.settings import tree as settings
 
 ROOT = Path(__file__).parents[2]
-COMMAND = (sys.executable, "-c", "import typer; from simulators.commands import standins; typer.run(standins)")
+COMMAND = (sys.executable, "-c", "import typer; from simulators.commands.demo import standins; typer.run(standins)")
 READY_SECONDS = 60.0
 TOPIC = STREAMS[LASAIR_ZTF].topic
 BEGAN = datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp()

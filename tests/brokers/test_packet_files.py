@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from simulators.encoders import encode, is_of_object, observed_ms, write_recording
-from simulators.packet_files import NO_PACKET, Found, read_packets
-from simulators.serving import Source, read
-from simulators.standins import Standins
+from simulators.alerts.encoders import encode, is_of_object, observed_ms, write_recording
+from simulators.alerts.packet_files import NO_PACKET, Found, read_packets
+from simulators.standins.bundle import Standins
+from simulators.standins.serving import Source, read
 from tests.support.served import fill, name_of, of
 from tests.support.streams import write_containers, write_lines
 from tides_bridge.errors import SettingsError

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.broker_forms import to_elasticc, to_lasair_lsst
-from simulators.encoders import encode, write_recording
-from simulators.lasair_lsst import LasairLsstStandin, to_object
-from simulators.lsst_packets import LsstPackets
+from simulators.alerts.broker_forms import to_elasticc, to_lasair_lsst
+from simulators.alerts.encoders import encode, write_recording
+from simulators.alerts.lsst_packets import LsstPackets
+from simulators.services.lasair_lsst import LasairLsstStandin, to_object
 from simulators.sky import Sky
 from tests.support.answers import ztf_settings
 from tests.support.curves import quick

@@ -12,13 +12,13 @@ import fastavro
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from simulators import sending
-from simulators.avro_schemas import elasticc_schema, lsst_schema
-from simulators.encoders import encode
-from simulators.ordered import Ordered
-from simulators.replay import Clock, Pace, Progress, Target, replay
-from simulators.replay_told import carry_out
-from simulators.stream import MESSAGE_BYTES, KafkaStandin
+from simulators.alerts.avro_schemas import elasticc_schema, lsst_schema
+from simulators.alerts.encoders import encode
+from simulators.replay import sending
+from simulators.replay.ordered import Ordered
+from simulators.replay.replay import Clock, Pace, Progress, Target, replay
+from simulators.replay.told import carry_out
+from simulators.services.stream import MESSAGE_BYTES, KafkaStandin
 from tests.support.processes import tides
 from tests.support.streams import (
     as_archive,
@@ -363,7 +363,7 @@ def test_messages_that_are_not_stored_are_an_error_that_says_how_to_go_on(
 
 def with_clock(file: Path, target: Target, pace: Pace, clock: Clock) -> int:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("simulators.replay.WallClock", lambda: clock)
+        patch.setattr("simulators.replay.replay.WallClock", lambda: clock)
         return carry_out([file], target, pace, schemas=None, skip=0, fields=())
 
 

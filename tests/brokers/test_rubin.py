@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from simulators.avro_schemas import lsst_schema
+from simulators.alerts.avro_schemas import lsst_schema
 from tests.support.alert_packets import (
     broker,
     framed,

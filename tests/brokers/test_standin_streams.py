@@ -14,14 +14,14 @@ import requests
 import typer
 from typer.testing import CliRunner
 
-from simulators import stream as kafka_module
-from simulators.broker_streams import LASAIR_ZTF, SCHEMA_HEAD, STREAMS, Stream
-from simulators.encoders import is_of_object
-from simulators.packet_files import Found
-from simulators.serving import description
-from simulators.standins import Standins, write_schemas
-from simulators.standins_command import StreamName, standins
-from simulators.stream import PARTITION_BYTES, KafkaStandin
+from simulators.alerts.encoders import is_of_object
+from simulators.alerts.packet_files import Found
+from simulators.commands.standins import StreamName, standins
+from simulators.services import stream as kafka_module
+from simulators.services.stream import PARTITION_BYTES, KafkaStandin
+from simulators.standins.broker_streams import LASAIR_ZTF, SCHEMA_HEAD, STREAMS, Stream
+from simulators.standins.bundle import Standins, write_schemas
+from simulators.standins.serving import description
 from tests.support.served import AGE, Served, decoded_by, fill, name_of, names_of, of, read_topic, sky
 from tides_bridge.brokers import broker_of
 from tides_bridge.brokers.base import HOURLY_LIMIT
@@ -271,7 +271,7 @@ def test_what_does_not_fit_together_is_told_in_a_line(options: list[str], proble
 
 
 def test_the_command_serves_several_streams_of_a_simulated_sky(tmp_path: Path) -> None:
-    script = "import typer; from simulators.commands import standins; typer.run(standins)"
+    script = "import typer; from simulators.commands.demo import standins; typer.run(standins)"
     options = ["--settings-out", tmp_path / "s.yaml", "--folder", tmp_path / "f", "--objects", "20", "--nights", "20",
                "--stream", "lasair-lsst", "--stream", "rubin", "--lasair-mode", "LITE"]  # fmt: skip
     said = tmp_path / "said.txt"

@@ -17,11 +17,11 @@ import requests
 import yaml
 from confluent_kafka import Consumer, TopicPartition
 
-from simulators.folders import MARKER, claimed
+from simulators.alerts.packets import alerts
 from simulators.fourmost.process import FourmostStandin
-from simulators.packets import alerts
 from simulators.sky import Sky
-from simulators.standins import HEADER, Standins, folder_for, read_alerts, write_settings
+from simulators.standins.bundle import HEADER, Standins, folder_for, read_alerts, write_settings
+from simulators.standins.folders import MARKER, claimed
 from tests.support.folders import reachable_folder
 from tides_bridge.database.embedded import EmbeddedServer, acquire
 from tides_bridge.errors import FourmostUnavailable, SettingsError
@@ -29,7 +29,7 @@ from tides_bridge.settings import tree as settings
 
 ROOT = Path(__file__).parents[2]
 RECORDED = ROOT.parent / "shared" / "data" / "ztf" / "alerts.jsonl.gz"
-COMMAND = (sys.executable, "-c", "import typer; from simulators.commands import standins; typer.run(standins)")
+COMMAND = (sys.executable, "-c", "import typer; from simulators.commands.demo import standins; typer.run(standins)")
 READY_SECONDS = 30.0
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from simulators.stream import KafkaStandin
+from simulators.services.stream import KafkaStandin
 from tests.support.batches import read_batch
 from tides_bridge.brokers import decoding
 from tides_bridge.brokers import stream as under_test

@@ -12,9 +12,9 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from flows import cli
-from simulators.encoders import FORMATS, encode
-from simulators.replay_command import Packing
-from simulators.stream import KafkaStandin
+from simulators.alerts.encoders import FORMATS, encode
+from simulators.commands.replay import Packing
+from simulators.services.stream import KafkaStandin
 from tests.support.processes import ROOT
 from tests.support.streams import lsst_packets, read_all, ztf_packets
 from tides_bridge.brokers import viewer as watching

@@ -21,9 +21,9 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from typer.testing import CliRunner
 
 from flows import cli
-from simulators.avro_schemas import elasticc_schema, lsst_schema
-from simulators.encoders import encode, json_text
-from simulators.stream import KafkaStandin
+from simulators.alerts.avro_schemas import elasticc_schema, lsst_schema
+from simulators.alerts.encoders import encode, json_text
+from simulators.services.stream import KafkaStandin
 from tests.support.packets import newest_packets
 from tests.support.processes import ROOT, tides
 from tests.support.streams import Packet, lsst_packets, ztf_packets

@@ -22,12 +22,12 @@ from typing import Any
 
 import requests
 
+from simulators.alerts.packets import alerts
 from simulators.fourmost.process import FourmostStandin
-from simulators.lasair import LasairStandin
-from simulators.packets import alerts
+from simulators.services.lasair import LasairStandin
+from simulators.services.stream import KafkaStandin
 from simulators.sky import Sky
-from simulators.standins import Alert
-from simulators.stream import KafkaStandin
+from simulators.standins.bundle import Alert
 from tests.support.folders import reachable_folder
 from tests.support.processes import free_port, prefect_server
 from tests.support.world import LIVE, OLD, TOPIC, Scenario, World, clean, kill_postgresql, write_scenario_settings

@@ -16,11 +16,11 @@ from confluent_kafka import Message as KafkaMessage
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.lasair import LasairStandin
-from simulators.packets import alerts
+from simulators.alerts.packets import alerts
+from simulators.services.lasair import LasairStandin
 from simulators.sky import Sky
-from simulators.standins import TOPIC, Standins, write_settings
-from simulators.standins import Alert as Simulated
+from simulators.standins.bundle import TOPIC, Standins, write_settings
+from simulators.standins.bundle import Alert as Simulated
 from tests.support import corpus
 from tests.support.answers import broker_that_hears, ztf_settings
 from tests.support.corpus import ANSWERS, MESSAGES, light_curves, message, points, text

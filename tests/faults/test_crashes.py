@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from simulators.stream import KafkaStandin
+from simulators.services.stream import KafkaStandin
 from tests.support.folders import reachable_folder
 from tests.support.world import Scenario, World, clean, kill_postgresql, make_world, prepare, scenario
 from tides_bridge import failpoints

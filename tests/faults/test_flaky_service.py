@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from simulators.fourmost.process import FourmostStandin
-from simulators.lasair import LasairStandin
+from simulators.services.lasair import LasairStandin
 from tests.support.answers import detection
 from tests.support.batches import batch_of
 from tests.support.databases import rows_of

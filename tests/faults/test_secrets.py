@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 import requests
 
-from simulators.packets import alerts
+from simulators.alerts.packets import alerts
 from simulators.sky import Sky
-from simulators.standins import Alert, Standins, write_settings
+from simulators.standins.bundle import Alert, Standins, write_settings
 from tests.support.databases import rows_of
 from tests.support.folders import reachable_folder
 from tests.support.processes import ROOT, prefect_server

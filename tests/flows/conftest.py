@@ -6,9 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from simulators.packets import alerts
+from simulators.alerts.packets import alerts
 from simulators.sky import Sky
-from simulators.standins import Alert, Standins, write_settings
+from simulators.standins.bundle import Alert, Standins, write_settings
 from tests.support.folders import reachable_folder
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import requests
 import yaml
 
-from simulators.standins import Standins
+from simulators.standins.bundle import Standins
 from tests.support.processes import tides
 
 

@@ -14,12 +14,12 @@ import psutil
 import pytest
 import yaml
 
-from simulators import demo
 from simulators.sky import Sky
+from simulators.standins import demo
 from tests.support.folders import reachable_folder
 
 ROOT = Path(__file__).parents[2]
-COMMAND = (sys.executable, "-c", "import typer; from simulators.commands import demo; typer.run(demo)", "--folder")
+COMMAND = (sys.executable, "-c", "import typer; from simulators.commands.demo import demo; typer.run(demo)", "--folder")
 DEMO_SECONDS = 240
 """It takes some 40 s; the machine may be busy."""
 

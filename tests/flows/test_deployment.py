@@ -28,9 +28,9 @@ import yaml
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from simulators.packets import alerts
+from simulators.alerts.packets import alerts
 from simulators.sky import Sky
-from simulators.standins import Alert, Standins, write_settings
+from simulators.standins.bundle import Alert, Standins, write_settings
 from tasks.summary import MEANING
 from tests.support.folders import reachable_folder
 from tests.support.processes import ROOT, free_port

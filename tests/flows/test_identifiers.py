@@ -25,10 +25,10 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from typer.testing import Result
 
-from simulators.avro_schemas import elasticc_schema, lsst_schema
-from simulators.encoders import Options, Packet, encode
+from simulators.alerts.avro_schemas import elasticc_schema, lsst_schema
+from simulators.alerts.encoders import Options, Packet, encode
 from simulators.fourmost.process import FourmostStandin
-from simulators.lasair_lsst import LasairLsstStandin, to_object
+from simulators.services.lasair_lsst import LasairLsstStandin, to_object
 from tests.support.databases import rows_of
 from tests.support.decisions import carried_out, stored
 from tests.support.exchanges import Exchanged, clear, joined

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from simulators.avro_messages import Message as AvroMessage
-from simulators.avro_schemas import lsst_schema
-from simulators.broker_forms import LasairMode, to_lasair_lsst
-from simulators.lasair_lsst import LasairLsstStandin, to_object
+from simulators.alerts.avro_messages import Message as AvroMessage
+from simulators.alerts.avro_schemas import lsst_schema
+from simulators.alerts.broker_forms import LasairMode, to_lasair_lsst
+from simulators.services.lasair_lsst import LasairLsstStandin, to_object
 from tests.support.alert_packets import framed, messages_of, of_objects, schema_folder, without, written
 from tests.support.answers import ztf_settings
 from tests.support.databases import rows_of

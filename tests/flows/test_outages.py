@@ -16,9 +16,9 @@ import requests
 import yaml
 
 from flows import lifeline
-from simulators.packets import alerts
+from simulators.alerts.packets import alerts
 from simulators.sky import Sky
-from simulators.standins import Alert, Standins
+from simulators.standins.bundle import Alert, Standins
 from tests.support.databases import rows_of
 from tests.support.processes import ROOT, tides
 from tides_bridge.database import open_database

@@ -13,7 +13,7 @@ import pytest
 import requests
 import yaml
 
-from simulators.standins import Standins, write_settings
+from simulators.standins.bundle import Standins, write_settings
 from tests.support.databases import rows_of
 from tests.support.exchanges import add
 from tests.support.processes import ROOT, free_port, tides

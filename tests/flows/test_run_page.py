@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import State
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows import reconcile, workers
-from simulators.standins import TOPIC, Standins
+from simulators.standins.bundle import TOPIC, Standins
 from tasks import progress
 from tasks.summary import MEANING
 from tasks.tables import MOST_ROWS, publish_table

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from simulators.encoders import Packet, is_of_object, survey_of
-from simulators.packet_files import read_packets
+from simulators.alerts.encoders import Packet, is_of_object, survey_of
+from simulators.alerts.packet_files import read_packets
 from tests.support.answers import ztf_settings
 from tests.support.decisions import curves_in, decisions_in, differing, digests_in, judged_of, read_stream, unlike
 from tests.support.streams import as_parquet

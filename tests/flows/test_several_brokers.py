@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from simulators.broker_streams import simulated
-from simulators.encoders import Packet, is_of_object
-from simulators.packet_files import Found
-from simulators.standins import Standins, write_settings
+from simulators.alerts.encoders import Packet, is_of_object
+from simulators.alerts.packet_files import Found
+from simulators.standins.broker_streams import simulated
+from simulators.standins.bundle import Standins, write_settings
 from tests.support.databases import rows_of
 from tests.support.decisions import Decisions, decisions_in, judged_of, read_stream
 from tests.support.folders import reachable_folder

@@ -10,7 +10,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from simulators.fourmost.process import FourmostStandin
-from simulators.stream import KafkaStandin
+from simulators.services.stream import KafkaStandin
 from tests.support.batches import alert, batch_of, decided, defer, outcome
 from tests.support.databases import rows_of
 from tests.support.exchanges import Exchanged, add, change, clear, joined

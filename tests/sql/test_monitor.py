@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from simulators.stream import KafkaStandin
+from simulators.services.stream import KafkaStandin
 from tests.support.batches import alert, batch_of, decided, defer, defer_unasked, outcome, read_batch
 from tests.support.databases import rows_of
 from tests.support.processes import free_port

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from simulators import packets as ztf_packets
-from simulators.avro_messages import Message as AvroMessage
-from simulators.avro_schemas import lsst_schema
-from simulators.encoders import Options, encode
-from simulators.lsst_packets import LsstPackets
+from simulators.alerts import packets as ztf_packets
+from simulators.alerts.avro_messages import Message as AvroMessage
+from simulators.alerts.avro_schemas import lsst_schema
+from simulators.alerts.encoders import Options, encode
+from simulators.alerts.lsst_packets import LsstPackets
 from simulators.sky import Sky
 from tides_bridge.brokers import broker_of
 from tides_bridge.brokers.base import Broker, Decoded

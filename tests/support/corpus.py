@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from simulators.lasair import to_message
+from simulators.services.lasair import to_message
 from tides_bridge.lightcurves.photometry import jd_from_mjd
 
 NAN, INFINITY = math.nan, math.inf

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from simulators.broker_streams import simulated
-from simulators.encoders import is_of_object
-from simulators.packet_files import Found
-from simulators.standins import Filled, Standins, write_schemas, write_settings
+from simulators.alerts.encoders import is_of_object
+from simulators.alerts.packet_files import Found
+from simulators.standins.broker_streams import simulated
+from simulators.standins.bundle import Filled, Standins, write_schemas, write_settings
 from tides_bridge.brokers import broker_of
 from tides_bridge.brokers.base import Decoded
 from tides_bridge.brokers.models import Message

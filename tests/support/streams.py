@@ -13,12 +13,12 @@ import fastavro
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simulators import packets
-from simulators.avro_schemas import lsst_schema
-from simulators.encoders import encode, write_recording
-from simulators.lsst_packets import LsstPackets
+from simulators.alerts import packets
+from simulators.alerts.avro_schemas import lsst_schema
+from simulators.alerts.encoders import encode, write_recording
+from simulators.alerts.lsst_packets import LsstPackets
+from simulators.services.stream import KafkaStandin
 from simulators.sky import Sky
-from simulators.stream import KafkaStandin
 from tides_bridge.brokers.models import Message
 from tides_bridge.brokers.viewer import Place, Watch
 from tides_bridge.formats.recording import Recorded

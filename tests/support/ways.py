@@ -18,13 +18,22 @@ from flows.commands.selecting import Voice
 from flows.from_files import prepare
 from flows.from_files import select as select_from
 from flows.in_order import runner
-from simulators.antares import AntaresStandin, to_locus
-from simulators.avro_schemas import elasticc_schema, lsst_schema
-from simulators.encoders import FORMATS, Encoded, Options, Packet, encode, is_of_object, survey_of, write_recording
-from simulators.lasair import LasairStandin, to_light_curve, to_message
-from simulators.lasair_lsst import LasairLsstStandin, to_object
-from simulators.simulate import Plan, alerts_in_time, sky_of
-from simulators.stream import KafkaStandin
+from simulators.alerts.avro_schemas import elasticc_schema, lsst_schema
+from simulators.alerts.encoders import (
+    FORMATS,
+    Encoded,
+    Options,
+    Packet,
+    encode,
+    is_of_object,
+    survey_of,
+    write_recording,
+)
+from simulators.alerts.simulate import Plan, alerts_in_time, sky_of
+from simulators.services.antares import AntaresStandin, to_locus
+from simulators.services.lasair import LasairStandin, to_light_curve, to_message
+from simulators.services.lasair_lsst import LasairLsstStandin, to_object
+from simulators.services.stream import KafkaStandin
 from tests.support.answers import ztf_settings
 from tests.support.decisions import (
     Decision,

@@ -23,9 +23,9 @@ import psutil
 import yaml
 
 from simulators.fourmost.process import FourmostStandin
-from simulators.lasair import LasairStandin
-from simulators.standins import read_alerts
-from simulators.stream import KafkaStandin
+from simulators.services.lasair import LasairStandin
+from simulators.services.stream import KafkaStandin
+from simulators.standins.bundle import read_alerts
 from tests.support.databases import rows_of
 from tests.support.processes import ROOT, free_port
 from tides_bridge.database import open_database

@@ -13,7 +13,7 @@ from benchmarks.archive import read_decisions, select_command, write_functions
 from benchmarks.load import make_packets, messages
 from benchmarks.measure import added_mb, agree, run
 from benchmarks.orchestrated import make_lines
-from simulators.stream import KafkaStandin
+from simulators.services.stream import KafkaStandin
 from tests.support.folders import reachable_folder
 from tests.support.processes import ROOT
 from tides_bridge.brokers import broker_of

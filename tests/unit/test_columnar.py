@@ -17,10 +17,10 @@ from fastavro.schema import load_schema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.avro_messages import Message, integer
-from simulators.avro_schemas import elasticc_schema, fink_lsst_schema, lsst_schema
-from simulators.broker_forms import to_elasticc, to_fink_lsst
-from simulators.lsst_packets import LsstPackets
+from simulators.alerts.avro_messages import Message, integer
+from simulators.alerts.avro_schemas import elasticc_schema, fink_lsst_schema, lsst_schema
+from simulators.alerts.broker_forms import to_elasticc, to_fink_lsst
+from simulators.alerts.lsst_packets import LsstPackets
 from simulators.sky import Sky
 from tests.support import recorded
 from tides_bridge.errors import MalformedAlert

@@ -16,11 +16,11 @@ from fastavro.schema import load_schema
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators import avro_schemas, packets, ztf_schemas
-from simulators.avro_messages import Message
-from simulators.avro_schemas import ELASTICC_VERSIONS, LSST_VERSIONS, elasticc_schema, lsst_schema
-from simulators.broker_forms import LasairMode
-from simulators.encoders import (
+from simulators.alerts import avro_schemas, packets, ztf_schemas
+from simulators.alerts.avro_messages import Message
+from simulators.alerts.avro_schemas import ELASTICC_VERSIONS, LSST_VERSIONS, elasticc_schema, lsst_schema
+from simulators.alerts.broker_forms import LasairMode
+from simulators.alerts.encoders import (
     FORMATS,
     Options,
     encode,
@@ -29,7 +29,7 @@ from simulators.encoders import (
     recording_format,
     write_recording,
 )
-from simulators.lsst_packets import LsstPackets
+from simulators.alerts.lsst_packets import LsstPackets
 from simulators.sky import Sky
 from tests.support.packets import newest_packets
 from tides_bridge.errors import MalformedAlert

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from simulators.faults import FaultPlan
-from simulators.faulty import Answer, spoil
+from simulators.services.faults import FaultPlan
+from simulators.services.faulty import Answer, spoil
 from tides_bridge.errors import SettingsError
 
 LIST = "/QFSwi/targetCat/transients/"

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.encoders import encode
-from simulators.lsst_packets import LsstPackets
+from simulators.alerts.encoders import encode
+from simulators.alerts.lsst_packets import LsstPackets
 from simulators.sky import Sky
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats.framing import (

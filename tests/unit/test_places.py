@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from simulators.avro_schemas import elasticc_schema
-from simulators.encoders import encode
+from simulators.alerts.avro_schemas import elasticc_schema
+from simulators.alerts.encoders import encode
 from tests.support.alert_packets import of_objects
 from tests.support.answers import ztf_settings
 from tests.support.functions import strict

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from simulators.avro_schemas import elasticc_schema, fink_lsst_schema, lsst_schema
+from simulators.alerts.avro_schemas import elasticc_schema, fink_lsst_schema, lsst_schema
 from tests.support.alert_packets import without, written
 from tides_bridge.brokers.readers import make_reader, numbered_in, reader_of_text, readers_in
 from tides_bridge.errors import MalformedAlert, SettingsError

@@ -11,13 +11,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from simulators.avro_schemas import LSST_VERSIONS
-from simulators.commands import simulate as command
-from simulators.encoders import FORMATS, Options
-from simulators.lsst_packets import LsstPackets, is_known_asteroid, object_id
-from simulators.packets import name
-from simulators.simulate import Plan, Written, alerts_in_time, detections_in_time, simulate, sky_of, truth_of
-from simulators.simulate_command import Form
+from simulators.alerts.avro_schemas import LSST_VERSIONS
+from simulators.alerts.encoders import FORMATS, Options
+from simulators.alerts.lsst_packets import LsstPackets, is_known_asteroid, object_id
+from simulators.alerts.packets import name
+from simulators.alerts.simulate import Plan, Written, alerts_in_time, detections_in_time, simulate, sky_of, truth_of
+from simulators.commands.simulate import Form
+from simulators.commands.simulate import simulate as command
 from simulators.sky import Sky
 from tests.unit.test_files import Told, read
 from tides_bridge.archives.truth import Source, read_truth

@@ -6,8 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from simulators.lasair import to_light_curve, to_message
-from simulators.packets import alerts, name, packet, truth
+from simulators.alerts.packets import alerts, name, packet, truth
+from simulators.services.lasair import to_light_curve, to_message
 from simulators.sky import LSST, SHARES, SUPERNOVAE, Sky, bazin, black_body_colour, redshift_of, to_flux, to_magnitude
 
 

@@ -2,7 +2,7 @@
 Recordings: messages of a stream as they came, in an Avro container of key, value and time.
 
 Any framing can be kept so: the value of a Kafka message often says nothing without its key. The stand-ins write them
-(`simulators/encoders.py`), and this reads them.
+(`simulators/alerts/encoders.py`), and this reads them.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,0 +1,131 @@
+"""
+Alert packets of ZTF and Rubin from files of any format, to make the messages of a broker from.
+
+Lines of JSON, Avro containers and messages, recordings, Parquet and tar archives: whatever
+`tides_bridge.formats.messages_of_files` reads. What a broker made of a packet is a packet as long as the survey's own
+fields are in it, as in Fink's alerts.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from simulators.alerts.avro_schemas import dia_object_fields
+from simulators.alerts.encoders import Packet, is_of_object, survey_of
+from tides_bridge.errors import MalformedAlert, SettingsError
+from tides_bridge.formats import Options
+from tides_bridge.formats.files import files_in
+from tides_bridge.formats.messages_of_files import UNREADABLE, messages_in, told_in
+from tides_bridge.formats.whole_alerts import Opener, epoch_of, object_of
+
+NO_PACKET = (
+    "is no alert packet of ZTF or Rubin, of which messages of brokers can be made; tides replay sends any file as it is"
+)
+
+COUNTS = [name for name, _ in dia_object_fields() if "Ndata" in name or name == "nDiaSources"]
+"""Integers of a ``diaObject`` beside its id."""
+
+Warn = Callable[[str], None]
+"""Is told what is left out, and why."""
+
+
+class Found(NamedTuple):
+    """
+    An alert packet.
+
+    Attributes
+    ----------
+    packet
+        As the survey issued it.
+    origin
+        Where it was found, for a warning.
+    """
+
+    packet: Packet
+    origin: str
+
+    @property
+    def survey(self) -> str:
+        """``ztf`` or ``lsst``."""
+        return survey_of(self.packet)
+
+
+def read_packets(paths: Iterable[Path], schemas: Path | None, warn: Warn) -> list[Found]:
+    """
+    Read the newest packet of each object, in the order of time.
+
+    Parameters
+    ----------
+    paths
+        Files, and folders with files in any depth.
+    schemas
+        Avro schema, or a folder of them, for messages that bring none.
+    warn
+        Is told of each file or record that is no packet; the others count.
+
+    Raises
+    ------
+    SettingsError
+        When one of the paths or the schema is not there, or there is no packet in them.
+    """
+    listed, newest = list(paths), dict[tuple[str, str], tuple[float, Found]]()
+    for path in listed:
+        if not path.exists():
+            raise SettingsError("--alerts", str(path), "there is no such file or folder")
+    for found in _all_in(listed, schemas, warn):
+        name, epoch = (found.survey, object_of(found.packet)), epoch_of(found.packet)
+        if name not in newest or newest[name][0] <= epoch:
+            newest[name] = epoch, found
+    if not newest:
+        told = ", ".join(map(str, listed))
+        raise SettingsError(
+            told, "", "no alert packet of ZTF or Rubin in there that can be read: see what was left out"
+        )
+    return [found for _, found in sorted(newest.values(), key=lambda each: each[0])]
+
+
+def of_survey(found: Iterable[Found], survey: str, of_objects: bool) -> tuple[list[Found], int]:
+    """Choose the packets of a survey; if those of the solar system are not wanted, count how many they are."""
+    chosen = [each for each in found if each.survey == survey]
+    wanted = [each for each in chosen if not of_objects or is_of_object(each.packet)]
+    return wanted, len(chosen) - len(wanted)
+
+
+def _all_in(paths: list[Path], schemas: Path | None, warn: Warn) -> Iterator[Found]:
+    """Give every packet, with its place."""
+
+    def left_out(path: Path, problem: str) -> None:
+        warn(f"{path}: left out: {problem}")
+
+    opener, options = Opener(schemas), Options(schema=schemas)
+    for path in files_in(paths, left_out):
+        for number, (value, key) in enumerate(messages_in(path, options), start=1):
+            origin = f"{path}: record {number}"
+            try:
+                yield Found(_packet_in(opener, value, key), origin)
+            except MalformedAlert as error:
+                warn(f"{origin}: left out: {error.problem}")
+
+
+def _packet_in(opener: Opener, value: bytes, key: bytes | None) -> Packet:
+    """Open a message; raises MalformedAlert if it is no packet."""
+    if value.startswith(UNREADABLE):
+        raise MalformedAlert("file", told_in(value)[1])
+    record: dict[str, Any] = opener.open(value, key).record
+    is_rubin = isinstance(record.get("diaSource"), dict) and "midpointMjdTai" in record["diaSource"]
+    is_ztf = isinstance(record.get("candidate"), dict) and "magpsf" in record["candidate"] and "objectId" in record
+    if not is_rubin and not is_ztf:
+        raise MalformedAlert("record", NO_PACKET)
+    if math.isnan(epoch_of(record)) or not object_of(record):
+        raise MalformedAlert("record", "is a packet without epoch, or without a name of its object")
+    return _mended(record) if is_rubin else record
+
+
+def _mended(packet: Packet) -> Packet:
+    """Make the counts of a ``diaObject`` integers, which are floats in some tables; its id is that of the source."""
+    known = packet.get("diaObject")
+    if not isinstance(known, dict) or not isinstance(known.get("diaObjectId"), float):
+        return packet
+    counts = {name: int(known[name]) for name in COUNTS if isinstance(known.get(name), float) and known[name] >= 0}
+    return {**packet, "diaObject": {**known, **counts, "diaObjectId": packet["diaSource"].get("diaObjectId")}}

@@ -1,0 +1,47 @@
+"""The command ``tides demo``; what it needs is imported only when it runs."""
+
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from tides_bridge.errors import BridgeError
+
+
+def _fail(error: BridgeError) -> NoReturn:
+    """Say what is wrong in one line; 2 is a wrong setting or file, 1 anything else."""
+    typer.echo(f"tides: {error}", err=True)
+    raise typer.Exit(error.exit_code)
+
+
+def demo(
+    *,
+    folder: Annotated[
+        Path | None, typer.Option(help="Folder of the demo; emptied first.", show_default="your data folder")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Another number makes another sky.", min=0)] = 1,
+) -> None:
+    """
+    Show the bridge at work: two simulated nights, from the broker to 4MOST, without any outside service.
+
+    It starts stand-ins for Kafka, the Lasair API and 4MOST, publishes the alerts of a simulated sky, and runs the real
+    flow twice, six nights apart: new targets first, then updates and targets switched off. It tells what happened and
+    where to look, compares the runs with what 4MOST holds, and stops everything that it started.
+
+    Reads nothing. Writes into its folder, which is emptied at the start and stays at the end; by default it lies in
+    your data folder, or is /var/lib/tides-bridge/two-nights for root. The exit code is 1 when a run fails or 4MOST
+    holds something else than the runs said, and 130 after Ctrl-C.
+    """
+    try:
+        from rich.console import Console
+
+        from simulators.standins.demo import default_folder, show
+
+        agreed = show(folder or default_folder(), seed, Console())
+    except KeyboardInterrupt:
+        typer.echo("stopped: nothing was left running", err=True)
+        raise typer.Exit(130) from None
+    except BridgeError as error:
+        _fail(error)
+    if not agreed:
+        raise typer.Exit(1)

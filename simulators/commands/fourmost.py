@@ -1,0 +1,77 @@
+"""The command ``tides fourmost``."""
+
+import errno
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import platformdirs
+import typer
+
+from simulators.fourmost.clock import read_time_of_day
+from tides_bridge.errors import SettingsError
+
+SURVEYS = (15, 5, 46)
+"""S10 TiDES, S_test and S16 CHANGES."""
+
+STATE = platformdirs.user_data_path("tides-bridge") / "fourmost.sqlite3"
+"""Where the rows are kept unless told otherwise."""
+
+
+def fourmost(  # noqa: PLR0913 (one argument an option)
+    *,
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 is any free one.", min=0, max=65535)] = 8040,
+    state: Annotated[Path, typer.Option(help="SQLite file with all rows and the account.", dir_okay=False)] = STATE,
+    user: Annotated[str, typer.Option(help="User of the account.")] = "tides",
+    password: Annotated[
+        str | None, typer.Option(help="Its password; if not given, the one in the state or a random one.")
+    ] = None,
+    survey: Annotated[list[int], typer.Option(help="A survey of the account; may be repeated.")] = list(SURVEYS),  # noqa: B006
+    create_status: Annotated[int, typer.Option(help="HTTP status of a create.", min=200, max=201)] = 200,
+    paginate: Annotated[
+        bool, typer.Option("--paginate/--plain", help="List as pages with count, next, previous, results.")
+    ] = False,
+    errors_as_200: Annotated[
+        bool, typer.Option("--errors-as-200", help="Answer errors with status 200, as an older server did.")
+    ] = False,
+    ingest_at: Annotated[str, typer.Option(help="Daily ingestion, HH:MM Europe/Berlin, or off.")] = "15:00",
+    faults: Annotated[
+        Path | None,
+        typer.Option(
+            help="Fault plan (YAML): which calls go wrong, and how; see simulators/services/faults.py.", dir_okay=False
+        ),
+    ] = None,
+    until_stdin_ends: Annotated[bool, typer.Option("--until-stdin-ends", hidden=True)] = False,
+) -> None:
+    """
+    Serve a stand-in for the 4MOST Transient API on this machine.
+
+    It takes, checks, lists, changes and deletes transients as the real, private service does, and ingests them every
+    day. It reads the fault plan, if any, reads and writes only the state file, and prints its address, user, password
+    and token, then "ready". Ctrl-C or SIGTERM ends it; the state stays.
+    """
+    try:
+        at = read_time_of_day(ingest_at)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--ingest-at") from None
+    try:  # only here: Django must not be loaded into every tides command
+        from simulators.fourmost.serving import Options, serve, stop_with_stdin
+    except ModuleNotFoundError as error:
+        _fail(f"{error.name} is not installed, which the stand-ins need: pip install 'tides-bridge[standins]'", 1)
+
+    if until_stdin_ends:
+        stop_with_stdin()
+    options = Options(host, port, state, user, password, survey, create_status, paginate, errors_as_200, at, faults)
+    try:
+        serve(options)
+    except SettingsError as error:
+        _fail(str(error), 2)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            _fail(f"port {port} of {host} is in use: choose another with --port, 0 for any free one", 1)
+        _fail(f"cannot serve at {host}:{port} with state {state}: {error}", 1)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    typer.echo(f"tides: {message}", err=True)
+    raise typer.Exit(code)

@@ -1,0 +1,64 @@
+"""
+A Lasair for LSST for tests and demos: its API, with ``object/`` and as much of ``cone/`` as the bridge asks.
+
+`to_object` makes what the API answers of one Rubin alert packet; the messages of a filter are made by
+`simulators.alerts.broker_forms`. `LasairLsstStandin` serves the light curves over HTTP the way the real server does:
+tokens, an hourly limit, one object a call, literal NaN, the id echoed as the text it came as, newest first with
+``lasair_added``.
+
+Sources: lasair-lsst (serializers.py, lasair/lightcurves.py, throttle.py).
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Response
+
+from simulators.alerts.broker_forms import LITE_FORCED
+from simulators.services.lasair_service import LasairService, LightCurve, Method, answer
+
+API_SOURCE = ("diaSourceId", "midpointMjdTai", "band", "psfFlux", "psfFluxErr", "reliability")
+"""What ``object/`` answers of a source with lite (lasair/lightcurves.py)."""
+
+
+def to_object(packet: Mapping[str, Any]) -> LightCurve:
+    """Make the light curve of an object from its newest packet, oldest first, as ``lasair_added=False`` gives it."""
+    sources = [*(packet["prvDiaSources"] or []), packet["diaSource"]]
+    return {
+        "diaObjectId": packet["diaObject"]["diaObjectId"],
+        "diaSourcesList": [{key: each[key] for key in API_SOURCE} for each in sources],
+        "diaForcedSourcesList": [
+            {key: each[key] for key in LITE_FORCED} for each in packet["prvDiaForcedSources"] or []
+        ],
+    }
+
+
+class LasairLsstStandin(LasairService):
+    """The API on a free port of 127.0.0.1, in a thread of this process: see `LasairService`."""
+
+    name = "Lasair-LSST"
+    name_key = "diaObjectId"
+
+    def _methods(self) -> Mapping[str, Method]:
+        return {"object": self._object, "cone": self._cone}
+
+    def _object(self, fields: dict[str, str]) -> Response:
+        """Answer ``object/``: with lasair_added, the default, an unknown object is a 404, and without it a 400."""
+        name = fields.get("objectId", "")
+        if not name:
+            return answer({"objectId": ["This field is required."]}, 400)
+        is_added = fields.get("lasair_added", "True").lower() != "false"
+        if name not in self._curves:
+            return answer({"error": f"No such object {name}"}, 404 if is_added else 400)
+        curve = self._curves[name]
+        if not is_added:
+            return answer({**curve, "diaObjectId": name})
+        lists = {key: curve[key][::-1] for key in ("diaSourcesList", "diaForcedSourcesList")}
+        return answer({"diaObjectId": name, "lasairData": {"ebv": math.nan, "sherlock": {}, "TNS": {}}, **lists})
+
+    def _cone(self, fields: dict[str, str]) -> Response:
+        """Answer ``cone/`` with a count: nothing lies anywhere."""
+        if fields.get("requestType") != "count" or not {"ra", "dec"} <= fields.keys():
+            return answer({"error": "only counts are served, and they need ra and dec"}, 400)
+        return answer({"count": 0})

@@ -1,0 +1,192 @@
+"""
+What the two Lasairs for tests and demos share: an API over HTTP with tokens, an hourly limit, and light curves.
+
+Sources: lasair4 and lasair-lsst (serializers.py, throttle.py).
+"""
+
+import json
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Self
+from urllib.parse import parse_qs
+
+from fastapi import FastAPI, Request, Response
+
+from simulators.services.faults import FaultPlan
+from simulators.services.running import Running
+from simulators.services.web import WebServer
+from tides_bridge.errors import MalformedAlert
+
+HOUR_SECONDS = 3600.0
+"""The limit slides over an hour (Django REST framework's throttle)."""
+POWER_USER_CALLS = 10_000
+"""Calls per hour of the group powerapi; a normal user has 100, an anonymous one 10."""
+TOKEN = "lasair-standin-token"  # noqa: S105 - of a stand-in
+
+LightCurve = dict[str, Any]
+"""One object as the API answers it, with its name and its points."""
+Method = Callable[[dict[str, str]], Response]
+"""Answers the fields of a call."""
+
+
+class HourlyLimit:
+    """
+    A limit on calls that slides over the past hour, for every token by itself.
+
+    Parameters
+    ----------
+    calls
+        How many calls an hour has, at least one.
+    clock
+        Seconds that only grow; a test can turn it.
+    """
+
+    def __init__(self, calls: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.calls, self.clock = calls, clock
+        self._history: dict[str, deque[float]] = {}
+
+    def wait(self, token: str) -> float:
+        """Book a call and return 0, or book nothing and return how long to wait [s]."""
+        now, history = self.clock(), self._history.setdefault(token, deque())
+        while history and history[0] <= now - HOUR_SECONDS:
+            history.popleft()
+        if len(history) >= self.calls:
+            return max(history[0] + HOUR_SECONDS - now, 1.0)
+        history.append(now)
+        return 0.0
+
+
+class LasairService(Running):
+    """
+    An API on a free port of 127.0.0.1, in a thread of this process.
+
+    Parameters
+    ----------
+    token
+        The token that is accepted, as ``Authorization: Token …`` or ``?token=…``.
+    calls_per_hour
+        The hourly limit; the default is that of a power user.
+    clock
+        What the hourly limit reads, in seconds.
+    faults
+        Which calls go wrong; none without.
+
+    Attributes
+    ----------
+    address
+        ``http://127.0.0.1:PORT/api``, as in the setting ``lightCurves.address``.
+    calls
+        How many calls reached a method: not those with a wrong token or over the limit, or that failed before the work.
+    faults
+        The plan; ``faults.replace(...)`` gives it other rules.
+    port
+        The port to start at, if it is free; 0 is any.
+    """
+
+    name: ClassVar[str]
+    """Which Lasair it is."""
+    name_key: ClassVar[str]
+    """Where a light curve has the name of its object."""
+
+    def __init__(
+        self,
+        token: str = TOKEN,
+        calls_per_hour: int = POWER_USER_CALLS,
+        clock: Callable[[], float] = time.monotonic,
+        faults: FaultPlan | None = None,
+    ) -> None:
+        self.faults = FaultPlan() if faults is None else faults
+        self.token, self.calls, self.port = token, 0, 0
+        self._limit = HourlyLimit(calls_per_hour, clock)
+        self._curves: dict[str, LightCurve] = {}
+        self._server = WebServer(self._app(), "lasair", self.faults)
+
+    @property
+    def address(self) -> str:
+        """Where the API is, without a slash at the end."""
+        return f"{self._server.address}/api"
+
+    def load(self, light_curves: Iterable[LightCurve]) -> None:
+        """Keep light curves to answer with; one of the same object replaces the earlier one."""
+        self._curves |= {str(curve[self.name_key]): curve for curve in light_curves}
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Drop the light curves of some objects."""
+        for name in names:
+            self._curves.pop(name, None)
+
+    def start(self) -> Self:
+        """Start to answer, or raise BrokerUnavailable."""
+        self._server.start(self.port)
+        return self
+
+    def stop(self) -> None:
+        """Stop to answer and close the port; a second call does nothing."""
+        self._server.stop()
+
+    def _methods(self) -> Mapping[str, Method]:
+        """Give the methods by their place in the address."""
+        raise NotImplementedError
+
+    def _app(self) -> FastAPI:
+        """Route the methods; GET and POST mean the same."""
+        app = FastAPI(openapi_url=None)
+        for path, method in self._methods().items():
+            app.add_api_route(f"/api/{path}/", self._endpoint(method), methods=["GET", "POST"])
+        app.add_api_route("/", lambda: {"service": f"stand-in for the {self.name} API"}, methods=["GET"])
+        return app
+
+    def _endpoint(self, method: Method) -> Callable[[Request], Any]:
+        """Put the token and the limit, in this order, before a method."""
+
+        async def endpoint(request: Request) -> Response:
+            refusal = refusal_of(request, self.token, self._limit)
+            if refusal:
+                return refusal
+            try:
+                fields = await fields_of(request)
+            except MalformedAlert as error:
+                return answer({"detail": str(error)}, 400)
+            self.calls += 1
+            return method(fields)
+
+        return endpoint
+
+
+def refusal_of(request: Request, token: str, limit: HourlyLimit) -> Response | None:
+    """Refuse a wrong token (401), which costs nothing, or a call over the limit (429)."""
+    given = request.headers.get("authorization", "").removeprefix("Token ") or request.query_params.get("token", "")
+    if given != token:
+        detail = "Invalid token." if given else "Authentication credentials were not provided."
+        return answer({"detail": detail}, 401, {"WWW-Authenticate": "Token"})
+    wait = limit.wait(given)
+    if not wait:
+        return None
+    message = "Request limit exceeded. Either wait an hour, or see API documentation to increase your limits."
+    return answer({"message": message}, 429, {"Retry-After": str(math.ceil(wait))})
+
+
+async def fields_of(request: Request) -> dict[str, str]:
+    """
+    Read the fields of a call: those of the address, and of a form or JSON body.
+
+    Raises
+    ------
+    MalformedAlert
+        When the body is not what its content type says.
+    """
+    fields = dict(request.query_params)
+    body = await request.body()
+    try:
+        if "json" in request.headers.get("content-type", ""):
+            return fields | {key: str(value) for key, value in dict(json.loads(body or b"{}")).items()}
+        return fields | {key: values[-1] for key, values in parse_qs(body.decode()).items()}
+    except (ValueError, TypeError) as error:
+        raise MalformedAlert("the body of the call", f"cannot be read: {error}") from error
+
+
+def answer(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Answer JSON; NaN stays the literal NaN, which strict readers refuse: so does the real server."""
+    return Response(json.dumps(content, allow_nan=True), status, headers, "application/json")

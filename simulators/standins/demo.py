@@ -1,0 +1,309 @@
+"""Two simulated nights through the real flow, and what became of them."""
+
+import csv
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from simulators.alerts.packets import alerts, truth
+from simulators.services.lifeline import INTERRUPT_SECONDS
+from simulators.sky import SUPERNOVAE, Sky
+from simulators.standins.bundle import Alert, Standins, interruptible, write_settings
+from simulators.standins.folders import standard_folder, stop_database
+from tides_bridge.errors import BridgeError
+from tides_bridge.resources import program
+
+OBJECTS = 150
+"""So many that every kind occurs, so few that a run is a matter of seconds."""
+SKY_NIGHTS = 60
+LOOK_BACK = 5
+"""The first run finds the alerts of so many nights: ZTF needs two clear ones to see its whole sky."""
+APART = 6
+"""Nights between the runs, at least: longer than `TARGETS` keeps what is not seen."""
+TARGETS = {"deactivateAfter": "5 days", "faintLimit": dict.fromkeys("ugrizy", 20.5)}
+"""Limits of D3.3.4 for ZTF, which never sees the 22.5 mag of LSST's."""
+KEPT = frozenset({"SN", "NT", "ORPHAN", "UNCLEAR"})
+"""Sherlock classes that TiDES' filter at Lasair lets through."""
+DAWN = timedelta(hours=13)
+"""When the night ends at Palomar [UTC]."""
+RUN_SECONDS = 300
+"""Longest time for a run, which takes some 15 s."""
+STOP_SECONDS = INTERRUPT_SECONDS + 5
+MATCH_DEG = 1 / 3600
+"""One arcsecond: two names of one object."""
+MJD_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
+ROWS = {
+    "messages": "messages read from Kafka",
+    "objects": "objects among them",
+    "evaluated": "light curves judged",
+    "passed": "passed the selection",
+    "refused": "refused, with a reason",
+    "deferred": "put off to the next run",
+    "inserted": "new targets",
+    "updated": "targets seen again",
+    "deactivated": "targets switched off: faded or unseen",
+    "created_in_4most": "sent to 4MOST: new",
+    "updated_in_4most": "sent to 4MOST: changed",
+    "deactivated_in_4most": "sent to 4MOST: switched off",
+    "failed_in_4most": "refused by 4MOST",
+}
+"""The counts of a run's summary, in words."""
+LAST_OF_SECTION = ("deferred", "deactivated", "failed_in_4most")
+EXCHANGED = ("created_in_4most", "updated_in_4most", "deactivated_in_4most")
+
+
+class DemoError(BridgeError):
+    """
+    A run of the flow that did not work.
+
+    Parameters
+    ----------
+    problem
+        What happened, and where to read more.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return self.problem
+
+
+@dataclass(frozen=True)
+class Night:
+    """What one run said, and what 4MOST held after it, by id."""
+
+    title: str
+    summary: Mapping[str, int]
+    rows: Mapping[int, Mapping[str, Any]]
+
+
+def show(folder: Path, seed: int, console: Console) -> bool:
+    """
+    Run the demo.
+
+    Parameters
+    ----------
+    folder
+        Of the demo, emptied first.
+    seed
+        Of the sky.
+    console
+        Where to tell it.
+
+    Returns
+    -------
+    bool
+        Whether 4MOST holds what the runs said they sent.
+
+    Raises
+    ------
+    DemoError
+        When a run fails.
+    KeyboardInterrupt
+        On SIGINT or SIGTERM.
+    """
+    sky = Sky(seed=seed, objects=OBJECTS, nights=SKY_NIGHTS)
+    with interruptible(), Standins(folder) as standins:
+        settings = standins.folder / "settings.yaml"
+        write_settings(settings, standins.settings(TARGETS))
+        first, second = _choose_nights(sky)
+        nights = []
+        for start, end in ((first - LOOK_BACK + 1, first), (first + 1, second)):
+            console.print(_publish(sky, start, end, standins), soft_wrap=True)
+            nights.append(Night(_date(end), _run(standins.folder, settings, end), _rows(standins)))
+        _write_sky(sky, second, standins.folder)
+        console.print(_table(nights, sky), _examples(nights[-1], sky))
+    disagreements = _disagreements(nights)
+    for line in disagreements or ["4MOST holds exactly what the two runs said they sent."]:
+        console.print(line, soft_wrap=True, style="red" if disagreements else "green")
+    console.print(_where_to_look(standins, settings), soft_wrap=True)
+    return not disagreements
+
+
+def _choose_nights(sky: Sky) -> tuple[int, int]:
+    """Choose two clear nights, after a month of history, that lie far enough apart."""
+    clear = [night for night in range(sky.first_night + 30, sky.first_night + sky.nights) if sky.is_clear(night)]
+    first = clear[0]
+    return first, next(night for night in clear if night >= first + APART)
+
+
+def _publish(sky: Sky, start: int, end: int, standins: Standins) -> str:
+    """Publish, night by night, the alerts that pass the filter; say what was done."""
+    issued = [packet for night in range(start, end + 1) for packet in alerts(sky, night)]
+    kept = [packet for packet in issued if packet["labels"]["sherlock"] in KEPT]
+    standins.load(Alert.from_packet(packet) for packet in kept)
+    period = f"{_date(start)} to {_date(end)}"
+    return f"{period}: {len(issued)} alerts, {len(kept)} pass the filter at Lasair; the flow runs ..."
+
+
+def _run(folder: Path, settings: Path, night: int) -> dict[str, int]:
+    """
+    Run the real flow at the end of a night; what it says goes to files in the folder.
+
+    Raises
+    ------
+    DemoError
+        When it fails or says nothing.
+    """
+    log, answer = (folder / f"run-{_date(night)}.{suffix}" for suffix in ("log", "json"))
+    command = [sys.executable, "-m", "flows.cli", "run", "--settings", str(settings), "--json"]
+    with answer.open("w") as output, log.open("w") as errors:
+        code = _finish(command, _environment(folder, night), folder, output, errors)
+    lines = [line for line in answer.read_text().splitlines() if line.startswith("{")]
+    if code != 0 or not lines:
+        last = "\n".join(log.read_text().splitlines()[-15:])
+        how = f"did not end within {RUN_SECONDS} s" if code is None else f"ended with code {code}"
+        raise DemoError(f"the run {how}: see {log}, which ends with\n{last}")
+    summary = dict(json.loads(lines[-1]))
+    if missing := ROWS.keys() - summary.keys():
+        raise DemoError(f"the run's summary lacks {', '.join(sorted(missing))}: see {log}")
+    return summary
+
+
+def _environment(folder: Path, night: int) -> dict[str, str]:
+    """
+    Give the environment of a run: at the night's end, with a Prefect of its own.
+
+    No variable of the bridge or of Prefect is passed on: it could lead the demo to real services.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TIDES_", "PREFECT_"))}
+    return kept | {
+        "TIDES_NOW": (MJD_EPOCH + timedelta(days=night) + DAWN).isoformat(),
+        "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def _finish(
+    command: list[str], environment: dict[str, str], folder: Path, output: IO[str], errors: IO[str]
+) -> int | None:
+    """Run a program and answer its exit code, or None if it takes too long; nothing that it started goes on."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simulators.services.lifeline", *command],
+        env=environment, cwd=folder, stdin=subprocess.PIPE, stdout=output, stderr=errors, start_new_session=True,
+    )  # fmt: skip
+    try:
+        return process.wait(RUN_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        if process.stdin:
+            process.stdin.close()
+        process.wait(STOP_SECONDS)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # what a program left that ended by itself
+        stop_database(folder)
+
+
+def _rows(standins: Standins) -> dict[int, dict[str, Any]]:
+    return {int(row["id"]): row for row in standins.fourmost.rows()}
+
+
+def _disagreements(nights: list[Night]) -> list[str]:
+    """Compare what each run said it sent with how the rows at 4MOST changed; a sentence for each difference."""
+    before: Mapping[int, Mapping[str, Any]] = {}
+    found = []
+    for night in nights:
+        switched = [
+            i for i, row in night.rows.items() if i in before and before[i]["is_active"] and not row["is_active"]
+        ]
+        changed = [i for i, row in night.rows.items() if i in before and row != before[i] and i not in switched]
+        counted = dict(zip(EXCHANGED, (len(night.rows) - len(before), len(changed), len(switched)), strict=True))
+        for key, number in counted.items():
+            if night.summary[key] != number:
+                found.append(f"{night.title}: the run said {ROWS[key]}: {night.summary[key]}, but 4MOST shows {number}")
+        before = night.rows
+    return found
+
+
+def _table(nights: list[Night], sky: Sky) -> Table:
+    """Show the counts of the runs, and what 4MOST held after each."""
+    table = Table(title="What happened", title_justify="left")
+    table.add_column("")
+    for night in nights:
+        table.add_column(f"after the night\nof {night.title}", justify="right")
+    for key, words in ROWS.items():
+        table.add_row(words, *(str(night.summary[key]) for night in nights), end_section=key in LAST_OF_SECTION)
+    active = [[row for row in night.rows.values() if row["is_active"]] for night in nights]
+    table.add_row("active at 4MOST now", *(str(len(rows)) for rows in active))
+    genuine = (sum(_kind(row, sky) in SUPERNOVAE for row in rows) for rows in active)
+    table.add_row("... and truly supernovae", *map(str, genuine))
+    table.add_row(
+        "switched off at 4MOST now", *(str(len(n.rows) - len(a)) for n, a in zip(nights, active, strict=True))
+    )
+    return table
+
+
+def _examples(night: Night, sky: Sky) -> Table:
+    """Show some targets at 4MOST, active ones and others, and what they really are."""
+    table = Table(title="Some targets at 4MOST", title_justify="left")
+    for heading in ("name", "ra [deg]", "dec [deg]", "mag", "active", "in truth"):
+        table.add_column(heading, no_wrap=True)
+    rows = list(night.rows.values())
+    chosen = [row for row in rows if row["is_active"]][:4] + [row for row in rows if not row["is_active"]][:2]
+    for row in chosen:
+        numbers = (f"{row['ra']:.4f}", f"{row['dec']:+.4f}", f"{row['mag']:.2f}")
+        table.add_row(row["name"], *numbers, "yes" if row["is_active"] else "no", _kind(row, sky))
+    return table
+
+
+def _kind(row: Mapping[str, Any], sky: Sky) -> str:
+    """Say what lies at the place of a target."""
+    places = ((thing.kind, abs(thing.ra - row["ra"]), abs(thing.dec - row["dec"])) for thing in sky.objects)
+    return next((kind for kind, east, north in places if max(east, north) < MATCH_DEG), "nothing")
+
+
+def _write_sky(sky: Sky, night: int, folder: Path) -> None:
+    """Keep the truth, and the newest alert of each object for ``tides standins``."""
+    newest = {packet["objectId"]: packet for n in range(night - 30, night + 1) for packet in alerts(sky, n)}
+    with gzip.open(folder / "alerts.jsonl.gz", "wt") as file:
+        file.writelines(json.dumps(packet) + "\n" for packet in newest.values())
+    rows = list(truth(sky))
+    with (folder / "truth.csv").open("w", newline="") as table:
+        writer = csv.DictWriter(table, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _where_to_look(standins: Standins, settings: Path) -> str:
+    folder, account = standins.folder, f"{standins.fourmost.user}:{standins.fourmost.password}"
+    tides, query = (
+        program("tides"),
+        "SELECT name, ztf_r_latest_mag, active, inactive_reason "
+        "FROM tides_master INNER JOIN target_magnitudes USING (tides_id, name) ORDER BY name",
+    )
+    return f"""
+Where to look (nothing runs any more; the files stay until the next demo)
+  settings   {settings}
+  database   {tides} psql --settings {settings} -c "{query}"
+  4MOST      {tides} fourmost --state {folder / "fourmost.sqlite3"}
+             curl -u {account} http://127.0.0.1:8040/QFSwi/targetCat/transients/
+  flow runs  PREFECT_HOME={folder / "prefect"} {program("prefect")} server start    then http://127.0.0.1:4200
+  truth      {folder / "truth.csv"}, and what the runs said in run-*.log beside it
+  play on    {tides} standins --alerts {folder / "alerts.jsonl.gz"} --settings-out play.yaml
+             {tides} run --settings play.yaml
+"""
+
+
+def _date(night: int) -> str:
+    return f"{MJD_EPOCH + timedelta(days=night):%Y-%m-%d}"
+
+
+def default_folder() -> Path:
+    """Give the demo's own folder; ``tides up`` has another, which must not be emptied."""
+    return standard_folder("two-nights")
