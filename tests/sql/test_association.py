@@ -267,7 +267,7 @@ def test_a_survey_keeps_its_magnitudes_and_a_person_sees_both(database: Database
         "ztf_r_latest_mjd": 60991.0, "ztf_r_brightest_mag": 19.0, "ztf_r_brightest_mjd": 60985.0,
     }  # fmt: skip
     with database.transaction() as connection:
-        (row,) = run(connection, "exchange/list_targets.sql")
+        (row,) = run(connection, "fourmost/list_targets.sql")
     assert row["magnitudes"] == {
         "ztf_r": {"mag": 19.3, "mjd": 60991.0},
         "lsst_r": {"mag": 20.1, "mjd": 60999.0},

@@ -26,7 +26,7 @@ def call(database: Database, name: str, *parameters: dict[str, Any]) -> list[dic
     with database.transaction() as connection:
         return run(
             connection,
-            f"exchange/{name}.sql",
+            f"fourmost/{name}.sql",
             list(parameters) if len(parameters) > 1 else next(iter(parameters), None),
         )
 

@@ -124,10 +124,10 @@ def test_a_row_that_the_table_refuses_is_an_error_of_ours_and_changes_nothing(
 
 def test_a_server_that_goes_away_while_rows_are_copied_is_unavailable(database: Database) -> None:
     with pytest.raises(DatabaseUnavailable), database.transaction() as connection:
-        run(connection, "ingest/create_transient_stage.sql")
+        run(connection, "decisions/create_transient_stage.sql")
         with pytest.raises(OperationalError):
             connection.connection.cursor().execute("SELECT pg_terminate_backend(pg_backend_pid())")
-        copy_frame(connection, "ingest/load_transient_stage.sql", judged(staged()).targets)
+        copy_frame(connection, "decisions/load_transient_stage.sql", judged(staged()).targets)
 
 
 # Update

@@ -182,7 +182,7 @@ def test_a_merged_target_is_switched_off_at_4most_and_what_it_was_told_is_kept(
     rows_of(pair, told)
     merge_targets(pair, at(settings), "TiDES25aaa", "TiDES25aab", "one")
     with pair.transaction() as connection:
-        listed = run(connection, "exchange/list_targets.sql")
+        listed = run(connection, "fourmost/list_targets.sql")
     assert [(row["name"], row["active"]) for row in listed] == [("TiDES25aaa", True), ("TiDES25aab", False)]
 
 

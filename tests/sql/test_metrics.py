@@ -108,7 +108,7 @@ def test_runs_tell_when_they_last_went_well(database: Database, settings: Settin
     insert_run(database, "backup", None, "2026-11-23T04:00:00Z", "disk full")
     insert_run(database, "pull", "a broker of former days", "2025-11-24T10:00:00Z")
     with database.transaction() as connection:  # at work, or killed
-        run(connection, "monitor/begin_run.sql", {"kind": "pull", "broker": "lasair_ztf"})
+        run(connection, "database/begin_run.sql", {"kind": "pull", "broker": "lasair_ztf"})
     found = {key: value for key, value in told(settings).items() if key[0].startswith("tides_last")}
     assert found == {
         ("tides_last_good_run_timestamp_seconds", "pull", "lasair_ztf"): (NOW - timedelta(hours=2)).timestamp(),

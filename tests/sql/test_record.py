@@ -206,7 +206,7 @@ def months(database: Database) -> list[str]:
 
 def prepare(database: Database, now: datetime, before: datetime | None = None) -> int:
     with database.transaction() as connection:
-        return int(run(connection, "ingest/prepare_decisions.sql", {"now": now, "before": before})[0]["dropped"])
+        return int(run(connection, "decisions/prepare_decisions.sql", {"now": now, "before": before})[0]["dropped"])
 
 
 def test_this_month_and_the_next_are_made_once(database: Database) -> None:
@@ -221,10 +221,10 @@ def test_a_run_over_the_end_of_a_month_finds_its_months(database: Database, sett
     prepare(database, started)
     for number, now in enumerate((started, started + timedelta(seconds=1), datetime(2031, 2, 28, 23, 59, tzinfo=UTC))):
         with database.transaction() as connection:
-            run(connection, "ingest/create_decision_stage.sql")
+            run(connection, "decisions/create_decision_stage.sql")
             rows = decision_rows({f"object {number}": True}).assign(survey="ztf", newest_mjd=61000.0, judged_with=None)
             copy_frame(connection, record.LOAD, rows[listed_columns(record.LOAD)])
-            (stored,) = run(connection, "ingest/store_decisions.sql", {"run_id": None, "now": now})
+            (stored,) = run(connection, "decisions/store_decisions.sql", {"run_id": None, "now": now})
         assert stored == {"recorded": 1}
     assert log(database, "object_id, tableoid::regclass::text") == [
         ("object 0", "decision_2031_01"),

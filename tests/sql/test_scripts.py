@@ -22,52 +22,52 @@ SIGNED = {"reason": "x", "who": "test"}
 LIMITS: dict[str, Any] = {"now_mjd": 61000.0, "deactivate_after_days": 5.0, "faint_limits": [22.5] * 6}
 
 PARAMETERS: dict[str, dict[str, Any]] = {
-    "association/lock.sql": {},
-    "association/find_new.sql": {"question_radius": 2.0},
-    "association/find_neighbours.sql": {"question_radius": 2.0},
-    "association/add_targets.sql": {"match_radius": 1.0, "year": 2026},
-    "association/settle_new.sql": {"match_radius": 1.0},
-    "backup/count_sessions.sql": {},
-    "backup/count_tables.sql": {},
-    "backup/drop_database.sql": {"name": "a"},
-    "backup/end_open_runs.sql": {"problem": "x"},
-    "backup/swap_databases.sql": {"name": "a", "aside": "b", "restored": "c"},
-    "exchange/adopt_forgotten.sql": {
+    "targets/lock.sql": {},
+    "targets/find_new.sql": {"question_radius": 2.0},
+    "targets/find_neighbours.sql": {"question_radius": 2.0},
+    "targets/add_targets.sql": {"match_radius": 1.0, "year": 2026},
+    "targets/settle_new.sql": {"match_radius": 1.0},
+    "database/count_sessions.sql": {},
+    "database/count_tables.sql": {},
+    "database/drop_database.sql": {"name": "a"},
+    "database/end_open_runs.sql": {"problem": "x"},
+    "database/swap_databases.sql": {"name": "a", "aside": "b", "restored": "c"},
+    "fourmost/adopt_forgotten.sql": {
         "rows": '[{"name": "x", "pk": 99, "ra": 10.0, "dec": 20.0, "is_active": true}]',
         "radius": 1.0,
     },
-    "exchange/forget_ingested.sql": {"tides_id": 1},
-    "exchange/last_restoration.sql": {"since": NOW},
-    "exchange/list_targets.sql": {},
-    "exchange/list_told.sql": {},
-    "exchange/list_unanswered.sql": {},
-    "exchange/newest_ingestion.sql": {},
-    "exchange/store_ingested.sql": {"pk": 7, "ostd_targ_id": 1, "ostd_u_obj_id": 2, "date_ingested": "2026-06-09"},
-    "exchange/store_refused.sql": {"tides_id": 1, "reason": "x", "payload": "{}"},
-    "exchange/store_wanted.sql": {"wanted": '[{"tides_id": 1, "changes": {"mag": 19.5}}]'},
-    "ingest/accept_refused.sql": {"refused_id": 1, "now": "2026-06-09T12:00:00Z"},
-    "ingest/activate_staged.sql": {"now_mjd": 61000.0, "deactivate_after_days": 5.0, "faint_limits": [22.5] * 6},
-    "ingest/forget_given_up.sql": {"survey": "ztf", "object_id": "a", "newest_mjd": 61000.0},
-    "ingest/forget_deferred.sql": {"survey": "ztf", "object_ids": ["a"]},
-    "ingest/get_refused.sql": {"refused_ids": [1, 2**40]},
-    "ingest/list_accepted.sql": {"broker": "lasair_ztf", "number": 10},
-    "ingest/list_deferred.sql": {"broker": "lasair_ztf", "number": 10, "now": NOW},
-    "ingest/list_positions.sql": {"group_id": "g"},
-    "ingest/list_refused.sql": {"number": 10},
-    "ingest/settle_accepted.sql": {"refused_ids": [1], "now": NOW},
-    "ingest/settle_api_calls.sql": {
+    "fourmost/forget_ingested.sql": {"tides_id": 1},
+    "fourmost/last_restoration.sql": {"since": NOW},
+    "fourmost/list_targets.sql": {},
+    "fourmost/list_told.sql": {},
+    "fourmost/list_unanswered.sql": {},
+    "fourmost/newest_ingestion.sql": {},
+    "fourmost/store_ingested.sql": {"pk": 7, "ostd_targ_id": 1, "ostd_u_obj_id": 2, "date_ingested": "2026-06-09"},
+    "fourmost/store_refused.sql": {"tides_id": 1, "reason": "x", "payload": "{}"},
+    "fourmost/store_wanted.sql": {"wanted": '[{"tides_id": 1, "changes": {"mag": 19.5}}]'},
+    "decisions/accept_refused.sql": {"refused_id": 1, "now": "2026-06-09T12:00:00Z"},
+    "decisions/activate_staged.sql": {"now_mjd": 61000.0, "deactivate_after_days": 5.0, "faint_limits": [22.5] * 6},
+    "decisions/forget_given_up.sql": {"survey": "ztf", "object_id": "a", "newest_mjd": 61000.0},
+    "decisions/forget_deferred.sql": {"survey": "ztf", "object_ids": ["a"]},
+    "decisions/get_refused.sql": {"refused_ids": [1, 2**40]},
+    "decisions/list_accepted.sql": {"broker": "lasair_ztf", "number": 10},
+    "decisions/list_deferred.sql": {"broker": "lasair_ztf", "number": 10, "now": NOW},
+    "decisions/list_positions.sql": {"group_id": "g"},
+    "decisions/list_refused.sql": {"number": 10},
+    "decisions/settle_accepted.sql": {"refused_ids": [1], "now": NOW},
+    "decisions/settle_api_calls.sql": {
         "api_call_id": 1,
         "calls": 1,
         "now": "2026-06-09T12:00:00Z",
         "since": "2026-06-09T11:00:00Z",
     },
-    "ingest/prepare_decisions.sql": {"now": "2026-06-09T12:00:00Z", "before": "2020-01-01"},
-    "ingest/register_functions.sql": {
+    "decisions/prepare_decisions.sql": {"now": "2026-06-09T12:00:00Z", "before": "2020-01-01"},
+    "decisions/register_functions.sql": {
         "functions": '[{"name": "f", "version": "0123456789ab", "role": "active", "normalised_text": "{}"}]',
         "now": "2026-06-09T12:00:00Z",
     },
-    "ingest/store_decisions.sql": {"run_id": None, "now": "2026-06-09T12:00:00Z"},
-    "ingest/store_position.sql": {
+    "decisions/store_decisions.sql": {"run_id": None, "now": "2026-06-09T12:00:00Z"},
+    "decisions/store_position.sql": {
         "group_id": "g",
         "topic": "t",
         "partition": 0,
@@ -75,8 +75,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "digest": "x",
         "published_at": None,
     },
-    "ingest/store_lag.sql": {"group_id": "g", "topic": "t", "partition": 0, "lag": 2**40, "now": NOW},
-    "ingest/store_refused.sql": {
+    "decisions/store_lag.sql": {"group_id": "g", "topic": "t", "partition": 0, "lag": 2**40, "now": NOW},
+    "decisions/store_refused.sql": {
         "topic": "t",
         "partition": 0,
         "offset": 2**40,
@@ -85,7 +85,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "key": None,
         "broker": "lasair_ztf",
     },
-    "ingest/store_target_curves.sql": {
+    "targets/store_target_curves.sql": {
         "surveys": ["ztf"],
         "object_ids": ["a"],
         "last_mjds": [61000.0],
@@ -93,61 +93,61 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "now_mjd": 61000.5,
         "now": NOW,
     },
-    "ingest/upsert_to_master.sql": {},
-    "association/store_questions.sql": {},
-    "association/answer_questions.sql": {"tides_id": 1, "other_id": 2, "answer": "merged"},
-    "association/merge_targets.sql": {"tides_id": 2, "kept_id": 1, **SIGNED},
-    "association/list_chain.sql": {"tides_id": 2},
-    "association/find_targets.sql": {"name": "a"},
-    "association/list_log.sql": {"tides_ids": [1, 2], "number": 10},
-    "association/list_objects.sql": {"tides_ids": [1, 2]},
-    "association/list_questions.sql": {"tides_ids": None},
-    "association/undo_merge.sql": {"tides_id": 2, "kept_id": 1, **SIGNED},
-    "association/return_spectrum.sql": {"tides_id": 1},
-    "association/keep_apart.sql": {"question_id": 1, **SIGNED},
-    "association/split_object.sql": {"survey": "ztf", "object_id": "b", "year": 2026, **SIGNED},
-    "association/refresh_targets.sql": {"tides_ids": [1, 2]},
-    "association/judge_targets.sql": {"tides_ids": [1, 2], **LIMITS},
-    "tns/get_tns_match.sql": {"object_id": "a", "survey": None},
-    "tns/get_last_load.sql": {},
-    "tns/upsert_tns_objects.sql": {},
-    "monitor/count_deferred.sql": {},
-    "monitor/count_states.sql": {},
-    "monitor/end_run.sql": {"run_id": 1, "problem": None, "counts": '{"messages": 3}'},
-    "monitor/find_database.sql": {"name": "postgres"},
-    "monitor/has_schema.sql": {},
-    "monitor/list_all_positions.sql": {},
-    "monitor/list_last_runs.sql": {},
-    "monitor/list_durations.sql": {"run_id": 1, "number": 10},
-    "monitor/list_new_targets.sql": {"run_id": 1, "number": 500},
-    "monitor/list_newly_refused.sql": {"run_id": 1, "number": 500},
-    "monitor/server_version.sql": {},
-    "monitor/take_run_lock.sql": {"key": 5},
-    "page/count_backlog.sql": {},
-    "page/count_objects.sql": {},
-    "page/count_targets.sql": {},
-    "page/get_schema.sql": {},
-    "page/list_newest_targets.sql": {"number": 50},
-    "page/list_runs.sql": {},
-    "page/sum_api_calls.sql": {"now": NOW},
-    "page/sum_decisions.sql": {},
-    "record/get_deferred.sql": {"object_id": "a", "survey": None},
-    "record/get_target_curves.sql": {"survey": "ztf", "object_id": "a"},
-    "record/get_target.sql": {"object_id": "a", "survey": "ztf"},
-    "record/list_decisions.sql": {"object_id": "a", "survey": None, "as_of": "2026-06-09"},
-    "record/list_functions.sql": {"as_of": None},
-    "record/list_last_decisions.sql": {"object_id": "a", "survey": "ztf"},
-    "record/list_names.sql": {"object_id": "a", "survey": None},
-    "record/list_sent.sql": {"object_id": "a", "survey": "ztf", "as_of": None},
-    "retire/deactivate_unobserved_transients.sql": {
+    "decisions/upsert_to_master.sql": {},
+    "targets/store_questions.sql": {},
+    "targets/answer_questions.sql": {"tides_id": 1, "other_id": 2, "answer": "merged"},
+    "targets/merge_targets.sql": {"tides_id": 2, "kept_id": 1, **SIGNED},
+    "targets/list_chain.sql": {"tides_id": 2},
+    "targets/find_targets.sql": {"name": "a"},
+    "targets/list_log.sql": {"tides_ids": [1, 2], "number": 10},
+    "targets/list_objects.sql": {"tides_ids": [1, 2]},
+    "targets/list_questions.sql": {"tides_ids": None},
+    "targets/undo_merge.sql": {"tides_id": 2, "kept_id": 1, **SIGNED},
+    "targets/return_spectrum.sql": {"tides_id": 1},
+    "targets/keep_apart.sql": {"question_id": 1, **SIGNED},
+    "targets/split_object.sql": {"survey": "ztf", "object_id": "b", "year": 2026, **SIGNED},
+    "targets/refresh_targets.sql": {"tides_ids": [1, 2]},
+    "targets/judge_targets.sql": {"tides_ids": [1, 2], **LIMITS},
+    "targets/get_tns_match.sql": {"object_id": "a", "survey": None},
+    "targets/get_last_load.sql": {},
+    "targets/upsert_tns_objects.sql": {},
+    "operations/count_deferred.sql": {},
+    "operations/count_states.sql": {},
+    "database/end_run.sql": {"run_id": 1, "problem": None, "counts": '{"messages": 3}'},
+    "database/find_database.sql": {"name": "postgres"},
+    "database/has_schema.sql": {},
+    "operations/list_all_positions.sql": {},
+    "operations/list_last_runs.sql": {},
+    "database/list_durations.sql": {"run_id": 1, "number": 10},
+    "database/list_new_targets.sql": {"run_id": 1, "number": 500},
+    "database/list_newly_refused.sql": {"run_id": 1, "number": 500},
+    "database/server_version.sql": {},
+    "database/take_run_lock.sql": {"key": 5},
+    "operations/count_backlog.sql": {},
+    "operations/count_objects.sql": {},
+    "operations/count_targets.sql": {},
+    "operations/get_schema.sql": {},
+    "portal/list_newest_targets.sql": {"number": 50},
+    "operations/list_runs.sql": {},
+    "operations/sum_api_calls.sql": {"now": NOW},
+    "operations/sum_decisions.sql": {},
+    "decisions/get_deferred.sql": {"object_id": "a", "survey": None},
+    "portal/get_target_curves.sql": {"survey": "ztf", "object_id": "a"},
+    "decisions/get_target.sql": {"object_id": "a", "survey": "ztf"},
+    "decisions/list_decisions.sql": {"object_id": "a", "survey": None, "as_of": "2026-06-09"},
+    "decisions/list_functions.sql": {"as_of": None},
+    "decisions/list_last_decisions.sql": {"object_id": "a", "survey": "ztf"},
+    "decisions/list_names.sql": {"object_id": "a", "survey": None},
+    "decisions/list_sent.sql": {"object_id": "a", "survey": "ztf", "as_of": None},
+    "decisions/deactivate_unobserved_transients.sql": {
         "now_mjd": 61000.0,
         "deactivate_after_days": 5.0,
         "faint_limits": [None] * 6,
     },
-    "together/store_light_curves.sql": {"now": "2026-06-09T12:00:00Z"},
-    "together/forget_light_curves.sql": {"before_mjd": 60900.0},
-    "together/get_light_curves.sql": {"surveys": ["ztf"], "object_ids": ["a"]},
-    "together/list_neighbours.sql": {"radius_arcsec": 1.0},
+    "decisions/store_light_curves.sql": {"now": "2026-06-09T12:00:00Z"},
+    "decisions/forget_light_curves.sql": {"before_mjd": 60900.0},
+    "decisions/get_light_curves.sql": {"surveys": ["ztf"], "object_ids": ["a"]},
+    "decisions/list_neighbours.sql": {"radius_arcsec": 1.0},
     "schema/list_versions.sql": {},
     "schema/make_database.sql": {"name": 'a "quoted" %name'},
     "schema/make_schema_version.sql": {},
@@ -155,18 +155,18 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 """Scripts that change nothing when they run a second time."""
 
 ONCE: dict[str, dict[str, Any]] = {
-    "backup/skip_names.sql": {"names": 10_000},
-    "backup/store_restoration.sql": {"file": "tides.dump"},
-    "exchange/store_answers.sql": {
+    "database/skip_names.sql": {"names": 10_000},
+    "database/store_restoration.sql": {"file": "tides.dump"},
+    "fourmost/store_answers.sql": {
         "answers": '[{"tides_id": 1, "status": "confirmed", "pk": 7, "payload": {}, "answer": null}]'
     },
-    "exchange/release_keys.sql": {"answers": '[{"tides_id": 1, "pk": 999}]'},
-    "exchange/store_intents.sql": {"intents": '[{"tides_id": 1, "operation": "create", "pk": null, "payload": {}}]'},
-    "exchange/store_repair.sql": {"tides_id": 1, "pk": 7, "told": '{"is_active": true}', "found": "x"},
-    "association/create_match_stage.sql": {},
-    "ingest/create_decision_stage.sql": {},
-    "ingest/create_transient_stage.sql": {},
-    "ingest/store_deferred.sql": {
+    "fourmost/release_keys.sql": {"answers": '[{"tides_id": 1, "pk": 999}]'},
+    "fourmost/store_intents.sql": {"intents": '[{"tides_id": 1, "operation": "create", "pk": null, "payload": {}}]'},
+    "fourmost/store_repair.sql": {"tides_id": 1, "pk": 7, "told": '{"is_active": true}', "found": "x"},
+    "targets/create_match_stage.sql": {},
+    "decisions/create_decision_stage.sql": {},
+    "decisions/create_transient_stage.sql": {},
+    "decisions/store_deferred.sql": {
         "broker": "lasair_ztf",
         "survey": "ztf",
         "object_id": "a",
@@ -179,17 +179,17 @@ ONCE: dict[str, dict[str, Any]] = {
         "longest_wait": "1 day",
         "give_up_after": "14 days",
     },
-    "ingest/take_api_calls.sql": {
+    "decisions/take_api_calls.sql": {
         "broker": "lasair_ztf",
         "now": "2026-06-09T12:00:00Z",
         "since": "2026-06-09T11:00:00Z",
         "budget": 100,
         "wanted": 2,
     },
-    "monitor/begin_run.sql": {"kind": "pull", "broker": "lasair_ztf"},
-    "together/create_light_curve_stage.sql": {},
-    "tns/create_tns_stage.sql": {},
-    "tns/store_tns_load.sql": {"file": "tns.csv", "listed_for": "2026-11-23", "objects": 1, "refused": 0},
+    "database/begin_run.sql": {"kind": "pull", "broker": "lasair_ztf"},
+    "decisions/create_light_curve_stage.sql": {},
+    "targets/create_tns_stage.sql": {},
+    "targets/store_tns_load.sql": {"file": "tns.csv", "listed_for": "2026-11-23", "objects": 1, "refused": 0},
     "schema/store_version.sql": {"name": "999_test.sql", "checksum": "x"},
 }
 """Scripts that make, log or count something each time."""
@@ -224,7 +224,7 @@ def connection(database: Database, settings: Settings) -> Iterator[Connection]:
     """A transaction on a database with one row of each kind, and a stage with the same target and another one."""
     store(database, at(settings), staged("a", g=19.5))
     with database.transaction() as connection:
-        for name in ("ingest/store_refused.sql", *ONCE):
+        for name in ("decisions/store_refused.sql", *ONCE):
             if not name.startswith("schema/") and "/create_" not in name:
                 run(connection, name, (PARAMETERS | ONCE)[name])
         for name in ONCE:
@@ -279,14 +279,18 @@ def test_an_or_beside_an_and_stands_in_parentheses(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_a_script_is_used(name: str) -> None:
-    code = "\n".join(file.read_text() for file in Path(SQL.parent / "tides_bridge").rglob("*.py"))
-    assert f'"{name}"' in code or NUMBERED.fullmatch(name)
+def test_a_script_is_run_by_the_package_that_its_folder_is_named_after(name: str) -> None:
+    """Those of the schema by the database; what asks for the portal and for Prometheus alike is with operations."""
+    package = SQL.parent / "tides_bridge"
+    rooms = {file.relative_to(package).parts[0] for file in package.rglob("*.py") if f'"{name}"' in file.read_text()}
+    room = {"schema": "database"}.get(folder := name.partition("/")[0], folder)
+    assert room in rooms or NUMBERED.fullmatch(name)
+    assert rooms <= {room, "portal"} or name == "fourmost/list_targets.sql"  # `tides status` counts what waits
 
 
 def test_every_script_is_run_here() -> None:
-    loaded_by_copy = {"ingest/load_decision_stage.sql", "ingest/load_transient_stage.sql"}
-    loaded_by_copy |= {"together/load_light_curve_stage.sql", "tns/load_tns_stage.sql"}
+    loaded_by_copy = {"decisions/load_decision_stage.sql", "decisions/load_transient_stage.sql"}
+    loaded_by_copy |= {"decisions/load_light_curve_stage.sql", "targets/load_tns_stage.sql"}
     numbered = {name for name in SCRIPTS if NUMBERED.fullmatch(name)}
     assert set(SCRIPTS) == PARAMETERS.keys() | ONCE.keys() | loaded_by_copy | numbered
 
@@ -295,7 +299,7 @@ def test_every_script_runs_with_the_parameters_it_names(connection: Connection) 
     for stage in ("tides", "decision"):
         connection.exec_driver_sql(f"ALTER TABLE {stage}_stage RENAME TO {stage}_stage_of_test")
     for stage in ("transient", "decision"):
-        run(connection, f"ingest/create_{stage}_stage.sql")
+        run(connection, f"decisions/create_{stage}_stage.sql")
     for name, parameters in {**PARAMETERS, **ONCE}.items():
         assert parameters.keys() == parameters_in(name), name
         if "/create_" not in name:
@@ -338,7 +342,7 @@ def test_a_name_is_quoted_by_the_server(connection: Connection) -> None:
 
 
 def test_a_list_of_no_parameters_runs_nothing(connection: Connection) -> None:
-    assert run(connection, "ingest/store_deferred.sql", []) == []
+    assert run(connection, "decisions/store_deferred.sql", []) == []
 
 
 def test_why_an_object_is_no_target(connection: Connection) -> None:

@@ -264,6 +264,6 @@ def test_the_view_has_a_row_for_each_target_that_is_matched(
         target(database, settings, f"ZTF26aaaaaa{'abcde'[number]}", (20.0 + number, 5.0))
     load_tns(database, write(tmp_path, *(line(objid=str(n), ra=str(20 + n), declination="5") for n in range(3))))
     with database.transaction() as connection:
-        plan = run(connection, "tns/get_tns_match.sql", {"object_id": "ZTF26aaaaaab", "survey": "lsst"})
+        plan = run(connection, "targets/get_tns_match.sql", {"object_id": "ZTF26aaaaaab", "survey": "lsst"})
     assert plan == []
     assert len(rows_of(database, "SELECT * FROM tns_match")) == 3

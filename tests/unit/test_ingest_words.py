@@ -47,7 +47,7 @@ def test_the_stage_has_the_columns_of_its_table_in_their_order() -> None:
     columns = listed_columns(LOAD_STAGE)
     assert columns[:5] == ["survey", "object_id", "ra", "decl", "first_detection_mjd"]
     assert len(columns) == 33
-    made = script("ingest/create_transient_stage.sql").partition("(")[2].partition("PRIMARY KEY")[0]
+    made = script("decisions/create_transient_stage.sql").partition("(")[2].partition("PRIMARY KEY")[0]
     assert columns == [line.split()[0] for line in made.splitlines() if line.strip()]
 
 

@@ -35,7 +35,7 @@ def settings_with(*terms: Mapping[str, Any], mag_type: str = "LSST_r_AB") -> Set
 
 
 def row(points: Points) -> dict[str, Any]:
-    """Of a row of exchange/list_targets.sql, what counts here."""
+    """Of a row of fourmost/list_targets.sql, what counts here."""
     magnitudes = {name: {"mag": mag, "mjd": mjd} for name, (mag, mjd) in points.items()}
     return {"name": "TiDES26aaa", "magnitudes": magnitudes}
 

@@ -18,7 +18,7 @@ def r_of(mag: float) -> dict[str, dict[str, float]]:
 
 
 def row(**values: Any) -> dict[str, Any]:
-    """A row of exchange/list_targets.sql."""
+    """A row of fourmost/list_targets.sql."""
     usual: dict[str, Any] = {
         "tides_id": 1,
         "name": "ZTF26aaaaaaa",

@@ -152,7 +152,7 @@ def _replace(server: Database, settings: Settings, file: Path) -> str:
         aside = _stamped(name, "before")
         with server.transaction("swap") as connection:
             given = {"name": name, "aside": aside, "restored": restored}
-            statements = run(connection, "backup/swap_databases.sql", given)[0]
+            statements = run(connection, "database/swap_databases.sql", given)[0]
             connection.exec_driver_sql(statements["put_aside"])
             connection.exec_driver_sql(statements["take_over"])
     return aside
@@ -166,7 +166,7 @@ def _new_database(server: Database, name: str) -> Iterator[str]:
         yield name
     except BaseException:
         with server.without_transaction() as connection:
-            statement = run(connection, "backup/drop_database.sql", {"name": name})[0]["statement"]
+            statement = run(connection, "database/drop_database.sql", {"name": name})[0]["statement"]
             connection.exec_driver_sql(statement)
         raise
 
@@ -176,9 +176,9 @@ def _load(database: Database, file: Path) -> None:
     _pour(database, file)
     apply_schema(database)
     with database.transaction("restored") as connection:
-        run(connection, "backup/store_restoration.sql", {"file": file.name})
-        run(connection, "backup/end_open_runs.sql", {"problem": "was at work when the backup was taken"})
-        run(connection, "backup/skip_names.sql", {"names": SKIPPED_NAMES})
+        run(connection, "database/store_restoration.sql", {"file": file.name})
+        run(connection, "database/end_open_runs.sql", {"problem": "was at work when the backup was taken"})
+        run(connection, "database/skip_names.sql", {"names": SKIPPED_NAMES})
 
 
 def _pour(database: Database, file: Path) -> None:
@@ -286,13 +286,13 @@ def _other(settings: Settings, name: str) -> Settings:
 
 def _is_empty(database: Database) -> bool:
     with database.transaction() as connection:
-        return bool(run(connection, "backup/count_tables.sql")[0]["tables"] == 0)
+        return bool(run(connection, "database/count_tables.sql")[0]["tables"] == 0)
 
 
 def _check_unused(database: Database) -> None:
     """Refuse a database that others use: it could not be renamed."""
     with database.transaction() as connection:
-        sessions = run(connection, "backup/count_sessions.sql")[0]["sessions"]
+        sessions = run(connection, "database/count_sessions.sql")[0]["sessions"]
     if sessions:
         remedy = "stop the worker, the page and all else that uses it"
         raise BackupFailed(database.name, f"{sessions} others are connected", remedy)
@@ -307,7 +307,7 @@ def _program(name: str, database: Database) -> Path:
     """Give a program of PostgreSQL that knows this server: ours, or the machine's if the server is newer."""
     ours = embedded.program(name)
     with database.transaction() as connection:
-        needed = run(connection, "monitor/server_version.sql")[0]["version"] // 10000
+        needed = run(connection, "database/server_version.sql")[0]["version"] // 10000
     if needed <= int(embedded.MAJOR_VERSION):
         return ours
     theirs = shutil.which(name)

@@ -112,7 +112,7 @@ class Database:
 
 
 def _take_lock(connection: Connection) -> bool:
-    taken = run(connection, "monitor/take_run_lock.sql", {"key": RUN_LOCK})[0]["taken"]
+    taken = run(connection, "database/take_run_lock.sql", {"key": RUN_LOCK})[0]["taken"]
     connection.commit()  # the lock is the session's; an open transaction would only be in the way
     return bool(taken)
 
@@ -168,6 +168,6 @@ def _make_database(url: URL, name: str, database: str) -> None:
 def make_database(server: Database, name: str) -> None:
     """Make an empty database on a server if it is not there yet."""
     with server.without_transaction() as connection:
-        if not run(connection, "monitor/find_database.sql", {"name": name}):
+        if not run(connection, "database/find_database.sql", {"name": name}):
             statement = run(connection, "schema/make_database.sql", {"name": name})[0]["statement"]
             connection.exec_driver_sql(statement)

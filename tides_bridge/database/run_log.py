@@ -34,7 +34,7 @@ def logged_run(
         Gives the numbers that are kept with it, when it ends.
     """
     with database.transaction("run") as connection:
-        run_id = run(connection, "monitor/begin_run.sql", {"kind": kind, "broker": broker})[0]["run_id"]
+        run_id = run(connection, "database/begin_run.sql", {"kind": kind, "broker": broker})[0]["run_id"]
     problem: str | None = "stopped"
     try:
         yield run_id
@@ -48,7 +48,7 @@ def logged_run(
     finally:
         ended = {"run_id": run_id, "problem": problem, "counts": json.dumps(dict(counts())) if counts else None}
         with database.transaction("run") as connection:
-            run(connection, "monitor/end_run.sql", ended)
+            run(connection, "database/end_run.sql", ended)
 
 
 def duration(database: Database, run_id: int) -> tuple[float, str]:
@@ -61,7 +61,7 @@ def duration(database: Database, run_id: int) -> tuple[float, str]:
         Such as 74.2 and "seconds that this pull took; the last 10 took 60 to 90 s, median 71 s".
     """
     with database.transaction() as connection:
-        own, *others = run(connection, "monitor/list_durations.sql", {"run_id": run_id, "number": COMPARED})
+        own, *others = run(connection, "database/list_durations.sql", {"run_id": run_id, "number": COMPARED})
     kind = "run of the bridge" if own["kind"] == "bridge" else own["kind"]
     return own["seconds"], f"seconds that this {kind} took; {compared([row['seconds'] for row in others])}"
 
@@ -69,13 +69,13 @@ def duration(database: Database, run_id: int) -> tuple[float, str]:
 def list_new_targets(database: Database, run_id: int, number: int) -> list[dict[str, Any]]:
     """List the targets that are new since a run began, the first ones; each row has the ``total``."""
     with database.transaction() as connection:
-        return run(connection, "monitor/list_new_targets.sql", {"run_id": run_id, "number": number})
+        return run(connection, "database/list_new_targets.sql", {"run_id": run_id, "number": number})
 
 
 def list_newly_refused(database: Database, run_id: int, number: int) -> list[dict[str, Any]]:
     """List the messages refused since a run began, the first ones; each row has the ``total``."""
     with database.transaction() as connection:
-        return run(connection, "monitor/list_newly_refused.sql", {"run_id": run_id, "number": number})
+        return run(connection, "database/list_newly_refused.sql", {"run_id": run_id, "number": number})
 
 
 def compared(seconds: list[float]) -> str:

@@ -56,10 +56,10 @@ def check_schema(database: Database) -> list[str]:
         If the server is too old, or as `apply_schema` does.
     """
     with database.transaction() as connection:
-        version = run(connection, "monitor/server_version.sql")[0]["version"]
+        version = run(connection, "database/server_version.sql")[0]["version"]
         if version < OLDEST_SERVER:
             raise ScriptError(database.name, f"PostgreSQL {version // 10000} is too old: 15 is needed at least")
-        if not run(connection, "monitor/has_schema.sql")[0]["has_schema"]:
+        if not run(connection, "database/has_schema.sql")[0]["has_schema"]:
             return [file.name for file in schema_files()]
         return [file.name for file in _pending(database, connection)]
 

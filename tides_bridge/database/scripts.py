@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @cache
 def script(name: str) -> str:
-    """Read a script, named from the ``sql`` folder on, such as ``ingest/upsert_to_master.sql``."""
+    """Read a script, named from the ``sql`` folder on, such as ``decisions/upsert_to_master.sql``."""
     return (shipped("sql") / name).read_text(encoding="utf-8")
 
 

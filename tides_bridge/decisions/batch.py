@@ -24,7 +24,7 @@ from tides_bridge.database import Database, copy_frame, listed_columns, run
 from tides_bridge.decisions.models import Batch, Judged
 from tides_bridge.decisions.record import store_decisions
 from tides_bridge.settings import Settings
-from tides_bridge.targets.association import associate_staged, limits_of
+from tides_bridge.targets.association import associate_staged, limits_of, store_questions
 from tides_bridge.targets.curves import store_target_curves
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ HOUR = timedelta(hours=1)
 LONGEST_WAIT = timedelta(days=1)
 """Between two attempts at the light curve of an object."""
 
-LOAD_STAGE = "ingest/load_transient_stage.sql"
+LOAD_STAGE = "decisions/load_transient_stage.sql"
 
 
 def create_transient_stage(connection: Connection, judged: Iterable[Judged]) -> int:
@@ -47,7 +47,7 @@ def create_transient_stage(connection: Connection, judged: Iterable[Judged]) -> 
     int
         Their number.
     """
-    run(connection, "ingest/create_transient_stage.sql")
+    run(connection, "decisions/create_transient_stage.sql")
     frames = [chunk.targets for chunk in judged if len(chunk.targets)]
     if not frames:
         return 0
@@ -69,10 +69,10 @@ def upsert_to_master(connection: Connection, settings: Settings) -> tuple[int, i
         Numbers of targets inserted and updated.
     """
     has_new = associate_staged(connection, settings) > 0
-    counts = run(connection, "ingest/upsert_to_master.sql")[0]
+    counts = run(connection, "decisions/upsert_to_master.sql")[0]
     if has_new:
-        run(connection, "association/store_questions.sql")
-    run(connection, "ingest/activate_staged.sql", limits_of(settings))
+        store_questions(connection)
+    run(connection, "decisions/activate_staged.sql", limits_of(settings))
     return counts["inserted"], counts["updated"]
 
 
@@ -86,7 +86,7 @@ def deactivate_unobserved_transients(database: Database, settings: Settings) -> 
         The number of targets switched off.
     """
     with database.transaction("retire") as connection:
-        rows = run(connection, "retire/deactivate_unobserved_transients.sql", limits_of(settings))
+        rows = run(connection, "decisions/deactivate_unobserved_transients.sql", limits_of(settings))
     return int(rows[0]["deactivated"])
 
 
@@ -100,7 +100,7 @@ def get_positions(database: Database, settings: Settings) -> tuple[dict[Place, i
         By topic and partition the offset of the next message, and the digest of the one before it, where it is known.
     """
     with database.transaction() as connection:
-        rows = run(connection, "ingest/list_positions.sql", {"group_id": settings.group_id})
+        rows = run(connection, "decisions/list_positions.sql", {"group_id": settings.group_id})
     known = {(row["topic"], row["partition_number"]): row for row in rows}
     digests = {place: row["last_digest"] for place, row in known.items() if row["last_digest"]}
     return {place: row["next_offset"] for place, row in known.items()}, digests
@@ -110,7 +110,7 @@ def get_deferred_objects(database: Database, settings: Settings) -> list[Alert]:
     """Give the objects that earlier runs had to defer and that are due, the most urgent first, a batch at most."""
     due = {"broker": settings.broker_name, "number": settings.broker.batch_size, "now": datetime.now(UTC)}
     with database.transaction() as connection:
-        rows = run(connection, "ingest/list_deferred.sql", due)
+        rows = run(connection, "decisions/list_deferred.sql", due)
     return [Alert(**row["alert"]) for row in rows]
 
 
@@ -133,7 +133,7 @@ def take_calls(database: Database, settings: Settings, wanted: int) -> Budget:
         now = datetime.now(UTC)
         numbers = {"budget": settings.light_curves.calls_per_hour, "wanted": wanted, "broker": settings.broker_name}
         with database.transaction("budget") as connection:
-            row = run(connection, "ingest/take_api_calls.sql", {"now": now, "since": now - HOUR, **numbers})[0]
+            row = run(connection, "decisions/take_api_calls.sql", {"now": now, "since": now - HOUR, **numbers})[0]
         wait = (row["freed_at"] or now) - now
         if row["calls"] or not wanted or wait > patience:
             return Budget(row["api_call_id"], row["calls"])
@@ -153,7 +153,7 @@ def store_outcome(  # noqa: PLR0913, PLR0917
     """Keep what else came of a batch: refused messages, decisions, light curves, deferred objects, calls, positions."""
     now, pull = datetime.now(UTC), batch.pull
     about = {"broker": settings.broker_name}
-    run(connection, "ingest/store_refused.sql", [asdict(message) | about for message in batch.refused])
+    run(connection, "decisions/store_refused.sql", [asdict(message) | about for message in batch.refused])
     alerts = {alert.object_id: alert for alert in batch.alerts}
     deferred = [
         _deferred(alerts[object_id], reason, chunk, settings, now)
@@ -166,16 +166,16 @@ def store_outcome(  # noqa: PLR0913, PLR0917
     decided = [alerts[object_id] for chunk in judged for object_id in chunk.passed]
     for survey in {alert.survey for alert in batch.alerts}:
         settled = [alert.object_id for alert in decided if alert.survey == survey]
-        run(connection, "ingest/forget_deferred.sql", {"survey": survey, "object_ids": settled})
+        run(connection, "decisions/forget_deferred.sql", {"survey": survey, "object_ids": settled})
     calls = {"api_call_id": budget.key, "calls": sum(chunk.calls for chunk in judged)}
-    run(connection, "ingest/settle_api_calls.sql", {**calls, "now": now, "since": now - HOUR})
+    run(connection, "decisions/settle_api_calls.sql", {**calls, "now": now, "since": now - HOUR})
     places = [
         {"group_id": settings.group_id, "topic": topic, "partition": partition, "next_offset": offset}
         | {"digest": pull.digests.get((topic, partition)), "published_at": pull.published.get((topic, partition))}
         for (topic, partition), offset in pull.positions.items()
     ]
-    run(connection, "ingest/store_position.sql", places)
-    run(connection, "ingest/settle_accepted.sql", {"refused_ids": pull.accepted, "now": now})
+    run(connection, "decisions/store_position.sql", places)
+    run(connection, "decisions/settle_accepted.sql", {"refused_ids": pull.accepted, "now": now})
 
 
 def _deferred(alert: Alert, reason: str, chunk: Judged, settings: Settings, now: datetime) -> dict[str, Any]:
@@ -205,8 +205,8 @@ def _deferred(alert: Alert, reason: str, chunk: Judged, settings: Settings, now:
 
 def _store_deferred(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Keep deferred objects; one that was given up begins anew with a newer alert."""
-    run(connection, "ingest/forget_given_up.sql", rows)
-    run(connection, "ingest/store_deferred.sql", rows)
+    run(connection, "decisions/forget_given_up.sql", rows)
+    run(connection, "decisions/store_deferred.sql", rows)
 
 
 def _clean(value: Any) -> Any:
@@ -225,4 +225,4 @@ def store_lag(database: Database, settings: Settings, lag: Mapping[Place, int]) 
     about = {"group_id": settings.group_id, "now": datetime.now(UTC)}
     rows = [about | {"topic": topic, "partition": partition, "lag": left} for (topic, partition), left in lag.items()]
     with database.transaction("batch") as connection:
-        run(connection, "ingest/store_lag.sql", rows)
+        run(connection, "decisions/store_lag.sql", rows)

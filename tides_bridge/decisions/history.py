@@ -35,16 +35,16 @@ def why(database: Database, object_id: str, survey: str | None = None, as_of: da
     """
     about, then = {"object_id": object_id, "survey": survey}, {"as_of": as_of}
     with database.transaction() as connection:
-        names = run(connection, "record/list_names.sql", about)
+        names = run(connection, "decisions/list_names.sql", about)
         found = {
-            "sent": run(connection, "record/list_sent.sql", about | then),
-            "targets": run(connection, "record/get_target.sql", about),
+            "sent": run(connection, "decisions/list_sent.sql", about | then),
+            "targets": run(connection, "decisions/get_target.sql", about),
             "names": names,
-            "deferred": run(connection, "record/get_deferred.sql", about),
+            "deferred": run(connection, "decisions/get_deferred.sql", about),
         }
         asked = [about] if _is_object(object_id, names) else [{key: row[key] for key in about} for row in names]
-        decisions = [row for each in asked for row in run(connection, "record/list_decisions.sql", each | then)]
-        found["last"] = [row for each in asked for row in run(connection, "record/list_last_decisions.sql", each)]
+        decisions = [row for each in asked for row in run(connection, "decisions/list_decisions.sql", each | then)]
+        found["last"] = [row for each in asked for row in run(connection, "decisions/list_last_decisions.sql", each)]
     found["decisions"] = sorted(decisions, key=lambda row: (row["decided_at"], row["decision_id"]))
     for row in decisions:
         row["criteria"] = explained(row)
@@ -101,4 +101,4 @@ def stored_function(name: str, text: str | None) -> SelectionFunction | None:
 def list_selections(database: Database, as_of: datetime | None = None) -> list[dict[str, Any]]:
     """List when which version of which function was in force; with `as_of` those in force then."""
     with database.transaction() as connection:
-        return run(connection, "record/list_functions.sql", {"as_of": as_of})
+        return run(connection, "decisions/list_functions.sql", {"as_of": as_of})

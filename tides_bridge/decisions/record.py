@@ -26,7 +26,7 @@ from tides_bridge.selection import SelectionFunction, Verdicts
 from tides_bridge.selection.file import load_function
 from tides_bridge.settings import Settings
 
-LOAD = "ingest/load_decision_stage.sql"
+LOAD = "decisions/load_decision_stage.sql"
 
 
 PACKAGE: Final = Path(__file__).parents[1]
@@ -85,9 +85,9 @@ def put_in_force(database: Database, settings: Settings, functions: Sequence[Sel
     ]
     kept = settings.decisions.keep_for
     with database.transaction("functions") as connection:
-        run(connection, "ingest/register_functions.sql", {"functions": json.dumps(given), "now": now})
+        run(connection, "decisions/register_functions.sql", {"functions": json.dumps(given), "now": now})
         months = {"now": now, "before": now - kept if kept else None}
-        return int(run(connection, "ingest/prepare_decisions.sql", months)[0]["dropped"])
+        return int(run(connection, "decisions/prepare_decisions.sql", months)[0]["dropped"])
 
 
 def role_of(number: int) -> str:
@@ -178,6 +178,6 @@ def store_decisions(
         told = zip(rows["object_id"], rows.get(name, repeat(None)), strict=False)
         rows[name] = [getattr(alerts[object_id], name) if pd.isna(value) else value for object_id, value in told]
     rows["judged_with"] = rows.get("judged_with")
-    run(connection, "ingest/create_decision_stage.sql")
+    run(connection, "decisions/create_decision_stage.sql")
     copy_frame(connection, LOAD, rows[listed_columns(LOAD)])
-    run(connection, "ingest/store_decisions.sql", {"run_id": run_id, "now": datetime.now(UTC)})
+    run(connection, "decisions/store_decisions.sql", {"run_id": run_id, "now": datetime.now(UTC)})

@@ -12,13 +12,13 @@ from tides_bridge.settings import Settings
 def list_refused(database: Database, number: int) -> list[dict[str, Any]]:
     """List the newest messages that are still refused, without their content."""
     with database.transaction() as connection:
-        return run(connection, "ingest/list_refused.sql", {"number": number})
+        return run(connection, "decisions/list_refused.sql", {"number": number})
 
 
 def get_refused(database: Database, refused_ids: Sequence[int] | None) -> list[dict[str, Any]]:
     """Get some refused messages as they came; None for all that are still refused."""
     with database.transaction() as connection:
-        found = run(connection, "ingest/get_refused.sql", {"refused_ids": refused_ids and list(refused_ids)})
+        found = run(connection, "decisions/get_refused.sql", {"refused_ids": refused_ids and list(refused_ids)})
     return [{**row, "message": _message(row)} for row in found]
 
 
@@ -33,7 +33,7 @@ def get_accepted(database: Database, settings: Settings) -> dict[int, Message]:
     """Give the messages that were refused and can be read now, by their key, a batch at most."""
     about = {"broker": settings.broker_name, "number": settings.broker.batch_size}
     with database.transaction() as connection:
-        return {row["refused_id"]: _message(row) for row in run(connection, "ingest/list_accepted.sql", about)}
+        return {row["refused_id"]: _message(row) for row in run(connection, "decisions/list_accepted.sql", about)}
 
 
 def retry_refused(
@@ -60,5 +60,5 @@ def retry_refused(
     accepted = [refused_id for refused_id, problem in results.items() if problem is None]
     now = datetime.now(UTC)
     with database.transaction("batch") as connection:
-        run(connection, "ingest/accept_refused.sql", [{"refused_id": each, "now": now} for each in accepted])
+        run(connection, "decisions/accept_refused.sql", [{"refused_id": each, "now": now} for each in accepted])
     return results

@@ -40,7 +40,7 @@ PALOMAR_WEST: Final = 116.86 / 360
 YES_OF_ANY: Final = ("solar_system", "point_source", "known_variable")
 """The columns of `Objects` of which a yes of one survey is a yes."""
 
-LOAD: Final = "together/load_light_curve_stage.sql"
+LOAD: Final = "decisions/load_light_curve_stage.sql"
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,10 +313,10 @@ def _store(connection: Connection, given: dict[Key, Given], now_mjd: float) -> N
     for key, each in given.items():
         of_chunks.setdefault(id(each.chunk), {})[key] = each
     rows = pd.concat([_rows(of_chunk) for of_chunk in of_chunks.values()])
-    run(connection, "together/create_light_curve_stage.sql")
+    run(connection, "decisions/create_light_curve_stage.sql")
     copy_frame(connection, LOAD, rows[listed_columns(LOAD)])
-    run(connection, "together/store_light_curves.sql", {"now": datetime.now(UTC)})
-    run(connection, "together/forget_light_curves.sql", {"before_mjd": now_mjd - KEEP_DAYS})
+    run(connection, "decisions/store_light_curves.sql", {"now": datetime.now(UTC)})
+    run(connection, "decisions/forget_light_curves.sql", {"before_mjd": now_mjd - KEEP_DAYS})
 
 
 def _rows(given: dict[Key, Given]) -> pd.DataFrame:
@@ -338,7 +338,7 @@ def _neighbours(connection: Connection) -> list[Place]:
     """List the objects of the batch, and all that are known at their places."""
     return [
         Place((row.pop("survey"), row.pop("object_id")), **row)
-        for row in run(connection, "together/list_neighbours.sql", {"radius_arcsec": MATCH_RADIUS_ARCSEC})
+        for row in run(connection, "decisions/list_neighbours.sql", {"radius_arcsec": MATCH_RADIUS_ARCSEC})
     ]
 
 
@@ -354,7 +354,7 @@ def _curves(
     curves = {key: given[key].curve for key in here}
     if wanted:
         names = {"surveys": [key[0] for key in wanted], "object_ids": [key[1] for key in wanted]}
-        rows = run(connection, "together/get_light_curves.sql", names)
+        rows = run(connection, "decisions/get_light_curves.sql", names)
         stored = LightCurves.from_arrow(pa.concat_tables(unpacked(bytes(row["curve"])) for row in rows))
         found = enumerate((row["survey"], row["object_id"]) for row in rows)
         curves |= {key: stored.part(number, number + 1) for number, key in found}

@@ -73,7 +73,7 @@ def read_back_from_4most(database: Database, client: FourmostClient) -> int:
         The number of rows that 4MOST gave.
     """
     with database.transaction() as connection:
-        newest = run(connection, "exchange/newest_ingestion.sql")[0]["date_ingested"]
+        newest = run(connection, "fourmost/newest_ingestion.sql")[0]["date_ingested"]
     since = {"date_ingested__gte": f"{newest:%Y-%m-%d %H:%M:%S.%f}Z"} if newest else {"date_ingested__isnull": "False"}
     ingested = client.rows(**since)
     store_ingested(database, ingested)
@@ -91,18 +91,18 @@ def settle_unanswered(database: Database, client: FourmostClient) -> Sent:
     """
     _adopt_forgotten(database, client)
     with database.transaction() as connection:
-        rows = run(connection, "exchange/list_unanswered.sql")
+        rows = run(connection, "fourmost/list_unanswered.sql")
     return _send(database, client, rows, UPDATES, _look_up)
 
 
 def prepare_4most_update(database: Database, settings: Settings) -> FourmostStage:
     """Work out what is to be sent; keep why a target cannot be, and what is wanted and not allowed any more."""
     with database.transaction("stage") as connection:
-        stage = stage_for_4most(run(connection, "exchange/list_targets.sql"), settings)
+        stage = stage_for_4most(run(connection, "fourmost/list_targets.sql"), settings)
         refused = [{"tides_id": row["tides_id"], "reason": row["reason"], "payload": None} for row in stage.refused]
-        run(connection, "exchange/store_refused.sql", refused)
+        run(connection, "fourmost/store_refused.sql", refused)
         wanted = [{"tides_id": key, "changes": changes} for key, changes in stage.wanted.items()]
-        run(connection, "exchange/store_wanted.sql", {"wanted": json.dumps(wanted)})
+        run(connection, "fourmost/store_wanted.sql", {"wanted": json.dumps(wanted)})
     return stage
 
 
@@ -271,7 +271,7 @@ def _adopt_forgotten(database: Database, client: FourmostClient) -> None:
     """
     with database.transaction() as connection:
         since = {"since": datetime.now(UTC) - FORGOTTEN_FOR}
-        restorations = run(connection, "exchange/last_restoration.sql", since)
+        restorations = run(connection, "fourmost/last_restoration.sql", since)
     if not restorations:
         return
     newer = {"date_submitted__gte": f"{restorations[0]['taken_at'].astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}Z"}
@@ -279,7 +279,7 @@ def _adopt_forgotten(database: Database, client: FourmostClient) -> None:
     told = [{"pk": row["id"]} | {key: row[key] for key in ("name", "ra", "dec", "is_active")} for row in rows]
     with database.transaction("forgotten") as connection:
         parameters = {"rows": json.dumps(told), "radius": MATCH_RADIUS_ARCSEC}
-        adopted = run(connection, "exchange/adopt_forgotten.sql", parameters)
+        adopted = run(connection, "fourmost/adopt_forgotten.sql", parameters)
     for target in adopted:
         logger.info("forgotten row adopted name=%s formerly=%s", target["name"], target["formerly"])
     store_ingested(database, rows)
@@ -300,12 +300,12 @@ def store_answers(database: Database, answers: Sequence[Row]) -> None:
     if answers:
         with database.transaction("answers") as connection:
             release_keys(connection, [row for row in answers if row["status"] in ("confirmed", "adopted")])
-            run(connection, "exchange/store_answers.sql", {"answers": json.dumps(answers)})
+            run(connection, "fourmost/store_answers.sql", {"answers": json.dumps(answers)})
 
 
 def release_keys(connection: Connection, owners: Sequence[Row]) -> None:
     """Take keys from targets whose row is gone, where they belong to others now."""
-    run(connection, "exchange/release_keys.sql", {"answers": json.dumps(owners)})
+    run(connection, "fourmost/release_keys.sql", {"answers": json.dumps(owners)})
 
 
 def store_ingested(database: Database, rows: Iterable[Row]) -> None:
@@ -315,7 +315,7 @@ def store_ingested(database: Database, rows: Iterable[Row]) -> None:
     ]
     if ingested:
         with database.transaction("ingested") as connection:
-            run(connection, "exchange/store_ingested.sql", ingested)
+            run(connection, "fourmost/store_ingested.sql", ingested)
 
 
 def _store_intents(database: Database, rows: Sequence[Row], operation: str) -> None:
@@ -327,7 +327,7 @@ def _store_intents(database: Database, rows: Sequence[Row], operation: str) -> N
     ]
     if intents:
         with database.transaction("intents") as connection:
-            run(connection, "exchange/store_intents.sql", {"intents": json.dumps(intents)})
+            run(connection, "fourmost/store_intents.sql", {"intents": json.dumps(intents)})
 
 
 def _store_confirmed(database: Database, rows: Sequence[Row]) -> Sent:

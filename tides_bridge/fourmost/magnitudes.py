@@ -52,7 +52,7 @@ def magnitude_for(row: Row, settings: Settings) -> Magnitude:
     Parameters
     ----------
     row
-        Of ``exchange/list_targets.sql``; of it ``name``, and ``magnitudes``: the newest by survey and band, as
+        Of ``fourmost/list_targets.sql``; of it ``name``, and ``magnitudes``: the newest by survey and band, as
         ``{"ztf_r": {"mag": 19.2, "mjd": 61000.1}}``.
     settings
         Of which ``fourmost.magType`` and ``fourmost.colourTerms`` count.

@@ -107,7 +107,7 @@ def stage_for_4most(rows: Iterable[Row], settings: Settings) -> FourmostStage:
     Parameters
     ----------
     rows
-        Of ``exchange/list_targets.sql``: the targets that are active here, or that 4MOST takes for active.
+        Of ``fourmost/list_targets.sql``: the targets that are active here, or that 4MOST takes for active.
     settings
         How targets are described.
 

@@ -73,7 +73,7 @@ def reconcile(database: Database, client: FourmostClient, settings: Settings, *,
     for row in client.rows(uploadedfor_survey_id=settings.fourmost.survey_id):
         there[row["name"]].append(row)
     with database.transaction() as connection:
-        targets = run(connection, "exchange/list_told.sql")
+        targets = run(connection, "fourmost/list_told.sql")
     found, names = [], {target["name"] for target in targets}
     for target in targets:
         rows = sorted(there.pop(target["name"], []), key=lambda row: int(row["id"]))
@@ -121,8 +121,8 @@ def _forget(database: Database, target: Row, *, is_dry: bool) -> Difference:
     if not is_dry:
         with database.transaction("repair") as connection:
             repaired = {"tides_id": target["tides_id"], "pk": None, "told": None, "found": "no such row at 4MOST"}
-            run(connection, "exchange/store_repair.sql", repaired)
-            run(connection, "exchange/forget_ingested.sql", {"tides_id": target["tides_id"]})
+            run(connection, "fourmost/store_repair.sql", repaired)
+            run(connection, "fourmost/forget_ingested.sql", {"tides_id": target["tides_id"]})
     return difference
 
 
@@ -153,9 +153,9 @@ def _believe(database: Database, target: Row, row: Row, *, is_dry: bool) -> list
         found = "; ".join(f"{difference.what}: {difference.detail}" for difference in differences)
         with database.transaction("repair") as connection:
             release_keys(connection, [{"tides_id": target["tides_id"], "pk": row["id"]}])
-            run(connection, "exchange/store_repair.sql", {"tides_id": target["tides_id"], "found": found, **believed})
+            run(connection, "fourmost/store_repair.sql", {"tides_id": target["tides_id"], "found": found, **believed})
             if not row["date_ingested"]:  # another row was
-                run(connection, "exchange/forget_ingested.sql", {"tides_id": target["tides_id"]})
+                run(connection, "fourmost/forget_ingested.sql", {"tides_id": target["tides_id"]})
     return differences + _believe_ingestion(database, target, row, is_dry=is_dry)
 
 

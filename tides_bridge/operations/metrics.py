@@ -139,14 +139,14 @@ def _of_database(settings: Settings, database: Database) -> Iterator[Sample]:
             return run(connection, name)[0]
 
         schema, decisions, objects = (
-            one("page/get_schema.sql"),
-            one("page/sum_decisions.sql"),
-            one("page/count_objects.sql"),
+            one("operations/get_schema.sql"),
+            one("operations/sum_decisions.sql"),
+            one("operations/count_objects.sql"),
         )
-        targets, backlog = one("page/count_targets.sql"), one("page/count_backlog.sql")
-        runs = run(connection, "page/list_runs.sql")
-        positions = run(connection, "monitor/list_all_positions.sql")
-        calls = run(connection, "page/sum_api_calls.sql", {"now": datetime.now(UTC)})
+        targets, backlog = one("operations/count_targets.sql"), one("operations/count_backlog.sql")
+        runs = run(connection, "operations/list_runs.sql")
+        positions = run(connection, "operations/list_all_positions.sql")
+        calls = run(connection, "operations/sum_api_calls.sql", {"now": datetime.now(UTC)})
     yield "tides_build_info", (version("tides-bridge"), schema["name"]), 1
     yield "tides_installed_timestamp_seconds", (), _seconds(schema["installed_at"])
     yield from _of_decisions(decisions, objects)
@@ -219,7 +219,7 @@ def ask_brokers(settings: Settings, kept: KeptDatabase) -> list[Sample]:
     """Ask each broker how much is still to be read; without the database that is not known, nor for files."""
     try:
         with kept.opened() as database, database.transaction() as connection:
-            positions = run(connection, "monitor/list_all_positions.sql")
+            positions = run(connection, "operations/list_all_positions.sql")
     except BridgeError:
         return []
     samples: list[Sample] = []

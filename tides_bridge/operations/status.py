@@ -43,10 +43,10 @@ def get_status(database: Database, settings: Settings) -> dict[str, Any]:
     """
     with database.transaction() as connection:
         status = _health(connection, settings)
-        states = run(connection, "monitor/count_states.sql")[0]
-        status["deferred"] = run(connection, "monitor/count_deferred.sql")
+        states = run(connection, "operations/count_states.sql")[0]
+        status["deferred"] = run(connection, "operations/count_deferred.sql")
         status["calls"] = _calls(connection, settings)
-        stage = stage_for_4most(run(connection, "exchange/list_targets.sql"), settings)
+        stage = stage_for_4most(run(connection, "fourmost/list_targets.sql"), settings)
     waiting = {"new": stage.new, "changed": stage.changed, "deactivated": stage.deactivated}
     status["backlog"] = {name: len(rows) for name, rows in waiting.items()} | {"unanswered": states.pop("unanswered")}
     status["backlog_since"] = status["backlog_since"] if any(status["backlog"].values()) else None
@@ -55,11 +55,11 @@ def get_status(database: Database, settings: Settings) -> dict[str, Any]:
 
 
 def _health(connection: Connection, settings: Settings) -> dict[str, Any]:
-    backlog = run(connection, "page/count_backlog.sql")[0]
+    backlog = run(connection, "operations/count_backlog.sql")[0]
     waiting_for = timedelta(seconds=backlog.pop("age_seconds"))
     return {
-        "installed_at": run(connection, "page/get_schema.sql")[0]["installed_at"],
-        "runs": run(connection, "monitor/list_last_runs.sql"),
+        "installed_at": run(connection, "operations/get_schema.sql")[0]["installed_at"],
+        "runs": run(connection, "operations/list_last_runs.sql"),
         "positions": _positions(connection, settings),
         "backlog": backlog,
         "backlog_since": datetime.now(UTC) - waiting_for if any(backlog.values()) else None,
@@ -68,7 +68,7 @@ def _health(connection: Connection, settings: Settings) -> dict[str, Any]:
 
 def _positions(connection: Connection, settings: Settings) -> list[dict[str, Any]]:
     """List where each stream is to be read on, with the broker whose topic it is; None if no broker has it any more."""
-    rows = run(connection, "monitor/list_all_positions.sql")
+    rows = run(connection, "operations/list_all_positions.sql")
     for row in rows:
         names = [each.broker_name for each in settings.each_broker() if reads(each, row)]
         row["broker"], row["lag"] = next(iter(names), None), None
@@ -90,7 +90,8 @@ def reads(settings: Settings, row: dict[str, Any]) -> bool:
 def _calls(connection: Connection, settings: Settings) -> list[dict[str, Any]]:
     """Count the calls of each broker's light-curve API in the last hour, and those that are left."""
     made = {
-        row["broker"]: row["calls"] for row in run(connection, "page/sum_api_calls.sql", {"now": datetime.now(UTC)})
+        row["broker"]: row["calls"]
+        for row in run(connection, "operations/sum_api_calls.sql", {"now": datetime.now(UTC)})
     }
     limits = {each.broker_name: each.light_curves.calls_per_hour for each in settings.each_broker()}
     return [

@@ -90,9 +90,9 @@ class Page:
     def index(self) -> Response:
         """Show the newest targets, and how the last runs did."""
         with self._database.opened() as database, database.transaction() as connection:
-            targets = run(connection, "page/list_newest_targets.sql", {"number": NEWEST})
-            runs = in_use(self._settings, run(connection, "page/list_runs.sql"))
-            states = run(connection, "page/count_targets.sql")[0]
+            targets = run(connection, "portal/list_newest_targets.sql", {"number": NEWEST})
+            runs = in_use(self._settings, run(connection, "operations/list_runs.sql"))
+            states = run(connection, "operations/count_targets.sql")[0]
         return self._show("index.html", home=".", targets=targets, runs=runs, states=states)
 
     def light_curve(self, survey: str, object_id: str) -> Response:
@@ -125,7 +125,7 @@ class Page:
         """Say whether the database answers; for programs that look after this one."""
         try:
             with self._database.opened() as database, database.transaction() as connection:
-                run(connection, "page/get_schema.sql")
+                run(connection, "operations/get_schema.sql")
         except BridgeError as error:
             return PlainTextResponse(f"{error}\n", 503)
         return PlainTextResponse("ok\n")

@@ -34,7 +34,7 @@ def draw_target(database: Database, survey: str, object_id: str) -> bytes | None
         A PNG; None if the object never passed, or the function of then demands what this bridge does not know.
     """
     with database.transaction() as connection:
-        rows = run(connection, "record/get_target_curves.sql", {"survey": survey, "object_id": object_id})
+        rows = run(connection, "portal/get_target_curves.sql", {"survey": survey, "object_id": object_id})
     function = stored_function(rows[0]["function"], rows[0]["normalised_text"]) if rows else None
     if function is None:
         return None

@@ -64,14 +64,19 @@ def associate_staged(connection: Connection, settings: Settings) -> int:
         The number of objects that had no target.
     """
     match, near = {"match_radius": MATCH_RADIUS_ARCSEC}, {"question_radius": QUESTION_RADIUS_ARCSEC}
-    run(connection, "association/lock.sql")
-    run(connection, "association/create_match_stage.sql")
-    number = int(run(connection, "association/find_new.sql", near)[0]["number"])
+    run(connection, "targets/lock.sql")
+    run(connection, "targets/create_match_stage.sql")
+    number = int(run(connection, "targets/find_new.sql", near)[0]["number"])
     if number:
-        run(connection, "association/find_neighbours.sql", near)
-        run(connection, "association/add_targets.sql", match | {"year": year_of(settings)})
-        run(connection, "association/settle_new.sql", match)
+        run(connection, "targets/find_neighbours.sql", near)
+        run(connection, "targets/add_targets.sql", match | {"year": year_of(settings)})
+        run(connection, "targets/settle_new.sql", match)
     return number
+
+
+def store_questions(connection: Connection) -> None:
+    """Keep what `associate_staged` asks of a person, once the targets in question are stored."""
+    run(connection, "targets/store_questions.sql")
 
 
 def year_of(settings: Settings) -> int:
@@ -101,13 +106,13 @@ def merge_targets(database: Database, settings: Settings, kept: str, other: str,
         If there is no such target, if one was merged already, or if they are the same.
     """
     with database.transaction("association") as connection:
-        run(connection, "association/lock.sql")
+        run(connection, "targets/lock.sql")
         taker, giver = _find(connection, kept), _find(connection, other)
         if taker["tides_id"] == giver["tides_id"]:
             raise RejectedError(other, f"is {taker['name']} already: there is nothing to merge")
         _answer(connection, taker["tides_id"], giver["tides_id"], "merged")
         ids = {"tides_id": giver["tides_id"], "kept_id": taker["tides_id"]}
-        moved = run(connection, "association/merge_targets.sql", ids | _signed(reason))[0]["objects"]
+        moved = run(connection, "targets/merge_targets.sql", ids | _signed(reason))[0]["objects"]
         _settle(connection, settings, taker["tides_id"])
     return Moved(giver["name"], taker["name"], moved)
 
@@ -124,18 +129,18 @@ def split_target(database: Database, settings: Settings, name: str, reason: str)
         If it was not merged, or if the target it was merged into has none of its objects any more.
     """
     with database.transaction("association") as connection:
-        run(connection, "association/lock.sql")
+        run(connection, "targets/lock.sql")
         tides_id = _find(connection, name, may_be_merged=True)["tides_id"]
-        chain = run(connection, "association/list_chain.sql", {"tides_id": tides_id})
+        chain = run(connection, "targets/list_chain.sql", {"tides_id": tides_id})
         if not chain:
             raise RejectedError(name, "was not merged into another; to take one object out of a target: --survey")
         kept_id = chain[-1]["tides_id"]
         ids = {"tides_id": tides_id, "kept_id": kept_id}
-        moved = run(connection, "association/undo_merge.sql", ids | _signed(reason))[0]["objects"]
+        moved = run(connection, "targets/undo_merge.sql", ids | _signed(reason))[0]["objects"]
         if not moved:
             raise RejectedError(name, f"none of the objects that it brought is in {chain[-1]['name']} any more")
         for each in chain:
-            run(connection, "association/return_spectrum.sql", {"tides_id": each["tides_id"]})
+            run(connection, "targets/return_spectrum.sql", {"tides_id": each["tides_id"]})
         _answer(connection, tides_id, kept_id, "apart")
         _settle(connection, settings, tides_id, kept_id)
     return Moved(chain[-1]["name"], name, moved)
@@ -152,8 +157,8 @@ def split_object(database: Database, settings: Settings, survey: str, object_id:
     """
     about = {"survey": survey, "object_id": object_id, "year": year_of(settings)}
     with database.transaction("association") as connection:
-        run(connection, "association/lock.sql")
-        rows = run(connection, "association/split_object.sql", about | _signed(reason))
+        run(connection, "targets/lock.sql")
+        rows = run(connection, "targets/split_object.sql", about | _signed(reason))
         if not rows:
             raise RejectedError(f"{survey} {object_id}", "is in no target, or is the only object of one")
         split = rows[0]
@@ -177,8 +182,8 @@ def keep_apart(database: Database, question_id: int, reason: str) -> tuple[str, 
         If no such question is open.
     """
     with database.transaction("association") as connection:
-        run(connection, "association/lock.sql")
-        rows = run(connection, "association/keep_apart.sql", {"question_id": question_id} | _signed(reason))
+        run(connection, "targets/lock.sql")
+        rows = run(connection, "targets/keep_apart.sql", {"question_id": question_id} | _signed(reason))
     if not rows:
         raise RejectedError(f"question {question_id}", "is not open, see: tides associations")
     return rows[0]["name"], rows[0]["other_name"]
@@ -207,21 +212,21 @@ def list_associations(database: Database, name: str | None = None) -> dict[str, 
         If there is no such target.
     """
     with database.transaction() as connection:
-        targets = run(connection, "association/find_targets.sql", {"name": name}) if name else []
+        targets = run(connection, "targets/find_targets.sql", {"name": name}) if name else []
         if name and not targets:
             raise RejectedError(name, "there is no target of this name, and none with such an object")
         about = {"tides_ids": [row["tides_id"] for row in targets] if name else None}
         return {
             "targets": targets,
-            "objects": run(connection, "association/list_objects.sql", about) if name else [],
-            "questions": run(connection, "association/list_questions.sql", about),
-            "log": run(connection, "association/list_log.sql", about | {"number": LISTED}),
+            "objects": run(connection, "targets/list_objects.sql", about) if name else [],
+            "questions": run(connection, "targets/list_questions.sql", about),
+            "log": run(connection, "targets/list_log.sql", about | {"number": LISTED}),
         }
 
 
 def _find(connection: Connection, name: str, *, may_be_merged: bool = False) -> dict[str, Any]:
     """Find one target by its name, or else by an object's, for a change."""
-    rows = run(connection, "association/find_targets.sql", {"name": name})
+    rows = run(connection, "targets/find_targets.sql", {"name": name})
     if not rows:
         raise RejectedError(name, "there is no target of this name, and none with such an object")
     own = [row for row in rows if row["name"] == name] or rows
@@ -242,11 +247,11 @@ def _signed(reason: str) -> dict[str, str]:
 
 def _answer(connection: Connection, tides_id: int, other_id: int, answer: str) -> None:
     ids = {"tides_id": tides_id, "other_id": other_id}
-    run(connection, "association/answer_questions.sql", ids | {"answer": answer})
+    run(connection, "targets/answer_questions.sql", ids | {"answer": answer})
 
 
 def _settle(connection: Connection, settings: Settings, *tides_ids: int) -> None:
     """Let targets be what their objects say now, and switch them on or off by it."""
     about = {"tides_ids": list(tides_ids)}
-    run(connection, "association/refresh_targets.sql", about)
-    run(connection, "association/judge_targets.sql", about | limits_of(settings))
+    run(connection, "targets/refresh_targets.sql", about)
+    run(connection, "targets/judge_targets.sql", about | limits_of(settings))

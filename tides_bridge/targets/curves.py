@@ -36,5 +36,5 @@ def store_target_curves(connection: Connection, targets: Iterable[pd.DataFrame],
     rows = pd.concat(frames, ignore_index=True)
     names = dict(zip(COLUMNS, ("surveys", "object_ids", "last_mjds", "curves"), strict=True))
     given = {names[column]: rows[column].tolist() for column in COLUMNS}
-    run(connection, "ingest/store_target_curves.sql", given | {"now_mjd": now_mjd, "now": datetime.now(UTC)})
+    run(connection, "targets/store_target_curves.sql", given | {"now_mjd": now_mjd, "now": datetime.now(UTC)})
     return len(rows)

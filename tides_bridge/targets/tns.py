@@ -81,11 +81,11 @@ def load_tns(database: Database, path: Path) -> Loaded:
     found = read_tns(path)
     about = {"file": path.name, "listed_for": found.listed_for}
     with database.transaction("tns") as connection:
-        run(connection, "tns/create_tns_stage.sql")
-        copy_frame(connection, "tns/load_tns_stage.sql", found.objects)
-        (counts,) = run(connection, "tns/upsert_tns_objects.sql")
+        run(connection, "targets/create_tns_stage.sql")
+        copy_frame(connection, "targets/load_tns_stage.sql", found.objects)
+        (counts,) = run(connection, "targets/upsert_tns_objects.sql")
         sizes = {"objects": len(found.objects), "refused": len(found.refused)}
-        run(connection, "tns/store_tns_load.sql", about | sizes)
+        run(connection, "targets/store_tns_load.sql", about | sizes)
     return Loaded(found, counts["inserted"], counts["updated"])
 
 
@@ -100,8 +100,8 @@ def match_of(database: Database, object_id: str, survey: str | None = None) -> d
         then that there is no match says nothing.
     """
     with database.transaction() as connection:
-        matches = run(connection, "tns/get_tns_match.sql", {"object_id": object_id, "survey": survey})
-        loads = run(connection, "tns/get_last_load.sql")
+        matches = run(connection, "targets/get_tns_match.sql", {"object_id": object_id, "survey": survey})
+        loads = run(connection, "targets/get_last_load.sql")
     return {"matches": matches, "last_load": loads[0] if loads else None}
 
 
@@ -155,7 +155,7 @@ def _read(path: Path, text: IO[str]) -> TnsList:
             objects.append((*_object(values), rows.line_num))
         except ValueError as problem:
             refused.append((rows.line_num, str(problem)))
-    frame = pd.DataFrame(objects, columns=listed_columns("tns/load_tns_stage.sql"), dtype=object)
+    frame = pd.DataFrame(objects, columns=listed_columns("targets/load_tns_stage.sql"), dtype=object)
     return TnsList(listed_for, frame, refused)
 
 
