@@ -17,6 +17,7 @@ from tides_bridge.operations.problems import Certificate, Disk, Facts, PrefectFa
 from tides_bridge.operations.remembered import Remembered
 from tides_bridge.operations.status import get_health, get_status
 from tides_bridge.settings import Settings
+from tides_bridge.settings.prefect import prefect_variable
 
 DATABASE_SECONDS = 60.0
 """[s] A database that has not answered by then hangs; a status of 300,000 targets takes ten."""
@@ -95,7 +96,7 @@ def _disks(settings: Settings) -> Iterator[Disk]:
 
 
 def _folders(settings: Settings) -> list[Path]:
-    folders = [folder_of(settings), Path(os.environ.get("PREFECT_HOME") or "~/.prefect"), Path("/")]
+    folders = [folder_of(settings), Path(prefect_variable("HOME") or "~/.prefect"), Path("/")]
     if settings.database.host == "embedded":
         folders.insert(0, settings.database.folder or embedded.default_folder())
     return [folder.expanduser().absolute() for folder in folders]

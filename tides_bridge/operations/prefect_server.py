@@ -4,7 +4,6 @@ Ask the Prefect server how it does: plain HTTP, since to import Prefect takes se
 The server is somebody else here: whatever it answers, this ends within seconds, and a problem is a text.
 """
 
-import os
 import time
 from collections.abc import Iterable
 from datetime import datetime
@@ -16,6 +15,7 @@ from urllib3.util import Retry
 
 from tides_bridge.operations.problems import Deployment, FlowRun, PrefectFacts, Worker
 from tides_bridge.settings import Settings
+from tides_bridge.settings.prefect import prefect_variable
 from tides_bridge.web import problem_of
 
 POOL = "tides"
@@ -41,12 +41,12 @@ Row = dict[str, Any]
 
 def prefect_address(settings: Settings) -> str:
     """Give the address of the server's API: of the settings, else of Prefect's own variable, else the usual one."""
-    return settings.watchdog.prefect or os.environ.get("PREFECT_API_URL") or "http://127.0.0.1:4200/api"
+    return settings.watchdog.prefect or prefect_variable("API_URL") or "http://127.0.0.1:4200/api"
 
 
 def ui_address(settings: Settings) -> str:
     """Give the address of the server's web page: of Prefect's own variable, else where its API is."""
-    return os.environ.get("PREFECT_UI_URL") or prefect_address(settings).removesuffix("/api")
+    return prefect_variable("UI_URL") or prefect_address(settings).removesuffix("/api")
 
 
 def prefect_session(tries: int, pause: float) -> requests.Session:
@@ -64,7 +64,7 @@ def prefect_session(tries: int, pause: float) -> requests.Session:
     busy = Retry(tries, connect=0, read=False, status_forcelist=[503], backoff_factor=pause, allowed_methods=None)
     for scheme in ("http://", "https://"):  # the longest prefix counts, and requests has these
         session.mount(scheme, HTTPAdapter(max_retries=busy))
-    if login := os.environ.get("PREFECT_API_AUTH_STRING"):
+    if login := prefect_variable("API_AUTH_STRING"):
         user, _, word = login.partition(":")
         session.auth = (user, word)
     return session

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import recorded
-from tests.unit.test_files import digests, read, written
+from tests.unit.formats.test_files import digests, read, written
 from tides_bridge.errors import SettingsError
 
 ALERT = recorded.alerts()[0]

@@ -19,7 +19,7 @@ from simulators.alerts.simulate import Plan, Written, alerts_in_time, detections
 from simulators.commands.simulate import Form
 from simulators.commands.simulate import simulate as command
 from simulators.sky import Sky
-from tests.unit.test_files import Told, read
+from tests.unit.formats.test_files import Told, read
 from tides_bridge.archives.truth import Source, read_truth
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats.recording import read_recording

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support import recorded
-from tests.unit.test_files import digests, read, written
+from tests.unit.formats.test_files import digests, read, written
 from tides_bridge.formats.tables import header_of, roles_of
 from tides_bridge.lightcurves import LightCurves
 

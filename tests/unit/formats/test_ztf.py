@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support import recorded
-from tests.unit.test_files import read, written
+from tests.unit.formats.test_files import read, written
 from tides_bridge.formats.records import Record, identify, to_light_curves
 from tides_bridge.formats.ztf import Newest, Point, ZtfObject, curves_of, facts, is_known_variable
 from tides_bridge.lightcurves import LightCurves

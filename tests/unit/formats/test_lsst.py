@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support import recorded
-from tests.unit.test_files import read, written
+from tests.unit.formats.test_files import read, written
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats.lsst import identifier
 

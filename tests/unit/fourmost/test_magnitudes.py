@@ -277,7 +277,7 @@ def test_a_fainter_object_is_sent_as_much_fainter(
 
 
 def test_the_examples_of_the_page_are_true() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "magnitudes.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "magnitudes.md").read_text()
     (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     settings = ztf_settings(**yaml.safe_load(example))
     assert (
