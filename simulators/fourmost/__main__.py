@@ -2,7 +2,7 @@
 
 import typer
 
-from simulators.commands.fourmost import fourmost
+from simulators.fourmost.command import fourmost
 
 if __name__ == "__main__":
     typer.run(fourmost)

@@ -38,7 +38,7 @@ def test_only_the_first_bad_rows_of_a_bulk_call_are_described() -> None:
 
 def test_the_handle_and_the_command_load_no_django() -> None:
     code = (
-        "import sys; import simulators.fourmost.process, simulators.commands.fourmost;"
+        "import sys; import simulators.fourmost.process, simulators.fourmost.command;"
         "sys.exit('django' in sys.modules or 'rest_framework' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from simulators.commands.fourmost import fourmost
+from simulators.fourmost.command import fourmost
 from tides_bridge.database import embedded
 
 ROOT = Path(__file__).parents[2]
