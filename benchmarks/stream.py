@@ -36,6 +36,7 @@ FUNCTIONS = ("tidesSNLSSTSelect", "tidesHostLSSTSelect", "tidesLasairLSST2026")
 """What every alert is judged by: the first chooses targets, the others are recorded."""
 NEED = 1000
 """[alerts/s] Four times the mean rate of LSST (DMTN-028: 10 million a night)."""
+PULL_SECONDS = "SELECT extract(epoch FROM ended_at - started_at) FROM run_log WHERE kind = 'pull'"
 SAMPLE_SECONDS = 0.5
 SILENCE = 6
 """[s] After which the stream is at its end: the generator hears of the first commit only after some seconds."""
@@ -218,7 +219,7 @@ def through_the_bridge(folder: Path, number: int, images: int, address: str | No
             samples = _run(folder, number, generator)
             with database.transaction() as connection:
                 one = connection.exec_driver_sql
-                seconds = one("SELECT extract(epoch FROM ended_at - started_at) FROM run_log").scalar_one()
+                seconds = one(PULL_SECONDS).scalar_one()
                 judged = one("SELECT count(*) FROM last_decision WHERE role = 'active'").scalar_one()
     if judged != number:
         raise SystemExit(f"{judged} of {number} alerts were judged: nothing is compared")
