@@ -9,7 +9,7 @@ import typer
 
 from tides_bridge.operations import incidents
 from tides_bridge.operations.health import Looker
-from tides_bridge.operations.incidents import News, Told
+from tides_bridge.operations.incidents import Incidents
 from tides_bridge.operations.notices import Kind, give_sign, send
 from tides_bridge.operations.problems import Facts, Problem, find_problems, is_unknown
 from tides_bridge.settings import Settings
@@ -21,7 +21,7 @@ WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 
 
 def say(code: int, text: str) -> int:
-    """Print the line that monitoring systems show, and give the exit code."""
+    """Print the line that monitoring systems show; gives the exit code, so that callers can return it at once."""
     typer.echo(f"BRIDGE {WORDS[code]}: {' '.join(text.split())}")
     return code
 
@@ -44,11 +44,18 @@ class Caller:
         self._where = f"configuration {name} on {gethostname()}"
         default = platformdirs.user_state_path("tides-bridge") / f"watchdog-{name}.json"
         self._file = (settings.watchdog.state or default).expanduser()
-        self._told: Told | None = None
-        self._said: tuple[int, list[str]] | None = None
+        self._known: Incidents | None = None
+        self._last_line: tuple[int, list[str]] | None = None
 
     def look(self) -> int:
-        """Look once, tell the news, and print a line if it is another than before; gives the exit code."""
+        """
+        Look once, tell the news, and print a line if it is another than before. Raises nothing.
+
+        Returns
+        -------
+        int
+            The exit code: 0, 1 or 2 as `exit_code` has it; `UNKNOWN` if the look or all messages failed.
+        """
         try:
             facts, now = self._looker.look(), datetime.now(UTC)
             problems = find_problems(facts, self._settings, now)
@@ -71,35 +78,32 @@ class Caller:
 
     def _tell(self, problems: Sequence[Problem], facts: Facts, now: datetime) -> list[str]:
         """Send what is new, and keep that it was told if anybody has it; gives what failed."""
-        told = incidents.read(self._file) if self._told is None else self._told
-        news = incidents.news_of(told, problems, lambda key: is_unknown(key, facts))
+        known = incidents.read_incidents(self._file) if self._known is None else self._known
+        news = incidents.news_of(known, problems, lambda key: is_unknown(key, facts))
         if not news:
             return []
-        failed = send(self._limits.notify, *incidents.message(news, self._where, now), _kind(news))
+        colour: Kind = "success"
+        if news.begun:
+            colour = "failure" if exit_code(news.begun) == 2 else "warning"
+        failed = send(self._limits.notify, *incidents.message(news, self._where, now), colour)
         if failed and len(failed) == len(self._limits.notify):
-            return failed
+            return failed  # nobody has it: the next look tells it again
         try:
-            self._told = incidents.after(told, news, now)
-            incidents.write(self._file, self._told)
+            # Kept only after somebody was told: killed in between we tell it twice, which is better than never.
+            self._known = incidents.after(known, news, now)
+            incidents.write_incidents(self._file, self._known)
         except OSError as error:
             failed.append(f"what was told cannot be kept, and may be told again: {error}")
         return failed
 
     def _say(self, code: int, about: list[str], text: str) -> int:
         """Print a line, unless it was the same before: how long something lasts is no news."""
-        if (code, about) != self._said:
+        if (code, about) != self._last_line:
             say(code, text)
-        self._said = code, about
+        self._last_line = code, about
         return code
 
 
 def exit_code(problems: Sequence[Problem]) -> int:
     """Give 2 if a problem is critical, 1 if all are warnings, 0 if there is none."""
     return max((2 if problem.severity == "critical" else 1 for problem in problems), default=0)
-
-
-def _kind(news: News) -> Kind:
-    """Give the colour of a message."""
-    if not news.begun:
-        return "success"
-    return "failure" if exit_code(news.begun) == 2 else "warning"

@@ -5,7 +5,7 @@ import binascii
 import json
 import socket
 import ssl
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,20 +23,32 @@ ANSWER_SECONDS = 5.0
 def https_addresses(settings: Settings) -> list[str]:
     """List the servers that the settings lead to by https, each once, as https://host[:port]."""
     addresses = [settings.fourmost.address, settings.page.address]
-    for each in settings.each_broker():
-        addresses += [each.light_curves.address, each.broker.schema_registry]
+    for broker_settings in settings.each_broker():
+        addresses += [broker_settings.light_curves.address, broker_settings.broker.schema_registry]
     parts = [urlsplit(address) for address in addresses if address]
     return list(dict.fromkeys(f"https://{part.netloc.rpartition('@')[2]}" for part in parts if part.scheme == "https"))
 
 
 def certificate_of(address: str) -> Certificate:
-    """Look at the certificate of a server, with the authorities that the bridge itself believes when it asks there."""
+    """
+    Look at the certificate of a server, with the authorities that the bridge itself believes when it asks there.
+
+    Parameters
+    ----------
+    address
+        As `https_addresses` gives it.
+
+    Returns
+    -------
+    Certificate
+        With its end, or with a problem if it is not believed; with neither if the server was not reached.
+    """
     part = urlsplit(address)
     host, port = part.hostname or "", part.port or 443
     try:
         with (
             socket.create_connection((host, port), ANSWER_SECONDS) as connection,
-            _context().wrap_socket(connection, server_hostname=host) as secured,
+            _context_of_requests().wrap_socket(connection, server_hostname=host) as secured,
         ):
             ends = dict(secured.getpeercert() or {}).get("notAfter")
     except ssl.SSLCertVerificationError as error:
@@ -46,7 +58,7 @@ def certificate_of(address: str) -> Certificate:
     return Certificate(address, datetime.fromtimestamp(ssl.cert_time_to_seconds(str(ends)), UTC))
 
 
-def _context() -> ssl.SSLContext:
+def _context_of_requests() -> ssl.SSLContext:
     """Believe whom requests believes: what its variables name, else the authorities that came with it."""
     verify = requests.Session().merge_environment_settings("https://", {}, None, None, None)["verify"]
     believed = Path(verify if isinstance(verify, str) else DEFAULT_CA_BUNDLE_PATH)
@@ -63,12 +75,8 @@ def tokens_of(settings: Settings) -> tuple[Token, ...]:
         "fourmost.token": (settings.fourmost.token, limits.fourmost_token_ends),
     }
     known |= {f"brokers.{name}.token": (broker.token, None) for name, broker in settings.brokers.items()}
-    ends = {key: _midnight(day) if day else end_of(secret) for key, (secret, day) in known.items()}
+    ends = {key: datetime.combine(day, time(), UTC) if day else end_of(secret) for key, (secret, day) in known.items()}
     return tuple(Token(key, end) for key, end in ends.items() if end)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 def end_of(token: SecretStr | None) -> datetime | None:

@@ -42,9 +42,15 @@ class Looker:
         self._certificates = Remembered(lambda: _certificates(settings), fresh_for=0)
 
     def look(self) -> Facts:
-        """Look once, at all at the same time."""
-        for each in (self._database, self._prefect, self._certificates):
-            each.ask_anew()
+        """
+        Look once, at all services at the same time; whatever is away is said in the facts. Raises nothing.
+
+        It ends within `DATABASE_SECONDS` and a few: a question that hangs goes on in its own thread, and is not asked
+        a second time before it has its answer. So a watchdog that looks every minute piles up no threads.
+        """
+        # All are asked before the first answer is waited for.
+        for question in (self._database, self._prefect, self._certificates):
+            question.ask_anew()
         hanging = {"database": f"does not answer within {DATABASE_SECONDS:.0f} s"}
         prefect = self._prefect.get(2 * PATIENCE_SECONDS)
         return Facts(
@@ -67,7 +73,8 @@ def _ask_database(settings: Settings, *, whole: bool) -> dict[str, Any]:
         with open_database(settings) as database:
             pending = tuple(check_schema(database))
             if pending:
-                return {"pending": pending if len(pending) < len(schema_files()) else ()}  # all: a new installation
+                is_new = len(pending) == len(schema_files())  # no table yet: that is no problem
+                return {"pending": () if is_new else pending}
             return {"status": (get_status if whole else get_health)(database, settings)}
     except BridgeError as error:
         return {"database": str(error)}
@@ -88,11 +95,11 @@ def _disks(settings: Settings) -> Iterator[Disk]:
     seen = set()
     for folder in _folders(settings):
         # Path.exists would raise where we may not look, and so silence the watchdog.
-        there = next(path for path in (folder, *folder.parents) if os.access(path, os.F_OK))
-        if (device := there.stat().st_dev) not in seen:
+        existing = next(path for path in (folder, *folder.parents) if os.access(path, os.F_OK))
+        if (device := existing.stat().st_dev) not in seen:
             seen.add(device)
-            space = shutil.disk_usage(there)
-            yield Disk(str(there), 100 * space.free / (space.used + space.free))
+            space = shutil.disk_usage(existing)
+            yield Disk(str(existing), 100 * space.free / (space.used + space.free))
 
 
 def _folders(settings: Settings) -> list[Path]:

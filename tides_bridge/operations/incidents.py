@@ -35,41 +35,47 @@ class News:
         return bool(self.begun or self.over)
 
 
-Told = Mapping[str, Incident]
+Incidents = Mapping[str, Incident]
 """Incidents by their key."""
 
 
-def news_of(told: Told, problems: Iterable[Problem], is_unknown: Callable[[str], bool]) -> News:
+def news_of(known: Incidents, problems: Iterable[Problem], is_unknown: Callable[[str], bool]) -> News:
     """
     Compare what was told with what is.
 
     Parameters
     ----------
-    told
-        What was told before.
+    known
+        What somebody was told before.
     problems
         What was found now.
     is_unknown
         Tells of a key whether this look could not see it: then its incident is not over.
+
+    Returns
+    -------
+    News
+        Each problem once when it begins and once when it becomes critical; each incident once when it is over.
     """
     found = {problem.key: problem for problem in problems}
-    over = tuple(each for key, each in told.items() if key not in found and not is_unknown(key))
-    is_back = any(each.key == "prefect" for each in over)
+    over = tuple(incident for key, incident in known.items() if key not in found and not is_unknown(key))
+    # A server that comes back knows no heartbeat of the time it was away: for one look it calls every worker silent.
+    is_back = any(incident.key == "prefect" for incident in over)
     begun = tuple(
         problem
         for key, problem in found.items()
-        if (key not in told or (told[key].severity, problem.severity) == ("warning", "critical"))
+        if (key not in known or (known[key].severity, problem.severity) == ("warning", "critical"))
         and not (is_back and problem.kind in AFTER_PREFECT)
     )
     return News(begun, over)
 
 
-def after(told: Told, news: News, now: datetime) -> dict[str, Incident]:
+def after(known: Incidents, news: News, now: datetime) -> dict[str, Incident]:
     """Give what was told once the news are."""
-    over = {each.key for each in news.over}
-    kept = {key: each for key, each in told.items() if key not in over}
+    over = {incident.key for incident in news.over}
+    kept = {key: incident for key, incident in known.items() if key not in over}
     seen = now.isoformat(timespec="seconds")
-    return kept | {each.key: Incident(each.key, each.what, each.severity, seen) for each in news.begun}
+    return kept | {problem.key: Incident(problem.key, problem.what, problem.severity, seen) for problem in news.begun}
 
 
 def message(news: News, where: str, now: datetime) -> tuple[str, str]:
@@ -81,42 +87,46 @@ def message(news: News, where: str, now: datetime) -> tuple[str, str]:
     (str, str)
         Its subject, such as "TiDES bridge: worker silent for 5 min, and 1 more", and its text.
     """
-    firsts = [problem.what for problem in news.begun] or [f"over: {each.what}" for each in news.over]
+    firsts = [problem.what for problem in news.begun] or [f"over: {incident.what}" for incident in news.over]
     more = len(news.begun) + len(news.over) - 1
     subject = f"TiDES bridge: {firsts[0]}" + (f", and {more} more" if more else "")
-    parts = [_told_begun(problem) for problem in news.begun] + [_told_over(each, now) for each in news.over]
+    parts = []
+    for problem in news.begun:
+        since = f"\nsince: {problem.since:%Y-%m-%d %H:%M} UTC" if problem.since else ""
+        section = f'deployments/README.md, "{problem.kind}"'
+        parts.append(f"{problem.severity.upper()}: {problem.what}{since}\nwhat to do: {problem.remedy} ({section})")
+    for incident in news.over:
+        lasted = now - datetime.fromisoformat(incident.seen_at)
+        parts.append(f"OVER: {incident.what}\ntold: {span(lasted)} ago, at {incident.seen_at}")
     return subject, "\n\n".join([*parts, where])
-
-
-def _told_begun(problem: Problem) -> str:
-    since = f"\nsince: {problem.since:%Y-%m-%d %H:%M} UTC" if problem.since else ""
-    section = f'deployments/README.md, "{problem.kind}"'
-    return f"{problem.severity.upper()}: {problem.what}{since}\nwhat to do: {problem.remedy} ({section})"
-
-
-def _told_over(incident: Incident, now: datetime) -> str:
-    lasted = now - datetime.fromisoformat(incident.seen_at)
-    return f"OVER: {incident.what}\ntold: {span(lasted)} ago, at {incident.seen_at}"
 
 
 # The file
 
 
-def read(file: Path) -> dict[str, Incident]:
+def read_incidents(file: Path) -> dict[str, Incident]:
     """Give what was told; nothing if the file is not there or damaged: then it is told again."""
     with contextlib.suppress(OSError, ValueError, TypeError):
-        found = [Incident(**each) for each in json.loads(file.read_text())]
-        if all(datetime.fromisoformat(each.seen_at).tzinfo for each in found):
-            return {each.key: each for each in found}
+        found = [Incident(**row) for row in json.loads(file.read_text())]
+        if all(datetime.fromisoformat(incident.seen_at).tzinfo for incident in found):
+            return {incident.key: incident for incident in found}
     return {}
 
 
-def write(file: Path, told: Told) -> None:
-    """Keep what was told: whoever is killed on the way leaves the former file. Raises OSError."""
+def write_incidents(file: Path, known: Incidents) -> None:
+    """
+    Keep what was told: whoever is killed on the way leaves the former file.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; the caller has told it already, and says so.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     new = file.with_name(f"{file.name}.new")
     with new.open("w") as opened:
-        json.dump([asdict(each) for each in told.values()], opened, indent=1)
+        json.dump([asdict(incident) for incident in known.values()], opened, indent=1)
         opened.flush()
+        # On the disk before it takes the name: else a power cut leaves an empty file, and all is told again.
         os.fsync(opened.fileno())
     new.replace(file)

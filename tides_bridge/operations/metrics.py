@@ -97,10 +97,14 @@ class BridgeCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Give all metrics that are known."""
+        # All are asked before the first is waited for, and together they have PATIENCE_SECONDS: a broker that hangs
+        # costs the scrape its own numbers, not those of the database.
         begun = time.monotonic()
-        for each in self._answers:
-            each.ask_anew()
-        database, brokers, prefect = (each.get(begun + PATIENCE_SECONDS - time.monotonic()) for each in self._answers)
+        for question in self._answers:
+            question.ask_anew()
+        database, brokers, prefect = (
+            question.get(begun + PATIENCE_SECONDS - time.monotonic()) for question in self._answers
+        )
         samples = database if database is not None else [("tides_database_up", (), 0.0)]
         samples = [*samples, *(brokers or [])]
         samples += prefect if prefect is not None else [("tides_prefect_up", (), 0.0)]
@@ -124,7 +128,14 @@ def _families(samples: Iterable[Sample]) -> Iterator[Metric]:
 
 
 def ask_database(settings: Settings, kept: KeptDatabase) -> list[Sample]:
-    """Ask the database for all that it knows."""
+    """
+    Ask the database for all that it knows, but for what Kafka must be asked, too.
+
+    Returns
+    -------
+    list of Sample
+        Only ``tides_database_up`` with 0 if it is away: Prometheus then shows gaps, no stale numbers.
+    """
     try:
         with kept.opened() as database:
             return [("tides_database_up", (), 1.0), *_of_database(settings, database)]
@@ -149,41 +160,39 @@ def _of_database(settings: Settings, database: Database) -> Iterator[Sample]:
         calls = run(connection, "operations/sum_api_calls.sql", {"now": datetime.now(UTC)})
     yield "tides_build_info", (version("tides-bridge"), schema["name"]), 1
     yield "tides_installed_timestamp_seconds", (), _seconds(schema["installed_at"])
-    yield from _of_decisions(decisions, objects)
-    yield from _of_targets(targets)
+    yield from _of_counts(decisions, objects, targets)
     yield from _of_runs(in_use(settings, runs))
     yield from _of_positions(settings, positions)
-    yield from _of_calls(settings, calls)
+    limits = {
+        broker_settings.broker_name: broker_settings.light_curves.calls_per_hour
+        for broker_settings in settings.each_broker()
+    }
+    for row in calls:
+        if row["broker"] in limits:
+            yield "tides_api_calls_left", (row["broker"],), max(limits[row["broker"]] - row["calls"], 0)
     if settings.fourmost.address:  # else nothing is ever sent
-        yield from _of_backlog(backlog)
+        for operation in ("create", "update", "deactivate"):
+            yield "tides_exchange_backlog", (operation,), backlog[f"to_{operation}"]
+        yield "tides_exchange_backlog", ("unanswered",), backlog["unanswered"]
+        yield "tides_exchange_backlog_age_seconds", (), backlog["age_seconds"]
 
 
 def in_use(settings: Settings, runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Leave out the pulls of brokers that the settings do not have any more: nobody must be called for them."""
-    names = {each.broker_name for each in settings.each_broker()}
+    names = {broker_settings.broker_name for broker_settings in settings.each_broker()}
     return [row for row in runs if row["kind"] != "pull" or row["broker"] in names]
 
 
-def _of_decisions(decisions: dict[str, int], objects: dict[str, int]) -> Iterator[Sample]:
+def _of_counts(decisions: dict[str, int], objects: dict[str, int], targets: dict[str, int]) -> Iterator[Sample]:
     yield "tides_messages_total", (), decisions["messages"]
     yield "tides_decisions_total", ("true",), decisions["passed"]
     yield "tides_decisions_total", ("false",), decisions["evaluated"] - decisions["passed"]
     yield "tides_refused_messages", (), objects["refused_messages"]
     for state in ("waiting", "given_up"):
         yield "tides_deferred_objects", (state,), objects[state]
-
-
-def _of_targets(targets: dict[str, int]) -> Iterator[Sample]:
     for name, number in targets.items():
         state = name.removesuffix("_4most")
         yield "tides_targets" if state == name else "tides_fourmost_targets", (state,), number
-
-
-def _of_backlog(backlog: dict[str, Any]) -> Iterator[Sample]:
-    for operation in ("create", "update", "deactivate"):
-        yield "tides_exchange_backlog", (operation,), backlog[f"to_{operation}"]
-    yield "tides_exchange_backlog", ("unanswered",), backlog["unanswered"]
-    yield "tides_exchange_backlog_age_seconds", (), backlog["age_seconds"]
 
 
 def _of_runs(runs: list[dict[str, Any]]) -> Iterator[Sample]:
@@ -197,22 +206,15 @@ def _of_runs(runs: list[dict[str, Any]]) -> Iterator[Sample]:
 
 def _of_positions(settings: Settings, positions: list[dict[str, Any]]) -> Iterator[Sample]:
     """Tell when the newest alert of each topic was published, of those that are read now; files have none."""
-    for each in settings.each_broker():
-        if each.broker.kind == "recorded":
+    for broker_settings in settings.each_broker():
+        if broker_settings.broker.kind == "recorded":
             continue
         newest: dict[str, float] = {}
         for row in positions:
-            if reads(each, row) and row["last_message_at"]:
+            if reads(broker_settings, row) and row["last_message_at"]:
                 newest[row["topic"]] = max(_seconds(row["last_message_at"]), newest.get(row["topic"], 0.0))
         for topic, published in newest.items():
-            yield "tides_newest_alert_timestamp_seconds", (each.broker_name, topic), published
-
-
-def _of_calls(settings: Settings, calls: list[dict[str, Any]]) -> Iterator[Sample]:
-    limits = {each.broker_name: each.light_curves.calls_per_hour for each in settings.each_broker()}
-    for row in calls:
-        if row["broker"] in limits:
-            yield "tides_api_calls_left", (row["broker"],), max(limits[row["broker"]] - row["calls"], 0)
+            yield "tides_newest_alert_timestamp_seconds", (broker_settings.broker_name, topic), published
 
 
 def ask_brokers(settings: Settings, kept: KeptDatabase) -> list[Sample]:
@@ -223,15 +225,15 @@ def ask_brokers(settings: Settings, kept: KeptDatabase) -> list[Sample]:
     except BridgeError:
         return []
     samples: list[Sample] = []
-    for each in settings.each_broker():
-        if each.broker.kind != "recorded":
-            known = {_place(row): row["next_offset"] for row in positions if row["group_id"] == each.group_id}
-            samples += _of_broker(each, known)
+    for broker_settings in settings.each_broker():
+        if broker_settings.broker.kind != "recorded":
+            known: dict[Place, int] = {
+                (row["topic"], row["partition_number"]): row["next_offset"]
+                for row in positions
+                if row["group_id"] == broker_settings.group_id
+            }
+            samples += _of_broker(broker_settings, known)
     return samples
-
-
-def _place(row: dict[str, Any]) -> Place:
-    return row["topic"], row["partition_number"]
 
 
 def _of_broker(settings: Settings, known: dict[Place, int]) -> list[Sample]:

@@ -16,7 +16,16 @@ ANSWER_SECONDS = 10.0
 
 def send(addresses: Sequence[SecretStr], subject: str, text: str, kind: Kind) -> list[str]:
     """
-    Send a message to everybody.
+    Send a message to everybody; one who cannot be told keeps it from nobody else.
+
+    Parameters
+    ----------
+    addresses
+        As Apprise has them, such as ``mailtos://...``.
+    subject, text
+        Plain text.
+    kind
+        The colour that it gets where there are colours.
 
     Returns
     -------
@@ -33,15 +42,11 @@ def send(addresses: Sequence[SecretStr], subject: str, text: str, kind: Kind) ->
         if not is_known or not speaker.notify(
             text, title=subject, notify_type=NotifyType(kind), body_format=NotifyFormat.TEXT
         ):
-            failed.append(_failure(number, address, is_known=bool(is_known)))
+            # An address holds a password or a token: it is named by its place in the list and its scheme only.
+            scheme, separator, _ = address.get_secret_value().partition("://")
+            problem = "could not be told" if is_known else "is no address of Apprise"
+            failed.append(f"watchdog.notify, number {number} ({scheme if separator else 'no address'}), {problem}")
     return failed
-
-
-def _failure(number: int, address: SecretStr, *, is_known: bool) -> str:
-    """Name an address by its place and its scheme only."""
-    scheme = address.get_secret_value().partition("://")[0] if "://" in address.get_secret_value() else "no address"
-    problem = "could not be told" if is_known else "is no address of Apprise"
-    return f"watchdog.notify, number {number} ({scheme}), {problem}"
 
 
 def give_sign(address: SecretStr) -> list[str]:

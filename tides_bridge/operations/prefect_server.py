@@ -71,7 +71,14 @@ def prefect_session(tries: int, pause: float) -> requests.Session:
 
 
 def ask_prefect(settings: Settings) -> PrefectFacts:
-    """Find out how server, pool, workers, deployments and runs do; whatever is wrong is a text in ``problem``."""
+    """
+    Find out how server, pool, workers, deployments and runs do.
+
+    Returns
+    -------
+    PrefectFacts
+        Within `PATIENCE_SECONDS`; whatever is wrong is a text in its ``problem``. Nothing is raised.
+    """
     address = prefect_address(settings).rstrip("/")
     try:
         with _Server(address) as server:
@@ -150,7 +157,7 @@ def _deployment(server: _Server, entry: Row, scheduled: Iterable[Row]) -> Deploy
         entry["name"],
         paused=entry["paused"],
         has_schedule=any(schedule["active"] for schedule in entry["schedules"]),
-        next_run_at=min((each for each in upcoming if each), default=None),
+        next_run_at=min((start for start in upcoming if start), default=None),
         last_runs=_flow_runs(last, {entry["id"]: entry["name"]}),
     )
 

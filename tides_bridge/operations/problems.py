@@ -221,6 +221,11 @@ def find_problems(facts: Facts, settings: Settings, now: datetime) -> list[Probl
         With the limits, in ``watchdog``.
     now
         The time [with zone].
+
+    Returns
+    -------
+    list of Problem
+        Critical ones first. What could not be seen is no problem but one of the service that is away: `is_unknown`.
     """
     found = [*_of_database(facts, settings, now), *_of_prefect(facts, settings, now)]
     found += [*_of_disks(facts, settings), *_ending(facts, settings, now)]
@@ -236,7 +241,9 @@ def is_unknown(key: str, facts: Facts) -> bool:
         return facts.database is not None
     if kind in OF_PREFECT:
         return facts.prefect.problem is not None
-    unreached = {each.address for each in facts.certificates if not each.ends and not each.problem}
+    unreached = {
+        certificate.address for certificate in facts.certificates if not certificate.ends and not certificate.problem
+    }
     return kind == "certificate" and which in unreached
 
 
@@ -271,6 +278,7 @@ def _of_database(facts: Facts, settings: Settings, now: datetime) -> Iterator[Pr
     yield from behind
     yield from _failing(facts.status)
     if settings.now is None:  # else recorded nights are read, of some time or other
+        # A broker that was not read is not called silent, too: nobody listened.
         yield from _silent(facts.status, settings, now, {problem.which for problem in behind})
     if settings.fourmost.address:
         yield from _backlog(facts.status, settings, now)
@@ -282,7 +290,7 @@ def _overdue_runs(status: dict[str, Any], settings: Settings, now: datetime) -> 
     """Find the brokers that were not read well for too long; a new one counts from the last run without it."""
     pulls = {run["broker"]: run for run in status["runs"] if run["kind"] == "pull"}
     newest = max([run["started_at"] for run in pulls.values()] + [status["installed_at"]])
-    for name in (each.broker_name for each in settings.each_broker()):
+    for name in (broker_settings.broker_name for broker_settings in settings.each_broker()):
         pull = pulls.get(name)
         since = (pull["last_good"] or pull["first_at"]) if pull else newest
         if now - since > settings.watchdog.no_good_run_for:
@@ -318,7 +326,7 @@ def _heard(status: dict[str, Any], settings: Settings) -> dict[str, datetime]:
     for row in status["positions"]:
         if row["broker"] in heard and row["last_message_at"]:
             heard[row["broker"]] = max(heard[row["broker"]], row["last_message_at"])
-    streams = [each.broker_name for each in settings.each_broker() if each.broker.kind != "recorded"]
+    streams = [own.broker_name for own in settings.each_broker() if own.broker.kind != "recorded"]
     return {name: heard[name] for name in streams if name in heard}
 
 
@@ -331,19 +339,16 @@ def _backlog(status: dict[str, Any], settings: Settings, now: datetime) -> Itera
 
 def _missed_exchange(status: dict[str, Any], settings: Settings, now: datetime) -> Iterator[Problem]:
     """Look whether the day of the last deadline, in Berlin, had a good exchange; it stays a problem until there is."""
-    deadline = _last_deadline(settings.watchdog.exchange_by, now)
+    # Days of Berlin, not 24 hours: 4MOST takes its list over at 15:00 there, in summer and in winter.
+    here = now.astimezone(BERLIN)
+    deadline = datetime.combine(here.date(), settings.watchdog.exchange_by, BERLIN)
+    if deadline > now:
+        deadline = datetime.combine(here.date() - timedelta(days=1), settings.watchdog.exchange_by, BERLIN)
     midnight = datetime.combine(deadline.date(), time(), BERLIN)
     good = [run["last_good"] for run in status["runs"] if run["kind"] in ("exchange", "reconcile") and run["last_good"]]
     if status["installed_at"] < midnight and max(good, default=status["installed_at"]) < midnight:
         what = f"no good exchange with 4MOST on {deadline:%Y-%m-%d} by {deadline:%H:%M} in Berlin"
         yield Problem("exchange", "", what, deadline.astimezone(UTC))
-
-
-def _last_deadline(at: time, now: datetime) -> datetime:
-    """Give the newest time of day in Berlin that has passed."""
-    here = now.astimezone(BERLIN)
-    today = datetime.combine(here.date(), at, BERLIN)
-    return today if today <= now else datetime.combine(here.date() - timedelta(days=1), at, BERLIN)
 
 
 def _missing_backup(status: dict[str, Any], settings: Settings, now: datetime) -> Iterator[Problem]:
@@ -370,6 +375,7 @@ def _of_prefect(facts: Facts, settings: Settings, now: datetime) -> Iterator[Pro
     silent = list(_silent_worker(prefect, now, limit)) if prefect.pool else []
     yield from silent
     yield from _unscheduled(prefect, settings)
+    # A silent worker makes every run late: one problem is told, not two.
     late = [run.expected_at for run in prefect.late if run.expected_at]
     if late and not silent and now - min(late) > limit:
         what = f"{len(late)} runs are late, the first by {span(now - min(late))}"
@@ -417,12 +423,17 @@ def _of_disks(facts: Facts, settings: Settings) -> Iterator[Problem]:
 
 def _ending(facts: Facts, settings: Settings, now: datetime) -> Iterator[Problem]:
     """Find certificates and tokens that ended, or soon will, or are not believed."""
-    ends = [("token", each.key, each.ends) for each in facts.tokens]
-    for each in facts.certificates:
-        if each.problem:
-            yield Problem("certificate", each.address, f"the certificate of {each.address}: {each.problem}", None)
-        elif each.ends:
-            ends.append(("certificate", each.address, each.ends))
+    ends = [("token", token.key, token.ends) for token in facts.tokens]
+    for certificate in facts.certificates:
+        if certificate.problem:
+            yield Problem(
+                "certificate",
+                certificate.address,
+                f"the certificate of {certificate.address}: {certificate.problem}",
+                None,
+            )
+        elif certificate.ends:
+            ends.append(("certificate", certificate.address, certificate.ends))
     for kind, which, end in ends:
         if end <= now:
             yield Problem(kind, which, f"the {kind} of {which} ended on {end:%Y-%m-%d}", end)

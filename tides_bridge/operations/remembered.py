@@ -43,12 +43,16 @@ class KeptDatabase:
         ScriptError
             If its tables are not those of this version.
         """
-        with self._lock:
+        with self._lock:  # only while it is opened: threads use it at the same time
             database = self._database or self._reopen()
         try:
             yield database
         except BridgeError:
-            self._close(database)
+            with self._lock:
+                # Another thread may have met the same failure first, and opened it anew: that one stays open.
+                if self._database is database:
+                    self._database = None
+                    self._open.close()
             raise
 
     def close(self) -> None:
@@ -59,16 +63,10 @@ class KeptDatabase:
     def _reopen(self) -> Database:
         with contextlib.ExitStack() as stack:
             database = stack.enter_context(open_database(self._settings))
+            # Kept only if the tables are ours: else the stack closes it again on the way out.
             ensure_schema(database, is_ours=False)
             self._open, self._database = stack.pop_all(), database
             return database
-
-    def _close(self, database: Database) -> None:
-        """Forget a database that failed, unless another thread has opened it anew already."""
-        with self._lock:
-            if self._database is database:
-                self._database = None
-                self._open.close()
 
 
 class Remembered(Generic[T]):
@@ -105,6 +103,7 @@ class Remembered(Generic[T]):
         return self._answer if time.monotonic() - self._answered_at < OLD_SECONDS else None
 
     def _remember(self) -> None:
+        """Ask, and keep the answer; None if it failed. A daemon thread: a question that hangs keeps nobody alive."""
         try:
             self._answer = self._ask()
         except Exception:

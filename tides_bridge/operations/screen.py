@@ -22,9 +22,31 @@ Row = tuple[str | Text, ...]
 
 
 def screen(name: str, facts: Facts, problems: list[Problem], now: datetime) -> RenderableType:
-    """Draw it: what is wrong first, then what the database and the Prefect server tell."""
-    parts: list[RenderableType] = [_headline(name, problems, now)]
-    parts += [_problem(each) for each in problems[:MOST_PROBLEMS]]
+    """
+    Draw it: what is wrong first, then what the database and the Prefect server tell.
+
+    Parameters
+    ----------
+    name
+        Of the configuration.
+    facts
+        With the whole status, as `tides_bridge.operations.health.gather` gives it with ``whole``.
+    problems
+        The worst first.
+    now
+        The time [with zone].
+    """
+    head = Text(f"TiDES bridge, {name}, {now:%Y-%m-%d %H:%M:%S} UTC: ")
+    if problems:
+        number = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        head.append(number, style=COLOURS[problems[0].severity])
+    else:
+        head.append("all well", style="bold green")
+    parts: list[RenderableType] = [head]
+    parts += [
+        Text(f"  {problem.what}", style=COLOURS[problem.severity]).append(f"; {problem.remedy}", style="dim")
+        for problem in problems[:MOST_PROBLEMS]
+    ]
     if facts.status and facts.status["problem"]:
         parts.append(Text(f"  {facts.status['problem']}", "yellow", no_wrap=True, overflow="ellipsis"))
     sections = [*_of_database(facts, now), ("Prefect", _prefect(facts.prefect, now))]
@@ -32,18 +54,6 @@ def screen(name: str, facts: Facts, problems: list[Problem], now: datetime) -> R
         part for title, rows in sections for part in (Text(title, style="bold"), Padding(_table(rows), (0, 0, 0, 2)))
     ]
     return Group(*parts)
-
-
-def _headline(name: str, problems: list[Problem], now: datetime) -> Text:
-    head = Text(f"TiDES bridge, {name}, {now:%Y-%m-%d %H:%M:%S} UTC: ")
-    if not problems:
-        return head.append("all well", style="bold green")
-    what = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return head.append(what, style=COLOURS[problems[0].severity])
-
-
-def _problem(problem: Problem) -> Text:
-    return Text(f"  {problem.what}", style=COLOURS[problem.severity]).append(f"; {problem.remedy}", style="dim")
 
 
 def _table(rows: Iterable[Row]) -> Table:
@@ -61,21 +71,21 @@ def _table(rows: Iterable[Row]) -> Table:
 
 def _of_database(facts: Facts, now: datetime) -> list[tuple[str, list[Row]]]:
     if facts.status is None:
-        return [("Database", [(_why_not(facts),)])]
+        why_not = facts.database or "it has no tables yet: tides run makes them; on a server, tides schema"
+        if facts.pending:
+            why_not = f"{', '.join(facts.pending)} must be applied first: tides upgrade"
+        return [("Database", [(why_not,)])]
     status = facts.status
+    backlog = ", ".join(f"{number} {name}" for name, number in status["backlog"].items())
+    if status["backlog_since"]:
+        backlog += f"; for {span(now - status['backlog_since'])}"
     return [
         ("Runs", list(_runs(status, now))),
-        ("Stream", [*_stream(status, now), *_calls(status)]),
+        ("Stream", list(_stream(status, now))),
         ("Objects and targets", _targets(status["states"])),
-        ("Still to tell 4MOST", [(_backlog(status, now),)]),
+        ("Still to tell 4MOST", [(backlog,)]),
         ("Deferred objects", _deferred(status, now)),
     ]
-
-
-def _why_not(facts: Facts) -> str:
-    if facts.pending:
-        return f"{', '.join(facts.pending)} must be applied first: tides upgrade"
-    return facts.database or "it has no tables yet: tides run makes them; on a server, tides schema"
 
 
 def _runs(status: dict[str, Any], now: datetime) -> Iterator[Row]:
@@ -108,9 +118,6 @@ def _stream(status: dict[str, Any], now: datetime) -> Iterator[Row]:
         newest = max((row["last_message_at"] for row in rows if row["last_message_at"]), default=None)
         yield f"{broker}, {topic}", lag, f"newest {ago(newest, now)}"
     yield "still to be read", "unknown" if status["lag"] is None else f"{status['lag']} messages"
-
-
-def _calls(status: dict[str, Any]) -> Iterator[Row]:
     for row in status["calls"]:
         if row["made"]:
             yield f"light curves, {row['broker']}", f"{row['made']} of {row['limit']} calls this hour"
@@ -120,11 +127,6 @@ def _targets(states: dict[str, int]) -> list[Row]:
     """Show the numbers, some in a line."""
     words = [f"{number} {name.replace('_', ' ').replace('4most', '4MOST')}" for name, number in states.items()]
     return [(", ".join(words[start : start + 5]),) for start in range(0, len(words), 5)]
-
-
-def _backlog(status: dict[str, Any], now: datetime) -> str:
-    numbers = ", ".join(f"{number} {name}" for name, number in status["backlog"].items())
-    return numbers + (f"; for {span(now - status['backlog_since'])}" if status["backlog_since"] else "")
 
 
 def _deferred(status: dict[str, Any], now: datetime) -> list[Row]:
@@ -146,12 +148,13 @@ def _prefect(prefect: PrefectFacts, now: datetime) -> list[Row]:
     if prefect.problem:
         return [(prefect.address, Text(prefect.problem, "red"))]
     rows: list[Row] = [("work pool", prefect.pool or Text("does not exist: tides deploy", "red"), prefect.address)]
-    heard = sorted((each for each in prefect.workers if each.heard_at), key=lambda each: str(each.heard_at))
+    heard = sorted((worker for worker in prefect.workers if worker.heard_at), key=lambda worker: str(worker.heard_at))
     rows += [
-        ("worker", f"heard {ago(each.heard_at, now)}", f"{each.status.lower()}, {each.name}") for each in heard[-1:]
+        ("worker", f"heard {ago(worker.heard_at, now)}", f"{worker.status.lower()}, {worker.name}")
+        for worker in heard[-1:]
     ]
-    scheduled = [each for each in prefect.deployments if each.has_schedule or each.last_runs]
-    rows += [_deployment(each, now) for each in scheduled]
+    scheduled = [deployment for deployment in prefect.deployments if deployment.has_schedule or deployment.last_runs]
+    rows += [_deployment(deployment, now) for deployment in scheduled]
     for what, runs in (("at work", prefect.running), ("late", prefect.late)):
         if runs:
             names = ", ".join(f"{run.deployment.removeprefix('TiDES ') or 'a part'} {run.name}" for run in runs)

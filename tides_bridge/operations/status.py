@@ -70,13 +70,24 @@ def _positions(connection: Connection, settings: Settings) -> list[dict[str, Any
     """List where each stream is to be read on, with the broker whose topic it is; None if no broker has it any more."""
     rows = run(connection, "operations/list_all_positions.sql")
     for row in rows:
-        names = [each.broker_name for each in settings.each_broker() if reads(each, row)]
+        names = [
+            broker_settings.broker_name for broker_settings in settings.each_broker() if reads(broker_settings, row)
+        ]
         row["broker"], row["lag"] = next(iter(names), None), None
     return rows
 
 
 def reads(settings: Settings, row: dict[str, Any]) -> bool:
-    """Tell whether a broker's settings lead to a topic: a name, several with commas between, or a pattern."""
+    """
+    Tell whether a broker's settings lead to a topic: a name, several with commas between, or a pattern.
+
+    Parameters
+    ----------
+    settings
+        Of one broker: one of those that ``each_broker`` gives.
+    row
+        A position in a stream, with ``group_id`` and ``topic``.
+    """
     topic = settings.topic or ""
     if row["group_id"] != settings.group_id:
         return False
@@ -93,7 +104,10 @@ def _calls(connection: Connection, settings: Settings) -> list[dict[str, Any]]:
         row["broker"]: row["calls"]
         for row in run(connection, "operations/sum_api_calls.sql", {"now": datetime.now(UTC)})
     }
-    limits = {each.broker_name: each.light_curves.calls_per_hour for each in settings.each_broker()}
+    limits = {
+        broker_settings.broker_name: broker_settings.light_curves.calls_per_hour
+        for broker_settings in settings.each_broker()
+    }
     return [
         {"broker": name, "made": made.get(name, 0), "limit": limit, "left": max(limit - made.get(name, 0), 0)}
         for name, limit in limits.items()
@@ -103,10 +117,10 @@ def _calls(connection: Connection, settings: Settings) -> list[dict[str, Any]]:
 def _ask_streams(settings: Settings, positions: list[dict[str, Any]]) -> dict[str, Any]:
     """Ask each broker how much is still to be read; note it in its positions."""
     problems, total = [], 0
-    for each in settings.each_broker():
-        ours = [row for row in positions if row["group_id"] == each.group_id]
-        lag, problem = _lag(each, ours)
-        problems += [f"{each.broker_name}: {problem}"] if problem else []
+    for broker_settings in settings.each_broker():
+        ours = [row for row in positions if row["group_id"] == broker_settings.group_id]
+        lag, problem = _lag(broker_settings, ours)
+        problems += [f"{broker_settings.broker_name}: {problem}"] if problem else []
         total += sum(lag.values())
         for row in ours:
             row["lag"] = lag.get((row["topic"], row["partition_number"]), row["lag"])

@@ -24,9 +24,9 @@ def object_page(settings: Settings, survey: str, object_id: str) -> str | None:
     >>> object_page(Settings(**common), "ztf", "ZTF18abcdefg")
     'https://lasair-ztf.lsst.ac.uk/objects/ZTF18abcdefg/'
     """
-    for each in settings.each_broker():
-        if each.broker.kind == f"lasair_{survey}":
-            address = each.light_curves.address.rstrip("/").removesuffix("/api")
+    for broker_settings in settings.each_broker():
+        if broker_settings.broker.kind == f"lasair_{survey}":
+            address = broker_settings.light_curves.address.rstrip("/").removesuffix("/api")
             return f"{address}/objects/{in_path(object_id)}/"
     return None
 

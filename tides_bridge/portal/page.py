@@ -60,6 +60,11 @@ def make_app(
         Address of its page, for a link.
     fresh_for
         [s] How long numbers are not asked for again.
+
+    Returns
+    -------
+    FastAPI
+        Answers GET and HEAD only: nothing can be changed through it.
     """
     page = Page(settings, database, prefect_page)
     registry = registry_for(settings, database, ask_prefect, fresh_for)
@@ -85,7 +90,7 @@ class Page:
         loader = FileSystemLoader(Path(__file__).parent / "templates")
         self._templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
         self._templates.globals |= {"prefect_page": prefect_page}
-        self._templates.filters |= {"ago": ago, "utc": utc, "in_path": in_path, "measured": measured}
+        self._templates.filters |= {"ago": elapsed, "utc": utc, "in_path": in_path, "measured": measurement}
 
     def index(self) -> Response:
         """Show the newest targets, and how the last runs did."""
@@ -154,13 +159,15 @@ def utc(time: datetime | None) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M}" if time else ""
 
 
-def ago(time: datetime | None, now: datetime) -> str:
+def elapsed(time: datetime | None, now: datetime) -> str:
     """
     Say how long ago a time was.
 
     >>> now = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
-    >>> ago(datetime(2026, 11, 24, 12, tzinfo=UTC), now), ago(datetime(2026, 11, 21, tzinfo=UTC), now), ago(None, now)
-    ('30 min ago', '84 h ago', 'never')
+    >>> elapsed(datetime(2026, 11, 24, 12, tzinfo=UTC), now), elapsed(datetime(2026, 11, 21, tzinfo=UTC), now)
+    ('30 min ago', '84 h ago')
+    >>> elapsed(None, now)
+    'never'
     """
     if time is None:
         return "never"
@@ -168,13 +175,13 @@ def ago(time: datetime | None, now: datetime) -> str:
     return f"{minutes} min ago" if minutes < 120 else f"{minutes // 60} h ago"
 
 
-def measured(criterion: Mapping[str, Any]) -> str:
+def measurement(criterion: Mapping[str, Any]) -> str:
     """
     Write what a criterion measured.
 
-    >>> measured({"measured": 19.25, "demanded": "at most 22.5 mag", "unit": "mag"})
+    >>> measurement({"measured": 19.25, "demanded": "at most 22.5 mag", "unit": "mag"})
     '19.25 mag'
-    >>> measured({"measured": True, "demanded": "yes", "unit": ""})
+    >>> measurement({"measured": True, "demanded": "yes", "unit": ""})
     'yes'
     """
     value = criterion["measured"]

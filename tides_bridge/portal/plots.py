@@ -13,7 +13,7 @@ from tides_bridge.decisions.history import stored_function
 from tides_bridge.decisions.several_surveys import Joint
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.stored import unpacked
-from tides_bridge.selection import Verdicts, judge
+from tides_bridge.selection import judge
 from tides_bridge.targets.neighbours import Place
 
 logger = logging.getLogger(__name__)
@@ -39,11 +39,21 @@ def draw_target(database: Database, survey: str, object_id: str) -> bytes | None
     if function is None:
         return None
     shown = [row for row in rows if row["survey"] in function.surveys] or rows[:1]
-    curve = replace(_whole(shown), object_ids=(_title(shown),))
-    return _png(curve, judge(curve, [function], rows[0]["now_mjd"])[0])
+    objects = " + ".join(row["object_id"] for row in shown)
+    title = f"{shown[0]['name']}: {objects}" if shown[0]["name"] else objects
+    curve = replace(_one_curve(shown), object_ids=(title,))
+    verdicts = judge(curve, [function], rows[0]["now_mjd"])[0]  # as of then: ages counted from that run
+    import matplotlib as mpl  # slow to import, and no run of the bridge draws
+
+    from tides_bridge.selection import plots
+
+    content = io.BytesIO()
+    with plots.ONE_AT_A_TIME, mpl.rc_context(plots.STYLE):  # matplotlib's state is global, and requests come in threads
+        plots.light_curve_figure(curve, verdicts).savefig(content, format="png", dpi=DOTS_PER_INCH)
+    return content.getvalue()
 
 
-def _whole(rows: Sequence[Mapping[str, Any]]) -> LightCurves:
+def _one_curve(rows: Sequence[Mapping[str, Any]]) -> LightCurves:
     """Put the points of some objects together, as they were judged."""
     curves = LightCurves.from_arrow(pa.concat_tables(unpacked(bytes(row["curve"])) for row in rows))
     if len(curves) == 1:
@@ -51,20 +61,3 @@ def _whole(rows: Sequence[Mapping[str, Any]]) -> LightCurves:
     own = {(row["survey"], row["object_id"]): curves.part(at, at + 1) for at, row in enumerate(rows)}
     nowhere = float("nan")
     return Joint.of([[Place(key, nowhere, nowhere) for key in own]], own).whole
-
-
-def _title(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Name the target, and the objects that are drawn."""
-    objects = " + ".join(row["object_id"] for row in rows)
-    return f"{rows[0]['name']}: {objects}" if rows[0]["name"] else objects
-
-
-def _png(curve: LightCurves, verdicts: Verdicts) -> bytes:
-    import matplotlib as mpl  # slow to import, and no run of the bridge draws
-
-    from tides_bridge.selection import plots
-
-    content = io.BytesIO()
-    with plots.ONE_AT_A_TIME, mpl.rc_context(plots.STYLE):
-        plots.light_curve_figure(curve, verdicts).savefig(content, format="png", dpi=DOTS_PER_INCH)
-    return content.getvalue()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tides_bridge.operations.incidents import Incident, News, after, message, news_of, read, write
+from tides_bridge.operations.incidents import Incident, News, after, message, news_of, read_incidents, write_incidents
 from tides_bridge.operations.problems import Problem
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -90,8 +90,8 @@ def file(tmp_path: Path) -> Path:
 
 def test_what_was_told_is_kept(file: Path) -> None:
     _, told = tell({}, problem("worker"), problem("disk /a", "warning"))
-    write(file, told)
-    assert read(file) == told
+    write_incidents(file, told)
+    assert read_incidents(file) == told
     assert [path.name for path in file.parent.iterdir()] == ["watchdog.json"]
 
 
@@ -103,13 +103,13 @@ BROKEN.append('[{"key": "a", "what": "b", "severity": "warning", "seen_at": 7}]'
 
 @pytest.mark.parametrize("content", BROKEN)
 def test_a_damaged_file_is_as_none(file: Path, content: str) -> None:
-    assert read(file) == {}
+    assert read_incidents(file) == {}
     file.parent.mkdir()
     file.write_text(content)
-    assert read(file) == {}
+    assert read_incidents(file) == {}
 
 
 def test_a_file_of_bytes_that_are_no_text_is_as_none(file: Path) -> None:
     file.parent.mkdir()
     file.write_bytes(b"\xff\xfe")
-    assert read(file) == {}
+    assert read_incidents(file) == {}
