@@ -14,7 +14,7 @@ import pyarrow.json
 
 from benchmarks import frames
 from benchmarks.measure import FUNCTION, added_mb, agree, as_text, machine, make_answers, median_seconds
-from tides_bridge.brokers.lasair.curves import _decoder, curves_of_answers
+from tides_bridge.brokers.lasair.curves import _decoder, fetched_light_curves
 from tides_bridge.selection import judge
 
 ANSWERS = (50, 200)
@@ -25,7 +25,7 @@ def decide(texts: list[bytes]) -> list[tuple[bool, float]]:
     """Decide as the bridge does."""
     decisions: list[tuple[bool, float]] = []
     for text in texts:
-        (verdicts,) = judge(curves_of_answers(text).curves, [FUNCTION])
+        (verdicts,) = judge(fetched_light_curves(text).curves, [FUNCTION])
         decisions += zip(verdicts.passed.tolist(), verdicts.trigger_mjd.tolist(), strict=True)
     return decisions
 

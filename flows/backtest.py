@@ -14,7 +14,7 @@ from flows.parameters import Explained
 from tasks.backtest import judge_archive, publish_backtest
 from tasks.behaviour import speak_plainly, without_causes
 from tides_bridge.archives.backtest_report import check_places, write_files
-from tides_bridge.archives.truth import Source
+from tides_bridge.archives.truth import TruthFile
 from tides_bridge.selection.file import functions_file, load_function
 
 Paths = Annotated[
@@ -85,7 +85,7 @@ def backtest_selection(  # noqa: PLR0913, PLR0917  the form in the web interface
         file = functions_file(Path(file_of_functions) if file_of_functions else None)
         chosen = [load_function(file, name) for name in functions]
         options = {"wanted": wanted or (), "bands": peak_bands or (), "zero_point": zero_point, "schema": schema}
-        sources = [Source.parse(each) for each in truth]
+        sources = [TruthFile.parse(each) for each in truth]
         backtest, refused = judge_archive([Path(path) for path in paths], chosen, sources, options)
         publish_backtest(backtest, refused)
         write_files(backtest, report, picture)

@@ -24,7 +24,7 @@ from tasks.summary import Summary, publish_summary
 from tasks.tables import publish_new_targets, publish_refused_messages
 from tides_bridge.brokers import broker_of
 from tides_bridge.database import Database, ensure_schema, open_database
-from tides_bridge.database.run_log import duration, logged_run
+from tides_bridge.database.run_log import logged_run, run_duration
 from tides_bridge.decisions.record import load_functions
 from tides_bridge.errors import BrokerUnavailable, DatabaseUnavailable, FourmostUnavailable, WorkerLost
 from tides_bridge.selection import SelectionFunction
@@ -80,7 +80,7 @@ def _work(database: Database, settings: Settings, functions: list[SelectionFunct
 def _publish(database: Database, settings: Settings, summary: Summary, run_id: int) -> None:
     """Show what came of a run on its page, also if it fails; a database that is away now was told of already."""
     with suppress(DatabaseUnavailable):
-        summary.took = duration(database, run_id)
+        summary.took = run_duration(database, run_id)
         publish_new_targets(database, settings, run_id)
         publish_refused_messages(database, run_id)
     publish_summary(summary)

@@ -15,7 +15,7 @@ from tasks.exchange import (
 )
 from tasks.summary import Summary, publish_summary
 from tides_bridge.database import Database, ensure_schema, open_database
-from tides_bridge.database.run_log import duration, logged_run
+from tides_bridge.database.run_log import logged_run, run_duration
 from tides_bridge.fourmost.client import FourmostClient
 from tides_bridge.settings import Settings, load
 
@@ -67,7 +67,7 @@ def exchange_with_4most(database: Database, settings: Settings, summary: Summary
         changed = update_existing_transients(database, client, stage, "changed")
         deactivated = update_existing_transients(database, client, stage, "deactivated")
         summary.add_sent(created, changed, deactivated)
-        summary.took = duration(database, run_id)
+        summary.took = run_duration(database, run_id)
         outage = created.outage or changed.outage or deactivated.outage
         if outage:
             raise outage

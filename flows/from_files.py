@@ -18,7 +18,7 @@ import numpy as np
 
 from flows.in_order import Run
 from tides_bridge.archives.decision_files import DecisionFile, check_output
-from tides_bridge.archives.judging import Answer, Question, Tally, chosen_curves, chunks_of, decide, mjd_of
+from tides_bridge.archives.judging import JudgedUnits, Question, Tally, chosen_curves, chunks_of, judge_units, mjd_of
 from tides_bridge.compiled import Integers
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats.files import Unit, files_in, work_units
@@ -178,7 +178,7 @@ def select(selecting: Selecting, run: Run, listener: Listener) -> tuple[Tally, i
     chunks = chunks_of(units, selecting.objects_of_a_task)
     listener.begin("judging", sum(unit.objects for unit in units))
     chosen: list[tuple[tuple[Unit, ...], Integers]] = []
-    answers = run(partial(decide, selecting.question), chunks)
+    answers = run(partial(judge_units, selecting.question), chunks)
     for chunk, answer in zip(chunks, _written(answers, selecting), strict=True):
         tally.add(answer)
         for path, problem in answer.refused:
@@ -199,7 +199,7 @@ def _inputs(selecting: Selecting, refused: Any) -> list[Path]:
     return [file for file, whole in files if whole != output and (not plots or plots not in whole.parents)]
 
 
-def _written(answers: Iterator[Answer], selecting: Selecting) -> Iterator[Answer]:
+def _written(answers: Iterator[JudgedUnits], selecting: Selecting) -> Iterator[JudgedUnits]:
     """Write answers as they come; the file gets its name when all are there."""
     if not selecting.output:
         yield from answers
@@ -214,13 +214,13 @@ def _plot(selecting: Selecting, chosen: list[tuple[tuple[Unit, ...], Integers]],
     """Plot what was chosen, or as many of it as were asked for."""
     if not selecting.plots:
         return 0
-    from tides_bridge.selection.plots import draw
+    from tides_bridge.selection.plots import draw_light_curves
 
     number = sum(len(places) for _, places in chosen)
     most = min(number, selecting.most_plots or number)
     listener.begin("plotting", most)
     drawn = 0
-    work = partial(draw, selecting.plots, selecting.question.function, selecting.question.now_mjd)
+    work = partial(draw_light_curves, selecting.plots, selecting.question.function, selecting.question.now_mjd)
     for plotted in run(work, _drawings(chosen, most)):
         drawn += plotted
         listener.advance(plotted)

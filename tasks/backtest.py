@@ -8,8 +8,8 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from tasks.behaviour import STEP
 from tides_bridge.archives.backtest import Backtest, run_backtest
-from tides_bridge.archives.backtest_report import sections, to_markdown
-from tides_bridge.archives.truth import Source
+from tides_bridge.archives.backtest_report import report_as_markdown, sections
+from tides_bridge.archives.truth import TruthFile
 from tides_bridge.selection import SelectionFunction
 
 MOST_TOLD = 20
@@ -18,7 +18,7 @@ MOST_TOLD = 20
 
 @task(**STEP, task_run_name="judge_archive")
 def judge_archive(
-    paths: list[Path], functions: list[SelectionFunction], truth: list[Source], options: dict[str, Any]
+    paths: list[Path], functions: list[SelectionFunction], truth: list[TruthFile], options: dict[str, Any]
 ) -> tuple[Backtest, list[str]]:
     """Judge an archive; gives with the backtest what could not be used, and why."""
     logger, refused = get_run_logger(), list[str]()
@@ -35,7 +35,7 @@ def judge_archive(
 @task(**STEP, task_run_name="publish_backtest")
 def publish_backtest(backtest: Backtest, refused: list[str]) -> None:
     """Show the report on the run page, and the counts by true class as a table."""
-    text = to_markdown(backtest)
+    text = report_as_markdown(backtest)
     if refused:
         told = "\n".join(f"- {problem}" for problem in refused[:MOST_TOLD])
         more = f"\n- and {len(refused) - MOST_TOLD} more: see the log" if len(refused) > MOST_TOLD else ""

@@ -39,7 +39,7 @@ def shipped(name: str) -> Path:
     raise FileNotFoundError(f"{name} is not part of this installation of tides-bridge")
 
 
-def program(name: str) -> str:
+def command_to_type(name: str) -> str:
     """Word a program of this environment as a person can type it here, whether or not the environment is activated."""
     path = Path(sys.executable).with_name(name)
     if shutil.which(name) == str(path) or not path.exists():

@@ -16,7 +16,7 @@ from flows.commands.selecting import Voice
 
 if TYPE_CHECKING:
     from tides_bridge.archives.backtest import Backtest
-    from tides_bridge.archives.truth import Source
+    from tides_bridge.archives.truth import TruthFile
     from tides_bridge.selection import SelectionFunction
 
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files with light curves, or folders of them.")]
@@ -68,7 +68,7 @@ def backtest(  # noqa: PLR0913, PLR0917
     rest is done.
     """
     from tides_bridge.archives.backtest_report import check_places, write_files
-    from tides_bridge.archives.truth import Source
+    from tides_bridge.archives.truth import TruthFile
     from tides_bridge.selection.file import functions_file, load_function
 
     if len(function) > 2:
@@ -77,7 +77,7 @@ def backtest(  # noqa: PLR0913, PLR0917
     with errors_told():
         check_places(output, plot)
         chosen = [load_function(functions_file(functions), name) for name in function]
-        sources = [Source.parse(each) for each in truth]
+        sources = [TruthFile.parse(each) for each in truth]
         options: dict[str, object] = {
             "wanted": wanted or (),
             "bands": peak_band or (),
@@ -93,7 +93,7 @@ def backtest(  # noqa: PLR0913, PLR0917
 def _run(
     paths: list[Path],
     functions: list["SelectionFunction"],
-    sources: list["Source"],
+    sources: list["TruthFile"],
     options: dict[str, object],
     refused: list[str],
 ) -> "Backtest":

@@ -75,9 +75,11 @@ def psql(context: typer.Context, config: Config = None, settings: SettingsFile =
     Reads the settings; what it reads and writes in the database is up to you.
     """
     from tides_bridge.database import open_database
-    from tides_bridge.database.embedded import program
+    from tides_bridge.database.embedded import postgres_program
     from tides_bridge.settings import load
 
     with errors_told(), open_database(load(config, settings)) as database:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # psql's business
-        raise typer.Exit(subprocess.call([program("psql"), *context.args], env=os.environ | database.for_psql()))
+        raise typer.Exit(
+            subprocess.call([postgres_program("psql"), *context.args], env=os.environ | database.for_psql())
+        )

@@ -17,7 +17,7 @@ from tides_bridge.errors import MalformedAlert, SettingsError
 
 if TYPE_CHECKING:
     from tides_bridge.brokers.models import Message
-    from tides_bridge.brokers.viewer import Place
+    from tides_bridge.brokers.viewer import WatchedStream
     from tides_bridge.formats.whole_alerts import Opener, Whole
     from tides_bridge.selection import SelectionFunction
     from tides_bridge.selection.plots import Plots
@@ -94,14 +94,14 @@ def watch(  # noqa: PLR0913, PLR0917
     """
     with errors_told():
         from tides_bridge.brokers.kafka import options_of
-        from tides_bridge.brokers.viewer import Place
+        from tides_bridge.brokers.viewer import WatchedStream
         from tides_bridge.formats import Options
         from tides_bridge.formats.whole_alerts import Opener
 
         known = _settings(topic, bootstrap, config, settings)
         broker = known.broker if known else None
         given = {key: value.get_secret_value() for key, value in broker.options.items()} if broker else {}
-        place = Place(
+        place = WatchedStream(
             bootstrap or (broker.bootstrap_servers if broker else ""),
             topic or str(known.topic if known else ""),
             given | options_of(option or ()),
@@ -182,7 +182,7 @@ def _drawing(folder: Path | None, name: str | None, scale: float) -> Drawing | N
     return Drawing(Plots(folder), function, scale)
 
 
-def _show(place: "Place", viewer: "Viewer", limit: int | None, silence: float | None) -> bool:
+def _show(place: "WatchedStream", viewer: "Viewer", limit: int | None, silence: float | None) -> bool:
     """Show messages until there is an end; False if SIGTERM was it."""
     from tides_bridge.brokers.viewer import Watch
 
@@ -264,14 +264,14 @@ class Viewer:
         if self._drawing is None:
             return
         from tides_bridge.formats.whole_alerts import light_curve_of
-        from tides_bridge.selection.plots import draw
+        from tides_bridge.selection.plots import draw_light_curves
 
         try:
             curves = light_curve_of(whole, self._drawing.scale)
         except MalformedAlert as error:
             self._tell_of(message, f"not drawn: {error.problem}")
         else:
-            draw(self._drawing.plots, self._drawing.function, None, curves)
+            draw_light_curves(self._drawing.plots, self._drawing.function, None, curves)
 
     def tell(self, text: str) -> None:
         """Say something that is no alert."""

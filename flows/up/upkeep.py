@@ -16,7 +16,7 @@ from flows.up.programs import Part, Plan, check_port, check_settings, database_f
 from flows.up.supervised import Program, Supervisor
 from flows.up.terminal import Terminal
 from tides_bridge.errors import SettingsError, TransientError
-from tides_bridge.resources import program
+from tides_bridge.resources import command_to_type
 from tides_bridge.settings import find_file, page_address
 
 TICK_SECONDS = 0.2
@@ -211,7 +211,7 @@ runs, and a form to start one   {plan.api.removesuffix("/api")}
 metrics and light curves        {page_address(plan.settings)}
 settings                        {plan.file}, configuration {plan.config}
 logs and history                {plan.folder}
-how it does                     {server}{program("tides")} status {options}
+how it does                     {server}{command_to_type("tides")} status {options}
 {"but not " + ", ".join(missing) + ": see above; " if missing else ""}ready (Ctrl-C stops all)"""
 
 

@@ -38,7 +38,7 @@ from simulators.alerts.avro_schemas import (
 )
 from simulators.alerts.ztf_schemas import babamul_ztf_schema, fink_ztf_schema, ztf_schema
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats.recording import Recorded, is_recording
+from tides_bridge.formats.recording import RecordedMessage, is_recording
 from tides_bridge.lightcurves.photometry import MJD_OF_UNIX, MJD_ZERO, TAI_AHEAD
 
 Packet = dict[str, Any]
@@ -288,7 +288,9 @@ def observed_ms(packet: Mapping[str, Any]) -> int:
 # Recordings
 
 
-def write_recording(path: Path, messages: Iterable[Recorded], name: str = "", schema: Schema | None = None) -> int:
+def write_recording(
+    path: Path, messages: Iterable[RecordedMessage], name: str = "", schema: Schema | None = None
+) -> int:
     """
     Write messages into one file, in their order; gives their number.
 

@@ -41,7 +41,7 @@ from simulators.alerts.encoders import (
 from simulators.alerts.lsst_packets import LsstPackets
 from simulators.sky import Sky
 from tides_bridge.errors import SettingsError
-from tides_bridge.formats.recording import Recorded
+from tides_bridge.formats.recording import RecordedMessage
 from tides_bridge.lightcurves.photometry import MJD_OF_UNIX
 
 CLASS_NAMES = {"variable star": "RR Lyrae"}
@@ -244,7 +244,7 @@ def _write(plan: Plan, messages: Iterator[tuple[Packet, Encoded]], output: Path)
     if plan.as_recording or not chosen.suffix:
         schema = chosen.schema(plan.options) if chosen.schema else None
         place = output / "alerts.recording"
-        recorded = (Recorded(message.value, message.key, observed_ms(packet)) for packet, message in messages)
+        recorded = (RecordedMessage(message.value, message.key, observed_ms(packet)) for packet, message in messages)
         write_recording(place, recorded, plan.format, schema)
     elif chosen.is_json:
         place = output / "alerts.jsonl"

@@ -23,7 +23,7 @@ import msgspec
 import numpy as np
 
 from tides_bridge.errors import MalformedAlert, SettingsError
-from tides_bridge.formats import Options, Refused, shown
+from tides_bridge.formats import Options, Refused, in_one_line
 from tides_bridge.formats.avro import records as avro
 from tides_bridge.formats.contents import opened
 from tides_bridge.formats.files import files_in
@@ -235,7 +235,7 @@ class Ordered:
                 if text:
                     self._opener.add_schema(str(path), msgspec.json.decode(text))
         except (*avro.BAD, msgspec.DecodeError) as problem:
-            self._refused(path, f"its header is broken: {shown(problem)}")
+            self._refused(path, f"its header is broken: {in_one_line(problem)}")
 
 
 def each_of(alerts: Ordered, chosen: range) -> Iterator[tuple[int, Recorded | MalformedAlert]]:

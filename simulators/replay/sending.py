@@ -20,7 +20,7 @@ from simulators.replay.ordered import Recorded
 from simulators.services.stream import FRAMING_BYTES, PARTITION_BYTES
 from tides_bridge.brokers.kafka import refused_options
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
-from tides_bridge.formats import shown
+from tides_bridge.formats import in_one_line
 from tides_bridge.formats.avro import records as avro
 from tides_bridge.formats.avro.schemas import version_of
 from tides_bridge.formats.framing import Framing
@@ -241,7 +241,7 @@ class Sender:
             if topic.partitions:
                 return sorted(topic.partitions)
             if time.monotonic() >= end:
-                problem = shown(topic.error.str()) if topic.error else "the topic has no partitions"
+                problem = in_one_line(topic.error.str()) if topic.error else "the topic has no partitions"
                 raise BrokerUnavailable(self._service, f"topic {self._topic}: {problem}", "create the topic first")
             time.sleep(LOOK_SECONDS)
 

@@ -23,7 +23,7 @@ from simulators.sky import SUPERNOVAE, Sky
 from simulators.standins.bundle import Alert, Standins, interruptible, write_settings
 from simulators.standins.folders import standard_folder, stop_database
 from tides_bridge.errors import BridgeError
-from tides_bridge.resources import program
+from tides_bridge.resources import command_to_type
 
 OBJECTS = 150
 """So many that every kind occurs, so few that a run is a matter of seconds."""
@@ -283,7 +283,7 @@ def _write_sky(sky: Sky, night: int, folder: Path) -> None:
 def _where_to_look(standins: Standins, settings: Path) -> str:
     folder, account = standins.folder, f"{standins.fourmost.user}:{standins.fourmost.password}"
     tides, query = (
-        program("tides"),
+        command_to_type("tides"),
         "SELECT name, ztf_r_latest_mag, active, inactive_reason "
         "FROM tides_master INNER JOIN target_magnitudes USING (tides_id, name) ORDER BY name",
     )
@@ -293,7 +293,7 @@ Where to look (nothing runs any more; the files stay until the next demo)
   database   {tides} psql --settings {settings} -c "{query}"
   4MOST      {tides} fourmost --state {folder / "fourmost.sqlite3"}
              curl -u {account} http://127.0.0.1:8040/QFSwi/targetCat/transients/
-  flow runs  PREFECT_HOME={folder / "prefect"} {program("prefect")} server start    then http://127.0.0.1:4200
+  flow runs  PREFECT_HOME={folder / "prefect"} {command_to_type("prefect")} server start    then http://127.0.0.1:4200
   truth      {folder / "truth.csv"}, and what the runs said in run-*.log beside it
   play on    {tides} standins --alerts {folder / "alerts.jsonl.gz"} --settings-out play.yaml
              {tides} run --settings play.yaml

@@ -27,7 +27,7 @@ from simulators.standins.seasons import Due, due_after
 from simulators.standins.serving import NAMES, WATCH_SECONDS, beware
 from tides_bridge.errors import SettingsError
 from tides_bridge.lightcurves.photometry import MJD_OF_UNIX
-from tides_bridge.resources import program
+from tides_bridge.resources import command_to_type
 
 CONFIGURATION = "demo"
 """Name of the one configuration in the settings file."""
@@ -231,7 +231,7 @@ def _description(standins: Standins, stream: LiveStream, settings_out: Path) -> 
             *(f"{NAMES[name][0]:<9} {api.address}" for name, api in standins.services.items()),
             f"4MOST     {standins.fourmost.address}: survey {SURVEY_ID}",
             f"folder    {standins.folder}: kept for the next start",
-            f"settings  {settings_out}: {program('tides')} run --settings {settings_out}",
+            f"settings  {settings_out}: {command_to_type('tides')} run --settings {settings_out}",
             *beware(),
             "ready (Ctrl-C stops all)",
         ]

@@ -22,7 +22,7 @@ from simulators.standins.bundle import (
 from tides_bridge.formats.avro.records import CONTAINER
 from tides_bridge.formats.contents import beginning
 from tides_bridge.formats.whole_alerts import epoch_of
-from tides_bridge.resources import program
+from tides_bridge.resources import command_to_type
 
 RECORDED_AGE = "7305 days"
 """Twenty years without a detection: recorded objects count as live."""
@@ -131,7 +131,7 @@ def description(standins: Standins, filled: Mapping[str, Filled], settings_out: 
             *_described_services(standins, filled),
             f"4MOST     {standins.fourmost.address}: survey {SURVEY_ID}, no targets yet",
             f"folder    {standins.folder}: emptied now; it stays when the stand-ins stop",
-            f"settings  {settings_out}: {program('tides')} run --settings {settings_out}",
+            f"settings  {settings_out}: {command_to_type('tides')} run --settings {settings_out}",
             *_described_faults(standins),
             *beware(),
         ]

@@ -34,7 +34,7 @@ from tides_bridge.brokers import KINDS, broker_of, stream_of
 from tides_bridge.brokers.base import Broker, Decoded
 from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.errors import BrokerUnavailable
-from tides_bridge.formats.recording import Recorded
+from tides_bridge.formats.recording import RecordedMessage
 from tides_bridge.settings import Settings
 
 Packet = dict[str, Any]
@@ -246,7 +246,7 @@ def test_recorded_messages_are_read_as_their_own_broker_reads_them(
 ) -> None:
     """By file or by stream, told by content or known: the same alerts and light curves."""
     path = tmp_path / "night.recording"
-    write_recording(path, (Recorded(message.value, message.key, 1000) for message in messages))
+    write_recording(path, (RecordedMessage(message.value, message.key, 1000) for message in messages))
     folder = str(schemas / ("elasticc.v0_9_1" if kind == "elasticc" else "lsst.v10_0"))
     own, recorded = (
         ztf_settings(topic="alerts", broker={"kind": each, "schemas": folder, "files": [str(path)]})

@@ -13,13 +13,15 @@ from simulators.standins.serving import Source, read
 from tests.support.served import fill, name_of, of
 from tests.support.streams import write_containers, write_lines
 from tides_bridge.errors import SettingsError
-from tides_bridge.formats.recording import Recorded
+from tides_bridge.formats.recording import RecordedMessage
 
 
 def record(file: Path, found: Sequence[Found], form: str) -> Path:
     made = [encode(each.packet, form) for each in found]
     times = [observed_ms(each.packet) for each in found]
-    write_recording(file, [Recorded(each.value, each.key, at) for each, at in zip(made, times, strict=True)], form)
+    write_recording(
+        file, [RecordedMessage(each.value, each.key, at) for each, at in zip(made, times, strict=True)], form
+    )
     return file
 
 

@@ -26,12 +26,11 @@ from tides_bridge.brokers.base import Decoded
 from tides_bridge.brokers.file_stream import FileStream
 from tides_bridge.brokers.lasair.lsst import LasairLsst
 from tides_bridge.brokers.models import Message
-from tides_bridge.brokers.recorded import Recorded as RecordedBroker
-from tides_bridge.brokers.recorded import framing_of
+from tides_bridge.brokers.recorded import RecordedBroker, broker_of_message
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats.files import read_light_curves
 from tides_bridge.formats.messages_of_files import curve_message
-from tides_bridge.formats.recording import Recorded
+from tides_bridge.formats.recording import RecordedMessage
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.resources import shipped
 from tides_bridge.selection import judge
@@ -99,11 +98,11 @@ def test_an_array_is_a_message_each(tmp_path: Path, name: str) -> None:
 def test_a_recording_gives_the_messages_with_their_keys(tmp_path: Path) -> None:
     encoded = [encode(each, "fink-lsst") for each in rubin_packets()]
     path = tmp_path / "night.recording"
-    write_recording(path, (Recorded(each.value, each.key, 1000) for each in encoded), "fink-lsst")
+    write_recording(path, (RecordedMessage(each.value, each.key, 1000) for each in encoded), "fink-lsst")
     with FileStream(settings(path)) as stream:
         messages = stream.next_pull().messages
     assert [(each.value, each.key) for each in messages] == [(each.value, each.key) for each in encoded]
-    assert {framing_of(each) for each in messages} == {"fink_lsst"}
+    assert {broker_of_message(each) for each in messages} == {"fink_lsst"}
 
 
 def test_a_container_of_one_record_is_the_message_itself(tmp_path: Path) -> None:
@@ -112,7 +111,7 @@ def test_a_container_of_one_record_is_the_message_itself(tmp_path: Path) -> None
     path.write_bytes(encode(first, "lsst-avro").value)
     with FileStream(settings(path)) as stream:
         (message,) = stream.next_pull().messages
-    assert (message.value, message.key, framing_of(message)) == (path.read_bytes(), None, "babamul_lsst")
+    assert (message.value, message.key, broker_of_message(message)) == (path.read_bytes(), None, "babamul_lsst")
 
 
 def test_a_container_of_many_gives_bare_records_with_the_schema_as_key(tmp_path: Path) -> None:
@@ -205,7 +204,7 @@ def test_what_comes_before_broken_bytes_is_read(tmp_path: Path) -> None:
     whole = gzip.compress("".join(json.dumps(ztf_packet(f"ZTF26x{n}")) + "\n" for n in range(3)).encode())
     path.write_bytes(whole)
     recording = tmp_path / "cut.recording"
-    messages = [Recorded(json.dumps(ztf_packet(f"ZTF26y{n}")).encode() * 1, None, n) for n in range(3)]
+    messages = [RecordedMessage(json.dumps(ztf_packet(f"ZTF26y{n}")).encode() * 1, None, n) for n in range(3)]
     write_recording(recording, messages)
     recording.write_bytes(recording.read_bytes()[:-20])
     _, found = read(path, recording)

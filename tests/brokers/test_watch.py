@@ -29,7 +29,7 @@ from tests.support.processes import ROOT, tides
 from tests.support.streams import Packet, lsst_packets, ztf_packets
 from tides_bridge.brokers import viewer as watching
 from tides_bridge.brokers.models import Message
-from tides_bridge.brokers.viewer import Place, Watch, save
+from tides_bridge.brokers.viewer import Watch, WatchedStream, save
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
 from tides_bridge.formats.framing import Framing
 from tides_bridge.formats.whole_alerts import Opener, epoch_of, light_curve_of, object_of, to_json
@@ -247,7 +247,7 @@ def test_nothing_is_committed_without_a_group_and_what_was_shown_with_one(kafka:
 
 def test_from_the_end_only_what_comes_is_shown(kafka: KafkaStandin, topic: str) -> None:
     publish(kafka, topic, (None, b'{"objectId": "old"}'))
-    with Watch(Place(kafka.address, topic, from_end=True)) as stream:
+    with Watch(WatchedStream(kafka.address, topic, from_end=True)) as stream:
         assert list(stream.messages(0)) == []
         publish(kafka, topic, (None, b'{"objectId": "new"}'))
         assert [message.value for message in stream.messages(0.5)] == [b'{"objectId": "new"}']
@@ -258,14 +258,14 @@ def test_from_the_end_only_what_comes_is_shown(kafka: KafkaStandin, topic: str) 
 def test_a_topic_may_come_later(kafka: KafkaStandin, topic: str) -> None:
     done = watch(kafka, topic)
     assert done.exit_code == 0 and f"the broker has no topic {topic}, or not yet" in done.stderr
-    with Watch(Place(kafka.address, topic)) as stream:
+    with Watch(WatchedStream(kafka.address, topic)) as stream:
         publish(kafka, topic, (None, b"{}"))
         assert [message.value for message in stream.messages(1)] == [b"{}"]
 
 
 def test_a_broker_that_is_away_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "ANSWER_SECONDS", 0.5)
-    with pytest.raises(BrokerUnavailable, match="is the address right"), Watch(Place("127.0.0.1:9", "t")):
+    with pytest.raises(BrokerUnavailable, match="is the address right"), Watch(WatchedStream("127.0.0.1:9", "t")):
         pass
 
 

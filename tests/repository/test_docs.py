@@ -13,7 +13,7 @@ from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.resources import shipped
 from tides_bridge.selection import SelectionFunction, judge
 from tides_bridge.selection.criteria import CRITERIA
-from tides_bridge.selection.file import load_functions
+from tides_bridge.selection.file import read_functions_file
 from tides_bridge.selection.parsing import GROUPS, POINT_KEYS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "selection.md").read_text()
@@ -50,7 +50,7 @@ def test_the_defaults_of_point_keys_are_those_of_the_code() -> None:
 
 
 def test_every_shipped_function_is_named() -> None:
-    for name in load_functions(shipped("selectionFunctions.yaml")):
+    for name in read_functions_file(shipped("selectionFunctions.yaml")):
         assert f"`{name}`" in PAGE
 
 
@@ -58,7 +58,7 @@ def test_the_examples_load(tmp_path: Path) -> None:
     examples = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     assert len(examples) == 4
     (tmp_path / "f.yaml").write_text("".join(examples))
-    functions = load_functions(tmp_path / "f.yaml")
+    functions = read_functions_file(tmp_path / "f.yaml")
     usual = {**USUAL, "rules": "strict"}
     assert functions["example"].version == SelectionFunction.parse("test", usual).version
     assert functions["seenByEither"].surveys == ("lsst", "ztf")

@@ -211,7 +211,7 @@ def test_a_full_disk_is_told_and_the_old_ones_stay(
     full = tmp_path / "pg_dump"
     full.write_text("#!/bin/sh\necho 'pg_dump: error: could not write: No space left on device' >&2; exit 1\n")
     full.chmod(0o755)
-    monkeypatch.setattr(embedded, "program", lambda name: full if name == "pg_dump" else Path("/nowhere"))
+    monkeypatch.setattr(embedded, "postgres_program", lambda name: full if name == "pg_dump" else Path("/nowhere"))
     with pytest.raises(BackupFailed, match=r"No space left on device .is there room"):
         make_backup(kept)
     assert [file.name for file in good.parent.iterdir() if file.suffix != ".sha256"] == [good.name]
@@ -229,9 +229,9 @@ def test_a_folder_that_cannot_be_written_is_told(kept: Settings, tmp_path: Path)
 def test_a_server_newer_than_our_programs_needs_those_of_the_machine(
     kept: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    ours = {name: embedded.program(name) for name in ("pg_dump", "pg_restore", "psql")}
+    ours = {name: embedded.postgres_program(name) for name in ("pg_dump", "pg_restore", "psql")}
     monkeypatch.setattr(embedded, "MAJOR_VERSION", "17")
-    monkeypatch.setattr(embedded, "program", lambda name: Path("/nowhere") / name)
+    monkeypatch.setattr(embedded, "postgres_program", lambda name: Path("/nowhere") / name)
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(BackupFailed, match=r"PostgreSQL 18 is newer than our pg_dump.*install .*postgresql-client-18"):
         make_backup(kept)
@@ -248,7 +248,7 @@ def test_the_password_is_in_no_argument(
     program = tmp_path / "program"
     program.write_text(f'#!/bin/sh\necho "$0 $*" >> {seen}; env | grep ^PGPASSWORD >> {seen}; exit 1\n')
     program.chmod(0o755)
-    monkeypatch.setattr(embedded, "program", lambda name: program)
+    monkeypatch.setattr(embedded, "postgres_program", lambda name: program)
     given = database.for_psql() | {"PGPASSWORD": "made-up-word"}
     monkeypatch.setattr(Database, "for_psql", lambda self: given)
     with pytest.raises(BackupFailed):
@@ -289,11 +289,11 @@ def test_an_older_server_is_told_nothing_that_it_does_not_know(
     kept: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Since version 17 pg_restore sets transaction_timeout, which 15 and 16 refuse."""
-    file, ours = make_backup(kept).file, embedded.program
+    file, ours = make_backup(kept).file, embedded.postgres_program
     psql = tmp_path / "psql"
     psql.write_text(f"#!/bin/sh\ncat > {tmp_path}/told; exit 1\n")
     psql.chmod(0o755)
-    monkeypatch.setattr(embedded, "program", lambda name: psql if name == "psql" else ours(name))
+    monkeypatch.setattr(embedded, "postgres_program", lambda name: psql if name == "psql" else ours(name))
     with pytest.raises(BackupFailed):
         restore(named(kept, "new"), file)
     told = (tmp_path / "told").read_text()

@@ -11,7 +11,7 @@ from tests.support.databases import rows_of
 from tests.support.processes import ROOT
 from tests.support.staging import at, staged, store
 from tides_bridge.database import Database
-from tides_bridge.database.run_log import compared, duration, list_new_targets, list_newly_refused, logged_run
+from tides_bridge.database.run_log import compared, list_new_targets, list_newly_refused, logged_run, run_duration
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.settings import Settings
 
@@ -90,11 +90,13 @@ def test_a_run_is_compared_with_the_last_good_ones_of_its_kind_and_broker(databa
     past(database, "pull", 2.0, "'fink'", "'away'")
     past(database, "exchange", 3.0)
     with logged_run(database, "pull", "fink") as run_id:
-        seconds, words = duration(database, run_id)
+        seconds, words = run_duration(database, run_id)
     assert 0 <= seconds < 60
     assert words == "seconds that this pull took; the last 10 took 60 to 69 s, median 64 s"
     with logged_run(database, "bridge") as run_id:
-        assert duration(database, run_id)[1] == "seconds that this run of the bridge took; it is the first of its kind"
+        assert (
+            run_duration(database, run_id)[1] == "seconds that this run of the bridge took; it is the first of its kind"
+        )
 
 
 def test_few_runs_are_compared_in_other_words() -> None:

@@ -20,8 +20,8 @@ from simulators.alerts.lsst_packets import LsstPackets
 from simulators.services.stream import KafkaStandin
 from simulators.sky import Sky
 from tides_bridge.brokers.models import Message
-from tides_bridge.brokers.viewer import Place, Watch
-from tides_bridge.formats.recording import Recorded
+from tides_bridge.brokers.viewer import Watch, WatchedStream
+from tides_bridge.formats.recording import RecordedMessage
 
 Packet = dict[str, Any]
 
@@ -65,7 +65,7 @@ def write_containers(folder: Path, alerts: Sequence[Packet], form: str) -> Path:
 
 def read_all(kafka: KafkaStandin, topic: str) -> list[Message]:
     """Give all messages of a topic."""
-    with Watch(Place(kafka.address, topic)) as stream:
+    with Watch(WatchedStream(kafka.address, topic)) as stream:
         return list(stream.messages(0))
 
 
@@ -90,7 +90,7 @@ def as_archive(folder: Path, packets: Sequence[Packet]) -> Path:
 def as_recording(folder: Path, packets: Sequence[Packet], form: str, schema: dict[str, Any] | None = None) -> Path:
     folder.mkdir()
     made = [encode(packet, form) for packet in packets]
-    messages = [Recorded(each.value, each.key, 0) for each in made]
+    messages = [RecordedMessage(each.value, each.key, 0) for each in made]
     write_recording(folder / "a.recording", messages, form, schema)
     return folder
 

@@ -46,12 +46,12 @@ from tests.support.decisions import (
     read_stream,
 )
 from tides_bridge.brokers.models import Message
-from tides_bridge.formats.recording import Recorded
+from tides_bridge.formats.recording import RecordedMessage
 from tides_bridge.formats.whole_alerts import object_of
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.columns import BRIGHTNESS, POINT_COLUMNS
 from tides_bridge.selection import SelectionFunction
-from tides_bridge.selection.file import load_functions
+from tides_bridge.selection.file import read_functions_file
 from tides_bridge.settings import Settings
 
 NOW = "2026-07-29T12:00:00Z"
@@ -220,7 +220,7 @@ class World:
         """Write the messages into a recording, and give the settings that lead there."""
         self.topics += 1
         file = self.folder / f"{self.topics}.recording"
-        write_recording(file, (Recorded(each.value, each.key, 0) for each in messages_of(way, packets)))
+        write_recording(file, (RecordedMessage(each.value, each.key, 0) for each in messages_of(way, packets)))
         return self.settings(replace(way, kind="recorded"), survey, files=[str(file)])
 
 
@@ -241,7 +241,7 @@ def served(folder: Path) -> Iterator[World]:
         kafka, antares = stack.enter_context(KafkaStandin()), stack.enter_context(AntaresStandin())
         ztf = stack.enter_context(LasairStandin("ztf", 10_000))
         lsst = stack.enter_context(LasairLsstStandin("lsst", 10_000))
-        made = World(folder, list(load_functions(file).values()), kafka, ztf, lsst, antares)
+        made = World(folder, list(read_functions_file(file).values()), kafka, ztf, lsst, antares)
         yield made
 
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tides_bridge.archives.taxonomy import SUPERNOVAE, class_named
-from tides_bridge.archives.truth import COLUMNS, Source, read_truth
+from tides_bridge.archives.truth import COLUMNS, TruthFile, read_truth
 from tides_bridge.compiled import Floats
 from tides_bridge.errors import RejectedError, SettingsError
 from tides_bridge.formats import Noted, Refused
@@ -82,7 +82,7 @@ class Backtest:
 def run_backtest(  # noqa: PLR0913
     paths: Sequence[Path],
     functions: Sequence[SelectionFunction],
-    truth: Sequence[Source],
+    truth: Sequence[TruthFile],
     *,
     wanted: Sequence[str] = SUPERNOVAE,
     bands: Sequence[str] = (),

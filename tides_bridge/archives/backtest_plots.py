@@ -46,12 +46,12 @@ def plot(backtest: Backtest, path: Path) -> None:
         If the file cannot be written.
     """
     try:
-        draw(backtest).savefig(path, dpi=RESOLUTION)
+        draw_backtest(backtest).savefig(path, dpi=RESOLUTION)
     except OSError as error:
         raise SettingsError("--plot", "", f"{path} cannot be written: {error.strerror}") from None
 
 
-def draw(backtest: Backtest) -> Figure:
+def draw_backtest(backtest: Backtest) -> Figure:
     """Draw the picture."""
     figure = Figure(figsize=SIZE, layout=ConstrainedLayoutEngine(w_pad=0.08))
     FigureCanvasAgg(figure)

@@ -27,7 +27,7 @@ IA: Final = ("SN Ia",)
 
 
 @dataclass(frozen=True)
-class Section:
+class ReportTable:
     """
     One table of a report.
 
@@ -47,7 +47,7 @@ class Section:
     rows: tuple[tuple[str, ...], ...]
 
 
-def sections(backtest: Backtest) -> list[Section]:
+def sections(backtest: Backtest) -> list[ReportTable]:
     """Give all tables of a report."""
     found = [_functions(backtest), _classes(backtest), _contamination(backtest), _delays(backtest)]
     if len(backtest.functions) > 1:
@@ -76,7 +76,7 @@ def notes(backtest: Backtest) -> list[str]:
     return told
 
 
-def to_markdown(backtest: Backtest) -> str:
+def report_as_markdown(backtest: Backtest) -> str:
     """Write the report as Markdown."""
     parts = ["\n".join(f"- {note}" for note in notes(backtest))]
     for section in sections(backtest):
@@ -87,7 +87,7 @@ def to_markdown(backtest: Backtest) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def to_json(backtest: Backtest) -> str:
+def report_as_json(backtest: Backtest) -> str:
     """Write the numbers of the report, unrounded, as JSON; what is unknown is null."""
     functions = [
         {"letter": letter, "name": function.name, "version": function.version, "keys": dict(function.keys)}
@@ -116,7 +116,11 @@ def to_csv(backtest: Backtest) -> str:
     return str(backtest.objects.to_csv(index=False))
 
 
-WRITERS: Final[dict[str, Callable[[Backtest], str]]] = {".md": to_markdown, ".json": to_json, ".csv": to_csv}
+WRITERS: Final[dict[str, Callable[[Backtest], str]]] = {
+    ".md": report_as_markdown,
+    ".json": report_as_json,
+    ".csv": to_csv,
+}
 PICTURES: Final = (".png", ".pdf", ".svg")
 
 
@@ -163,7 +167,7 @@ def write_files(backtest: Backtest, output: Path | None, plot: Path | None) -> N
         draw(backtest, plot)
 
 
-def _functions(backtest: Backtest) -> Section:
+def _functions(backtest: Backtest) -> ReportTable:
     rows = []
     for letter, function in zip(backtest.letters, backtest.functions, strict=True):
         objects = backtest.objects
@@ -171,10 +175,12 @@ def _functions(backtest: Backtest) -> Section:
         counts = (int(selected.sum()), int(passed.sum()))
         rows.append((letter, function.name, function.version, str(len(objects)), *map(str, counts)))
     note = "The last column counts those that pass as their whole light curve is: young objects grow old."
-    return Section("Functions", note, ("", "function", "version", "objects", "selected", "passes in the end"), (*rows,))
+    return ReportTable(
+        "Functions", note, ("", "function", "version", "objects", "selected", "passes in the end"), (*rows,)
+    )
 
 
-def _classes(backtest: Backtest) -> Section:
+def _classes(backtest: Backtest) -> ReportTable:
     counts = count_classes(backtest)
     header = ["class", "wanted", "in archive"]
     for letter in backtest.letters:
@@ -183,7 +189,7 @@ def _classes(backtest: Backtest) -> Section:
     for name, row in zip(counts.index, _records(counts), strict=True):
         cells = [str(name), "yes" if row["is_wanted"] else "", str(row["in_archive"])]
         rows.append((*cells, *_shares(backtest, row)))
-    return Section("By true class", "", tuple(header), tuple(rows))
+    return ReportTable("By true class", "", tuple(header), tuple(rows))
 
 
 def _shares(backtest: Backtest, row: dict[str, Any]) -> Iterable[str]:
@@ -192,43 +198,43 @@ def _shares(backtest: Backtest, row: dict[str, Any]) -> Iterable[str]:
         yield percent(row[f"share_{letter}"], row[f"low_{letter}"], row[f"high_{letter}"])
 
 
-def _contamination(backtest: Backtest) -> Section:
+def _contamination(backtest: Backtest) -> ReportTable:
     rows = []
     for what, wanted in (("not of a wanted class", backtest.wanted), ("no SN Ia", IA)):
         for row in _records(contamination(backtest, wanted)):
             cells = (row["selected"], row["unknown"], row["others"])
             rows.append((f"{row['function']}: {what}", *map(str, cells), percent(*_interval(row))))
     note = "It is that of the mixture in this archive, not of the sky. Objects of no known class are left out of it."
-    return Section("Contamination", note, ("", "selected", "no class", "others", "share"), tuple(rows))
+    return ReportTable("Contamination", note, ("", "selected", "no class", "others", "share"), tuple(rows))
 
 
 def _interval(row: dict[str, Any]) -> tuple[float | None, float | None, float | None]:
     return row["share"], row["low"], row["high"]
 
 
-def _delays(backtest: Backtest) -> Section:
+def _delays(backtest: Backtest) -> ReportTable:
     rows = [
         (f"{row['function']}: since {row['since']}", str(row["number"]), *map(days, _days(row)))
         for row in _records(delays(backtest))
     ]
     note = "Of selected objects of wanted classes. Since peak, negative is before it."
-    return Section("Days at the trigger", note, ("", "objects", "median", "16 %", "84 %"), tuple(rows))
+    return ReportTable("Days at the trigger", note, ("", "objects", "median", "16 %", "84 %"), tuple(rows))
 
 
 def _days(row: dict[str, Any]) -> tuple[float | None, float | None, float | None]:
     return row["median"], row["p16"], row["p84"]
 
 
-def _agreement(backtest: Backtest) -> Section:
+def _agreement(backtest: Backtest) -> ReportTable:
     table = agreement(backtest)
     rows = [
         (str(name), *(str(value) for value in row)) for name, row in zip(table.index, table.to_numpy(), strict=True)
     ]
     total = ("all", *(str(value) for value in table.sum()))
-    return Section("A against B", "", ("class", "both", "only A", "only B", "neither"), (*rows, total))
+    return ReportTable("A against B", "", ("class", "both", "only A", "only B", "neither"), (*rows, total))
 
 
-def _efficiency(backtest: Backtest, quantity: Quantity) -> Section:
+def _efficiency(backtest: Backtest, quantity: Quantity) -> ReportTable:
     header = [QUANTITIES[quantity], "in archive"]
     for letter in backtest.letters:
         header += [f"{letter} selects", f"{letter} share"]
@@ -237,7 +243,7 @@ def _efficiency(backtest: Backtest, quantity: Quantity) -> Section:
         edges = "unknown" if row["low_edge"] is None else f"{row['low_edge']:g} to {row['high_edge']:g}"
         rows.append((edges, str(row["in_archive"]), *_shares(backtest, row)))
     note = f"Where there is one a band, the brightest in {' '.join(backtest.bands)}. " * (quantity == "peak_magnitude")
-    return Section(
+    return ReportTable(
         f"Efficiency by {QUANTITIES[quantity]}", f"{note}Objects of wanted classes.", tuple(header), tuple(rows)
     )
 

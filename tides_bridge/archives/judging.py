@@ -44,7 +44,7 @@ class Question:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class JudgedUnits:
     """
     What was found of the light curves of some units. It is small: one row an object, no points.
 
@@ -71,13 +71,13 @@ class Answer:
     notes: tuple[tuple[Path, str], ...]
 
 
-def decide(question: Question, units: Sequence[Unit]) -> Answer:
+def judge_units(question: Question, units: Sequence[Unit]) -> JudgedUnits:
     """Read the light curves of some units, and judge them. This is what is done in other processes."""
     parts = [unit.read() for unit in units]
     curves = parts[0].curves if len(parts) == 1 else LightCurves.joined([part.curves for part in parts])
     (verdicts,) = judge(curves, [question.function], question.now_mjd)
     rows = encode(table_of(curves.object_ids, verdicts), question.ending) if question.ending else b""
-    return Answer(
+    return JudgedUnits(
         len(curves),
         int(verdicts.passed.sum()),
         {path: int((~fulfilled).sum()) for path, fulfilled in verdicts.fulfilled.items()},
@@ -101,7 +101,7 @@ class Tally:
     Attributes
     ----------
     objects, passed, failed
-        As those of `Answer`.
+        As those of `JudgedUnits`.
     refused
         By file: how many of its records could not be used, or 1 for all of it.
     """
@@ -111,7 +111,7 @@ class Tally:
     failed: Counter[str] = field(default_factory=Counter)
     refused: Counter[Path] = field(default_factory=Counter)
 
-    def add(self, answer: Answer) -> None:
+    def add(self, answer: JudgedUnits) -> None:
         """Add an answer; its refused records are told one by one elsewhere."""
         self.objects += answer.objects
         self.passed += answer.passed

@@ -64,7 +64,7 @@ COLUMNS: Final = ("class_name", "given", "reason", "peak_mjd", "peak_magnitude",
 
 
 @dataclass(frozen=True)
-class Source:
+class TruthFile:
     """
     A file that tells of classes.
 
@@ -80,7 +80,7 @@ class Source:
     class_name: str | None = None
 
     @classmethod
-    def parse(cls, text: str) -> "Source":
+    def parse(cls, text: str) -> "TruthFile":
         """
         Read FILE, or FILE=CLASS.
 
@@ -89,7 +89,7 @@ class Source:
         SettingsError
             If there is no such class.
 
-        >>> Source.parse("agn.parquet=AGN").class_name
+        >>> TruthFile.parse("agn.parquet=AGN").class_name
         'AGN'
         """
         name, _, class_name = text.rpartition("=")
@@ -101,7 +101,7 @@ class Source:
             raise SettingsError("--truth", text, str(error)) from None
 
 
-def read_truth(sources: Sequence[Source], bands: Iterable[str] = BANDS) -> pd.DataFrame:
+def read_truth(sources: Sequence[TruthFile], bands: Iterable[str] = BANDS) -> pd.DataFrame:
     """
     Read what is known, one row an object.
 
@@ -150,7 +150,7 @@ def _agree(rows: pd.DataFrame) -> tuple[str | None, str, str | None]:
     return None, given, f"rows disagree: {given}"
 
 
-def _read(source: Source, bands: Sequence[str]) -> pd.DataFrame:
+def _read(source: TruthFile, bands: Sequence[str]) -> pd.DataFrame:
     try:
         is_parquet = beginning(source.file, 4) == b"PAR1"
         rows = (_read_parquet if is_parquet else _read_text)(source, bands)
@@ -168,14 +168,14 @@ def _read(source: Source, bands: Sequence[str]) -> pd.DataFrame:
     return rows
 
 
-def _read_text(source: Source, bands: Sequence[str]) -> pd.DataFrame:
+def _read_text(source: TruthFile, bands: Sequence[str]) -> pd.DataFrame:
     with opened(source.file) as stream, warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
         text = pd.read_csv(stream, dtype=str, keep_default_na=False, skipinitialspace=True, index_col=False)
     return _rows(source, list(text.columns), lambda name: text[name].str.strip(), bands)
 
 
-def _read_parquet(source: Source, bands: Sequence[str]) -> pd.DataFrame:
+def _read_parquet(source: TruthFile, bands: Sequence[str]) -> pd.DataFrame:
     with pq.ParquetFile(source.file) as file:
         paths = [file.schema.column(number).path for number in range(len(file.schema))]
         whole = {path for path in paths if "." not in path or path.casefold() in ID_COLUMNS}
@@ -193,7 +193,7 @@ def _read_parquet(source: Source, bands: Sequence[str]) -> pd.DataFrame:
 
 
 def _rows(
-    source: Source, names: list[str], column: Callable[[str], "pd.Series[str]"], bands: Sequence[str]
+    source: TruthFile, names: list[str], column: Callable[[str], "pd.Series[str]"], bands: Sequence[str]
 ) -> pd.DataFrame:
     """Take the columns that are needed, each by whichever name it has."""
     by_name = {name.strip().casefold(): name for name in reversed(names)}
@@ -232,7 +232,7 @@ def _within(name: str, values: "pd.Series[float]") -> "pd.Series[float]":
     return values.where((values >= NUMBERS[name][0]) & (values <= NUMBERS[name][1]))
 
 
-def _numbers(source: Source, name: str, text: "pd.Series[str]") -> "pd.Series[float]":
+def _numbers(source: TruthFile, name: str, text: "pd.Series[str]") -> "pd.Series[float]":
     """
     Read numbers; what stands for no class stands for no number, too.
 
@@ -249,7 +249,7 @@ def _numbers(source: Source, name: str, text: "pd.Series[str]") -> "pd.Series[fl
 
 
 def _classes(
-    source: Source,
+    source: TruthFile,
     by_name: dict[str, str],
     names: list[str],
     column: Callable[[str], "pd.Series[str]"],
@@ -276,7 +276,7 @@ def _classes(
     )
 
 
-def _kind(source: Source, name: str, given: Sequence[str]) -> Kind:
+def _kind(source: TruthFile, name: str, given: Sequence[str]) -> Kind:
     """Tell numbers in a column called class or type apart: from 100 on they are class ids, below they may be either."""
     kind = CLASS_COLUMNS[name.strip().casefold()]
     numbers = [whole_number(each) for each in given if each.casefold() not in UNKNOWN]

@@ -26,7 +26,7 @@ KINDS = {
     "babamul_lsst": "tides_bridge.brokers.babamul:BabamulLsst",
     "alerce": "tides_bridge.brokers.alerce:Alerce",
     "antares": "tides_bridge.brokers.antares:Antares",
-    "recorded": "tides_bridge.brokers.recorded:Recorded",
+    "recorded": "tides_bridge.brokers.recorded:RecordedBroker",
 }
 """The brokers that ``broker.kind`` may name: module and class. A new one is a module and a line here."""
 

@@ -24,7 +24,7 @@ from tides_bridge.brokers.lasair.api import OneByOneApi, refusal_in
 from tides_bridge.brokers.lasair.curves import NO_DETECTION
 from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
-from tides_bridge.formats import EPOCHS, shown
+from tides_bridge.formats import EPOCHS, in_one_line
 from tides_bridge.formats.bson_loci import locus_in
 from tides_bridge.formats.json_text import LITERALS
 from tides_bridge.formats.records import Record, to_light_curves
@@ -76,7 +76,7 @@ class Antares(OneByOneApi):
         except NothingFound as reason:
             return str(reason)
         except (msgspec.ValidationError, MalformedAlert, TypeError, ValueError, AttributeError) as problem:
-            return f"its light curve cannot be read: {shown(problem)}"
+            return f"its light curve cannot be read: {in_one_line(problem)}"
         return curve if len(curve) and curve.is_detection.any() else NO_DETECTION
 
     def _locus_of(self, object_id: str) -> str:
@@ -102,7 +102,7 @@ class Antares(OneByOneApi):
         try:
             content = msgspec.json.decode(LITERALS.sub(b"null", response.content))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-            raise BrokerUnavailable(self._service, f"answered no JSON: {shown(problem)}") from None
+            raise BrokerUnavailable(self._service, f"answered no JSON: {in_one_line(problem)}") from None
         if not isinstance(content, dict) or not isinstance(content.get("data"), dict | list):
             raise BrokerUnavailable(self._service, f"answered without data: {response.content[:200]!r}")
         return content["data"]
@@ -120,7 +120,7 @@ def alert_in(body: bytes) -> Alert:
     locus = locus_in(body)
     properties = locus.get("properties")
     properties = properties if isinstance(properties, dict) else {}
-    survey, object_id = name_in(locus.get("id"), properties)
+    survey, object_id = survey_and_name(locus.get("id"), properties)
     ra, decl = position_in(locus, ("ra",), ("dec",))
     newest = _mjd_in(properties, "newest")
     return Alert(
@@ -135,7 +135,7 @@ def alert_in(body: bytes) -> Alert:
     )
 
 
-def name_in(locus: object, properties: Mapping[str, Any]) -> tuple[str, str]:
+def survey_and_name(locus: object, properties: Mapping[str, Any]) -> tuple[str, str]:
     """
     Tell which object of which survey a locus is: of ZTF, else of LSST, else one of ANTARES only.
 
@@ -144,7 +144,7 @@ def name_in(locus: object, properties: Mapping[str, Any]) -> tuple[str, str]:
     MalformedAlert
         If none of its names is one.
 
-    >>> name_in("ANT2026a", {"survey": {"lsst": {"dia_object_id": ["313637935709683761"]}}})
+    >>> survey_and_name("ANT2026a", {"survey": {"lsst": {"dia_object_id": ["313637935709683761"]}}})
     ('lsst', '313637935709683761')
     """
     surveys = properties.get("survey")

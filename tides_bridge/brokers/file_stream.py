@@ -26,7 +26,7 @@ from tides_bridge.settings import Settings
 logger = logging.getLogger(__name__)
 
 
-def digest_of(value: bytes) -> str:
+def content_digest(value: bytes) -> str:
     """Tell a record from another one at the same place."""
     return hashlib.sha256(value).hexdigest()
 
@@ -85,7 +85,7 @@ class FileStream:
         return Pull(
             messages,
             {place: each.offset + 1 for place, each in last.items()},
-            {place: digest_of(each.value) for place, each in last.items()},
+            {place: content_digest(each.value) for place, each in last.items()},
             {place: self._written_at(place) for place in last},
             is_last=is_last,
         )
@@ -142,7 +142,7 @@ class FileStream:
         """Give the records of a file from one on; returns whether it is the file whose records were read before."""
         offset, before = -1, self._digests.get(place)
         for offset, (value, key) in enumerate(messages_in(self._files[place], self._options)):
-            if offset == start - 1 and before is not None and digest_of(value) != before:
+            if offset == start - 1 and before is not None and content_digest(value) != before:
                 return False
             if offset >= start:
                 yield Message(*place, offset, value, key)

@@ -9,7 +9,7 @@ from typing import Any
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats.avro.program import Compiler, Program
 from tides_bridge.formats.avro.schemas import KEPT, schema_of_text, schemas_in, version_of
-from tides_bridge.formats.columnar import is_of_sources, is_old, missing_in, program_of
+from tides_bridge.formats.columnar import is_elasticc_schema, is_of_sources, missing_in, program_of
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Reader:
 
 def make_reader(schema: Any, name: str) -> Reader:
     """Prepare for messages of a schema."""
-    survey = ("elasticc" if is_old(schema) else "lsst") if is_of_sources(schema) else ""
+    survey = ("elasticc" if is_elasticc_schema(schema) else "lsst") if is_of_sources(schema) else ""
     lacking = missing_in(schema) if survey else ""
     if lacking:
         return Reader(name, schema, survey, f"{lacking} is missing from schema {name}", None)

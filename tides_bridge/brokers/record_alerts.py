@@ -6,7 +6,7 @@ import msgspec
 
 from tides_bridge.brokers.models import Alert
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import EPOCHS, shown
+from tides_bridge.formats import EPOCHS, in_one_line
 from tides_bridge.formats.records import Record, identify
 from tides_bridge.lightcurves.photometry import MJD_ZERO, TAI_AHEAD
 from tides_bridge.lightcurves.sky import is_on_sky, right_ascension
@@ -24,7 +24,7 @@ def alert_of_record(content: dict[str, Any]) -> tuple[Alert, Record | None]:
     try:
         record = msgspec.convert(content, Record, strict=False)
     except msgspec.ValidationError as problem:
-        raise MalformedAlert("message", f"cannot be read: {shown(problem)}") from None
+        raise MalformedAlert("message", f"cannot be read: {in_one_line(problem)}") from None
     return alert_of(record, *identify(record)), record
 
 

@@ -19,14 +19,13 @@ from tides_bridge.brokers import broker_of
 from tides_bridge.brokers.base import Broker, Decoded, Fetched, brief, position_in
 from tides_bridge.brokers.decoding import check_length, decode_each, joined
 from tides_bridge.brokers.depth import note_of_depth
-from tides_bridge.brokers.lasair.lsst import name_in
-from tides_bridge.brokers.lasair.lsst import read as read_lasair_lsst
+from tides_bridge.brokers.lasair.lsst import lsst_object_name, read_lasair_lsst
 from tides_bridge.brokers.lasair.ztf import NAME, LasairZtf
 from tides_bridge.brokers.models import Alert, Message, RefusedMessage, newest_of
 from tides_bridge.brokers.packets import without_moving
 from tides_bridge.brokers.record_alerts import alert_of
 from tides_bridge.errors import MalformedAlert, SettingsError
-from tides_bridge.formats import EPOCHS, NO_EPOCH, Options, shown
+from tides_bridge.formats import EPOCHS, NO_EPOCH, Options, in_one_line
 from tides_bridge.formats.files import files_in
 from tides_bridge.formats.framing import Framing
 from tides_bridge.formats.framing import framing_of as how_packed
@@ -60,7 +59,7 @@ AMBIGUOUS = ("antares", "rubin")
 """Told by a first byte that a bare Avro message may have, too."""
 
 
-class Recorded:
+class RecordedBroker:
     """
     The broker of recorded alerts.
 
@@ -84,7 +83,7 @@ class Recorded:
         """Read messages of any framing; one that cannot be read is refused with the reason of its framing."""
         groups: dict[str, list[Message]] = {}
         for message in messages:
-            groups.setdefault(framing_of(message), []).append(message)
+            groups.setdefault(broker_of_message(message), []).append(message)
         return joined([self._decode_alike(kind, group) for kind, group in groups.items()])
 
     def fetch(self, object_ids: Sequence[str]) -> Fetched:
@@ -151,9 +150,9 @@ class Recorded:
         try:
             record = RECORD.decode(LITERALS.sub(b"null", text))
         except msgspec.ValidationError as problem:
-            raise MalformedAlert("message", f"cannot be read: {shown(problem)}") from None
+            raise MalformedAlert("message", f"cannot be read: {in_one_line(problem)}") from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-            raise MalformedAlert("message", f"is not JSON: {shown(problem)}") from None
+            raise MalformedAlert("message", f"is not JSON: {in_one_line(problem)}") from None
         check_fields(record, text)
         has_curve = (record.candidate, record.candidates, record.diaSource, record.diaSourcesList) != (None,) * 4
         if record.diaObjectId is not None and not has_curve:
@@ -163,11 +162,11 @@ class Recorded:
         return _alert_in(record), record
 
 
-def framing_of(message: Message) -> str:
+def broker_of_message(message: Message) -> str:
     """
     Tell by its content which broker reads a message: the name of one in `tides_bridge.brokers.KINDS`, or what it is.
 
-    >>> framing_of(Message("night", 0, 0, b'{"objectId": "ZTF26aaaaaaa"}'))
+    >>> broker_of_message(Message("night", 0, 0, b'{"objectId": "ZTF26aaaaaaa"}'))
     'json'
     """
     value, key = message.value, message.key
@@ -197,7 +196,7 @@ def _alert_in(record: Record) -> Alert:
     name, newest = identify(record)
     is_ztf = record.candidate is not None or record.candidates is not None
     if not is_ztf:
-        name_in(name)
+        lsst_object_name(name)
     elif not NAME.fullmatch(name):
         raise MalformedAlert("message", f"objectId is {brief(name)}, not a name")
     _check_epoch(newest)
@@ -248,7 +247,7 @@ def _curve_in(value: bytes) -> LightCurves:
         table.validate(full=True)
         curve = LightCurves.from_arrow(table) if table.schema.equals(CURVE_SCHEMA) else LightCurves.joined([])
     except (pa.ArrowException, ValueError, OSError, KeyError, TypeError) as problem:
-        raise MalformedAlert("message", f"is a broken Arrow stream: {shown(problem)}") from None
+        raise MalformedAlert("message", f"is a broken Arrow stream: {in_one_line(problem)}") from None
     lengths = {len(getattr(curve, name)) for name in POINT_COLUMNS}
     if len(curve) != 1 or lengths != {int(curve.offsets[-1])} or not curve.object_ids[0]:
         raise MalformedAlert("message", "is an Arrow stream, but not of the light curve of one object")

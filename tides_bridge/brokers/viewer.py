@@ -35,7 +35,7 @@ PATIENCE_SECONDS = 60
 
 
 @dataclass(frozen=True)
-class Place:
+class WatchedStream:
     """
     Which stream, and from where on.
 
@@ -75,7 +75,7 @@ class Watch:
         From every method, if the broker does not answer.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: WatchedStream) -> None:
         self._place, self._handled = place, dict[int, int]()
         self._service = f"Kafka broker {place.bootstrap_servers}"
         self._next = dict[int, int]()

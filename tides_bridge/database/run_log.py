@@ -51,7 +51,7 @@ def logged_run(
             run(connection, "database/end_run.sql", ended)
 
 
-def duration(database: Database, run_id: int) -> tuple[float, str]:
+def run_duration(database: Database, run_id: int) -> tuple[float, str]:
     """
     Tell how long a run has taken so far [s], and in words what that is, and how long the last good ones took.
 
@@ -86,11 +86,11 @@ def compared(seconds: list[float]) -> str:
     ('the last 3 took 60 to 90 s, median 71 s', 'the last one took 3.2 s', 'it is the first of its kind')
     """
     if len(seconds) < 2:
-        return f"the last one took {shown(seconds[0])} s" if seconds else "it is the first of its kind"
-    least, most = shown(min(seconds)), shown(max(seconds))
-    return f"the last {len(seconds)} took {least} to {most} s, median {shown(median(seconds))} s"
+        return f"the last one took {seconds_text(seconds[0])} s" if seconds else "it is the first of its kind"
+    least, most = seconds_text(min(seconds)), seconds_text(max(seconds))
+    return f"the last {len(seconds)} took {least} to {most} s, median {seconds_text(median(seconds))} s"
 
 
-def shown(seconds: float) -> str:
+def seconds_text(seconds: float) -> str:
     """Write seconds, with a decimal where there are few of them."""
     return f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.1f}"

@@ -150,11 +150,11 @@ class Piece:
         return self.kept is None or bool(self.kept[number])
 
 
-def shown(problem: object) -> str:
+def in_one_line(problem: object) -> str:
     r"""
     Write what a library says of bad input into a reason: in one line, and not too long.
 
-    >>> shown(ValueError("not\nthis"))
+    >>> in_one_line(ValueError("not\nthis"))
     'not this'
     """
     text = " ".join(str(problem).split()) or type(problem).__name__

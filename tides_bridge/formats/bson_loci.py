@@ -6,7 +6,7 @@ from typing import Any
 import bson
 
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import shown
+from tides_bridge.formats import in_one_line
 from tides_bridge.formats.framing import inflated
 
 
@@ -26,7 +26,7 @@ def locus_in(body: bytes) -> dict[str, Any]:
     try:
         locus: dict[str, Any] = bson.decode(content)
     except (bson.errors.BSONError, ValueError, OverflowError, RecursionError) as problem:
-        raise MalformedAlert("message", f"is no BSON: {shown(problem)}") from None
+        raise MalformedAlert("message", f"is no BSON: {in_one_line(problem)}") from None
     old = locus.get("data")
     if isinstance(old, dict) and isinstance(old.get("attributes"), dict):
         return {**old["attributes"], "id": old.get("id")}

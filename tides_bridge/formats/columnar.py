@@ -95,11 +95,11 @@ def is_of_sources(schema: Any) -> bool:
     return NEWEST in _fields_of(schema, {})
 
 
-def is_old(schema: Any) -> bool:
+def is_elasticc_schema(schema: Any) -> bool:
     """Tell whether the sources of a schema are spelled as ELAsTiCC does."""
     named: dict[str, Any] = {}
     collect(schema, named)
-    return needed.is_old(_fields_of(_fields_of(schema, named).get(NEWEST), named))
+    return needed.are_elasticc_names(_fields_of(_fields_of(schema, named).get(NEWEST), named))
 
 
 def missing_in(schema: Any) -> str:

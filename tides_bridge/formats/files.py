@@ -26,7 +26,18 @@ import pyarrow.parquet as pq
 
 from tides_bridge.compiled import Mask
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import Index, Noted, Options, Piece, Refused, check_depth, json_text, nested, shown, tables
+from tides_bridge.formats import (
+    Index,
+    Noted,
+    Options,
+    Piece,
+    Refused,
+    check_depth,
+    in_one_line,
+    json_text,
+    nested,
+    tables,
+)
 from tides_bridge.formats.avro import records as avro
 from tides_bridge.formats.contents import BROKEN, GZIP, beginning
 from tides_bridge.formats.records import UNDERSTOOD, Record, to_light_curves
@@ -296,9 +307,9 @@ def _index(path: Path, kind: str, options: Options, refused: Refused) -> Index:
         "document": lambda: json_text.index_document(path, refused),
         "container": lambda: avro.index_container(path, refused),
         "message": lambda: avro.index_message(path, options.schema, refused),
-        "alerts": lambda: nested.index(path, refused),
-        "table": lambda: tables.index(path, kind, refused),
-        "text": lambda: tables.index(path, kind, refused),
+        "alerts": lambda: nested.index_nested(path, refused),
+        "table": lambda: tables.index_table(path, kind, refused),
+        "text": lambda: tables.index_table(path, kind, refused),
     }
     return indexing[kind]()
 
@@ -308,10 +319,10 @@ def _read(piece: Piece, options: Options, refused: Refused, noted: Noted) -> Lig
         "lines": lambda: json_text.read_lines(piece, refused),
         "document": lambda: json_text.read_document(piece, refused),
         "container": lambda: avro.read_container(piece, refused),
-        "message": lambda: avro.read_message(piece, options.schema, refused),
-        "alerts": lambda: nested.read(piece, options.scale, refused, noted),
-        "table": lambda: tables.read(piece, options, refused, noted),
-        "text": lambda: tables.read(piece, options, refused, noted),
+        "message": lambda: avro.read_message_file(piece, options.schema, refused),
+        "alerts": lambda: nested.read_nested(piece, options.scale, refused, noted),
+        "table": lambda: tables.read_table(piece, options, refused, noted),
+        "text": lambda: tables.read_table(piece, options, refused, noted),
     }
     return reading[piece.kind]()
 
@@ -359,7 +370,7 @@ def _reason(problem: Exception) -> str:
         return problem.problem
     if isinstance(problem, OSError) and problem.strerror:
         return f"cannot be read: {problem.strerror}"
-    return f"is broken: {shown(problem)}"
+    return f"is broken: {in_one_line(problem)}"
 
 
 def _into(told: list[tuple[Path, str]]) -> Callable[[Path, str], None]:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import cramjam
 
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import shown
+from tides_bridge.formats import in_one_line
 from tides_bridge.formats.avro.schemas import is_schema
 
 MAGIC = b"Obj\x01"
@@ -162,7 +162,7 @@ def _unpacked(body: bytes, codec: bytes) -> bytes:
         if codec == b"snappy":
             return _unsnapped(body)
     except (zlib.error, cramjam.DecompressionError, ValueError) as problem:
-        raise _broken(shown(problem)) from None
+        raise _broken(in_one_line(problem)) from None
     name = codec.decode(errors="replace")[:20]
     raise MalformedAlert("message", f"is an Avro container packed with {name!r}, neither deflate nor snappy")
 

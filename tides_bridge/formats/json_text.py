@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import Index, Piece, Refused, shown
+from tides_bridge.formats import Index, Piece, Refused, in_one_line
 from tides_bridge.formats.contents import stretch, stretches, whole
 from tides_bridge.formats.lasair import curves_of_answers
 from tides_bridge.formats.needed import is_bare, lacking_in
@@ -213,7 +213,7 @@ def _one_by_one(text: bytes, decoder: "msgspec.json.Decoder[Any]", problem: Exce
 
 def _told(problem: Exception) -> str:
     kind = "cannot be read" if isinstance(problem, msgspec.ValidationError) else "is not JSON"
-    return f"{kind}: {shown(problem)}"
+    return f"{kind}: {in_one_line(problem)}"
 
 
 def _plain(text: bytes) -> bytes:

@@ -14,7 +14,7 @@ import numpy as np
 from tides_bridge.compiled import Floats, Integers, Mask
 from tides_bridge.formats import epochs_of
 from tides_bridge.formats.packed_structs import MISSING_INTEGER, NULL, Packing, without_nulls
-from tides_bridge.formats.ztf import BAND_OF_FID, POSITIVE, SOLAR_SYSTEM_RADIUS, measured, nights
+from tides_bridge.formats.ztf import BAND_OF_FID, POSITIVE, SOLAR_SYSTEM_RADIUS, nights_of_points, without_sentinels
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.photometry import MJD_ZERO
 
@@ -39,7 +39,7 @@ class AnswerPoint(msgspec.Struct, gc=False):
     diffmaglim: float = _NAN
 
 
-class Answer(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+class LasairAnswer(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """The light curve of an object."""
 
     objectId: str  # noqa: N815
@@ -47,8 +47,8 @@ class Answer(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     forcedphot: msgspec.Raw = msgspec.Raw(b"[]")
 
 
-ONE = msgspec.json.Decoder(Answer)
-LIST = msgspec.json.Decoder(list[Answer])
+ONE = msgspec.json.Decoder(LasairAnswer)
+LIST = msgspec.json.Decoder(list[LasairAnswer])
 PACKING = Packing(AnswerPoint)
 
 
@@ -81,7 +81,7 @@ def curves_of_answers(text: bytes, is_lines: bool, kept: Mask | None) -> LightCu
 def _curves(names: list[str], candidates: Sequence[list[AnswerPoint]]) -> LightCurves:
     columns = PACKING.columns(list(chain.from_iterable(candidates)))
     index = np.repeat(np.arange(len(names)), [len(points) for points in candidates])
-    columns |= {name: measured(columns[name]) for name in ("ra", "dec", "nid", "magpsf", "drb", "rb")}
+    columns |= {name: without_sentinels(columns[name]) for name in ("ra", "dec", "nid", "magpsf", "drb", "rb")}
     candid, sign, nid = columns["candid"], columns["isdiffpos"], columns["nid"]
     if (candid > MISSING_INTEGER).any() or (nid != np.floor(nid))[~np.isnan(nid)].any():
         raise ValueError("a candid or a night is none")
@@ -99,7 +99,7 @@ def _curves(names: list[str], candidates: Sequence[list[AnswerPoint]]) -> LightC
         is_detection=is_detection,
         is_positive=np.isin(sign, [each.encode() for each in POSITIVE if isinstance(each, str)]),
         limiting_magnitude=columns["diffmaglim"],
-        night=nights(whole_nid, mjd, index, is_detection),
+        night=nights_of_points(whole_nid, mjd, index, is_detection),
         source_id=np.where(candid == MISSING_INTEGER, 0, candid).astype(np.int64) - (candid == MISSING_INTEGER),
         reliability=np.where(np.isnan(columns["drb"]), columns["rb"], columns["drb"]),
         ra=columns["ra"],

@@ -76,7 +76,7 @@ class LsstObject:
     known: dict[str, Any] = field(default_factory=dict)
 
 
-def curves_of(objects: Sequence[LsstObject], scale: float = 1.0) -> LightCurves:
+def lsst_curves(objects: Sequence[LsstObject], scale: float = 1.0) -> LightCurves:
     """
     Build light curves.
 

@@ -26,7 +26,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tides_bridge.formats import Options, shown
+from tides_bridge.formats import Options, in_one_line
 from tides_bridge.formats.avro.records import BAD
 from tides_bridge.formats.contents import opened, stretches, whole
 from tides_bridge.formats.files import FAULTS, kind_of, read_light_curves
@@ -83,7 +83,7 @@ def count_in(path: Path, options: Options) -> int:
 def unreadable(name: str, problem: object) -> bytes:
     """Make the message that says why a file, or the rest of one, is not read."""
     told = getattr(problem, "problem", problem if isinstance(problem, str) else None)
-    reason = f"is broken: {shown(problem)}" if told is None else told
+    reason = f"is broken: {in_one_line(problem)}" if told is None else told
     return UNREADABLE + json.dumps(f"{name}: {reason}").encode() + b"}"
 
 
@@ -99,7 +99,7 @@ def told_in(value: bytes) -> tuple[str, str]:
     try:
         told = str(msgspec.json.decode(value)["unreadable"])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-        return "", f"cannot be decoded: {shown(problem)}"
+        return "", f"cannot be decoded: {in_one_line(problem)}"
     name, _, reason = told.partition(": ")
     return (name, reason) if reason else ("", told)
 

@@ -17,7 +17,7 @@ PLACES = ("diaSource", "prvDiaSources", "diaSourcesList")
 """Where a record has its detections."""
 
 
-def is_old(names: Collection[str]) -> bool:
+def are_elasticc_names(names: Collection[str]) -> bool:
     """Tell by the names of its fields whether a source is spelt as ELAsTiCC's are."""
     return sum(old in names for _, old in NEEDED) > sum(new in names for new, _ in NEEDED)
 
@@ -29,7 +29,7 @@ def lacking(names: Collection[str]) -> str:
     >>> lacking({"midPointTai", "psFlux", "filterName"})
     'psFluxErr'
     """
-    return next((pair[is_old(names)] for pair in NEEDED if not set(pair) & set(names)), "")
+    return next((pair[are_elasticc_names(names)] for pair in NEEDED if not set(pair) & set(names)), "")
 
 
 def is_bare(sources: Sequence[Source]) -> bool:

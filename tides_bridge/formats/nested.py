@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from tides_bridge.compiled import Floats, Integers
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import NO_EPOCH, Index, Noted, Piece, Refused, check_depth, shown
+from tides_bridge.formats import NO_EPOCH, Index, Noted, Piece, Refused, check_depth, in_one_line
 from tides_bridge.formats.contents import state_of
 from tides_bridge.formats.json_text import chosen
 from tides_bridge.formats.lsst import EXACT, NUMBERS, band_codes, of_columns, of_no_object
@@ -48,7 +48,7 @@ def is_alerts(names: list[str]) -> bool:
     return "diaSource" in names or {"objectId", "candidate"} <= set(names)
 
 
-def index(path: Path, refused: Refused) -> Index:
+def index_nested(path: Path, refused: Refused) -> Index:
     """Note the rows of a table of alerts; a place is a row's number, from 0."""
     noted = Index()
     with open_table(path) as file:
@@ -65,7 +65,7 @@ def index(path: Path, refused: Refused) -> Index:
     return noted
 
 
-def read(piece: Piece, scale: float, refused: Refused, noted: Noted) -> LightCurves | list[Record]:
+def read_nested(piece: Piece, scale: float, refused: Refused, noted: Noted) -> LightCurves | list[Record]:
     """Read the chosen rows of a table of alerts."""
     batches = []
     for first, batch in _rows(piece):
@@ -210,7 +210,7 @@ def _records(batch: pa.RecordBatch, piece: Piece, first: int, refused: Refused) 
         try:
             values.append(msgspec.convert(row, Record, strict=False))
         except msgspec.ValidationError as problem:
-            values.append(f"cannot be read: {shown(problem)}")
+            values.append(f"cannot be read: {in_one_line(problem)}")
     yield from chosen(values, Piece(piece.path, piece.kind, 0, len(values), piece.first + first), refused)
 
 

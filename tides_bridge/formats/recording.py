@@ -16,7 +16,7 @@ FIELDS = ("key", "value", "timestamp_ms")
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedMessage:
     """A message as it came: value, key, and when it was published [ms since 1970, UTC]."""
 
     value: bytes
@@ -37,13 +37,13 @@ def is_recording(schema: object) -> bool:
     return sorted(map(str, names)) == sorted(FIELDS)
 
 
-def read_recording(stream: IO[bytes]) -> Iterator[Recorded]:
+def read_recording(stream: IO[bytes]) -> Iterator[RecordedMessage]:
     """Give the messages of a recording, in their order; raises what fastavro does where it is broken."""
     for record in fastavro.reader(stream):
         yield of_record(record)
 
 
-def of_record(record: Any) -> Recorded:
+def of_record(record: Any) -> RecordedMessage:
     """
     Make a message of a record; an empty key is none.
 
@@ -55,4 +55,4 @@ def of_record(record: Any) -> Recorded:
     key, value, time = (record[name] for name in FIELDS)
     if not isinstance(value, bytes) or not isinstance(key, bytes | None) or not isinstance(time, int):
         raise ValueError("a record of it is no message")
-    return Recorded(value, key or None, time)
+    return RecordedMessage(value, key or None, time)

@@ -12,10 +12,8 @@ import msgspec
 
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import NO_EPOCH
-from tides_bridge.formats.lsst import DiaObject, Identifier, LsstObject, Source, identifier, of_no_object
-from tides_bridge.formats.lsst import curves_of as lsst_curves
-from tides_bridge.formats.ztf import Newest, Point, ZtfObject, facts, is_known_variable
-from tides_bridge.formats.ztf import curves_of as ztf_curves
+from tides_bridge.formats.lsst import DiaObject, Identifier, LsstObject, Source, identifier, lsst_curves, of_no_object
+from tides_bridge.formats.ztf import NewestPoint, Point, ZtfObject, facts, is_known_variable, ztf_curves
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import MJD_ZERO, TAI_AHEAD
 
@@ -78,9 +76,9 @@ class Record(LsstAlert, gc=False):
     """Every key that is used of a record."""
 
     objectId: str | int | None = None  # noqa: N815
-    candidate: Newest | None = None
+    candidate: NewestPoint | None = None
     prv_candidates: list[Point] | None = None
-    candidates: list[Newest] | None = None
+    candidates: list[NewestPoint] | None = None
     objectData: Any = None  # noqa: N815
     sherlock: Any = None
     labels: Any = None

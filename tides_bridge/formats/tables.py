@@ -32,7 +32,7 @@ from tides_bridge.formats import (
     check_depth,
     epochs_of,
     hashes,
-    shown,
+    in_one_line,
 )
 from tides_bridge.formats.contents import beginning, stretches
 from tides_bridge.formats.lsst import EXACT, band_codes
@@ -151,7 +151,7 @@ def header_of(start: bytes) -> tuple[list[str], str]:
     return [name.strip().strip('"') for name in text.split(chr(separator))], chr(separator)
 
 
-def index(path: Path, kind: str, refused: Refused) -> Index:
+def index_table(path: Path, kind: str, refused: Refused) -> Index:
     """
     Note the objects of a table, each with its newest epoch.
 
@@ -175,7 +175,7 @@ def index(path: Path, kind: str, refused: Refused) -> Index:
     return Index(runs.object_hash, runs.epoch, runs.place, end, passes)
 
 
-def read(piece: Piece, options: Options, refused: Refused, noted: Noted) -> LightCurves:
+def read_table(piece: Piece, options: Options, refused: Refused, noted: Noted) -> LightCurves:
     """Read the chosen objects of a table."""
     parts = []
     for base, table in _batches(piece.path, piece.kind, tuple(NAMES), piece.start, (_silent, refused)):
@@ -296,7 +296,7 @@ def _parsed(  # noqa: PLR0913, PLR0917
             lost.clear()
             table = pa_csv.read_csv(io.BytesIO(lines), reading, parsing, _conversion(dict.fromkeys(types, pa.string())))
     except pa.ArrowInvalid as problem:
-        raise MalformedAlert(str(path), f"is no table: {shown(problem)}") from None
+        raise MalformedAlert(str(path), f"is no table: {in_one_line(problem)}") from None
     if lost:
         uneven(path, f"{len(lost)} rows are left out, the first with {lost[0]}")
     return table
@@ -325,7 +325,7 @@ def _numbers(column: pa.ChunkedArray, role: str, path: Path, refused: Refused) -
     numbers = pd.to_numeric(text, errors="coerce")
     bad = text[numbers.isna() & text.notna()]
     if len(bad):
-        refused(path, f"{len(bad)} rows have no number as {role}, the first {shown(bad.iloc[0])!r}")
+        refused(path, f"{len(bad)} rows have no number as {role}, the first {in_one_line(bad.iloc[0])!r}")
     if role in WHOLE:
         return pa.array([_whole(value) for value in text], pa.int64())
     return pa.array(numbers.to_numpy(dtype=float), pa.float64(), from_pandas=True)

@@ -18,7 +18,7 @@ import fastavro
 import msgspec
 
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import shown
+from tides_bridge.formats import in_one_line
 from tides_bridge.formats.avro.records import exactly
 from tides_bridge.formats.avro.schemas import schema_of_text, schemas_in, version_of
 from tides_bridge.formats.framing import Framing, framing_of, of_confluent, of_container
@@ -170,7 +170,7 @@ def of_json(value: bytes) -> Whole:
     try:
         record = json.loads(value)
     except (ValueError, RecursionError) as problem:
-        raise MalformedAlert("message", f"is not JSON: {shown(problem)}") from None
+        raise MalformedAlert("message", f"is not JSON: {in_one_line(problem)}") from None
     if not isinstance(record, dict):
         raise MalformedAlert("message", "is JSON, but no object with fields")
     return Whole(record, Framing.JSON)
@@ -310,7 +310,7 @@ def light_curve_of(whole: Whole, scale: float = 1.0) -> LightCurves:
         record = msgspec.convert(whole.record, Record, strict=False)
         curves = LightCurves.joined(to_light_curves([record], scale))
     except msgspec.ValidationError as problem:
-        raise MalformedAlert("message", f"its light curve cannot be read: {shown(problem)}") from None
+        raise MalformedAlert("message", f"its light curve cannot be read: {in_one_line(problem)}") from None
     if not len(curves.mjd):
         raise MalformedAlert("message", "its light curve has no points")
     return curves

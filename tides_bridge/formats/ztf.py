@@ -59,7 +59,7 @@ class Point(msgspec.Struct, gc=False):
     drb: float | None = None
 
 
-class Newest(Point, gc=False):
+class NewestPoint(Point, gc=False):
     """The entry that an alert is about, which knows more."""
 
     ssdistnr: float | None = None
@@ -76,7 +76,7 @@ class ZtfObject:
     known: dict[str, Any] = field(default_factory=dict)
 
 
-def curves_of(objects: Sequence[ZtfObject]) -> LightCurves:
+def ztf_curves(objects: Sequence[ZtfObject]) -> LightCurves:
     """
     Build light curves.
 
@@ -85,34 +85,34 @@ def curves_of(objects: Sequence[ZtfObject]) -> LightCurves:
     """
     points = list(chain.from_iterable(each.points for each in objects))
     index = np.repeat(np.arange(len(objects)), [len(each.points) for each in objects])
-    magnitude = measured([point.magpsf for point in points])
+    magnitude = without_sentinels([point.magpsf for point in points])
     is_detection = np.array([point.candid is not None for point in points], dtype=bool) & ~np.isnan(magnitude)
     mjd = epochs_of(_floats([point.jd for point in points]) - MJD_ZERO)
-    deep = measured([point.drb for point in points])
+    deep = without_sentinels([point.drb for point in points])
     return LightCurves.from_magnitudes(
         [each.object_id for each in objects],
         index,
         mjd,
         _bands([point.fid for point in points]),
         magnitude,
-        measured([point.sigmapsf for point in points]),
+        without_sentinels([point.sigmapsf for point in points]),
         is_detection=is_detection,
         is_positive=np.array([point.isdiffpos in POSITIVE for point in points], dtype=bool),
-        limiting_magnitude=measured([point.diffmaglim for point in points]),
-        night=nights(_whole([point.nid for point in points]), mjd, index, is_detection),
+        limiting_magnitude=without_sentinels([point.diffmaglim for point in points]),
+        night=nights_of_points(_whole([point.nid for point in points]), mjd, index, is_detection),
         source_id=_whole([point.candid for point in points]),
-        reliability=np.where(np.isnan(deep), measured([point.rb for point in points]), deep),
-        ra=measured([point.ra for point in points]),
-        decl=measured([point.dec for point in points]),
+        reliability=np.where(np.isnan(deep), without_sentinels([point.rb for point in points]), deep),
+        ra=without_sentinels([point.ra for point in points]),
+        decl=without_sentinels([point.dec for point in points]),
         objects=columns_of_facts([each.known for each in objects]),
     )
 
 
-def facts(newest: Newest) -> dict[str, Any]:
+def facts(newest: NewestPoint) -> dict[str, Any]:
     """
     Tell what an alert says of its object.
 
-    >>> facts(Newest(jd=2461000.5, ssdistnr=-999.0, sgscore1=0.9, distpsnr1=0.3))
+    >>> facts(NewestPoint(jd=2461000.5, ssdistnr=-999.0, sgscore1=0.9, distpsnr1=0.3))
     {'ra': None, 'decl': None, 'solar_system': 0.0, 'point_source': 1.0}
     """
     return {
@@ -123,18 +123,18 @@ def facts(newest: Newest) -> dict[str, Any]:
     }
 
 
-def measured(values: Sequence[float | None] | Floats) -> Floats:
+def without_sentinels(values: Sequence[float | None] | Floats) -> Floats:
     """
     Read numbers none of which is below -900: such ones, and None, are missing.
 
-    >>> measured([20.5, -999.0, None])
+    >>> without_sentinels([20.5, -999.0, None])
     array([20.5,  nan,  nan])
     """
     array = np.asarray(values, dtype=float)
     return np.where(array > SENTINEL, array, np.nan)
 
 
-def nights(nid: Integers, mjd: Floats, index: Integers, is_detection: Mask) -> Integers:
+def nights_of_points(nid: Integers, mjd: Floats, index: Integers, is_detection: Mask) -> Integers:
     """Give the night of every point: its ``nid``, unless that is -1, or a detection of the object has none."""
     lacks = np.bincount(index[is_detection & (nid < 0)], minlength=index[-1] + 1 if len(index) else 0) > 0
     return np.where((nid < 0) | lacks[index], night_of(np.nan_to_num(mjd)), nid)
@@ -162,11 +162,11 @@ def columns_of_facts(known: Sequence[dict[str, Any]]) -> Objects:
     return Objects.of(len(known), **columns)
 
 
-def _solar_system(newest: Newest) -> float:
+def _solar_system(newest: NewestPoint) -> float:
     return _NAN if newest.ssdistnr is None else float(0 <= newest.ssdistnr <= SOLAR_SYSTEM_RADIUS)
 
 
-def _point_source(newest: Newest) -> float:
+def _point_source(newest: NewestPoint) -> float:
     if newest.sgscore1 is None or newest.distpsnr1 is None:
         return _NAN
     return float(newest.sgscore1 > STAR_SCORE and 0 <= newest.distpsnr1 < STAR_RADIUS)

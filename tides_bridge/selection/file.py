@@ -19,7 +19,7 @@ def functions_file(given: Path | None = None) -> Path:
     return given or (here if here.exists() else shipped(here.name))
 
 
-def load_functions(file: Path) -> dict[str, SelectionFunction]:
+def read_functions_file(file: Path) -> dict[str, SelectionFunction]:
     """
     Read all selection functions of a file, by name.
 

@@ -98,7 +98,7 @@ class Plots:
     dpi: int = 150
 
 
-def draw(plots: Plots, function: SelectionFunction, now_mjd: float | None, curves: LightCurves) -> int:
+def draw_light_curves(plots: Plots, function: SelectionFunction, now_mjd: float | None, curves: LightCurves) -> int:
     """Plot some light curves, a file each, and tell how many. This is what is done in other processes."""
     (verdicts,) = judge(curves, [function], now_mjd)
     for place, object_id in enumerate(curves.object_ids):

@@ -29,12 +29,12 @@ from tides_bridge.archives.backtest import (
     run_backtest,
     share_of,
 )
-from tides_bridge.archives.backtest_plots import draw, plot
-from tides_bridge.archives.truth import COLUMNS, Source
+from tides_bridge.archives.backtest_plots import draw_backtest, plot
+from tides_bridge.archives.truth import COLUMNS, TruthFile
 from tides_bridge.errors import RejectedError, SettingsError
 from tides_bridge.resources import shipped
 from tides_bridge.selection import SelectionFunction
-from tides_bridge.selection.file import functions_file, load_functions
+from tides_bridge.selection.file import functions_file, read_functions_file
 
 NAN = float("nan")
 STRICT = {"rules": "strict", "filters": ["g", "r"], "significance": 5, "minNights": 2, "magLimit": 20}
@@ -227,7 +227,7 @@ def test_all_tables_add_up_to_the_same_totals(rows: list[tuple[Any, ...]]) -> No
     table = agreement(found)
     assert table.to_numpy().sum() == len(rows)
     assert (table.both + table.only_A).sum() == found.objects.selected_A.sum()
-    json.loads(backtest_report.to_json(found))
+    json.loads(backtest_report.report_as_json(found))
 
 
 @given(st.lists(st.floats(-3, 40), min_size=1), st.sampled_from(["peak_magnitude", "redshift"]))
@@ -258,7 +258,7 @@ def test_notes_say_what_an_archive_cannot_tell(both: Backtest) -> None:
 
 
 def test_the_report_as_markdown(both: Backtest) -> None:
-    text = backtest_report.to_markdown(both)
+    text = backtest_report.report_as_markdown(both)
     for line in (
         "| SN Ia | yes | 2 | 1 | 50.0 % (21.1 to 78.9) | 1 | 50.0 % (21.1 to 78.9) |",
         "| no truth |  | 1 | 1 | 100.0 % (50.0 to 100.0) | 1 | 100.0 % (50.0 to 100.0) |",
@@ -269,7 +269,7 @@ def test_the_report_as_markdown(both: Backtest) -> None:
         f"| A | twoBands | {TWO_BANDS.version} | 7 | 3 | 3 |",
     ):
         assert line in text.splitlines(), line
-    assert "A against B" not in backtest_report.to_markdown(backtest_on(TWO_BANDS))
+    assert "A against B" not in backtest_report.report_as_markdown(backtest_on(TWO_BANDS))
 
 
 def test_the_report_as_json_and_the_objects_as_csv(both: Backtest, tmp_path: Path) -> None:
@@ -288,7 +288,7 @@ def test_the_report_as_json_and_the_objects_as_csv(both: Backtest, tmp_path: Pat
     assert rows.object_id.tolist() == list("abcdefg")
     assert rows.trigger_mjd_A.notna().sum() == 3
     backtest_report.write_files(both, tmp_path / "a.md", None)
-    assert (tmp_path / "a.md").read_text() == backtest_report.to_markdown(both)
+    assert (tmp_path / "a.md").read_text() == backtest_report.report_as_markdown(both)
 
 
 def test_places_are_checked_before_the_work(tmp_path: Path) -> None:
@@ -312,7 +312,7 @@ def test_places_are_checked_before_the_work(tmp_path: Path) -> None:
 def test_the_picture_shows_what_the_tables_say(tmp_path: Path) -> None:
     rows = [("SN Ia", 18.1 + 0.01 * n, 0.1, n < 6, n < 3) for n in range(8)]
     found = backtest_of([*rows, ("SN Ia", 20.1, 0.3, True, True)])
-    figure = draw(found)
+    figure = draw_backtest(found)
     panels = [panel for panel in figure.axes if panel.get_ylabel() == "efficiency"]
     assert [panel.get_xlabel() for panel in panels] == ["peak magnitude [mag]", "redshift"]
     points = [container[0].get_ydata().tolist() for container in panels[0].containers]
@@ -342,7 +342,7 @@ def test_files_in_tables_out(tmp_path: Path, unused: Callable[[Path, str], None]
     archive, truth = write_archive(tmp_path), tmp_path / "truth.csv"
     truth.write_text("objectId,classId\n313637935709683761,111\nZTF26b,221\n")
     done: list[int] = []
-    found = run_backtest([archive], [TWO_BANDS], [Source(truth)], refused=unused, done=done.append)
+    found = run_backtest([archive], [TWO_BANDS], [TruthFile(truth)], refused=unused, done=done.append)
     assert found.objects.object_id.tolist() == ["313637935709683761", "ZTF26b"]
     assert found.objects.class_name.tolist() == ["SN Ia", "AGN"]
     assert found.objects.selected_A.tolist() == [True, False]
@@ -359,7 +359,7 @@ def test_nothing_to_read_is_an_error_and_a_broken_file_is_not(
     def refused(path: Path, problem: str) -> None:
         told.append((path, problem))
 
-    truth = [Source(archive, "AGN")]
+    truth = [TruthFile(archive, "AGN")]
     assert len(run_backtest([broken, archive], [TWO_BANDS], truth, refused=refused).objects) == 2
     assert [path for path, _ in told] == [broken]
     with pytest.raises(RejectedError, match="there is no light curve that could be read"):
@@ -386,13 +386,13 @@ def test_the_file_of_functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture(scope="module")
 def shipped_functions() -> dict[str, SelectionFunction]:
-    return load_functions(shipped("selectionFunctions.yaml"))
+    return read_functions_file(shipped("selectionFunctions.yaml"))
 
 
 def elasticc(folder: Path, functions: Sequence[SelectionFunction], turned: bool = False, **options: Any) -> Backtest:
     names = ["snia_5398alerts", "agn_elasticc_alerts", "elasticc_sample_seed0"]
     files = [folder / "elasticc" / f"{name}.parquet" for name in names]
-    truth = [Source(files[0]), Source(files[1], "AGN")]
+    truth = [TruthFile(files[0]), TruthFile(files[1], "AGN")]
     step = -1 if turned else 1
     told: list[str] = []
     found = run_backtest(
@@ -420,7 +420,7 @@ def test_the_simulated_supernovae_and_agn(shared_data: Path, shipped_functions: 
 
 def test_the_real_supernovae(shared_data: Path, shipped_functions: dict[str, SelectionFunction]) -> None:
     functions = [shipped_functions[name] for name in ("tidesSNZTFSelect", "youngSupernovaExample")]
-    truth = [Source(file) for file in (shared_data / "bts").glob("ZTF_BTS_*.csv")]
+    truth = [TruthFile(file) for file in (shared_data / "bts").glob("ZTF_BTS_*.csv")]
     told: list[str] = []
     found = run_backtest(
         [shared_data / "bts/snia_lightcurves.csv.gz"],

@@ -13,7 +13,7 @@ from hypothesis import given
 
 from tests.support.curves import curves_of, point, points, quick
 from tides_bridge.archives.decision_files import DecisionFile, check_output, encode, schema_of, table_of
-from tides_bridge.archives.judging import Question, Tally, chosen_curves, chunks_of, decide, mjd_of
+from tides_bridge.archives.judging import Question, Tally, chosen_curves, chunks_of, judge_units, mjd_of
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats.files import Unit, work_units
 from tides_bridge.lightcurves import LightCurves, Objects
@@ -188,7 +188,7 @@ def test_decide_reads_judges_and_counts(tmp_path: Path) -> None:
     tally = Tally()
     for chunk in chunks_of(units, 4):
         question = Question(FUNCTION, ending=".csv", plotted="passed")
-        answer = decide(*pickle.loads(pickle.dumps((question, chunk))))  # as another process would have it
+        answer = judge_units(*pickle.loads(pickle.dumps((question, chunk))))  # as another process would have it
         assert len(answer.plotted) == answer.passed and answer.rows.count(b"\n") == answer.objects
         tally.add(answer)
     assert (tally.objects, tally.passed) == (10, 5)

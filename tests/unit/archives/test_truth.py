@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tides_bridge.archives.truth import Source, read_truth
+from tides_bridge.archives.truth import TruthFile, read_truth
 from tides_bridge.errors import SettingsError
 
 HUGE = 313637935709683761
@@ -18,7 +18,7 @@ HUGE = 313637935709683761
 
 def truth(folder: Path, text: str, name: str = "truth.csv", bands: str = "griz") -> pd.DataFrame:
     (folder / name).write_text(text)
-    return read_truth([Source(folder / name)], bands)
+    return read_truth([TruthFile(folder / name)], bands)
 
 
 def test_a_table_with_words(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_the_brightest_of_the_bands_asked_for_is_the_peak(tmp_path: Path) -> Non
 def test_rows_of_one_object_become_one(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("objectId,type,z\n1,SN II,0.1\n2,SN IIP,0.2\n3,-,\n4,SN,0.4\n4,SN Ia,0.4\n")
     (tmp_path / "b.csv").write_text("objectId,type,z\n1,SN Ib,0.3\n2,SN IIn,\n3,AGN,0.5\n5,?,\n5,-,\n")
-    sources = [Source(tmp_path / "a.csv"), Source(tmp_path / "b.csv")]
+    sources = [TruthFile(tmp_path / "a.csv"), TruthFile(tmp_path / "b.csv")]
     found = read_truth(sources)
     assert found.class_name.tolist() == [None, "SN II", "AGN", "SN Ia", None]
     assert found.given.tolist() == ["SN II | SN Ib", "SN IIP | SN IIn", "AGN", "SN | SN Ia", "- | ?"]
@@ -98,13 +98,13 @@ def test_rows_of_one_object_become_one(tmp_path: Path) -> None:
 def test_a_whole_file_of_one_class(tmp_path: Path) -> None:
     file = tmp_path / "agn.csv"
     file.write_text("objectId,mjd,mag\n1,61000,19\n1,61001,19\n2,61000,20\n")
-    found = read_truth([Source.parse(f"{file}=qso")])
+    found = read_truth([TruthFile.parse(f"{file}=qso")])
     assert found.class_name.to_dict() == {"1": "AGN", "2": "AGN"}
     odd = tmp_path / "a=b.csv"
     odd.write_text("objectId,class\n1,AGN\n")
-    assert Source.parse(str(odd)) == Source(odd)
+    assert TruthFile.parse(str(odd)) == TruthFile(odd)
     with pytest.raises(SettingsError, match="XYZ: no class is called so"):
-        Source.parse(f"{file}=XYZ")
+        TruthFile.parse(f"{file}=XYZ")
 
 
 def test_parquet_and_packed_text_say_the_same(tmp_path: Path) -> None:
@@ -114,14 +114,14 @@ def test_parquet_and_packed_text_say_the_same(tmp_path: Path) -> None:
     table = {"objectId": [HUGE, 7], "class": ["SN Ia", "AGN"], "PEAKMJD": [61000.5, None], "z": [0.1, None]}
     pq.write_table(pa.table(table), tmp_path / "truth.parquet")
     for name in ("truth.csv.gz", "truth.parquet"):
-        pd.testing.assert_frame_equal(read_truth([Source(tmp_path / name)], "griz"), plain)
+        pd.testing.assert_frame_equal(read_truth([TruthFile(tmp_path / name)], "griz"), plain)
 
 
 def test_the_archive_itself_may_tell(tmp_path: Path) -> None:
     source = pa.array([{"diaObjectId": HUGE, "psFlux": 1.0}, {"diaObjectId": 7, "psFlux": 2.0}])
     table = pa.table({"diaSource": source, "GENTYPE": [10, 60], "PEAKMAG_r": [20.0, 99.0], "ZHELIO": [0.3, -9.0]})
     pq.write_table(table, tmp_path / "alerts.parquet")
-    found = read_truth([Source(tmp_path / "alerts.parquet")])
+    found = read_truth([TruthFile(tmp_path / "alerts.parquet")])
     assert found.class_name.to_dict() == {str(HUGE): "SN Ia", "7": "AGN"}
     np.testing.assert_equal(found.loc[str(HUGE), ["peak_magnitude", "redshift"]].tolist(), [20.0, 0.3])
 
@@ -148,17 +148,17 @@ def test_what_is_wrong_is_told_with_the_file(tmp_path: Path, text: str, problem:
 
 def test_a_missing_file_and_ids_that_were_rounded(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read: No such file"):
-        read_truth([Source(tmp_path / "none.csv")])
+        read_truth([TruthFile(tmp_path / "none.csv")])
     pq.write_table(pa.table({"objectId": [float(HUGE)], "class": ["AGN"]}), tmp_path / "rounded.parquet")
     with pytest.raises(SettingsError, match="objectId: is of type double, which cannot hold every object id"):
-        read_truth([Source(tmp_path / "rounded.parquet")])
+        read_truth([TruthFile(tmp_path / "rounded.parquet")])
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(SettingsError, match="is no CSV or Parquet file"):
-        read_truth([Source(tmp_path / "broken.parquet")])
+        read_truth([TruthFile(tmp_path / "broken.parquet")])
 
 
 def test_the_real_catalogues(shared_data: Path) -> None:
-    found = read_truth([Source(file) for file in (shared_data / "bts").glob("ZTF_BTS_*.csv")])
+    found = read_truth([TruthFile(file) for file in (shared_data / "bts").glob("ZTF_BTS_*.csv")])
     assert len(found) == 3374
     counts = found.class_name.value_counts()
     assert counts.to_dict() | {"SN Ia": 2480, "SN II": 596, "TDE": 12, "CART": 1} == counts.to_dict()
@@ -168,7 +168,7 @@ def test_the_real_catalogues(shared_data: Path) -> None:
 
 def test_the_real_simulation(shared_data: Path) -> None:
     file = shared_data / "elasticc/snia_5398alerts.parquet"
-    found = read_truth([Source(file)], "r")
+    found = read_truth([TruthFile(file)], "r")
     assert len(found) == 3503 and set(found.class_name) == {"SN Ia"}
     assert found[["peak_mjd", "peak_magnitude", "redshift"]].notna().all(axis=None)
     one = found.loc["1344072"]

@@ -14,7 +14,7 @@ from tests.support.answers import detection, limit
 from tests.support.curves import quick
 from tides_bridge.brokers.base import Fetched
 from tides_bridge.brokers.lasair import curves as lasair_curves
-from tides_bridge.brokers.lasair.curves import NO_DETECTION, curves_of_answers
+from tides_bridge.brokers.lasair.curves import NO_DETECTION, fetched_light_curves
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.columns import POINT_COLUMNS
 
@@ -40,7 +40,7 @@ def fast(body: bytes, names: list[str] | None = None) -> Fetched:
     """The fast way only: the lenient one is an error."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lasair_curves, "_read_leniently", lambda *_: pytest.fail("it was read leniently"))
-        return curves_of_answers(body, names)
+        return fetched_light_curves(body, names)
 
 
 def lenient(body: bytes, names: list[str] | None = None) -> Fetched:
@@ -135,14 +135,14 @@ def test_a_limit_has_an_error_only() -> None:
 )
 def test_what_is_not_as_usual_is_read_leniently(point: dict[str, Any]) -> None:
     body = text(entry("a", detection(CANDID + 9), point))
-    assert_equal(curves_of_answers(body).curves, lenient(body).curves)
-    assert len(curves_of_answers(body).curves) == 1
+    assert_equal(fetched_light_curves(body).curves, lenient(body).curves)
+    assert len(fetched_light_curves(body).curves) == 1
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[", b"null", b'"x"', b"[1]"])
 def test_what_is_no_answer_is_an_error_or_no_light_curve(body: bytes) -> None:
     try:
-        assert len(curves_of_answers(body, ["a"]).curves) == 0
+        assert len(fetched_light_curves(body, ["a"]).curves) == 0
     except ValueError as error:
         assert str(error)
 
@@ -160,5 +160,5 @@ def test_real_alerts_are_read_alike(shared_data: Path) -> None:
         for points in [[packet["candidate"], *(packet["prv_candidates"] or [])]]
     ]
     body = text(*entries)
-    assert_equal(curves_of_answers(body).curves, lenient(body).curves)
-    assert len(curves_of_answers(body).curves) == 573
+    assert_equal(fetched_light_curves(body).curves, lenient(body).curves)
+    assert len(fetched_light_curves(body).curves) == 573

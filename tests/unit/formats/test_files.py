@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.support import recorded
 from tests.support.curves import quick
-from tides_bridge.brokers.lasair.curves import curves_of_answers
+from tides_bridge.brokers.lasair.curves import fetched_light_curves
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats import json_text, tables
 from tides_bridge.formats.contents import close_kept
@@ -364,7 +364,7 @@ def test_answers_in_a_file_are_read_as_those_of_the_api(tmp_path: Path) -> None:
     content = recorded.json_text(recorded.answers())
     curves, _ = read(written(tmp_path, "answers", content))
     assert digests(curves, without=("reliability",)) == digests(
-        curves_of_answers(content).curves, without=("reliability",)
+        fetched_light_curves(content).curves, without=("reliability",)
     )
 
 

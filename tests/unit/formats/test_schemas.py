@@ -11,7 +11,7 @@ from tests.support.alert_packets import without, written
 from tides_bridge.brokers.readers import make_reader, numbered_in, reader_of_text, readers_in
 from tides_bridge.errors import MalformedAlert, SettingsError
 from tides_bridge.formats.avro.schemas import is_schema, schema_of_text, schemas_in
-from tides_bridge.formats.columnar import is_of_sources, is_old, missing_in
+from tides_bridge.formats.columnar import is_elasticc_schema, is_of_sources, missing_in
 
 LSST = [lsst_schema(version) for version in ("9_0", "10_0", "11_0", "12_0")]
 OLD = [elasticc_schema(version) for version in ("0_9", "0_9_1")]
@@ -68,7 +68,7 @@ class TestNeeded:
         assert make_reader(schema, "any").program is not None
 
     def test_the_spelling_tells_the_survey(self) -> None:
-        assert [is_old(schema) for schema in (*LSST, *OLD)] == [False] * 4 + [True] * 2
+        assert [is_elasticc_schema(schema) for schema in (*LSST, *OLD)] == [False] * 4 + [True] * 2
 
     @pytest.mark.parametrize("name", ["midpointMjdTai", "psfFlux", "psfFluxErr", "band"])
     @pytest.mark.parametrize("schema", LSST, ids=lambda schema: schema["name"])

@@ -10,14 +10,14 @@ import pytest
 from tests.support import recorded
 from tests.unit.formats.test_files import read, written
 from tides_bridge.formats.records import Record, identify, to_light_curves
-from tides_bridge.formats.ztf import Newest, Point, ZtfObject, curves_of, facts, is_known_variable
+from tides_bridge.formats.ztf import NewestPoint, Point, ZtfObject, facts, is_known_variable, ztf_curves
 from tides_bridge.lightcurves import LightCurves
 
 NAN = float("nan")
 
 
 def curves_from(*points: recorded.Packet) -> LightCurves:
-    return curves_of([ZtfObject("Z", [Point(**each) for each in points])])
+    return ztf_curves([ZtfObject("Z", [Point(**each) for each in points])])
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,14 @@ def test_a_point_without_epoch_is_left_out(jd: Any) -> None:
 
 
 def test_an_object_without_points_is_kept() -> None:
-    curves = curves_of([ZtfObject("A", []), ZtfObject("B", [Point(**recorded.limit(0))])])
+    curves = ztf_curves([ZtfObject("A", []), ZtfObject("B", [Point(**recorded.limit(0))])])
     assert curves.object_ids == ("A", "B")
     assert curves.offsets.tolist() == [0, 0, 1]
 
 
 @pytest.mark.parametrize(("distance", "flag"), [(-999.0, 0.0), (1.5, 1.0), (5.0, 1.0), (5.1, 0.0), (None, NAN)])
 def test_asteroids(distance: Any, flag: float) -> None:
-    assert facts(Newest(jd=0, ssdistnr=distance))["solar_system"] == pytest.approx(flag, nan_ok=True)
+    assert facts(NewestPoint(jd=0, ssdistnr=distance))["solar_system"] == pytest.approx(flag, nan_ok=True)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_asteroids(distance: Any, flag: float) -> None:
     [(0.77, 1.9, 1.0), (0.76, 1.0, 0.0), (0.9, 2.0, 0.0), (-999.0, -999.0, 0.0), (0.9, -999.0, 0.0), (None, 1.0, NAN)],
 )
 def test_stars(score: Any, distance: Any, flag: float) -> None:
-    known = facts(Newest(jd=0, sgscore1=score, distpsnr1=distance))
+    known = facts(NewestPoint(jd=0, sgscore1=score, distpsnr1=distance))
     assert known["point_source"] == pytest.approx(flag, nan_ok=True)
 
 
@@ -116,7 +116,7 @@ def test_the_old_shape_with_the_id_in_the_first_line(tmp_path: Path) -> None:
 
 
 def test_records_of_both_surveys_go_together() -> None:
-    ztf = Record(objectId="Z", candidate=Newest(**recorded.point(0)))
+    ztf = Record(objectId="Z", candidate=NewestPoint(**recorded.point(0)))
     assert identify(ztf) == ("Z", 61000.25)
     magnitudes, fluxes = to_light_curves([ztf])
     assert (len(magnitudes), len(fluxes)) == (1, 0)

@@ -11,7 +11,7 @@ from tests.support.functions import USUAL, Keys
 from tides_bridge.errors import SettingsError
 from tides_bridge.resources import shipped
 from tides_bridge.selection import SelectionFunction
-from tides_bridge.selection.file import load_function, load_functions
+from tides_bridge.selection.file import load_function, read_functions_file
 from tides_bridge.selection.functions import light_curve_satisfies
 
 Write = Callable[[str], Path]
@@ -69,7 +69,7 @@ MORE: dict[str, Keys] = {
 
 
 def test_the_shipped_functions_are_those_of_tides() -> None:
-    functions = load_functions(shipped("selectionFunctions.yaml"))
+    functions = read_functions_file(shipped("selectionFunctions.yaml"))
     assert {name: demands_of(function) for name, function in functions.items()} == {**TIDES, **MORE}
     assert {function.rules for function in functions.values()} == {"strict"}
     assert [function.name for function in functions.values()] == list(functions)
@@ -80,7 +80,7 @@ def test_the_functions_of_d333_load_unchanged(shared_data: Path) -> None:
     file = shared_data / "tides_selection_functions_d333.yml"
     if not file.exists():
         pytest.skip("the file of D3.3.3 is not on this machine")
-    functions = load_functions(file)
+    functions = read_functions_file(file)
     assert {name: demands_of(function) for name, function in functions.items()} == {
         **TIDES,
         "tidesSNZTFSelectDEMO1": usual(2, 22.5, nights=10),
@@ -92,11 +92,11 @@ def test_one_function_is_read_whatever_is_wrong_with_another(write: Write) -> No
     file = write(yaml.safe_dump({"f": USUAL, "broken": {"filters": 5}}))
     assert load_function(file, "f").name == "f"
     with pytest.raises(SettingsError, match=r"functions\.yaml: broken\.significance: is missing"):
-        load_functions(file)
+        read_functions_file(file)
 
 
 def test_a_file_may_be_empty_of_functions(write: Write) -> None:
-    assert load_functions(write("{}")) == {}
+    assert read_functions_file(write("{}")) == {}
 
 
 @pytest.mark.parametrize("band", "ugrizy")
@@ -205,7 +205,7 @@ def test_a_wrong_function_is_named_by_file_function_and_key(write: Write, text: 
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    for load in (load_functions, lambda file: load_function(file, "f")):
+    for load in (read_functions_file, lambda file: load_function(file, "f")):
         with pytest.raises(SettingsError, match=r"no\.yaml: no such file"):
             load(tmp_path / "no.yaml")
 

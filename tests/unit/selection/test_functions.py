@@ -16,7 +16,7 @@ from tests.support.curves import MOSTLY, NAN, Point, curves_of, point, thorough
 from tests.support.functions import ANY_KEYS, USUAL, Keys, d333, only, strict
 from tests.support.packets import newest_curves, newest_packets, rows_of_packet
 from tests.support.reference import Row, judge_one, known_of, row, rows_of, trigger_of
-from tides_bridge.brokers.lasair.curves import curves_of_answers
+from tides_bridge.brokers.lasair.curves import fetched_light_curves
 from tides_bridge.formats.files import read_light_curves
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.resources import shipped
@@ -210,7 +210,7 @@ def detection(candid: int, jd: float, fid: int, **others: Any) -> dict[str, Any]
 
 
 def fetched(*candidates: dict[str, Any]) -> LightCurves:
-    return curves_of_answers(json.dumps([{"objectId": "a", "candidates": candidates}]).encode()).curves
+    return fetched_light_curves(json.dumps([{"objectId": "a", "candidates": candidates}]).encode()).curves
 
 
 @pytest.mark.parametrize("old_shape", [False, True])
@@ -224,7 +224,7 @@ def test_the_sign_of_the_difference_is_written_in_several_ways(
     """`isdiffpos`: t and f in alerts since 2018, 1 and 0 in old ones and in some databases; what is none is no rise."""
     rows = [detection(1, 2461000.7, 1), detection(2, 2461001.7, 2, isdiffpos=written)]
     answer: Any = [rows] if old_shape else [{"objectId": "a", "candidates": rows}]
-    curves = curves_of_answers(json.dumps(answer).encode(), ["a"]).curves
+    curves = fetched_light_curves(json.dumps(answer).encode(), ["a"]).curves
     assert curves.is_positive.tolist() == [True, is_positive]
     by_strict, by_d333 = judge(curves, [strict(), d333()])
     assert (by_strict.passed.tolist(), by_d333.passed.tolist()) == ([is_positive], [True])

@@ -15,7 +15,7 @@ from tests.support.curves import NAN, curves_of, point
 from tides_bridge.formats.files import read_light_curves
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.selection import SelectionFunction, judge
-from tides_bridge.selection.plots import COLOURS, GREY, MARKERS, Plots, draw, file_name, light_curve_figure
+from tides_bridge.selection.plots import COLOURS, GREY, MARKERS, Plots, draw_light_curves, file_name, light_curve_figure
 
 STRICT = {"rules": "strict", "filters": ["g", "r"], "significance": 5, "minNights": 2, "magLimit": 20}
 
@@ -156,14 +156,14 @@ def test_what_was_not_measured_is_told() -> None:
 )
 def test_odd_light_curves_are_plotted_too(points: list[Any], tmp_path: Path) -> None:
     curves = LightCurves.from_points(["odd"], points)
-    assert draw(Plots(tmp_path), function(), None, curves) == 1
+    assert draw_light_curves(Plots(tmp_path), function(), None, curves) == 1
     assert (tmp_path / "odd.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_names_are_safe_for_files_and_for_fonts(tmp_path: Path) -> None:
     names = ["../../x", "a/b", "a b", "$x^2$", "", "\u2605 \u00e4", "n" * 400, ".hidden", "a%2Fb"]
     curves = LightCurves.from_points(names, [])
-    assert draw(Plots(tmp_path), function(), None, curves) == len(names)
+    assert draw_light_curves(Plots(tmp_path), function(), None, curves) == len(names)
     made = sorted(path.name for path in tmp_path.iterdir())
     assert made == sorted(file_name(name, "png") for name in names) and len(set(made)) == len(names)
     assert all(len(name) < 255 and not name.startswith(".") for name in made)
@@ -171,7 +171,7 @@ def test_names_are_safe_for_files_and_for_fonts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("ending", "start"), [("pdf", b"%PDF"), ("svg", b"<?xml")])
 def test_plots_for_print_keep_their_letters(ending: str, start: bytes, tmp_path: Path) -> None:
-    draw(Plots(tmp_path, ending), function(), None, RISING)
+    draw_light_curves(Plots(tmp_path, ending), function(), None, RISING)
     content = (tmp_path / f"a.{ending}").read_bytes()
     assert content.startswith(start)
     assert b"/Type3" not in content and (ending == "pdf" or b"<text" in content)
@@ -179,7 +179,7 @@ def test_plots_for_print_keep_their_letters(ending: str, start: bytes, tmp_path:
 
 def test_dpi_makes_it_larger(tmp_path: Path) -> None:
     for dpi in (100, 300):
-        draw(Plots(tmp_path, dpi=dpi), function(), None, RISING)
+        draw_light_curves(Plots(tmp_path, dpi=dpi), function(), None, RISING)
         width = int.from_bytes((tmp_path / "a.png").read_bytes()[16:20], "big")
         assert width == pytest.approx(7.6 * dpi, abs=1)
 
@@ -189,7 +189,9 @@ def test_it_leaves_no_state_behind(tmp_path: Path) -> None:
     folders = [tmp_path / "one", tmp_path / "other"]
     for folder in folders:
         folder.mkdir()
-    threads = [threading.Thread(target=draw, args=(Plots(folder), function(), None, RISING)) for folder in folders]
+    threads = [
+        threading.Thread(target=draw_light_curves, args=(Plots(folder), function(), None, RISING)) for folder in folders
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -202,5 +204,5 @@ def test_it_leaves_no_state_behind(tmp_path: Path) -> None:
 def test_real_light_curves_are_plotted(shared_data: Path, tmp_path: Path) -> None:
     for name in ("ztf/alerts.jsonl.gz", "elasticc/elasticc_sample_seed0.parquet", "lsst/parquet"):
         curves = next(read_light_curves([shared_data / name], refused=lambda *_: None)).part(0, 3)
-        assert draw(Plots(tmp_path, dpi=50), function(), None, curves) == 3
+        assert draw_light_curves(Plots(tmp_path, dpi=50), function(), None, curves) == 3
     assert len(list(tmp_path.iterdir())) == 9

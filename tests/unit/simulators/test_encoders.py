@@ -33,7 +33,7 @@ from simulators.alerts.lsst_packets import LsstPackets
 from simulators.sky import Sky
 from tests.support.packets import newest_packets
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats.recording import Recorded, read_recording
+from tides_bridge.formats.recording import RecordedMessage, read_recording
 from tides_bridge.lightcurves.photometry import MJD_ZERO
 
 Packet = dict[str, Any]
@@ -331,10 +331,10 @@ class TestRefusals:
 
 class TestRecordings:
     MESSAGES = (
-        Recorded(b"\0\1", b"key", 1),
-        Recorded(b"", None, -5),
-        Recorded(b"x" * 5_000_000, b"\xff", 2**53 + 1),
-        Recorded(b"after a large one", None, 3),
+        RecordedMessage(b"\0\1", b"key", 1),
+        RecordedMessage(b"", None, -5),
+        RecordedMessage(b"x" * 5_000_000, b"\xff", 2**53 + 1),
+        RecordedMessage(b"after a large one", None, 3),
     )
 
     def test_messages_come_back_as_they_were(self, tmp_path: Path) -> None:
@@ -349,7 +349,7 @@ class TestRecordings:
         assert recording_format(tmp_path / "r") == ("", None)
 
     def test_schemas_in_keys_are_packed_away(self, tmp_path: Path) -> None:
-        messages = [Recorded(value, key, 0) for key, value in (encode(each, "fink-lsst") for each in rubins())]
+        messages = [RecordedMessage(value, key, 0) for key, value in (encode(each, "fink-lsst") for each in rubins())]
         write_recording(tmp_path / "r", messages, "fink-lsst")
         values = sum(len(message.value) for message in messages)
         keys = sum(len(message.key or b"") for message in messages)

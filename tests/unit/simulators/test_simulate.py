@@ -20,7 +20,7 @@ from simulators.commands.simulate import Form
 from simulators.commands.simulate import simulate as command
 from simulators.sky import Sky
 from tests.unit.formats.test_files import Told, read
-from tides_bridge.archives.truth import Source, read_truth
+from tides_bridge.archives.truth import TruthFile, read_truth
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats.recording import read_recording
 from tides_bridge.lightcurves import LightCurves
@@ -276,7 +276,7 @@ class TestTruth:
     @pytest.mark.parametrize("plan", [ZTF, LSST], ids=["ztf", "lsst"])
     def test_the_backtest_can_read_it(self, plan: Plan, tmp_path: Path) -> None:
         written, curves, _ = written_and_read(plan, tmp_path / "out")
-        table = read_truth([Source(tmp_path / "out" / "truth.csv")])
+        table = read_truth([TruthFile(tmp_path / "out" / "truth.csv")])
         assert sorted(table.index) == sorted(curves.object_ids)
         assert len(table) == written.objects
         given = dict(zip(table.given, table.class_name, strict=True))

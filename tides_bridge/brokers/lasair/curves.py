@@ -59,7 +59,7 @@ _decoder = msgspec.json.Decoder(list[_Answer])
 _packing = Packing(_Point)
 
 
-def curves_of_answers(body: bytes, object_ids: Sequence[str] | None = None) -> Fetched:
+def fetched_light_curves(body: bytes, object_ids: Sequence[str] | None = None) -> Fetched:
     """
     Make light curves of an answer of ``lightcurves/``.
 

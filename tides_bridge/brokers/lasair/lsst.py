@@ -18,7 +18,7 @@ from tides_bridge.brokers.lasair.api import OneByOneApi, check_nesting, mjd_of_u
 from tides_bridge.brokers.lasair.curves import NO_DETECTION
 from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
-from tides_bridge.formats import EPOCHS, shown
+from tides_bridge.formats import EPOCHS, in_one_line
 from tides_bridge.formats.json_text import LITERALS, check_fields
 from tides_bridge.formats.lsst import identifier
 from tides_bridge.formats.records import LsstAlert, Record, to_light_curves
@@ -70,7 +70,7 @@ class LasairLsst(OneByOneApi):
 
     def decode(self, messages: Sequence[Message]) -> Decoded:
         """Read messages; of those without ``alert`` the light curves are to be fetched."""
-        return decode_each(messages, read)
+        return decode_each(messages, read_lasair_lsst)
 
     def _curve_of(self, object_id: str) -> LightCurves | str:
         """Ask ``object/`` for one light curve, or give the reason why there is none."""
@@ -81,8 +81,8 @@ class LasairLsst(OneByOneApi):
             record = ANSWER.decode(LITERALS.sub(b"null", answer))
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as problem:
             if isinstance(problem, msgspec.ValidationError):
-                return f"its light curve cannot be read: {shown(problem)}"
-            raise BrokerUnavailable(self._service, f"answered no light curve: {shown(problem)}") from None
+                return f"its light curve cannot be read: {in_one_line(problem)}"
+            raise BrokerUnavailable(self._service, f"answered no light curve: {in_one_line(problem)}") from None
         try:
             check_fields(record, answer)
         except MalformedAlert as problem:
@@ -97,13 +97,13 @@ class LasairLsst(OneByOneApi):
         try:
             content = msgspec.json.decode(answer)
         except msgspec.DecodeError as problem:
-            raise BrokerUnavailable(self._service, f"answered no JSON: {shown(problem)}") from None
+            raise BrokerUnavailable(self._service, f"answered no JSON: {in_one_line(problem)}") from None
         if not isinstance(content, dict) or "count" not in content:
             raise BrokerUnavailable(self._service, f"answered {answer[:200]!r}, not a count")
         return shown_address(self._options.address)
 
 
-def read(message: Message) -> tuple[Alert, Record | None]:
+def read_lasair_lsst(message: Message) -> tuple[Alert, Record | None]:
     """
     Read one message: the alert, and its light curve if it brought one.
 
@@ -115,18 +115,18 @@ def read(message: Message) -> tuple[Alert, Record | None]:
     try:
         row = ROW.decode(LITERALS.sub(b"null", message.value))
     except msgspec.ValidationError as problem:
-        raise MalformedAlert("message", f"cannot be read: {shown(problem)}") from None
+        raise MalformedAlert("message", f"cannot be read: {in_one_line(problem)}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         row_in(message.value)  # says what is wrong
         raise
-    name = name_in(row.diaObjectId)
+    name = lsst_object_name(row.diaObjectId)
     if row.alert is not None:
         check_fields(row.alert, message.value)
     record = _record_in(row, name)
     return _alert_in(row, name, record, _rest_of(message) if record is None else {}), record
 
 
-def name_in(value: object) -> str:
+def lsst_object_name(value: object) -> str:
     """
     Read a ``diaObjectId``: a number, or its digits.
 
@@ -135,7 +135,7 @@ def name_in(value: object) -> str:
     MalformedAlert
         If it is none, or was a float on its way and has lost digits.
 
-    >>> name_in(313637935709683761), name_in(" 313637935709683761 ")
+    >>> lsst_object_name(313637935709683761), lsst_object_name(" 313637935709683761 ")
     ('313637935709683761', '313637935709683761')
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
@@ -154,7 +154,7 @@ def _record_in(row: Row, name: str) -> Record | None:
     if alert is None or not alert.diaSourcesList:
         return None
     inner = alert.diaObject.diaObjectId if alert.diaObject else alert.diaObjectId
-    if inner is not None and name_in(inner) != name:
+    if inner is not None and lsst_object_name(inner) != name:
         raise MalformedAlert("message", f"diaObjectId is {name}, and in its alert {brief(inner)}")
     said = msgspec.structs.asdict(row)
     numbers = {key: number_in(said, key) for key in ("ra", "decl", "ebv")}
@@ -226,7 +226,7 @@ def _curve_in(record: Record, object_id: str) -> LightCurves | str:
     if record.diaSourcesList is None:
         return "the light-curve API answered without diaSourcesList"
     try:
-        answered = None if record.diaObjectId is None else name_in(record.diaObjectId)
+        answered = None if record.diaObjectId is None else lsst_object_name(record.diaObjectId)
     except MalformedAlert as problem:
         return f"its light curve cannot be read: {problem.problem}"
     if answered not in (None, object_id):

@@ -11,7 +11,7 @@ from typing import Any
 from tides_bridge.brokers.base import Decoded, Fetched, brief, number_in, position_in
 from tides_bridge.brokers.decoding import decode_each
 from tides_bridge.brokers.lasair.api import RETRY, LightCurveApi, check_nesting, mjd_of_utc, row_in
-from tides_bridge.brokers.lasair.curves import NO_DETECTION, curves_of_answers
+from tides_bridge.brokers.lasair.curves import NO_DETECTION, fetched_light_curves
 from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
 from tides_bridge.formats import EPOCHS
@@ -79,7 +79,7 @@ class LasairZtf(LightCurveApi):
         if isinstance(answer, str):
             return Fetched(LightCurves.from_points([], []), dict.fromkeys(object_ids, answer))
         try:
-            return curves_of_answers(answer, object_ids)
+            return fetched_light_curves(answer, object_ids)
         except (ValueError, RecursionError) as error:
             raise BrokerUnavailable(self._service, f"answered no light curves: {error}") from None
 

@@ -14,7 +14,7 @@ import fastavro
 import msgspec
 
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import Index, Piece, Refused, shown
+from tides_bridge.formats import Index, Piece, Refused, in_one_line
 from tides_bridge.formats.avro.schemas import BAD_SCHEMA, number_of, schemas_in
 from tides_bridge.formats.contents import BROKEN, opened, whole
 from tides_bridge.formats.json_text import chosen, identified
@@ -55,7 +55,7 @@ def index_message(path: Path, schema: Path | None, refused: Refused) -> Index:
     return index
 
 
-def read_message(piece: Piece, schema: Path | None, refused: Refused) -> list[Record]:
+def read_message_file(piece: Piece, schema: Path | None, refused: Refused) -> list[Record]:
     """Read the one record of a message."""
     return list(chosen([_converted(message_of(piece.path, schema), Record)], piece, refused))
 
@@ -107,15 +107,15 @@ def _contained(stream: IO[bytes], kind: type[T], path: Path, refused: Refused) -
             yield _converted(record, kind)
     except BAD as problem:
         if not number:
-            raise MalformedAlert(str(path), f"is a broken Avro container: {shown(problem)}") from None
-        refused(path, f"after record {number}: broken Avro, the rest is lost: {shown(problem)}")
+            raise MalformedAlert(str(path), f"is a broken Avro container: {in_one_line(problem)}") from None
+        refused(path, f"after record {number}: broken Avro, the rest is lost: {in_one_line(problem)}")
 
 
 def _converted(record: Any, kind: type[T]) -> T | str:
     try:
         value = msgspec.convert(record, kind, strict=False)
     except msgspec.ValidationError as problem:
-        return f"cannot be read: {shown(problem)}"
+        return f"cannot be read: {in_one_line(problem)}"
     name = lacking_in(record) if isinstance(value, Record) and is_bare(sources_of(value)) else ""
     return f"{name} is missing" if name else value
 

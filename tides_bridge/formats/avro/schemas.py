@@ -15,7 +15,7 @@ from fastavro.repository import SchemaRepositoryError
 from fastavro.schema import SchemaParseException, UnknownType, load_schema
 
 from tides_bridge.errors import MalformedAlert, SettingsError
-from tides_bridge.formats import shown
+from tides_bridge.formats import in_one_line
 
 BAD_SCHEMA = (SchemaParseException, SchemaRepositoryError, UnknownType, ValueError, LookupError, TypeError)
 
@@ -46,7 +46,7 @@ def schemas_in(path: Path) -> dict[str, Any]:
         try:
             schemas[str(file)] = load_schema(str(file))
         except (OSError, *BAD_SCHEMA) as problem:
-            raise SettingsError(str(file), "", f"is no Avro schema: {shown(problem)}") from None
+            raise SettingsError(str(file), "", f"is no Avro schema: {in_one_line(problem)}") from None
     return schemas
 
 
@@ -86,7 +86,7 @@ def schema_of_text(text: bytes | str) -> Any:
     try:
         return fastavro.parse_schema(json.loads(text))
     except (*BAD_SCHEMA, RecursionError) as problem:
-        raise MalformedAlert("message", f"its schema is none: {shown(problem)}") from None
+        raise MalformedAlert("message", f"its schema is none: {in_one_line(problem)}") from None
 
 
 def is_schema(key: bytes | None) -> bool:
