@@ -145,8 +145,8 @@ def _settings(topic: str | None, bootstrap: str | None, config: str | None, file
 
 def _asking(registry: str) -> Callable[[int], Any]:
     """Give what asks a schema registry for the schema of a number."""
+    from tides_bridge.brokers.kafka import ANSWER_SECONDS
     from tides_bridge.brokers.registry import schema_text
-    from tides_bridge.brokers.viewer import ANSWER_SECONDS
     from tides_bridge.formats.avro.schemas import schema_of_text
 
     return lambda number: schema_of_text(schema_text(registry, number, ANSWER_SECONDS))

@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from simulators.services.stream import KafkaStandin
 from tests.support.batches import read_batch
 from tides_bridge.brokers import decoding
-from tides_bridge.brokers import stream as under_test
+from tides_bridge.brokers import kafka as kafka_reader
 from tides_bridge.brokers.lasair.ztf import LasairZtf
 from tides_bridge.brokers.models import Alert
 from tides_bridge.brokers.stream import AlertStream
@@ -132,8 +132,10 @@ def test_after_messages_that_are_gone_the_first_that_is_kept_is_read(
     settings = make(kafka)
     kafka.publish("alerts", [message(f"ZTF{i}") for i in range(8)])
     stream = AlertStream(settings, at({0: 0, 1: 1, 2: 2}))
-    usual = stream._marks
-    stream._marks = lambda places, which: {place: max(1, offset) for place, offset in usual(places, which).items()}  # type: ignore[method-assign]
+    usual = stream._reader.offsets
+    stream._reader.offsets = lambda places, which: {  # type: ignore[method-assign]
+        place: max(1, offset) for place, offset in usual(places, which).items()
+    }
     with stream:
         batch = read_batch(stream, settings)
     assert stream.refilled == []
@@ -181,7 +183,7 @@ def test_offsets_that_kafka_does_not_take_are_a_warning(kafka: KafkaStandin, cap
     settings = make(kafka)
     kafka.publish("alerts", [message("ZTFa")])
     with AlertStream(settings) as stream:
-        stream._consumer = Altered(stream._consumer, commit=fail)
+        stream._reader.consumer = Altered(stream._reader.consumer, commit=fail)
         batch = read_batch(stream, settings)
         stream.commit(batch.pull.positions)
     assert len(batch.pull.messages) == 1
@@ -267,7 +269,7 @@ def test_the_most_urgent_come_first(kafka: KafkaStandin) -> None:
 
 
 def test_a_broker_that_is_away_is_told_with_what_to_do(kafka: KafkaStandin, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(under_test, "ANSWER_SECONDS", 1)
+    monkeypatch.setattr(kafka_reader, "ANSWER_SECONDS", 1)
     settings = make(kafka)
     kafka.stop()
     with pytest.raises(BrokerUnavailable, match=r"Kafka broker 127\.0\.0\.1.*bootstrapServers"):

@@ -27,6 +27,7 @@ from simulators.services.stream import KafkaStandin
 from tests.support.packets import newest_packets
 from tests.support.processes import ROOT, tides
 from tests.support.streams import Packet, lsst_packets, ztf_packets
+from tides_bridge.brokers import kafka as kafka_reader
 from tides_bridge.brokers import viewer as watching
 from tides_bridge.brokers.models import Message
 from tides_bridge.brokers.viewer import Watch, WatchedStream, save
@@ -263,8 +264,16 @@ def test_a_topic_may_come_later(kafka: KafkaStandin, topic: str) -> None:
         assert [message.value for message in stream.messages(1)] == [b"{}"]
 
 
+def test_several_topics_are_watched_as_a_run_reads_them(kafka: KafkaStandin, topic: str) -> None:
+    for name in ("a", "b", "c"):
+        publish(kafka, f"{topic}-{name}", (None, f'{{"objectId": "{name}"}}'.encode()))
+    for names in (f"{topic}-a, {topic}-b", f"^{topic}-[ab]$"):
+        found = sorted(packet["objectId"] for packet in shown(watch(kafka, names)))
+        assert found == ["a", "b"]
+
+
 def test_a_broker_that_is_away_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(kafka_reader, "ANSWER_SECONDS", 0.5)
     with pytest.raises(BrokerUnavailable, match="is the address right"), Watch(WatchedStream("127.0.0.1:9", "t")):
         pass
 

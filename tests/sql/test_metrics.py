@@ -16,7 +16,7 @@ from tests.support.databases import rows_of
 from tests.support.exchanges import Exchanged, add, change, clear, joined
 from tests.support.processes import free_port
 from tests.support.staging import at, staged, store
-from tides_bridge.brokers import stream
+from tides_bridge.brokers import kafka as kafka_reader
 from tides_bridge.brokers.models import RefusedMessage
 from tides_bridge.database import Database, run
 from tides_bridge.database.run_log import logged_run
@@ -245,7 +245,7 @@ def test_the_lag_is_asked_of_kafka(database: Database, settings: Settings, kafka
 def test_a_broker_that_is_away_has_no_lag(
     database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "ANSWER_SECONDS", 1)
+    monkeypatch.setattr(kafka_reader, "ANSWER_SECONDS", 1)
     settings = at_kafka(settings, f"127.0.0.1:{free_port()}")
     assert numbers(ask_brokers(settings, KeptDatabase(settings))) == {("tides_broker_up", "lasair_ztf"): 0}
 
@@ -310,7 +310,7 @@ def test_every_metric_is_offered_with_the_labels_it_says(
 def test_without_any_service_a_scrape_says_so(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "ANSWER_SECONDS", 1)
+    monkeypatch.setattr(kafka_reader, "ANSWER_SECONDS", 1)
     server = settings.database.model_copy(update={"host": "127.0.0.1", "port": free_port()})
     settings = at_kafka(settings.model_copy(update={"database": server}), f"127.0.0.1:{free_port()}")
     found = scraped(settings, PrefectFacts("http://x", "cannot be reached"))

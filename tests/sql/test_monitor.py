@@ -11,7 +11,7 @@ from tests.support.batches import alert, batch_of, decided, defer, defer_unasked
 from tests.support.databases import rows_of
 from tests.support.processes import free_port
 from tests.support.staging import at, staged, store
-from tides_bridge.brokers import stream
+from tides_bridge.brokers import kafka as kafka_reader
 from tides_bridge.brokers.models import RefusedMessage
 from tides_bridge.brokers.stream import AlertStream
 from tides_bridge.database import Database
@@ -77,7 +77,7 @@ def test_places_of_other_groups_have_no_lag(database: Database, settings: Settin
 def test_without_kafka_the_lag_is_unknown_and_all_else_is_told(
     database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "ANSWER_SECONDS", 1)
+    monkeypatch.setattr(kafka_reader, "ANSWER_SECONDS", 1)
     settings = at_kafka(settings, f"127.0.0.1:{free_port()}")
     outcome(database, settings, batch_of([alert("a")], positions={("alerts", 0): 7}), decided({"a": True}))
     status = get_status(database, settings)

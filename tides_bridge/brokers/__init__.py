@@ -10,8 +10,9 @@ from importlib import import_module
 from typing import cast
 
 from tides_bridge.brokers.base import Broker
+from tides_bridge.brokers.kafka import Place
 from tides_bridge.brokers.models import Message
-from tides_bridge.brokers.stream import AlertStream, Place
+from tides_bridge.brokers.stream import AlertStream
 from tides_bridge.errors import SettingsError
 from tides_bridge.settings import Settings
 

@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Self
 
 from tides_bridge import failpoints
+from tides_bridge.brokers.kafka import Place
 from tides_bridge.brokers.models import Message, Pull
-from tides_bridge.brokers.stream import Place
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats import Options
 from tides_bridge.formats.files import files_in

@@ -1,10 +1,31 @@
-"""Options of librdkafka as people give them to a command, and what is said of those that it refuses."""
+"""
+Kafka through confluent-kafka, for all who read alerts: options, what the broker is asked, time limits, and errors.
 
+Partitions are assigned by us, not by joining a group: joining takes seconds, in which D3.3.4 mistook the silence for an
+empty stream.
+"""
+
+import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from confluent_kafka import KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Message as KafkaMessage
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
-from tides_bridge.errors import SettingsError
+from tides_bridge.errors import BrokerUnavailable, SettingsError
+
+ANSWER_SECONDS = 10.0
+"""[s] Time in which the broker must answer a question."""
+
+PATIENCE_SECONDS = 60.0
+"""[s] Time to wait for messages that the broker says it has."""
+
+Place = tuple[str, int]
+"""Topic and partition."""
+
+FIRST, NEXT = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
+"""The offset of the first message that is kept, and of the next that will come."""
 
 
 def options_of(given: Sequence[str]) -> dict[str, str]:
@@ -43,3 +64,147 @@ def refused_options(
     """
     named = [name for name in options if name in error.args[0].str()]
     return SettingsError(*where, f"librdkafka refuses {', '.join(named or options)}")
+
+
+def place_of(message: KafkaMessage) -> Place:
+    """Tell the topic and partition of a message."""
+    return message.topic() or "", message.partition() or 0
+
+
+class KafkaReader:
+    """
+    A consumer that commits nothing by itself, and what one who reads asks its broker.
+
+    Parameters
+    ----------
+    bootstrap_servers
+        The broker.
+    known
+        Options of librdkafka that suit this reader, beyond those that suit all.
+    given
+        Those that a person gave; they come before ours.
+    where
+        File and key in which they were given.
+    remedy
+        What to do if the broker does not answer.
+
+    Attributes
+    ----------
+    consumer
+        Librdkafka's; its errors become ours by `unavailable`.
+
+    Raises
+    ------
+    SettingsError
+        If librdkafka refuses the options.
+    BrokerUnavailable
+        From every method, if the broker does not answer.
+    """
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        known: Mapping[str, Any],
+        given: Mapping[str, str],
+        *,
+        where: tuple[str, str] = ("options of Kafka", ""),
+        remedy: str = "is the address right, and the broker up?",
+    ) -> None:
+        self._service, self._remedy = f"Kafka broker {bootstrap_servers}", remedy
+        everywhere: dict[str, Any] = {"bootstrap.servers": bootstrap_servers, "log_level": 2}
+        usual = {
+            "session.timeout.ms": int(ANSWER_SECONDS * 1000),  # so long closing waits for a broker that died
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 100,  # our questions stand in line behind an idle fetch
+        }
+        try:
+            # The last comes last as no option shall make it commit.
+            self.consumer = Consumer({**everywhere, **usual, **known, **given, "enable.auto.commit": False})
+            # On a connection of its own: a question to the consumer stands in line behind its fetches.
+            self._admin = AdminClient({**everywhere, **given})
+        except KafkaException as error:
+            raise refused_options(error, given, where) from None
+
+    def partitions(self, topics: str) -> list[Place]:
+        """
+        List the partitions of topics; one that does not exist has none: at Lasair that means that it is empty.
+
+        Parameters
+        ----------
+        topics
+            Names with commas between them, or a pattern that begins with ``^``.
+        """
+        try:
+            found = self._topics(topics)
+        except KafkaException as error:
+            raise self.unavailable(error) from None
+        for topic in found:
+            if topic.error is not None and topic.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise self.unavailable(KafkaException(topic.error))
+        return sorted((str(topic.topic), number) for topic in found for number in topic.partitions)
+
+    def _topics(self, topics: str) -> list[Any]:
+        if topics.startswith("^"):
+            every_topic = self.consumer.list_topics(timeout=ANSWER_SECONDS).topics
+            return [topic for name, topic in every_topic.items() if re.match(topics, name)]
+        names = [name.strip() for name in topics.split(",")]
+        return [self.consumer.list_topics(name, timeout=ANSWER_SECONDS).topics[name] for name in names]
+
+    def offsets(self, places: Sequence[Place], which: Any) -> dict[Place, int]:
+        """Ask for the `FIRST` or the `NEXT` offset of partitions, all at once."""
+        if not places:
+            return {}
+        asked = {TopicPartition(*place): which for place in places}
+        try:
+            answers = self._admin.list_offsets(asked, request_timeout=ANSWER_SECONDS)
+            return {(place.topic, place.partition): answer.result().offset for place, answer in answers.items()}
+        except KafkaException as error:
+            raise self.unavailable(error) from None
+
+    def consume(self, most: int, seconds: float) -> list[KafkaMessage]:
+        """Read what comes within some time [s], no more than `most` messages."""
+        messages = []
+        for message in self.consumer.consume(most, timeout=seconds):
+            error = message.error()
+            if error is None:
+                messages.append(message)
+            elif error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise self.unavailable(KafkaException(error))
+        return messages
+
+    def is_at_end(self, start: Mapping[Place, int], silent: float, wanted: float) -> bool:
+        """
+        Tell whether a silence is the end of the stream: a silent broker may also be a dead one.
+
+        Parameters
+        ----------
+        start
+            Where reading began in each partition.
+        silent
+            [s] How long nothing came.
+        wanted
+            [s] The silence that is taken for the end if nothing is unread.
+
+        Raises
+        ------
+        BrokerUnavailable
+            If it lasts, and the broker says that it has messages.
+        """
+        unread = self._unread(start)
+        if unread and silent >= max(PATIENCE_SECONDS, wanted):
+            raise BrokerUnavailable(self._service, f"sends nothing, though {unread} messages are unread")
+        return not unread
+
+    def _unread(self, start: Mapping[Place, int]) -> int:
+        """Count the messages that the broker has and we have not."""
+        try:
+            places = self.consumer.position([TopicPartition(*place) for place in start])
+        except KafkaException as error:
+            raise self.unavailable(error) from None
+        ends = self.offsets(list(start), NEXT)
+        read = {(place.topic, place.partition): place.offset for place in places if place.offset >= 0}
+        return sum(max(end - read.get(place, start[place]), 0) for place, end in ends.items())
+
+    def unavailable(self, error: KafkaException) -> BrokerUnavailable:
+        """Make our error of librdkafka's."""
+        return BrokerUnavailable(self._service, error.args[0].str(), self._remedy)

@@ -1,44 +1,28 @@
 """
-The stream of alerts: Kafka through confluent-kafka.
+The stream of alerts from Kafka.
 
-Partitions are assigned by us, not by joining a group: joining takes seconds, in which D3.3.4 mistook the silence for an
-empty stream, and one bridge reads one stream anyway. Where to read on is kept in the database, with what came of the
-messages; offsets are committed under the group's name for outside tools only.
+One bridge reads one stream. Where to read on is kept in the database, with what came of the messages; offsets are
+committed under the group's name for outside tools only.
 """
 
 import hashlib
 import logging
-import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as KafkaMessage
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from tides_bridge import failpoints
-from tides_bridge.brokers.kafka import refused_options
+from tides_bridge.brokers import kafka
+from tides_bridge.brokers.kafka import FIRST, NEXT, KafkaReader, Place, place_of
 from tides_bridge.brokers.models import Message, Pull
-from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-ANSWER_SECONDS = 10
-"""[s] Time in which the broker must answer a question."""
-
-PATIENCE_SECONDS = 60
-"""[s] Time to wait for messages that the broker says it has."""
-
-
-Place = tuple[str, int]
-"""Topic and partition."""
-
-FIRST, NEXT = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
-"""The offset of the first message that is kept, and of the next that will come."""
 
 
 def _tell_failed(error: KafkaError | None, _places: list[TopicPartition]) -> None:
@@ -50,11 +34,6 @@ def _tell_failed(error: KafkaError | None, _places: list[TopicPartition]) -> Non
 def digest_of(message: KafkaMessage) -> str:
     """Tell a message from another one at the same place: by its content and its time."""
     return hashlib.sha256(repr(message.timestamp()).encode() + (message.value() or b"")).hexdigest()
-
-
-def place_of(message: KafkaMessage) -> Place:
-    """Tell the topic and partition of a message."""
-    return message.topic() or "", message.partition() or 0
 
 
 def published_at(message: KafkaMessage) -> datetime:
@@ -95,60 +74,36 @@ class AlertStream:
         positions: Mapping[Place, int] | None = None,
         digests: Mapping[Place, str] | None = None,
     ) -> None:
-        self._names, self._options = str(settings.topic), settings.broker
-        self._service = f"Kafka broker {self._options.bootstrap_servers}"
+        self._topics, self._options = str(settings.topic), settings.broker
         self._stored = dict(positions or {})
         self._start, self._next = dict[Place, int](), dict[Place, int]()
         self._digests, self._unproven = dict(digests or {}), dict[Place, str]()
         self.refilled: list[Place] = []
-        options = {key: value.get_secret_value() for key, value in self._options.options.items()}
-        known = {
-            "bootstrap.servers": self._options.bootstrap_servers,
-            "group.id": settings.group_id,
-            "enable.auto.commit": False,
-            "on_commit": _tell_failed,
-            "session.timeout.ms": ANSWER_SECONDS * 1000,  # so long closing waits for a broker that died
-            "auto.offset.reset": "earliest",
-            "fetch.wait.max.ms": 100,  # our questions stand in line behind an idle fetch
-            # The next batch is fetched while this one is judged and stored.
-            "queued.max.messages.kbytes": max(self._options.batch_bytes // 1024, 1024),
-            "log_level": 2,
-        }
-        everywhere: dict[str, Any] = {name: known[name] for name in ("bootstrap.servers", "log_level")}
-        try:
-            self._consumer = Consumer(known | options)
-            # On a connection of its own: a question to the consumer stands in line behind its fetches.
-            self._admin = AdminClient(everywhere | options)
-        except KafkaException as error:
-            raise refused_options(error, options, ("settings", "broker.options")) from None
+        self._reader = KafkaReader(
+            self._options.bootstrap_servers,
+            {
+                "group.id": settings.group_id,
+                "on_commit": _tell_failed,
+                # The next batch is fetched while this one is judged and stored.
+                "queued.max.messages.kbytes": max(self._options.batch_bytes // 1024, 1024),
+            },
+            {key: value.get_secret_value() for key, value in self._options.options.items()},
+            where=("settings", "broker.options"),
+            remedy="is broker.bootstrapServers right, and the broker up?",
+        )
 
     def __enter__(self) -> Self:
         partitions = self.partitions()
         if partitions:
-            self._consumer.assign(self._resume(partitions))
+            self._reader.consumer.assign(self._resume(partitions))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._consumer.close()
+        self._reader.consumer.close()
 
     def partitions(self) -> list[Place]:
-        """List the topics' partitions; a topic that does not exist has none: at Lasair that means that it is empty."""
-        try:
-            found = self._topics()
-        except KafkaException as error:
-            raise self._unavailable(error) from None
-        for topic in found:
-            if topic.error is not None and topic.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                raise self._unavailable(KafkaException(topic.error))
-        return sorted((str(topic.topic), number) for topic in found for number in topic.partitions)
-
-    def _topics(self) -> list[Any]:
-        """Ask the broker about the topics that the settings name, or about those that their pattern fits."""
-        if self._names.startswith("^"):
-            topics = self._consumer.list_topics(timeout=ANSWER_SECONDS).topics
-            return [topic for name, topic in topics.items() if re.match(self._names, name)]
-        names = [name.strip() for name in self._names.split(",")]
-        return [self._consumer.list_topics(name, timeout=ANSWER_SECONDS).topics[name] for name in names]
+        """List the topics' partitions; a topic that does not exist has none."""
+        return self._reader.partitions(self._topics)
 
     def next_pull(self) -> Pull:
         """Read messages until there are enough for a batch, or the stream is silent."""
@@ -170,7 +125,7 @@ class AlertStream:
             return
         try:
             with failpoints.around("commit_offsets"):
-                self._consumer.commit(offsets=offsets, asynchronous=True)  # nobody waits for a copy
+                self._reader.consumer.commit(offsets=offsets, asynchronous=True)  # nobody waits for a copy
         except KafkaException as error:
             _tell_failed(error.args[0], offsets)
 
@@ -182,7 +137,7 @@ class AlertStream:
         Messages before the first that is kept are gone: retention has taken them.
         """
         places = []
-        first, last = self._marks(partitions, FIRST), self._marks(partitions, NEXT)
+        first, last = self._reader.offsets(partitions, FIRST), self._reader.offsets(partitions, NEXT)
         for key in partitions:
             place, low, high = TopicPartition(*key), first[key], last[key]
             stored = self._stored.get(key, low)
@@ -224,32 +179,21 @@ class AlertStream:
     def _rewind(self, key: Place) -> None:
         """Read a partition from its beginning."""
         self._note_refilled(key)
-        place = TopicPartition(*key, self._marks([key], FIRST)[key])
+        place = TopicPartition(*key, self._reader.offsets([key], FIRST)[key])
         try:
-            self._consumer.seek(place)
+            self._reader.consumer.seek(place)
         except KafkaException as error:
-            raise self._unavailable(error) from None
+            raise self._reader.unavailable(error) from None
         self._start[key] = self._next[key] = place.offset
 
     def lag(self) -> dict[Place, int]:
         """Count the messages that are still to be read, by topic and partition."""
-        ends = self._marks(list(self._next), NEXT)
+        ends = self._reader.offsets(list(self._next), NEXT)
         return {place: max(end - self._next[place], 0) for place, end in ends.items()}
 
     def left(self) -> int | None:
         """Count the messages that are still to be read, None where that cannot be told at once."""
         return sum(self.lag().values())
-
-    def _marks(self, places: Sequence[Place], which: Any) -> dict[Place, int]:
-        """Ask for the first or the next offset of partitions, all at once."""
-        if not places:
-            return {}
-        asked = {TopicPartition(*place): which for place in places}
-        try:
-            answers = self._admin.list_offsets(asked, request_timeout=ANSWER_SECONDS)
-            return {(place.topic, place.partition): answer.result().offset for place, answer in answers.items()}
-        except KafkaException as error:
-            raise self._unavailable(error) from None
 
     def _read(self) -> tuple[list[KafkaMessage], bool]:
         """Read until there are enough, or nothing came for the time of silence and nothing is left: then it is True."""
@@ -257,34 +201,15 @@ class AlertStream:
         shortest = self._options.silence.total_seconds()
         heard, size = time.monotonic(), 0
         while (room := self._options.batch_size - len(messages)) > 0 and size < self._options.batch_bytes:
-            new = self._consumer.consume(min(room, 500), timeout=0.1)
-            for error in filter(None, (message.error() for message in new)):
-                if error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                    raise self._unavailable(KafkaException(error))
-            news = self._are_news([message for message in new if message.error() is None])
+            new = self._reader.consume(min(room, 500), 0.1)
+            news = self._are_news(new)
             messages += news
             size += sum(map(len, news))
             silence = time.monotonic() - heard
             if new:
                 heard = time.monotonic()
-            elif silence >= (ANSWER_SECONDS if self._unproven else shortest) and not self._unread():
+                continue
+            wanted = kafka.ANSWER_SECONDS if self._unproven else shortest
+            if silence >= wanted and self._reader.is_at_end(self._start, silence, shortest):
                 return messages, True
-            elif silence >= max(PATIENCE_SECONDS, shortest):
-                raise BrokerUnavailable(self._service, f"sends nothing, though {self._unread()} messages are unread")
         return messages, False
-
-    def _unread(self) -> int:
-        """Count the messages that the broker has and we have not: a silent broker may also be a dead one."""
-        try:
-            places = self._consumer.position([TopicPartition(*place) for place in self._start])
-        except KafkaException as error:
-            raise self._unavailable(error) from None
-        ends = self._marks(list(self._start), NEXT)
-        read = {(place.topic, place.partition): place.offset for place in places if place.offset >= 0}
-        return sum(max(end - read.get(place, self._start[place]), 0) for place, end in ends.items())
-
-    def _unavailable(self, error: KafkaException) -> BrokerUnavailable:
-        """Translate an error of librdkafka."""
-        return BrokerUnavailable(
-            self._service, error.args[0].str(), "is broker.bootstrapServers right, and the broker up?"
-        )

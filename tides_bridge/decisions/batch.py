@@ -18,8 +18,8 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from tides_bridge.brokers.base import HOURLY_LIMIT
+from tides_bridge.brokers.kafka import Place
 from tides_bridge.brokers.models import Alert
-from tides_bridge.brokers.stream import Place
 from tides_bridge.database import Database, copy_frame, listed_columns, run
 from tides_bridge.decisions.models import Batch, Judged
 from tides_bridge.decisions.record import store_decisions

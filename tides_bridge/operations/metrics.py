@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from tides_bridge.brokers import stream_of
-from tides_bridge.brokers.stream import Place
+from tides_bridge.brokers.kafka import Place
 from tides_bridge.database import Database, run
 from tides_bridge.errors import BridgeError
 from tides_bridge.operations.problems import PrefectFacts

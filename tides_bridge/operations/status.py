@@ -12,7 +12,7 @@ from tides_bridge.fourmost.payloads import stage_for_4most
 from tides_bridge.settings import Settings
 
 if TYPE_CHECKING:
-    from tides_bridge.brokers.stream import Place
+    from tides_bridge.brokers.kafka import Place
 
 
 def get_health(database: Database, settings: Settings) -> dict[str, Any]:
