@@ -52,12 +52,12 @@ Output = Annotated[str | None, Explained("Where to write the report (.md, .json)
 Plot = Annotated[str | None, Explained("Where to draw efficiency and trigger phase (.png, .pdf, .svg).")]
 
 
-def run_name() -> str:
+def name_by_functions() -> str:
     """Name a run by its functions."""
     return " against ".join(runtime.flow_run.parameters.get("functions", ["backtest"]))
 
 
-@flow(name="TiDES backtest", flow_run_name=run_name)
+@flow(name="TiDES backtest", flow_run_name=name_by_functions)
 def backtest_selection(  # noqa: PLR0913, PLR0917  the form in the web interface shows each
     paths: Paths,
     functions: Functions,
@@ -79,13 +79,13 @@ def backtest_selection(  # noqa: PLR0913, PLR0917  the form in the web interface
         How many objects there are, how many each function selects, and how many files or records were refused.
     """
     speak_plainly()
-    report, picture, schema = (Path(each) if each else None for each in (output, plot, avro_schema))
+    report, picture, schema = (Path(text) if text else None for text in (output, plot, avro_schema))
     with without_causes():
         check_places(report, picture)
         file = functions_file(Path(file_of_functions) if file_of_functions else None)
         chosen = [load_function(file, name) for name in functions]
         options = {"wanted": wanted or (), "bands": peak_bands or (), "zero_point": zero_point, "schema": schema}
-        sources = [TruthFile.parse(each) for each in truth]
+        sources = [TruthFile.parse(text) for text in truth]
         backtest, refused = judge_archive([Path(path) for path in paths], chosen, sources, options)
         publish_backtest(backtest, refused)
         write_files(backtest, report, picture)

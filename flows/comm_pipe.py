@@ -71,6 +71,7 @@ def _work(database: Database, settings: Settings, functions: list[SelectionFunct
     progress = Progress(len(settings.each_broker()))
     put_in_force(database, settings, functions)
     pull_and_decide(database, settings, functions, summary, progress)
+    # Only when all brokers are read: a target that the last of them has seen tonight is not unobserved.
     progress.show(PULLING, "all that was to be read is decided: 4MOST is told of it")
     summary.deactivated = deactivate_unobserved_transients(database, settings)
     exchange_with_4most(database, settings, summary)
@@ -134,6 +135,6 @@ def exchange_now_and_then(
             exchange_with_4most(database, settings, summary)
         except FourmostUnavailable as error:
             get_run_logger().warning("4MOST is told later: %s", error)
-        last = time.monotonic()
+        last = time.monotonic()  # counted from its end: a slow 4MOST must not get all of the time
 
     return exchange_if_due

@@ -53,11 +53,29 @@ def _exchange(config: str | None, settings_file: str | None) -> dict[str, int]:
 
 
 def exchange_with_4most(database: Database, settings: Settings, summary: Summary) -> None:
-    """Send what is new, changed or over, and bring keys and state back; a summary counts all exchanges of its run."""
+    """
+    Send what is new, changed or over, and bring keys and state back.
+
+    Parameters
+    ----------
+    database
+        Whose lock of the only run is held.
+    settings
+        Of the bridge; without an address of 4MOST nothing is done.
+    summary
+        Counts all exchanges of its run.
+
+    Raises
+    ------
+    FourmostUnavailable
+        If 4MOST is away; what it took before is kept.
+    """
     if not settings.fourmost.address:
         get_run_logger().warning("nothing is sent to 4MOST: fourmost.address is not set")
         return
     client = FourmostClient(settings.fourmost)
+    # The order matters. What 4MOST has ingested is read first, as less of it may be changed. Then what a killed run
+    # asked and never heard of is settled, so that nothing is created twice. Only then is it worked out what to send.
     with logged_run(database, "exchange") as run_id:
         read_back_from_4most(database, client)
         created = settle_unanswered(database, client)
@@ -68,6 +86,7 @@ def exchange_with_4most(database: Database, settings: Settings, summary: Summary
         deactivated = update_existing_transients(database, client, stage, "deactivated")
         summary.add_sent(created, changed, deactivated)
         summary.took = run_duration(database, run_id)
+        # An outage is kept until here, as what was sent before it must be counted.
         outage = created.outage or changed.outage or deactivated.outage
         if outage:
             raise outage

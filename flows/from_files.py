@@ -122,39 +122,43 @@ def prepare(  # noqa: PLR0913
         output.suffix if output else "",
         "none" if not plots else "all" if plot_all else "passed",
     )
-    selecting = Selecting(tuple(paths), question, output, _plots(plots, plot_format, dpi), **others)
+    how = None
+    if plots:
+        from tides_bridge.selection.plots import Plots  # it brings matplotlib
+
+        how = Plots(plots, plot_format, dpi)
+    selecting = Selecting(tuple(paths), question, output, how, **others)
     _check(selecting)
     return selecting
 
 
-def _plots(folder: Path | None, ending: str, dpi: int) -> "Plots | None":
-    if not folder:
-        return None
-    from tides_bridge.selection.plots import Plots  # it brings matplotlib
-
-    return Plots(folder, ending, dpi)
-
-
 def _check(selecting: Selecting) -> None:
+    """Find what is wrong with paths, output and plots before any work is done."""
     for path in (*selecting.paths, *filter(None, [selecting.schema])):
         if not path.exists():
             raise SettingsError(str(path), "", "there is no such file or folder")
     if selecting.output:
         check_output(selecting.output)
     if selecting.plots:
-        _make_folder(selecting.plots.folder)
+        folder = selecting.plots.folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"--plots {folder}", "", f"cannot be made: {error.strerror}") from None
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"--plots {folder}", "", f"cannot be made: {error.strerror}") from None
-
-
-def select(selecting: Selecting, run: Run, listener: Listener) -> tuple[Tally, int]:
+def run_selection(selecting: Selecting, run: Run, listener: Listener) -> tuple[Tally, int]:
     """
     Judge all light curves, write the decisions, and plot.
+
+    Parameters
+    ----------
+    selecting
+        As `prepare` gives it.
+    run
+        Applies functions to chunks, here or on Dask, and gives the results in order: `flows.in_order.runner`.
+    listener
+        Is told how it goes.
 
     Returns
     -------
@@ -177,6 +181,7 @@ def select(selecting: Selecting, run: Run, listener: Listener) -> tuple[Tally, i
     )
     chunks = chunks_of(units, selecting.objects_of_a_task)
     listener.begin("judging", sum(unit.objects for unit in units))
+    # Light curves are not kept for the plots, only their places: an archive is larger than the memory.
     chosen: list[tuple[tuple[Unit, ...], Integers]] = []
     answers = run(partial(judge_units, selecting.question), chunks)
     for chunk, answer in zip(chunks, _written(answers, selecting), strict=True):

@@ -57,6 +57,7 @@ def _reconcile(config: str | None, settings_file: str | None, dry_run: bool) -> 
                 read_back_from_4most(database, client)
             differences = find_differences(database, client, settings, dry_run)
             publish_differences(differences)
+        # Repairs are marks in tables; it is the exchange that tells 4MOST of them.
         if not dry_run:
             summary = Summary()
             try:

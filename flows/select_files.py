@@ -13,8 +13,7 @@ from distributed import CancelledError, KilledWorker
 from prefect import flow, get_run_logger
 from pydantic import Field
 
-from flows.from_files import Selecting, prepare
-from flows.from_files import select as select_from
+from flows.from_files import Selecting, prepare, run_selection
 from flows.in_order import in_order, lost, set_up_dask
 from flows.parameters import Explained
 from flows.workers import dask_workers, one_prefect_server
@@ -117,20 +116,20 @@ def _on_dask(work: Work, options: DaskSettings) -> tuple[Tally, int]:
 @flow(name="judge_files", flow_run_name="light curves", validate_parameters=False)
 def judge_files(work: Work) -> tuple[Tally, int]:
     """Go through the files: one Dask task some thousand objects, few of them under way at a time."""
-    voice = _Voice()
+    log = _RunPageLog()
 
     def run(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         try:
             yield from in_order(
-                lambda item: do_piece.submit(voice.title(), Piece(function, item)), items, 2 * work.workers + 1
+                lambda item: do_piece.submit(log.title(), Piece(function, item)), items, 2 * work.workers + 1
             )
         except (KilledWorker, CancelledError) as error:
             raise lost(error) from error
 
-    return select_from(work.selecting, run, voice)
+    return run_selection(work.selecting, run, log)
 
 
-class _Voice:
+class _RunPageLog:
     """Says on the run page how it goes."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColum
 from rich.table import Table
 
 from flows.commands.options import errors_told
-from flows.commands.selecting import Voice
+from flows.commands.selecting import ProgressPrinter
 
 if TYPE_CHECKING:
     from tides_bridge.archives.backtest import Backtest
@@ -77,7 +77,7 @@ def backtest(  # noqa: PLR0913, PLR0917
     with errors_told():
         check_places(output, plot)
         chosen = [load_function(functions_file(functions), name) for name in function]
-        sources = [TruthFile.parse(each) for each in truth]
+        sources = [TruthFile.parse(text) for text in truth]
         options: dict[str, object] = {
             "wanted": wanted or (),
             "bands": peak_band or (),
@@ -103,20 +103,20 @@ def _run(
     console = Console(stderr=True, highlight=False)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
     bar = Progress(*columns, console=console, transient=True)
-    with bar if console.is_terminal else nullcontext(), Voice(bar, console) as voice:
-        voice.begin("light curves judged", None)
+    with bar if console.is_terminal else nullcontext(), ProgressPrinter(bar, console) as printer:
+        printer.begin("light curves judged", None)
 
         def refuse(path: Path, problem: str) -> None:
             refused.append(problem)
-            voice.refuse(path, problem)
+            printer.refuse(path, problem)
 
         return run_backtest(
             paths,
             functions,
             sources,
             refused=refuse,
-            noted=voice.doubt,
-            done=voice.advance,
+            noted=printer.doubt,
+            done=printer.advance,
             **options,  # type: ignore[arg-type]
         )
 
@@ -136,5 +136,5 @@ def _show(found: "Backtest") -> None:
         if section.note:
             console.print(section.note, style="dim", markup=False)
         console.print()
-    for told in notes(found):
-        console.print(f"- {told}", markup=False, highlight=False)
+    for note in notes(found):
+        console.print(f"- {note}", markup=False, highlight=False)

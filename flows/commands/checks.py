@@ -25,7 +25,7 @@ def check_all(settings: Settings) -> Iterator[tuple[str, bool, str]]:
     tries: list[tuple[str, Callable[[Settings], str], Settings]] = [
         ("selection", _selection, settings),
         ("database", _database, settings),
-        *(each for of_broker in settings.each_broker() for each in _of_broker(of_broker)),
+        *(attempt for of_broker in settings.each_broker() for attempt in _of_broker(of_broker)),
         ("4MOST", _fourmost, settings),
         ("Prefect", _prefect, settings),
         ("Dask", _dask, settings),
@@ -65,8 +65,8 @@ def _database(settings: Settings) -> str:
 def _broker(settings: Settings) -> str:
     with stream_of(settings) as stream:
         partitions = stream.partitions()
-    there = f"{len(partitions)} partitions" if partitions else "no such topic yet, which at Lasair means no alerts yet"
-    return f"{settings.broker.bootstrap_servers} topic {settings.topic}: {there}"
+    found = f"{len(partitions)} partitions" if partitions else "no such topic yet, which at Lasair means no alerts yet"
+    return f"{settings.broker.bootstrap_servers} topic {settings.topic}: {found}"
 
 
 def _fourmost(settings: Settings) -> str:

@@ -41,16 +41,17 @@ def deploy(
     """
     with errors_told():
         file = prefect_file or shipped("deployments/prefect.yaml")
-        ours = {(each["name"], each["entrypoint"]) for each in _content(file)["deployments"]}
+        ours = {(entry["name"], entry["entrypoint"]) for entry in _content(file)["deployments"]}
         server = PrefectServer(os.environ.get("PREFECT_API_URL") or "http://127.0.0.1:4200/api")
         server.wait()
         server.make_pool()
         server.deploy(file)
         server.update_automations(_content(shipped("deployments/automations.yaml"))["automations"])
         deployments = server.deployments()
-    for each in deployments:
-        is_ours = (each["name"], each["entrypoint"]) in ours
-        typer.echo(f"{each['name']:18} {_when(each)}" if is_ours else f"{each['name']:18} is not in {file} any more")
+    for deployment in deployments:
+        is_ours = (deployment["name"], deployment["entrypoint"]) in ours
+        state = _when(deployment) if is_ours else f"is not in {file} any more"
+        typer.echo(f"{deployment['name']:18} {state}")
 
 
 class PrefectServer:
@@ -100,9 +101,9 @@ class PrefectServer:
     def update_automations(self, automations: list[Row]) -> None:
         """Make automations, or replace those of the same names."""
         for wanted in automations:
-            there = self.ask("POST", "automations/filter", automations={"name": {"any_": [wanted["name"]]}})
-            if there:
-                self.ask("PUT", f"automations/{there[0]['id']}", **wanted)
+            same_name = self.ask("POST", "automations/filter", automations={"name": {"any_": [wanted["name"]]}})
+            if same_name:
+                self.ask("PUT", f"automations/{same_name[0]['id']}", **wanted)
             else:
                 self.ask("POST", "automations/", **wanted)
 
@@ -127,8 +128,8 @@ class PrefectServer:
         command = [sys.executable, "-m", "prefect", *arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
-            said = " ".join((done.stdout + done.stderr).split())[-2000:]
-            raise self._problem(f"prefect {' '.join(arguments)}: {said}")
+            error_text = " ".join((done.stdout + done.stderr).split())[-2000:]
+            raise self._problem(f"prefect {' '.join(arguments)}: {error_text}")
 
     def _problem(self, problem: str) -> TransientError:
         return TransientError(f"Prefect server {self.address}", problem, "start it with: prefect server start")
@@ -144,5 +145,5 @@ def _content(file: Path) -> Row:
 
 def _when(deployment: Row) -> str:
     """Say when a deployment runs."""
-    schedules = [each["schedule"] for each in deployment["schedules"]]
-    return ", ".join(f"{each['cron']} {each['timezone']}" for each in schedules) or "when it is asked for"
+    schedules = [entry["schedule"] for entry in deployment["schedules"]]
+    return ", ".join(f"{entry['cron']} {entry['timezone']}" for entry in schedules) or "when it is asked for"

@@ -43,7 +43,7 @@ def notify(
 
 def _broker_name(settings: "Settings", asked: str | None) -> str:
     """Give the name of a broker of the settings; without one, that of the first."""
-    names = [each.broker_name for each in settings.each_broker()]
+    names = [broker_settings.broker_name for broker_settings in settings.each_broker()]
     if asked and asked not in names:
         raise SettingsError("--broker", asked, f"no such broker; there are: {', '.join(names)}")
     return asked or names[0]

@@ -110,16 +110,20 @@ def select(  # noqa: PLR0913, PLR0917
 
 def _carry_out(selecting: "Selecting", workers: int, dask: str | None, console: Console) -> "tuple[Tally, int]":
     """Do the work, with a progress bar if somebody looks; end in order if somebody interrupts it."""
-    from flows.from_files import select as select_from
+    from flows.from_files import run_selection
     from flows.in_order import runner
 
     before = signal.signal(signal.SIGTERM, _interrupt)
     bar = _bar(console)
     try:
-        with bar if console.is_terminal else nullcontext(), Voice(bar, console) as voice, runner(workers, dask) as run:
-            return select_from(selecting, run, voice)
+        with (
+            bar if console.is_terminal else nullcontext(),
+            ProgressPrinter(bar, console) as printer,
+            runner(workers, dask) as run,
+        ):
+            return run_selection(selecting, run, printer)
     except KeyboardInterrupt:
-        lost = f": {selecting.output} was not written" if selecting.output and not voice.is_plotting else ""
+        lost = f": {selecting.output} was not written" if selecting.output and not printer.is_plotting else ""
         console.print(f"tides: interrupted{lost}", markup=False, soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
     except OSError as error:
@@ -145,7 +149,7 @@ def _bar(console: Console) -> Progress:
     )
 
 
-class Voice:
+class ProgressPrinter:
     """
     Tells a person at a terminal how it goes; what was refused also where there is no terminal.
 
@@ -163,7 +167,7 @@ class Voice:
         self._doubted: set[Path] = set()
         self.is_plotting = False
 
-    def __enter__(self) -> "Voice":
+    def __enter__(self) -> "ProgressPrinter":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -6,7 +6,7 @@ import sys
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -46,7 +46,9 @@ def status(
         return
     facts, problems = _look(chosen)
     if as_json:
-        typer.echo(json.dumps(_to_json(facts, problems), default=str))
+        rest = {key: value for key, value in asdict(facts).items() if key != "status"}
+        rows = [asdict(problem) | {"key": problem.key, "remedy": problem.remedy} for problem in problems]
+        typer.echo(json.dumps((facts.status or {}) | rest | {"problems": rows}, default=str))
     else:
         from tides_bridge.operations.screen import screen
 
@@ -61,13 +63,6 @@ def _look(settings: "Settings") -> "tuple[Facts, list[Problem]]":
 
     facts = gather(settings, whole=True)
     return facts, find_problems(facts, settings, datetime.now(UTC))
-
-
-def _to_json(facts: "Facts", problems: "list[Problem]") -> dict[str, Any]:
-    """Give what the database tells, and beside it all else that was found."""
-    rest = {key: value for key, value in asdict(facts).items() if key != "status"}
-    told = [asdict(each) | {"key": each.key, "remedy": each.remedy} for each in problems]
-    return (facts.status or {}) | rest | {"problems": told}
 
 
 def _show_often(settings: "Settings", name: str) -> None:

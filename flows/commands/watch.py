@@ -136,9 +136,11 @@ def _settings(topic: str | None, bootstrap: str | None, config: str | None, file
     from tides_bridge.settings import find_file, load
 
     brokers = load(config, file).each_broker()
-    of_topic = [each for each in brokers if each.topic == topic] or ([] if topic and len(brokers) > 1 else brokers)
+    of_topic = [broker for broker in brokers if broker.topic == topic]
+    if not of_topic and not (topic and len(brokers) > 1):  # one broker, or no topic was given: its own is read
+        of_topic = brokers
     if len(of_topic) != 1:
-        topics = ", ".join(sorted({str(each.topic) for each in brokers}))
+        topics = ", ".join(sorted({str(broker.topic) for broker in brokers}))
         raise SettingsError(str(find_file(file, config)), "brokers", f"which of them? Name one of the topics: {topics}")
     return of_topic[0]
 

@@ -136,8 +136,9 @@ def _show(console: Console, found: Mapping[str, Any]) -> None:
     for row in found["targets"]:
         state = "active" if row["active"] else f"switched off: {row['inactive_reason'] or 'by 4MOST'}"
         state += f" into {row['merged_into']}" if row["merged_into"] else ""
-        names = [f"{each['survey']} {each['object_id']}" for each in found["names"] if each["name"] == row["name"]]
-        console.print(f"target {row['name']} ({row['survey']}): {state}, {_sent(row)}" + _called(names))
+        names = [f"{name['survey']} {name['object_id']}" for name in found["names"] if name["name"] == row["name"]]
+        objects = f"; it is {', '.join(names)}" if names else ""
+        console.print(f"target {row['name']} ({row['survey']}): {state}, {_at_4most(row)}{objects}")
     for row in found["tns"]["matches"]:
         redshift = "" if row["redshift"] is None else f", z = {row['redshift']:g}"
         by = "by name" if row["separation_arcsec"] is None else f"{row['separation_arcsec']:.2f} arcsec away"
@@ -148,12 +149,7 @@ def _show(console: Console, found: Mapping[str, Any]) -> None:
     _show_sent(console, found["sent"])
 
 
-def _called(names: Sequence[str]) -> str:
-    """Say which objects of the surveys a target is."""
-    return f"; it is {', '.join(names)}" if names else ""
-
-
-def _sent(row: Mapping[str, Any]) -> str:
+def _at_4most(row: Mapping[str, Any]) -> str:
     """Say in which state a target is at 4MOST."""
     if row["refused_4most"]:
         return f"refused: {row['refused_4most']}"
@@ -165,35 +161,26 @@ def _sent(row: Mapping[str, Any]) -> str:
 
 
 def _show_decision(console: Console, row: Mapping[str, Any]) -> None:
+    from tides_bridge.decisions.history import measurement
+
     result = Text("passed", "green") if row["passed"] else Text("did not pass", "red")
     title = f"{_at(row['decided_at'])}  {row['function']} {row['version']} ({row['role']})  "
-    trigger = (
-        "" if row["trigger_mjd"] is None else f", triggered at MJD {row['trigger_mjd']:.5f}, {_day(row['trigger_mjd'])}"
-    )
+    trigger, mjd = "", row["trigger_mjd"]
+    if mjd is not None:
+        trigger = f", triggered at MJD {mjd:.5f}, {_at(MJD_ZERO + timedelta(days=mjd))}"
     console.print(Text(title) + result + Text(f"  {row['survey']}, {row['n_detections']} detections{trigger}"))
     if row["judged_with"]:
         console.print(f"    judged together with {', '.join(row['judged_with'])}")
     if row["is_stale"]:
         console.print("    for an older alert than one before: it is not the latest decision")
-    for each in row["criteria"]:
-        is_forbidden = "not." in each["criterion"]  # within not it is well that it fails
-        mark = "  " if each["fulfilled"] or is_forbidden else "✗ "
-        demand = f"{each['demanded']} {'forbidden' if is_forbidden else 'demanded'}"
-        short = "" if is_forbidden else _short(each)
-        console.print(f"    {mark}{each['criterion']:22} {_measured(each)}, {demand}{short}")
-
-
-def _measured(each: Mapping[str, Any]) -> str:
-    value = each["measured"]
-    if value is None:
-        return "could not be measured"
-    if each["demanded"] in ("yes", "no"):
-        return "yes" if value else "no"
-    return f"{value:g} {each['unit']}".strip() if isinstance(value, int | float) else str(value)
-
-
-def _short(each: Mapping[str, Any]) -> str:
-    return "" if each["short"] is None else f": misses by {each['short']:g} {each['unit']}".rstrip()
+    for criterion in row["criteria"]:
+        is_forbidden = "not." in criterion["criterion"]  # within not it is well that it fails
+        mark = "  " if criterion["fulfilled"] or is_forbidden else "✗ "
+        demand = f"{criterion['demanded']} {'forbidden' if is_forbidden else 'demanded'}"
+        misses = ""
+        if criterion["short"] is not None and not is_forbidden:
+            misses = f": misses by {criterion['short']:g} {criterion['unit']}".rstrip()
+        console.print(f"    {mark}{criterion['criterion']:22} {measurement(criterion)}, {demand}{misses}")
 
 
 def _show_sent(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -208,7 +195,3 @@ def _show_sent(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _at(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M}"
-
-
-def _day(mjd: float) -> str:
-    return _at(MJD_ZERO + timedelta(days=mjd))

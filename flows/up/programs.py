@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from flows.up.supervised import Program
+from flows.up.supervised import SupervisedProgram
 from tides_bridge.database import embedded
 from tides_bridge.errors import SettingsError
 from tides_bridge.operations.prefect_server import BUSY_PAUSE, POOL, prefect_session
@@ -27,10 +27,10 @@ LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 
 
 @dataclass(frozen=True)
-class Part:
+class StartStep:
     """A program, and what tells that the next one can be started."""
 
-    program: Program
+    program: SupervisedProgram
     is_healthy: Callable[[], bool]
 
 
@@ -93,29 +93,33 @@ class Plan:
             return name in {"PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_PROFILE", "PREFECT_UI_API_URL"}
         return name.startswith(("TIDES_", "PREFECT_")) and not name.startswith("TIDES_PAGE__")
 
-    def parts(self) -> list[Part]:
+    def start_steps(self) -> list[StartStep]:
         """List the programs in the order in which they are started."""
         has_database = self.is_demo or self.settings.database.host == "embedded"
-        database = [Part(Program("database", tides("database"), 60), self._has_database)] if has_database else []
+        database = (
+            [StartStep(SupervisedProgram("database", tides("database"), 60), self._has_database)]
+            if has_database
+            else []
+        )
         demo = [self._standins()] if self.is_demo else []
         server = ("server", "start", "--host", "127.0.0.1", "--port", str(self.port))
         worker = ("worker", "start", "--pool", POOL, "--type", "process")
         return [
             *demo,  # before the database, as they write the settings that say where it is
             *database,
-            Part(Program("server", python("prefect", *server)), lambda: answers(f"{self.api}/health")),
-            Part(Program("deploy", tides("deploy"), stays=False), lambda: True),
-            Part(Program("page", tides("page")), self._has_page),
-            Part(Program("worker", python("prefect", *worker), 30), Worker(self.api).is_there),
-            Part(Program("watchdog", tides("watchdog", "--every", "1 minute")), lambda: True),
+            StartStep(SupervisedProgram("server", python("prefect", *server)), lambda: answers(f"{self.api}/health")),
+            StartStep(SupervisedProgram("deploy", tides("deploy"), stays=False), lambda: True),
+            StartStep(SupervisedProgram("page", tides("page")), self._has_page),
+            StartStep(SupervisedProgram("worker", python("prefect", *worker), 30), WorkerHeartbeat(self.api).is_there),
+            StartStep(SupervisedProgram("watchdog", tides("watchdog", "--every", "1 minute")), lambda: True),
         ]
 
-    def _standins(self) -> Part:
+    def _standins(self) -> StartStep:
         """Describe the stand-ins; they write the settings when all of them answer."""
         options = ("--live", "--speed", str(self.speed), "--settings-out", str(self.file))
         command = tides("standins", *options, "--folder", str(self.folder / "standins"))
         before = _written(self.file)
-        return Part(Program("standins", command, 30), lambda: _written(self.file) != before)
+        return StartStep(SupervisedProgram("standins", command, 30), lambda: _written(self.file) != before)
 
     def _has_database(self) -> bool:
         return embedded.EmbeddedServer(database_folder(self.settings)).is_ready()
@@ -125,7 +129,7 @@ class Plan:
         return answers(f"http://{page.host}:{page.port}/health")
 
 
-class Worker:
+class WorkerHeartbeat:
     """Whether a worker has come to the pool since now."""
 
     def __init__(self, api: str) -> None:
@@ -134,16 +138,17 @@ class Worker:
     def is_there(self) -> bool:
         """Ask the server."""
         try:
-            rows = ask(self._api, "POST", f"work_pools/{POOL}/workers/filter")
+            rows = ask_prefect_api(self._api, "POST", f"work_pools/{POOL}/workers/filter")
         except requests.RequestException:
             return False
+        # A former worker is listed, too, until it has been silent for long: only a sign since our start counts.
         return any(datetime.fromisoformat(row["last_heartbeat_time"]) > self._since for row in rows)
 
 
 def start_first_run(api: str) -> None:
     """Start a run of the bridge, so that there is something to see."""
-    deployment = ask(api, "GET", f"deployments/name/{FIRST_RUN}")
-    ask(api, "POST", f"deployments/{deployment['id']}/create_flow_run", state={"type": "SCHEDULED"})
+    deployment = ask_prefect_api(api, "GET", f"deployments/name/{FIRST_RUN}")
+    ask_prefect_api(api, "POST", f"deployments/{deployment['id']}/create_flow_run", state={"type": "SCHEDULED"})
 
 
 def check_port(port: int, host: str, option: str, remedy: str) -> None:
@@ -195,7 +200,7 @@ def answers(address: str) -> bool:
     return True
 
 
-def ask(api: str, method: str, path: str, **body: Any) -> Any:
+def ask_prefect_api(api: str, method: str, path: str, **body: Any) -> Any:
     """Ask the Prefect server, or raise requests.RequestException."""
     with prefect_session(5, BUSY_PAUSE) as session:
         answer = session.request(method, f"{api}/{path}", json=body, timeout=5 * ANSWER_SECONDS)

@@ -39,7 +39,7 @@ END_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Program:
+class SupervisedProgram:
     """
     A program that is kept running.
 
@@ -73,7 +73,7 @@ class State(NamedTuple):
         """Whether it runs, as far as is known."""
         return self.name in {"STARTING", "RUNNING"}
 
-    def has_failed(self, program: Program) -> bool:
+    def has_failed(self, program: SupervisedProgram) -> bool:
         """Whether it should run or have done its work, and supervisor will not start it again by itself."""
         return self.name == "FATAL" or (self.name == "EXITED" and self.exit_code != 0 and not program.stays)
 
@@ -102,7 +102,7 @@ class Supervisor:
     """
 
     def __init__(
-        self, folder: Path, programs: Sequence[Program], environment: Mapping[str, str], lock: IO[str]
+        self, folder: Path, programs: Sequence[SupervisedProgram], environment: Mapping[str, str], lock: IO[str]
     ) -> None:
         self.folder, self.programs, self.logs = folder, programs, folder / "logs"
         self.log = self.logs / "supervisor.log"
@@ -116,8 +116,8 @@ class Supervisor:
             raise SettingsError("--folder", str(self.folder), "has too long a name for a socket: choose another")
         self.logs.mkdir(mode=0o700, exist_ok=True)
         try:
-            end_marked(self.folder)
-            self._watch_over()
+            end_marked(self.folder)  # what a killed `tides up` and its killed watcher left
+            self._watch_over()  # before anything is started that it might have to end
             self._start()
         except BaseException:
             self.__exit__()
@@ -168,7 +168,7 @@ class Supervisor:
         """Stop all in order: runs, then the programs, the last one first; meanwhile is called again and again."""
         if self._process is None:
             return
-        end_runs(self.folder, meanwhile)
+        end_runs(self.folder, meanwhile)  # first, while worker and server are there to hear how they ended
         self._process.terminate()
         limit = time.monotonic() + STOP_SECONDS
         while self._process.poll() is None and time.monotonic() < limit:
@@ -198,7 +198,7 @@ class Supervisor:
     def _start(self) -> None:
         configuration, said = self.folder / "supervisor.conf", self.logs / "supervisord.out"
         configuration.write_text(_configuration(self))
-        self._socket.unlink(missing_ok=True)
+        self._socket.unlink(missing_ok=True)  # one that a killed supervisord left would look as if this one answered
         with said.open("w") as out:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--configuration", str(configuration)],
@@ -233,7 +233,7 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
     return head + "".join(_section(each, place, supervisor.log_of(each.name)) for place, each in places)
 
 
-def _section(program: Program, place: int, log: Path) -> str:
+def _section(program: SupervisedProgram, place: int, log: Path) -> str:
     """Describe a program; one that ends within five seconds counts as not started, and is tried again ever later."""
     return f"""\
 [program:{program.name}]
@@ -291,6 +291,7 @@ def _runs(folder: Path) -> set[psutil.Process]:
 
 def end_marked(folder: Path) -> None:
     """End all that was started for a folder: first in order, then by force."""
+    # Killed twice: a process may have started another one between the list and its end.
     for end in (psutil.Process.terminate, psutil.Process.kill, psutil.Process.kill):
         found = marked(folder)
         for process in found:
@@ -305,11 +306,11 @@ def stop_database(folder: Path) -> None:
         acquire(folder).release()
 
 
-def watch(folder: Path, pipe: IO[str]) -> None:
+def clean_up_at_end_of(pipe: IO[str], folder: Path) -> None:
     """Wait until the other end of a pipe is closed, which said where the database is; then end all that is left."""
-    database = pipe.read()
+    database = pipe.read()  # the kernel closes the other end even if `tides up` is killed
     end_runs(folder)
-    supervisord = [each for each in marked(folder) if "supervisor.supervisord" in each.cmdline()]
+    supervisord = [process for process in marked(folder) if "supervisor.supervisord" in process.cmdline()]
     for process in supervisord:
         process.terminate()
     psutil.wait_procs(supervisord, STOP_SECONDS)
@@ -319,4 +320,4 @@ def watch(folder: Path, pipe: IO[str]) -> None:
 
 
 if __name__ == "__main__":
-    watch(Path(sys.argv[1]), sys.stdin)
+    clean_up_at_end_of(sys.stdin, Path(sys.argv[1]))

@@ -95,8 +95,8 @@ class Terminal:
     def show_new(self) -> None:
         """Print what has come, but for empty lines."""
         for line in self._supervisor.new_lines():
-            if told := CHANGE.fullmatch(line):
-                self._print(self.OWN, told[1], "bold red" if told[1].startswith(("exited", "gave up")) else "bold")
+            if change := CHANGE.fullmatch(line):
+                self._print(self.OWN, change[1], "bold red" if change[1].startswith(("exited", "gave up")) else "bold")
         for name, log in self._logs.items():
             for line in filter(None, log.new_lines()):
                 self._print(name, line)

@@ -12,8 +12,8 @@ from typing import IO
 
 import requests
 
-from flows.up.programs import Part, Plan, check_port, check_settings, database_folder, start_first_run
-from flows.up.supervised import Program, Supervisor
+from flows.up.programs import Plan, StartStep, check_port, check_settings, database_folder, start_first_run
+from flows.up.supervised import SupervisedProgram, Supervisor
 from flows.up.terminal import Terminal
 from tides_bridge.errors import SettingsError, TransientError
 from tides_bridge.resources import command_to_type
@@ -78,6 +78,7 @@ def locked(folder: Path) -> Iterator[IO[str]]:
             lock.seek(0)
             problem = f"is used by another tides up (process {lock.read().strip()}), which runs or is just ending"
             raise SettingsError("--folder", str(folder), problem) from None
+        # The watcher gets this lock, too: the next `tides up` waits for nothing, and is refused until all has ended.
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
@@ -115,32 +116,33 @@ class Up:
     """
 
     def __init__(self, plan: Plan, lock: IO[str]) -> None:
-        self._plan, self._parts = plan, plan.parts()
-        programs = [part.program for part in self._parts]
+        self._plan, self._steps = plan, plan.start_steps()
+        programs = [step.program for step in self._steps]
         self._supervisor = Supervisor(plan.folder, programs, plan.environment(), lock)
-        logs = {each.name: self._supervisor.log_of(each.name) for each in programs}
+        logs = {program.name: self._supervisor.log_of(program.name) for program in programs}
         self._terminal = Terminal(logs, self._supervisor.log)
-        self._started: list[Program] = []
+        self._started: list[SupervisedProgram] = []
         self._look_at = 0.0
         self._again_at: dict[str, float] = {}
 
     def run(self) -> None:
         """Start all, and look after them until KeyboardInterrupt; at the end nothing is left."""
         with ExitStack() as stack:
+            # Left in reverse: stop in order, then let the watcher end what is left, then print what they said last.
             stack.callback(self._terminal.show_rest)
             stack.enter_context(self._supervisor)
             stack.callback(self._stop)
-            missing = [part.program.name for part in self._parts if not self._start(part)]
+            missing = [step.program.name for step in self._steps if not self._start(step)]
             self._terminal.say(self._ready(missing), "bold green" if not missing else "bold red")
             while True:
                 self._go_on()
 
-    def _start(self, part: Part) -> bool:
+    def _start(self, step: StartStep) -> bool:
         """Start a program, and wait until it is healthy; False if it is not, and the rest goes on."""
-        name, begun = part.program.name, time.monotonic()
+        name, begun = step.program.name, time.monotonic()
         self._supervisor.begin(name)
-        self._started.append(part.program)
-        if not self._becomes_healthy(part):
+        self._started.append(step.program)
+        if not self._becomes_healthy(step):
             self._terminal.say(f"{name} is not healthy: the rest goes on without it", "bold red")
             if name == "standins":
                 raise TransientError("stand-ins", "could not be started", f"see {self._supervisor.log_of(name)}")
@@ -149,14 +151,14 @@ class Up:
         self._after(name)
         return True
 
-    def _becomes_healthy(self, part: Part) -> bool:
+    def _becomes_healthy(self, step: StartStep) -> bool:
         limit = time.monotonic() + HEALTHY_SECONDS
         while time.monotonic() < limit:
-            state = self._supervisor.states()[part.program.name]
-            has_come = state.is_alive if part.program.stays else state.name == "EXITED" and state.exit_code == 0
-            if has_come and part.is_healthy():
+            state = self._supervisor.states()[step.program.name]
+            has_come = state.is_alive if step.program.stays else state.name == "EXITED" and state.exit_code == 0
+            if has_come and step.is_healthy():
                 return True
-            if state.has_failed(part.program):
+            if state.has_failed(step.program):
                 break
             self._go_on()
         return False
@@ -165,7 +167,7 @@ class Up:
         """Do what can be done now that a program is healthy."""
         if name == "standins":
             check_settings(self._plan.settings)
-        if name == "database":
+        if name == "database":  # from now on it must be ended however we end
             self._supervisor.keep_database(database_folder(self._plan.settings))
         if name == "worker" and self._plan.is_demo:
             try:
@@ -184,7 +186,7 @@ class Up:
                     self._mend(program, states[program.name].problem)
         time.sleep(TICK_SECONDS)
 
-    def _mend(self, program: Program, problem: str) -> None:
+    def _mend(self, program: SupervisedProgram, problem: str) -> None:
         """Tell of a program that could not be started, and try it again a while later."""
         due = self._again_at.get(program.name)
         if due is None:

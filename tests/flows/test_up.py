@@ -20,8 +20,8 @@ import pytest
 import requests
 
 from flows.up import upkeep
-from flows.up.programs import Part, Plan, ask, python
-from flows.up.supervised import Program, marked
+from flows.up.programs import Plan, StartStep, ask_prefect_api, python
+from flows.up.supervised import SupervisedProgram, marked
 from flows.up.terminal import Log
 from tests.flows.test_deployment import hearing_ctrl_c
 from tests.support.folders import reachable_folder
@@ -126,7 +126,7 @@ class Terminal:
         return bool(re.search(rf"{killed}(.*\n)*up +\| success: {name} ", self.said()))
 
     def ask(self, method: str, path: str, **body: Any) -> Any:
-        return ask(f"http://127.0.0.1:{self.port}/api", method, path, **body)
+        return ask_prefect_api(f"http://127.0.0.1:{self.port}/api", method, path, **body)
 
     def completed(self) -> set[str]:
         """The finished runs of the bridge."""
@@ -243,10 +243,10 @@ def test_nothing_outlives_it_when_it_is_killed_and_the_folder_can_be_used_again(
 class Three(Plan):
     """A plan of three programs: the first cannot start; when it was tried again, the last one presses Ctrl-C."""
 
-    def parts(self) -> list[Part]:
-        bad = Program("bad", python("doctest", "no-such-file.py"))
-        good, last = (Program(name, (sys.executable, "-c", "import time; time.sleep(600)")) for name in "ab")
-        return [Part(bad, lambda: False), Part(good, lambda: True), Part(last, self._press)]
+    def start_steps(self) -> list[StartStep]:
+        bad = SupervisedProgram("bad", python("doctest", "no-such-file.py"))
+        good, last = (SupervisedProgram(name, (sys.executable, "-c", "import time; time.sleep(600)")) for name in "ab")
+        return [StartStep(bad, lambda: False), StartStep(good, lambda: True), StartStep(last, self._press)]
 
     def _press(self) -> bool:
         if (self.folder / "logs" / "bad.log").read_text().count("Traceback") > 4:
@@ -281,8 +281,8 @@ def test_only_what_is_needed_is_started_and_nothing_leads_elsewhere(
     mine = Plan(tmp_path, "mine", tmp_path / "settings.yaml", 4200, None)
     demo = Plan(tmp_path, "demo", tmp_path / "demo.yaml", 4200, 1.0)
     common = ["server", "deploy", "page", "worker", "watchdog"]
-    assert [part.program.name for part in mine.parts()] == common
-    assert [part.program.name for part in demo.parts()] == ["standins", "database", *common]
+    assert [part.program.name for part in mine.start_steps()] == common
+    assert [part.program.name for part in demo.start_steps()] == ["standins", "database", *common]
     ours, theirs = mine.environment(), demo.environment()
     assert (ours["TIDES_TIDESDBPASS"], ours["PREFECT_LOGGING_LEVEL"]) == ("secret", "DEBUG")
     assert "PREFECT_PROFILE" not in ours

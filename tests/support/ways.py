@@ -14,9 +14,8 @@ import yaml
 from rich.console import Console
 from rich.progress import Progress
 
-from flows.commands.selecting import Voice
-from flows.from_files import prepare
-from flows.from_files import select as select_from
+from flows.commands.selecting import ProgressPrinter
+from flows.from_files import prepare, run_selection
 from flows.in_order import runner
 from simulators.alerts.avro_schemas import elasticc_schema, lsst_schema
 from simulators.alerts.encoders import (
@@ -305,8 +304,8 @@ def select(world: World, path: Path, schema: Path | None, function: str, refused
         schema=schema,
     )
     console = Console(file=io.StringIO())
-    with Voice(Progress(console=console, disable=True), console) as voice, runner(1, None) as run:
-        tally, _ = select_from(selecting, run, voice)
+    with ProgressPrinter(Progress(console=console, disable=True), console) as voice, runner(1, None) as run:
+        tally, _ = run_selection(selecting, run, voice)
     assert tally.refused.total() == refused
     return list(json.loads(output.read_text()))
 

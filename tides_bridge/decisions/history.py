@@ -102,3 +102,20 @@ def list_selections(database: Database, as_of: datetime | None = None) -> list[d
     """List when which version of which function was in force; with `as_of` those in force then."""
     with database.transaction() as connection:
         return run(connection, "decisions/list_functions.sql", {"as_of": as_of})
+
+
+def measurement(criterion: Mapping[str, Any]) -> str:
+    """
+    Write what a criterion measured.
+
+    >>> measurement({"measured": 19.25, "demanded": "at most 22.5 mag", "unit": "mag"})
+    '19.25 mag'
+    >>> measurement({"measured": True, "demanded": "yes", "unit": ""})
+    'yes'
+    """
+    value = criterion["measured"]
+    if value is None:
+        return "could not be measured"
+    if criterion["demanded"] in ("yes", "no"):
+        return "yes" if value else "no"
+    return f"{value:g} {criterion['unit']}".strip() if isinstance(value, int | float) else str(value)

@@ -6,7 +6,7 @@ under any address.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from tides_bridge.database import run
-from tides_bridge.decisions.history import why
+from tides_bridge.decisions.history import measurement, why
 from tides_bridge.errors import BridgeError
 from tides_bridge.operations.metrics import AskPrefect, in_use, registry_for
 from tides_bridge.operations.remembered import FRESH_SECONDS, KeptDatabase
@@ -173,20 +173,3 @@ def elapsed(time: datetime | None, now: datetime) -> str:
         return "never"
     minutes = max(round((now - time).total_seconds() / 60), 0)
     return f"{minutes} min ago" if minutes < 120 else f"{minutes // 60} h ago"
-
-
-def measurement(criterion: Mapping[str, Any]) -> str:
-    """
-    Write what a criterion measured.
-
-    >>> measurement({"measured": 19.25, "demanded": "at most 22.5 mag", "unit": "mag"})
-    '19.25 mag'
-    >>> measurement({"measured": True, "demanded": "yes", "unit": ""})
-    'yes'
-    """
-    value = criterion["measured"]
-    if value is None:
-        return "could not be measured"
-    if criterion["demanded"] in ("yes", "no"):
-        return "yes" if value else "no"
-    return f"{value:g} {criterion['unit']}".strip() if isinstance(value, int | float) else str(value)
