@@ -81,7 +81,7 @@ def compare(root: Path, known: int, objects: int) -> tuple[float, float]:
     before, batch = make_targets(0, known, 61000.0), make_targets(known - objects // 2, objects, 61001.0)
     database = {"folder": str(root / "postgresql")}
     settings = Settings(topic="none", groupID="none", selectFunction="none", database=database)
-    with embedded.acquire(root / "postgresql"), open_database(settings) as opened:
+    with embedded.acquire_server(root / "postgresql"), open_database(settings) as opened:
         apply_schema(opened)
         with opened.transaction() as connection:
             store(connection, before, settings)

@@ -29,8 +29,7 @@ from tides_bridge.database import Database, apply_schema, open_database
 from tides_bridge.decisions import batch as ingest
 from tides_bridge.decisions import judging, record
 from tides_bridge.resources import shipped
-from tides_bridge.settings import Settings
-from tides_bridge.settings import load as load_settings
+from tides_bridge.settings import Settings, load_settings
 
 FUNCTIONS = ("tidesSNLSSTSelect", "tidesHostLSSTSelect", "tidesLasairLSST2026")
 """What every alert is judged by: the first chooses targets, the others are recorded."""

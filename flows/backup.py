@@ -7,7 +7,7 @@ from prefect import flow, get_run_logger
 from flows.parameters import Config, SettingsFile, run_name
 from tasks.behaviour import speak_plainly, without_causes
 from tides_bridge.database.backup import make_backup
-from tides_bridge.settings import load
+from tides_bridge.settings import load_settings
 
 
 @flow(name="TiDES backup", flow_run_name=run_name)
@@ -22,6 +22,6 @@ def back_up(config: Config = None, settings_file: SettingsFile = None) -> str:
     """
     speak_plainly()
     with without_causes():
-        made = make_backup(load(config, Path(settings_file) if settings_file else None))
+        made = make_backup(load_settings(config, Path(settings_file) if settings_file else None))
     get_run_logger().info("%s: %.1f MB", made.file, made.size / 1e6)
     return str(made.file)

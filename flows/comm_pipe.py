@@ -28,7 +28,7 @@ from tides_bridge.database.run_log import logged_run, run_duration
 from tides_bridge.decisions.record import load_functions
 from tides_bridge.errors import BrokerUnavailable, DatabaseUnavailable, FourmostUnavailable, WorkerLost
 from tides_bridge.selection import SelectionFunction
-from tides_bridge.settings import Settings, load
+from tides_bridge.settings import Settings, load_settings
 
 
 @flow(name="TiDES bridge", flow_run_name=run_name)
@@ -48,7 +48,7 @@ def execute_comm_pipe(config: Config = None, settings_file: SettingsFile = None)
 
 def _carry(config: str | None, settings_file: str | None) -> dict[str, int]:
     """Do one run, unless another one is at work."""
-    settings = load(config, Path(settings_file) if settings_file else None)
+    settings = load_settings(config, Path(settings_file) if settings_file else None)
     functions = load_functions(settings)
     for of_broker in settings.each_broker():
         broker_of(of_broker)  # what is wrong with its settings is told before any work is done

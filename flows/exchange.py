@@ -17,7 +17,7 @@ from tasks.summary import Summary, publish_summary
 from tides_bridge.database import Database, ensure_schema, open_database
 from tides_bridge.database.run_log import logged_run, run_duration
 from tides_bridge.fourmost.client import FourmostClient
-from tides_bridge.settings import Settings, load
+from tides_bridge.settings import Settings, load_settings
 
 
 @flow(name="TiDES exchange", flow_run_name=run_name)
@@ -37,7 +37,7 @@ def exchange(config: Config = None, settings_file: SettingsFile = None) -> dict[
 
 def _exchange(config: str | None, settings_file: str | None) -> dict[str, int]:
     """Do one exchange, unless a run is at work, which does its own."""
-    settings, summary = load(config, Path(settings_file) if settings_file else None), Summary()
+    settings, summary = load_settings(config, Path(settings_file) if settings_file else None), Summary()
     if not settings.fourmost.address:
         get_run_logger().warning("there is nobody to tell: fourmost.address is not set")
         return summary.counts()

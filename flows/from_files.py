@@ -18,7 +18,15 @@ import numpy as np
 
 from flows.in_order import Run
 from tides_bridge.archives.decision_files import DecisionFile, check_output
-from tides_bridge.archives.judging import JudgedUnits, Question, Tally, chosen_curves, chunks_of, judge_units, mjd_of
+from tides_bridge.archives.judging import (
+    JudgedUnits,
+    Question,
+    Tally,
+    chosen_curves,
+    chunks_of,
+    judge_units,
+    mjd_of_text,
+)
 from tides_bridge.compiled import Integers
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats.files import Unit, files_in, work_units
@@ -107,7 +115,8 @@ def prepare(  # noqa: PLR0913
     plots, plot_all, plot_format, dpi
         Folder for plots or None, whether of what does not pass, too, and as in `tides_bridge.selection.plots.Plots`.
     now
-        Epoch from which ages count, as `tides_bridge.archives.judging.mjd_of` reads it; None: the last point of each.
+        Epoch from which ages count, as `tides_bridge.archives.judging.mjd_of_text` reads it; None: the last point of
+        each.
     others
         As in `Selecting`.
 
@@ -118,7 +127,7 @@ def prepare(  # noqa: PLR0913
     """
     question = Question(
         load_function(functions_file(functions), function),
-        mjd_of(now) if now else None,
+        mjd_of_text(now) if now else None,
         output.suffix if output else "",
         "none" if not plots else "all" if plot_all else "passed",
     )

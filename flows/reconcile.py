@@ -18,7 +18,7 @@ from tides_bridge.database import ensure_schema, open_database
 from tides_bridge.database.run_log import logged_run
 from tides_bridge.fourmost.client import FourmostClient
 from tides_bridge.fourmost.reconcile import Difference
-from tides_bridge.settings import load
+from tides_bridge.settings import load_settings
 
 DryRun = Annotated[bool, Explained("Only tell what differs: nothing is changed on either side.")]
 
@@ -42,7 +42,7 @@ def reconcile_with_4most(
 
 def _reconcile(config: str | None, settings_file: str | None, dry_run: bool) -> list[Difference]:
     """Do one reconciliation, after any other run that is at work."""
-    settings = load(config, Path(settings_file) if settings_file else None)
+    settings = load_settings(config, Path(settings_file) if settings_file else None)
     if not settings.fourmost.address:
         get_run_logger().warning("there is nothing to reconcile: fourmost.address is not set")
         return []

@@ -8,7 +8,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from tasks.behaviour import STEP
 from tides_bridge.archives.backtest import Backtest, run_backtest
-from tides_bridge.archives.backtest_report import report_as_markdown, sections
+from tides_bridge.archives.backtest_report import report_as_markdown, report_tables
 from tides_bridge.archives.truth import TruthFile
 from tides_bridge.selection import SelectionFunction
 
@@ -42,6 +42,6 @@ def publish_backtest(backtest: Backtest, refused: list[str]) -> None:
         text += f"\n## Not used\n\n{told}{more}\n"
     names = " against ".join(function.name for function in backtest.functions)
     create_markdown_artifact(text, key="tides-backtest", description=f"Backtest of {names}")
-    classes = next(section for section in sections(backtest) if section.title == "By true class")
+    classes = next(section for section in report_tables(backtest) if section.title == "By true class")
     rows = [dict(zip(classes.header, row, strict=True)) for row in classes.rows]
     create_table_artifact(rows, key="tides-backtest-classes", description=f"By true class: {names}")

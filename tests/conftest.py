@@ -44,7 +44,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def database_folder() -> Iterator[Path]:
     """The folder of an embedded server that runs for the whole session."""
-    with reachable_folder() as folder, embedded.acquire(folder / "postgresql", durable=False):
+    with reachable_folder() as folder, embedded.acquire_server(folder / "postgresql", durable=False):
         with open_database(make_settings(folder / "postgresql", TEMPLATE)) as template:
             apply_schema(template)
         yield folder / "postgresql"

@@ -27,11 +27,11 @@ def merge(
     Reads and writes the database. No later batch undoes it; tides split OTHER does.
     """
     from tides_bridge.database import ensure_schema, open_database
-    from tides_bridge.settings import load
+    from tides_bridge.settings import load_settings
     from tides_bridge.targets.association import merge_targets
 
     with errors_told():
-        chosen = load(config, settings)
+        chosen = load_settings(config, settings)
         with open_database(chosen) as database:
             ensure_schema(database, is_ours=False)
             moved = merge_targets(database, chosen, target, other, reason)
@@ -51,11 +51,11 @@ def split(
     Reads and writes the database. No later batch undoes it; tides merge does.
     """
     from tides_bridge.database import ensure_schema, open_database
-    from tides_bridge.settings import load
+    from tides_bridge.settings import load_settings
     from tides_bridge.targets.association import split_object, split_target
 
     with errors_told():
-        chosen = load(config, settings)
+        chosen = load_settings(config, settings)
         with open_database(chosen) as database:
             ensure_schema(database, is_ours=False)
             if survey is None:
@@ -81,11 +81,11 @@ def associations(  # noqa: PLR0913, PLR0917
     Reads the database; writes it with --keep-apart only.
     """
     from tides_bridge.database import ensure_schema, open_database
-    from tides_bridge.settings import load
+    from tides_bridge.settings import load_settings
     from tides_bridge.targets.association import keep_apart, list_associations
 
     with errors_told():
-        chosen = load(config, settings)
+        chosen = load_settings(config, settings)
         with open_database(chosen) as database:
             ensure_schema(database, is_ours=False)
             apart = None if question is None else keep_apart(database, question, reason)

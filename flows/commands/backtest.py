@@ -123,10 +123,10 @@ def _run(
 
 def _show(found: "Backtest") -> None:
     """Print the report."""
-    from tides_bridge.archives.backtest_report import notes, sections
+    from tides_bridge.archives.backtest_report import report_notes, report_tables
 
     console = Console(width=None if sys.stdout.isatty() else 160)
-    for section in sections(found):
+    for section in report_tables(found):
         table = Table(title=section.title, title_justify="left", title_style="bold", box=None, pad_edge=False)
         for number, name in enumerate(section.header):
             table.add_column(name, justify="right" if number else "left")
@@ -136,5 +136,5 @@ def _show(found: "Backtest") -> None:
         if section.note:
             console.print(section.note, style="dim", markup=False)
         console.print()
-    for note in notes(found):
+    for note in report_notes(found):
         console.print(f"- {note}", markup=False, highlight=False)

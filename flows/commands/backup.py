@@ -15,10 +15,10 @@ def backup(config: Config = None, settings: SettingsFile = None) -> None:
     Reads the database; writes a file that is read through before it counts, and a line of run_log.
     """
     from tides_bridge.database.backup import make_backup
-    from tides_bridge.settings import load
+    from tides_bridge.settings import load_settings
 
     with errors_told():
-        made = make_backup(load(config, settings))
+        made = make_backup(load_settings(config, settings))
     typer.echo(f"{made.file}: {made.size / 1e6:.1f} MB")
 
 
@@ -38,11 +38,11 @@ def restore(
 
     Writes the database, which is made if need be. The next run goes on where the stream was when the backup was taken.
     """
-    from tides_bridge.database.backup import restore as restore_backup
-    from tides_bridge.settings import load
+    from tides_bridge.database.backup import restore_backup
+    from tides_bridge.settings import load_settings
 
     with errors_told():
-        chosen = load(config, settings)
+        chosen = load_settings(config, settings)
         if into:
             chosen = chosen.model_copy(update={"tides_db_database": into})
         aside = restore_backup(chosen, file, replace=replace)
@@ -57,11 +57,11 @@ def upgrade(config: Config = None, settings: SettingsFile = None) -> None:
 
     Reads sql/schema; writes the database, and a backup if something is to be changed.
     """
-    from tides_bridge.database.backup import upgrade as upgrade_tables
-    from tides_bridge.settings import load
+    from tides_bridge.database.backup import upgrade_database as upgrade_tables
+    from tides_bridge.settings import load_settings
 
     with errors_told():
-        applied, made = upgrade_tables(load(config, settings))
+        applied, made = upgrade_tables(load_settings(config, settings))
     if made:
         typer.echo(f"{made.file}: {made.size / 1e6:.1f} MB, as it was before")
     typer.echo(f"applied {', '.join(applied)}" if applied else "nothing to do: the tables are up to date")

@@ -22,32 +22,32 @@ def database(config: Config = None, settings: SettingsFile = None) -> None:
 
     Reads the settings; reads and writes the folder of the database. A run starts it by itself where this does not run.
     """
-    from tides_bridge.database.embedded import acquire
+    from tides_bridge.database.embedded import acquire_server
     from tides_bridge.errors import SettingsError
-    from tides_bridge.settings import find_file, load
+    from tides_bridge.settings import find_file, load_settings
 
     with errors_told():
-        chosen = load(config, settings).database
+        chosen = load_settings(config, settings).database
         if chosen.host != "embedded":
             file = str(find_file(settings, config))
             raise SettingsError(file, "database.host", f"is {chosen.host}: there is nothing to keep here")
         is_over = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: is_over.set())
-        with acquire(chosen.folder) as server:
+        with acquire_server(chosen.folder) as server:
             _keep(server, is_over)
 
 
 def _keep(server: "EmbeddedServer", is_over: threading.Event) -> None:
     """Look each second whether the server is there."""
-    from tides_bridge.database.embedded import acquire
+    from tides_bridge.database.embedded import acquire_server
 
     process = server.pid()
     typer.echo(f"the database in {server.folder} runs: process {process}")
     while not is_over.wait(LOOK_SECONDS):
         if server.pid() is None:
             typer.echo("the database has died, and is started again")
-            acquire(server.folder).release()  # our own use goes on
+            acquire_server(server.folder).release()  # our own use goes on
         if server.pid() != process:
             process = server.pid()
             typer.echo(f"the database runs again: process {process}")
@@ -61,9 +61,9 @@ def schema(config: Config = None, settings: SettingsFile = None) -> None:
     Reads the settings and sql/schema; writes the database.
     """
     from tides_bridge.database import apply_schema, open_database
-    from tides_bridge.settings import load
+    from tides_bridge.settings import load_settings
 
-    with errors_told(), open_database(load(config, settings)) as database:
+    with errors_told(), open_database(load_settings(config, settings)) as database:
         applied = apply_schema(database)
         typer.echo(f"{database.name}: " + (f"applied {', '.join(applied)}" if applied else "up to date"))
 
@@ -76,9 +76,9 @@ def psql(context: typer.Context, config: Config = None, settings: SettingsFile =
     """
     from tides_bridge.database import open_database
     from tides_bridge.database.embedded import postgres_program
-    from tides_bridge.settings import load
+    from tides_bridge.settings import load_settings
 
-    with errors_told(), open_database(load(config, settings)) as database:
+    with errors_told(), open_database(load_settings(config, settings)) as database:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # psql's business
         raise typer.Exit(
             subprocess.call([postgres_program("psql"), *context.args], env=os.environ | database.for_psql())

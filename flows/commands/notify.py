@@ -32,10 +32,10 @@ def notify(
     Writes an event at the Prefect server. More events within that time make no more runs.
     """
     from tides_bridge.operations.prefect_server import prefect_address
-    from tides_bridge.settings import load
+    from tides_bridge.settings import load_settings
 
     with errors_told():
-        chosen = load(config, settings)
+        chosen = load_settings(config, settings)
         name = _broker_name(chosen, broker)
         send_event(prefect_address(chosen), name)
     typer.echo(f"{prefect_address(chosen)}: new alerts of {name} are announced")

@@ -18,10 +18,10 @@ def page(config: Config = None, settings: SettingsFile = None) -> None:
 
     Reads the database, and asks Kafka and Prefect how they do; writes nothing. Ctrl-C or SIGTERM ends it.
     """
-    from tides_bridge.settings import load, page_address
+    from tides_bridge.settings import load_settings, page_address
 
     with errors_told():
-        chosen = load(config, settings)
+        chosen = load_settings(config, settings)
         with _listen(chosen.page.host, chosen.page.port) as listener:
             import uvicorn
 

@@ -24,9 +24,9 @@ def list_messages(
     """List the newest messages that are refused, and why. Reads the database; writes nothing."""
     from tides_bridge.database import open_database
     from tides_bridge.decisions.refused import list_refused
-    from tides_bridge.settings import load
+    from tides_bridge.settings import load_settings
 
-    with errors_told(), open_database(load(config, settings)) as database:
+    with errors_told(), open_database(load_settings(config, settings)) as database:
         rows = list_refused(database, number)
     for row in rows:
         place = f"{row['topic']}[{row['partition_number']}]@{row['stream_offset']}"
@@ -45,9 +45,9 @@ def show(
     from tides_bridge.database import open_database
     from tides_bridge.decisions.refused import get_refused
     from tides_bridge.errors import RejectedError
-    from tides_bridge.settings import load
+    from tides_bridge.settings import load_settings
 
-    with errors_told(), open_database(load(config, settings)) as database:
+    with errors_told(), open_database(load_settings(config, settings)) as database:
         rows = get_refused(database, [key])
         if not rows:
             raise RejectedError(f"message {key}", "there is no such one: tides refused list")
@@ -65,10 +65,10 @@ def retry(keys: Keys = None, config: Config = None, settings: SettingsFile = Non
     from tides_bridge.brokers import problem_with
     from tides_bridge.database import open_database
     from tides_bridge.decisions.refused import retry_refused
-    from tides_bridge.settings import load
+    from tides_bridge.settings import load_settings
 
     with errors_told():
-        chosen = load(config, settings)
+        chosen = load_settings(config, settings)
         with open_database(chosen) as database:
             results = retry_refused(database, partial(problem_with, chosen), keys)
     for key, problem in results.items():

@@ -26,10 +26,10 @@ def run(
     With PREFECT_API_URL set the run shows in that server's web interface; without, it needs no server.
     """
     from tides_bridge.decisions.record import load_functions
-    from tides_bridge.settings import load
+    from tides_bridge.settings import load_settings
 
     with errors_told():
-        chosen = load(config, settings)  # a wrong setting is told before Prefect takes its seconds to start
+        chosen = load_settings(config, settings)  # a wrong setting is told before Prefect takes its seconds to start
         load_functions(chosen)
         _prepare_prefect()
         from flows.comm_pipe import execute_comm_pipe
@@ -50,10 +50,10 @@ def reconcile(
     Reads and writes both sides. A row that vanished is created again, an edited one set right, a doubled one switched
     off; rows of names that are not ours are told and left alone.
     """
-    from tides_bridge.settings import load
+    from tides_bridge.settings import load_settings
 
     with errors_told():
-        load(config, settings)
+        load_settings(config, settings)
         _prepare_prefect()
         from flows.reconcile import reconcile_with_4most
 

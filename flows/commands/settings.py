@@ -32,10 +32,10 @@ def check(config: Config = None, settings: SettingsFile = None) -> None:
     Reads the settings, and asks each service one question; writes nothing.
     """
     from flows.commands.checks import check_all
-    from tides_bridge.settings import load
+    from tides_bridge.settings import load_settings
 
     with errors_told():
-        chosen = load(config, settings)
+        chosen = load_settings(config, settings)
     failed = 0
     for service, problem, text in check_all(chosen):
         failed += problem

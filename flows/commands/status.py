@@ -36,10 +36,10 @@ def status(
     Asks the database, Kafka, the Prefect server, disks and certificates; writes nothing. Exit code 1 if the database
     cannot be asked, else 0, whatever is wrong: tides watchdog has codes for monitoring systems.
     """
-    from tides_bridge.settings import configuration_name, load
+    from tides_bridge.settings import configuration_name, load_settings
 
     with errors_told():
-        chosen = load(config, settings)
+        chosen = load_settings(config, settings)
     name = configuration_name(config, str(settings) if settings else None)
     if watch:
         _show_often(chosen, name)

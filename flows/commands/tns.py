@@ -25,11 +25,11 @@ def tns(
     Reads the file; writes tns_object. The same list again changes nothing. What cannot be read is told, and left out.
     """
     from tides_bridge.database import ensure_schema, open_database
-    from tides_bridge.settings import load
+    from tides_bridge.settings import load_settings
     from tides_bridge.targets.tns import load_tns
 
     with errors_told():
-        chosen = load(config, settings)
+        chosen = load_settings(config, settings)
         with open_database(chosen) as database:
             ensure_schema(database, is_ours=chosen.database.host == "embedded")
             loaded = load_tns(database, file)

@@ -50,7 +50,7 @@ def make_plan(config: str | None, settings: Path | None, port: int, folder: Path
     from flows.up.programs import Plan
     from tides_bridge.errors import SettingsError
     from tides_bridge.resources import data_folder
-    from tides_bridge.settings import DEMO, configuration_name, demo_file, find_file, load
+    from tides_bridge.settings import DEMO, configuration_name, demo_file, find_file, load_settings
 
     file = find_file(settings, config)
     if file == demo_file():
@@ -58,7 +58,7 @@ def make_plan(config: str | None, settings: Path | None, port: int, folder: Path
         return Plan(chosen, DEMO, chosen / file.name, port, speed or 1.0)
     if speed:
         raise SettingsError("--speed", str(speed), "is for --config demo, whose stream is simulated")
-    load(config, settings)  # so that what is wrong is told as everywhere else
+    load_settings(config, settings)  # so that what is wrong is told as everywhere else
     logging.getLogger("tides_bridge.settings").setLevel(logging.ERROR)  # its warnings were given
     name = configuration_name(config, str(settings) if settings else None)
     return Plan((folder or data_folder() / "up" / name).expanduser().resolve(), name, file.resolve(), port, None)

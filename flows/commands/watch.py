@@ -133,9 +133,9 @@ def _settings(topic: str | None, bootstrap: str | None, config: str | None, file
     """
     if topic and bootstrap and config is None and file is None:
         return None
-    from tides_bridge.settings import find_file, load
+    from tides_bridge.settings import find_file, load_settings
 
-    brokers = load(config, file).each_broker()
+    brokers = load_settings(config, file).each_broker()
     of_topic = [broker for broker in brokers if broker.topic == topic]
     if not of_topic and not (topic and len(brokers) > 1):  # one broker, or no topic was given: its own is read
         of_topic = brokers

@@ -29,12 +29,12 @@ def watchdog(
     except Exception as error:  # 1 and 2 would say something of the bridge
         typer.echo(f"BRIDGE UNKNOWN: the watchdog does not start: {type(error).__name__}: {error}")
         raise typer.Exit(3) from None
-    from tides_bridge.settings import configuration_name, load
+    from tides_bridge.settings import configuration_name, load_settings
 
     pause = _seconds(every) if every else None
     try:
         name = configuration_name(config, str(settings) if settings else None)
-        caller = Caller(load(config, settings), name)
+        caller = Caller(load_settings(config, settings), name)
     except BridgeError as error:
         raise typer.Exit(say(UNKNOWN, str(error))) from None
     if test or pause is None:

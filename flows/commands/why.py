@@ -40,11 +40,11 @@ def why(  # noqa: PLR0913, PLR0917
     from tides_bridge.database import ensure_schema, open_database
     from tides_bridge.decisions.history import why
     from tides_bridge.errors import RejectedError
-    from tides_bridge.settings import load
+    from tides_bridge.settings import load_settings
     from tides_bridge.targets.tns import match_of
 
     with errors_told():
-        chosen, then = load(config, settings), read_time(as_of)
+        chosen, then = load_settings(config, settings), read_time(as_of)
         with open_database(chosen) as database:
             ensure_schema(database, is_ours=False)
             found = why(database, object_id, survey, then)
@@ -76,10 +76,10 @@ def selections(
     """
     from tides_bridge.database import ensure_schema, open_database
     from tides_bridge.decisions.history import list_selections
-    from tides_bridge.settings import load
+    from tides_bridge.settings import load_settings
 
     with errors_told():
-        chosen, then = load(config, settings), read_time(as_of)
+        chosen, then = load_settings(config, settings), read_time(as_of)
         with open_database(chosen) as database:
             ensure_schema(database, is_ours=False)
             rows = list_selections(database, then)

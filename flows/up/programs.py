@@ -16,7 +16,7 @@ from flows.up.supervised import SupervisedProgram
 from tides_bridge.database import embedded
 from tides_bridge.errors import SettingsError
 from tides_bridge.operations.prefect_server import BUSY_PAUSE, POOL, prefect_session
-from tides_bridge.settings import Settings, load
+from tides_bridge.settings import Settings, load_settings
 
 FIRST_RUN = "TiDES bridge/hourly"
 """A run of this deployment is started at once in the demo."""
@@ -70,7 +70,7 @@ class Plan:
     @cached_property
     def settings(self) -> Settings:
         """The settings; those of the demo are there when its stand-ins are, and only addresses in them change."""
-        return load(self.config, self.file)
+        return load_settings(self.config, self.file)
 
     def environment(self) -> dict[str, str]:
         """Give the environment of all programs; in the demo no variable of the user leads to real services."""
@@ -173,7 +173,7 @@ def check_settings(settings: Settings) -> None:
     remedy = "stop what listens there, or choose another, as TIDES_PAGE__PORT=4281"
     check_port(settings.page.port, settings.page.host, "page.port", remedy)
     if settings.database.host == "embedded":
-        embedded.acquire(database_folder(settings)).release()
+        embedded.acquire_server(database_folder(settings)).release()
 
 
 def database_folder(settings: Settings) -> Path:

@@ -19,7 +19,7 @@ from typing import IO, Any, NamedTuple, Self
 
 import psutil
 
-from tides_bridge.database.embedded import SOCKET_PATH_BYTES, EmbeddedServer, acquire
+from tides_bridge.database.embedded import SOCKET_PATH_BYTES, EmbeddedServer, acquire_server
 from tides_bridge.errors import SettingsError, TransientError
 
 MARK = "BRIDGE_UP"
@@ -303,7 +303,7 @@ def end_marked(folder: Path) -> None:
 def stop_database(folder: Path) -> None:
     """Stop an embedded database whose users were killed; one that somebody else uses goes on."""
     if EmbeddedServer(folder).pid() is not None:
-        acquire(folder).release()
+        acquire_server(folder).release()
 
 
 def clean_up_at_end_of(pipe: IO[str], folder: Path) -> None:

@@ -16,7 +16,7 @@ from simulators.alerts.encoders import Packet, is_of_object, survey_of
 from tides_bridge.errors import MalformedAlert, SettingsError
 from tides_bridge.formats import Options
 from tides_bridge.formats.files import files_in
-from tides_bridge.formats.messages_of_files import UNREADABLE, messages_in, told_in
+from tides_bridge.formats.messages_of_files import UNREADABLE, messages_in, unreadable_reason
 from tides_bridge.formats.whole_alerts import Opener, epoch_of, object_of
 
 NO_PACKET = (
@@ -111,7 +111,7 @@ def _all_in(paths: list[Path], schemas: Path | None, warn: Warn) -> Iterator[Fou
 def _packet_in(opener: Opener, value: bytes, key: bytes | None) -> Packet:
     """Open a message; raises MalformedAlert if it is no packet."""
     if value.startswith(UNREADABLE):
-        raise MalformedAlert("file", told_in(value)[1])
+        raise MalformedAlert("file", unreadable_reason(value)[1])
     record: dict[str, Any] = opener.open(value, key).record
     is_rubin = isinstance(record.get("diaSource"), dict) and "midpointMjdTai" in record["diaSource"]
     is_ztf = isinstance(record.get("candidate"), dict) and "magpsf" in record["candidate"] and "objectId" in record

@@ -25,9 +25,9 @@ import numpy as np
 from tides_bridge.errors import MalformedAlert, SettingsError
 from tides_bridge.formats import Options, Refused, in_one_line
 from tides_bridge.formats.avro import records as avro
-from tides_bridge.formats.contents import opened
+from tides_bridge.formats.contents import open_unpacked
 from tides_bridge.formats.files import files_in
-from tides_bridge.formats.messages_of_files import UNREADABLE, messages_in, told_in
+from tides_bridge.formats.messages_of_files import UNREADABLE, messages_in, unreadable_reason
 from tides_bridge.formats.whole_alerts import Opener, Whole, epoch_of, object_of
 
 RECORDED_SCHEMA = "tides.schema"
@@ -216,7 +216,7 @@ class Ordered:
 
     def _opened(self, value: bytes, key: bytes | None) -> Whole:
         if value.startswith(UNREADABLE):
-            raise MalformedAlert("file", told_in(value)[1])
+            raise MalformedAlert("file", unreadable_reason(value)[1])
         if value.startswith(ARROW):
             raise MalformedAlert("file", "is a table of points: there is no alert in it to send")
         whole = self._opener.open(value, key)
@@ -227,7 +227,7 @@ class Ordered:
     def _learn_schema(self, path: Path) -> None:
         """Take the schema from a recording whose messages need one."""
         try:
-            with opened(path) as stream:
+            with open_unpacked(path) as stream:
                 if stream.read(4) != avro.CONTAINER:
                     return
                 stream.seek(0)

@@ -22,7 +22,7 @@ from tides_bridge.brokers.kafka import refused_options
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
 from tides_bridge.formats import in_one_line
 from tides_bridge.formats.avro import records as avro
-from tides_bridge.formats.avro.schemas import version_of
+from tides_bridge.formats.avro.schemas import schema_number
 from tides_bridge.formats.framing import Framing
 from tides_bridge.formats.whole_alerts import Whole, to_plain
 
@@ -70,7 +70,7 @@ def frame(recorded: Recorded, framing: Framing | None, schemas: Mapping[str, Any
     if framing is Framing.KEYED:
         return body, json.dumps(_plain_schema(schema)).encode()
     if framing is Framing.CONFLUENT:
-        chosen = version_of("", schema) if number is None else number
+        chosen = schema_number("", schema) if number is None else number
         if chosen is None:
             raise MalformedAlert("alert", "its schema tells no version: say which number it has, --schema-number")
         return b"\0" + chosen.to_bytes(4, "big") + body, None

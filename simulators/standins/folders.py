@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from tides_bridge.database.embedded import EmbeddedServer, acquire
+from tides_bridge.database.embedded import EmbeddedServer, acquire_server
 from tides_bridge.errors import SettingsError
 from tides_bridge.resources import data_folder
 
@@ -100,7 +100,7 @@ def stop_database(folder: Path) -> bool:
     """Stop the database server that a killed run may have left in a folder; False if somebody still uses it."""
     database = folder / DATABASE
     if EmbeddedServer(database).pid() is not None:
-        acquire(database).release()
+        acquire_server(database).release()
     return EmbeddedServer(database).pid() is None
 
 

@@ -20,7 +20,7 @@ from simulators.standins.bundle import (
     write_settings,
 )
 from tides_bridge.formats.avro.records import CONTAINER
-from tides_bridge.formats.contents import beginning
+from tides_bridge.formats.contents import first_bytes
 from tides_bridge.formats.whole_alerts import epoch_of
 from tides_bridge.resources import command_to_type
 
@@ -109,7 +109,9 @@ def _has_lines(path: Path) -> bool:
     """Tell whether a file is nothing else than lines of JSON; what is wrong with it is told when it is read."""
     try:
         return (
-            not path.is_dir() and not tarfile.is_tarfile(path) and not beginning(path).startswith((CONTAINER, PARQUET))
+            not path.is_dir()
+            and not tarfile.is_tarfile(path)
+            and not first_bytes(path).startswith((CONTAINER, PARQUET))
         )
     except (OSError, EOFError, ValueError):
         return True

@@ -242,7 +242,7 @@ def test_the_settings_are_those_of_a_demo_that_stays(tmp_path: Path, monkeypatch
         monkeypatch.delenv(name)
     with running(tmp_path / "f") as (standins, _):
         write_settings(tmp_path / "s.yaml", settings_of(standins), CONFIGURATION)
-        known = settings.load("demo", tmp_path / "s.yaml")
+        known = settings.load_settings("demo", tmp_path / "s.yaml")
     assert known.database.folder == tmp_path / "f" / "postgresql"
     assert known.targets.deactivate_after.days == 5
     assert known.targets.faint_limit["r"] == 20.5

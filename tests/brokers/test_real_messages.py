@@ -18,7 +18,7 @@ from fastavro.schema import load_schema
 from tests.support.alert_packets import broker, by_object, sent
 from tides_bridge.brokers.base import Decoded
 from tides_bridge.brokers.packets import SOLAR_SYSTEM
-from tides_bridge.formats.avro.records import exactly
+from tides_bridge.formats.avro.records import decode_exactly
 from tides_bridge.formats.avro.schemas import schema_of_text
 from tides_bridge.formats.files import read_light_curves
 from tides_bridge.formats.framing import of_container
@@ -78,7 +78,7 @@ class TestRubin:
     def test_the_real_ones_framed_anew_by_rubin_and_by_fink(self, shared_data: Path) -> None:
         contained = [of_container(value) for value in values_in(shared_data / "lsst" / "avro", "1692*.avro")]
         schema = load_schema(str(shared_data / "lsst" / "schema" / "v9_0" / "lsst.v9_0.alert.avsc"))
-        records = [exactly(each.body, schema_of_text(each.schema)) for each in contained]
+        records = [decode_exactly(each.body, schema_of_text(each.schema)) for each in contained]
         framed = [b"\0" + (900).to_bytes(4, "big") + bare(record or {}, schema) for record in records]
         rubin = broker("rubin", schemas=str(shared_data / "lsst" / "schema")).decode(sent(framed))
         fink = broker("fink_lsst").decode(sent([each.body for each in contained], contained[0].schema))

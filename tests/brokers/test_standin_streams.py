@@ -284,7 +284,7 @@ def test_the_command_serves_several_streams_of_a_simulated_sky(tmp_path: Path) -
         while "\nready (Ctrl-C stops all three)" not in said.read_text():
             assert process.poll() is None and time.monotonic() < limit, said.read_text()
             time.sleep(0.02)
-        known = settings.load(file=tmp_path / "s.yaml")
+        known = settings.load_settings(file=tmp_path / "s.yaml")
         alerts = {each.broker_name: decoded_by(each) for each in known.each_broker()}
     finally:
         process.send_signal(signal.SIGTERM)

@@ -23,7 +23,7 @@ from simulators.sky import Sky
 from simulators.standins.bundle import HEADER, Standins, folder_for, read_alerts, write_settings
 from simulators.standins.folders import MARKER, claimed
 from tests.support.folders import reachable_folder
-from tides_bridge.database.embedded import EmbeddedServer, acquire
+from tides_bridge.database.embedded import EmbeddedServer, acquire_server
 from tides_bridge.errors import FourmostUnavailable, SettingsError
 from tides_bridge.settings import tree as settings
 
@@ -149,7 +149,7 @@ def test_the_settings_are_understood(tmp_path: Path, monkeypatch: pytest.MonkeyP
         monkeypatch.delenv(name)
     with Standins(tmp_path / "f", calls_per_hour=123) as standins:
         write_settings(tmp_path / "s.yaml", standins.settings({"deactivateAfter": "7305 days"}))
-        known = settings.load(file=tmp_path / "s.yaml")
+        known = settings.load_settings(file=tmp_path / "s.yaml")
         assert known.light_curves.address == standins.lasair.address
         assert known.light_curves.calls_per_hour == 123
         assert known.fourmost.address == standins.fourmost.address
@@ -275,7 +275,7 @@ def check_databases(place: Path) -> None:
         subprocess.run([sys.executable, "-c", script, str(folder / "database")], cwd=ROOT, check=False, timeout=60)
     left = EmbeddedServer(folder / "database").pid()
     assert left
-    with acquire(folder / "database"):
+    with acquire_server(folder / "database"):
         with pytest.raises(SettingsError, match="used by a run"), claimed(folder):
             pass
         assert EmbeddedServer(folder / "database").pid() == left

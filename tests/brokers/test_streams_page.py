@@ -100,7 +100,7 @@ def test_every_format_is_in_the_table_with_its_framing() -> None:
 
 
 def test_the_login_of_the_page_is_read_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tides_bridge.settings import load
+    from tides_bridge.settings import load_settings
 
     for name in [name for name in os.environ if name.startswith("TIDES_")]:
         monkeypatch.delenv(name)
@@ -108,7 +108,7 @@ def test_the_login_of_the_page_is_read_from_the_environment(tmp_path: Path, monk
     monkeypatch.setenv(variable, value)
     file = tmp_path / "s.yaml"
     file.write_text("a: {topic: t, groupID: 1, selectFunction: f, broker: {options: {sasl.username: me}}}")
-    options = load(file=file).broker.options
+    options = load_settings(file=file).broker.options
     assert {key: each.get_secret_value() for key, each in options.items()} == {
         "sasl.username": "me",
         "sasl.password": "...",

@@ -32,7 +32,7 @@ from tests.support.folders import reachable_folder
 from tests.support.processes import free_port, prefect_server
 from tests.support.world import LIVE, OLD, TOPIC, Scenario, World, clean, kill_postgresql, write_scenario_settings
 from tides_bridge import failpoints
-from tides_bridge.database.embedded import acquire
+from tides_bridge.database.embedded import acquire_server
 
 BATCH = 25
 """Messages of a batch."""
@@ -208,7 +208,7 @@ def soak(batches: int, seed: int, folder: Path) -> int:
         print(f"batches {len(messages) // BATCH}, decided {len(found['decisions'])}, at 4MOST {len(found['4MOST'])}")
         print(", ".join(f"{what} {number}" for what, number in work.done.items()))
         print(f"{flaws}, {inactive_copies} copies switched off, {time.monotonic() - begun:.0f} s")
-        acquire(world.database_folder).release()
+        acquire_server(world.database_folder).release()
     return int(flaws != clean())
 
 

@@ -36,9 +36,9 @@ from tides_bridge.decisions import batch as ingest
 from tides_bridge.decisions import judging
 from tides_bridge.decisions.models import Judged
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.lightcurves.stored import unpacked
+from tides_bridge.lightcurves.stored import unpack_table
 from tides_bridge.selection.file import load_function
-from tides_bridge.settings import Settings, load
+from tides_bridge.settings import Settings, load_settings
 
 BROKER = LasairZtf(ztf_settings())
 FUNCTION = load_function(ROOT / "selectionFunctions.yaml", "tidesSNZTFSelect")
@@ -124,7 +124,7 @@ def lasair() -> Iterator[LasairStandin]:
 
 
 def fill(lasair: LasairStandin, *names: str) -> None:
-    """Give an API the broken light curves, which `load` would not take, and good ones for these names."""
+    """Give an API the broken light curves, which `load_settings` would not take, and good ones for these names."""
     for name in ("ZTF26good0", "ZTF26good1", *names):
         lasair.load([{"objectId": name, "candidates": points(), "forcedphot": []}])
     lasair._curves |= {object_id: entry for object_id, entry, _ in CURVES.values()}
@@ -144,7 +144,7 @@ def judge(lasair: LasairStandin, *names: str) -> Judged:
 def targets_of(judged: Judged, *names: str) -> pd.DataFrame:
     """The rows of some targets, their light curves as values: the bytes depend on the bands of others in the chunk."""
     rows = judged.targets.set_index("object_id")
-    curves = [unpacked(bytes.fromhex(curve[2:])).to_pylist() for curve in rows["curve"]]
+    curves = [unpack_table(bytes.fromhex(curve[2:])).to_pylist() for curve in rows["curve"]]
     rows = rows.assign(curve=[str(curve) for curve in curves])
     return rows.loc[[name for name in names if name in rows.index]]
 
@@ -222,7 +222,7 @@ class Night:
 
     @property
     def settings(self) -> Settings:
-        return load(None, self.settings_file)
+        return load_settings(None, self.settings_file)
 
     def run(self) -> dict[str, int]:
         done = tides("run", "--settings", self.settings_file, "--json", PREFECT_API_URL=self.prefect_api)

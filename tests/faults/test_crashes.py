@@ -18,7 +18,7 @@ from simulators.services.stream import KafkaStandin
 from tests.support.folders import reachable_folder
 from tests.support.world import Scenario, World, clean, kill_postgresql, make_world, prepare, scenario
 from tides_bridge import failpoints
-from tides_bridge.database.embedded import acquire
+from tides_bridge.database.embedded import acquire_server
 
 OF_RECONCILE = ("repair", "row", "rows", "update", "run")
 ELSEWHERE = ("schema", "repair", "row", "association", "tns", "forgotten", "restored", "swap")
@@ -173,7 +173,7 @@ def test_postgresql_killed_at_work_forgets_nothing_it_confirmed(
         runs = history.run_until_good()
         flaws = history.flaws(history.outcome())
         decisions = history.outcome()["decisions"]
-        acquire(folder / "postgresql").release()
+        acquire_server(folder / "postgresql").release()
         TABLE.append((f"PostgreSQL at {point}", runs, flaws))
     assert flaws == clean()
     assert decisions == undisturbed["decisions"]

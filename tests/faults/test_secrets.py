@@ -29,7 +29,7 @@ from tides_bridge.brokers.stream import AlertStream
 from tides_bridge.database import open_database
 from tides_bridge.errors import BridgeError
 from tides_bridge.fourmost.client import FourmostClient
-from tides_bridge.settings import load, provenance
+from tides_bridge.settings import load_settings, provenance
 
 DEAD = "127.0.0.1:1"
 """A port that nobody listens on."""
@@ -192,7 +192,7 @@ def open_with(world: World, case: str) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in world.environment(case).items():
             patch.setenv(name, value)
-        return open_database(load())
+        return open_database(load_settings())
 
 
 def test_the_runs_went_as_they_should(world: World) -> None:
@@ -284,7 +284,7 @@ def here(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
     def load_case(case: str) -> Any:
         for name, value in world.environment(case).items():
             monkeypatch.setenv(name, value)
-        return load()
+        return load_settings()
 
     return load_case
 

@@ -13,7 +13,7 @@ from simulators.standins.bundle import Alert, Standins
 from tests.support.databases import rows_of
 from tests.support.processes import tides
 from tides_bridge.database import open_database
-from tides_bridge.settings import load
+from tides_bridge.settings import load_settings
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def typed(*command: str | Path, settings: Path, **environment: str) -> str:
 
 def sides(settings: Path, standins: Standins) -> tuple[dict[str, Any], dict[str, Any]]:
     """The active targets that 4MOST knows of, and its active rows: their keys by name."""
-    with open_database(load(None, settings)) as database:
+    with open_database(load_settings(None, settings)) as database:
         here = rows_of(database, "SELECT name, pk_4most FROM tides_master WHERE active AND pk_4most > 0")
     there = [row for row in standins.fourmost.rows() if row["is_active"]]
     assert max(Counter(row["name"] for row in there).values()) == 1

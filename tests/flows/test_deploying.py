@@ -25,7 +25,7 @@ from tests.support.folders import reachable_folder
 from tests.support.processes import ROOT, prefect_server, tides
 from tides_bridge.database import apply_schema, open_database
 from tides_bridge.errors import TransientError
-from tides_bridge.settings import load
+from tides_bridge.settings import load_settings
 
 Found = TypeVar("Found")
 WAIT_SECONDS = 120.0
@@ -118,7 +118,7 @@ def deployed(database_folder: Path) -> Iterator[Deployed]:
             "fourmost": {"address": "http://127.0.0.1:9/QFSwi", "timeout": "1 s"},  # nobody is there
         }
         (folder / "settings.yaml").write_text(yaml.safe_dump({"deployed": settings}))
-        with open_database(load(None, folder / "settings.yaml")) as database:
+        with open_database(load_settings(None, folder / "settings.yaml")) as database:
             apply_schema(database)
         with prefect_server(Path(home)) as address:
             assert tides("deploy", PREFECT_API_URL=address).returncode == 0
@@ -225,7 +225,7 @@ def test_after_hours_without_a_worker_one_run_of_each_is_made_up_for(deployed: D
 def test_an_exchange_beside_a_run_at_work_is_skipped(deployed: Deployed) -> None:
     entry = f"deployments/{deployed.deployments()['every-ten-minutes']['id']}"
     deployed.server.ask("POST", f"{entry}/pause_deployment")  # else ours is cancelled where a scheduled one is just due
-    with open_database(load(None, deployed.settings_file)) as database, database.only_run(), deployed.worker():
+    with open_database(load_settings(None, deployed.settings_file)) as database, database.only_run(), deployed.worker():
         run = deployed.start("every-ten-minutes")
         wait_for(lambda: deployed.run(run)["state_type"] == "COMPLETED")
     deployed.server.ask("POST", f"{entry}/resume_deployment")
@@ -244,7 +244,7 @@ def test_a_run_that_is_killed_with_its_worker_has_crashed(deployed: Deployed) ->
     """With a shorter patience than in the file; and its place is free again."""
     automation = AUTOMATIONS[0]
     deployed.server.update_automations([impatient(automation)])
-    with open_database(load(None, deployed.settings_file)) as database, database.only_run(), deployed.worker():
+    with open_database(load_settings(None, deployed.settings_file)) as database, database.only_run(), deployed.worker():
         run = deployed.start("daily")  # it waits for the other one
         wait_for(
             lambda: any(event["resource"]["prefect.resource.id"].endswith(run) for event in deployed.events(HEARTBEAT))

@@ -39,7 +39,7 @@ from tides_bridge.database import Database
 from tides_bridge.decisions.batch import get_deferred_objects
 from tides_bridge.decisions.history import why
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.lightcurves.stored import unpacked
+from tides_bridge.lightcurves.stored import unpack_table
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings
 
@@ -194,7 +194,7 @@ def assert_known_everywhere(database: Database, object_id: str, at_4most: set[st
 def assert_sources(database: Database, object_id: str, packet: Packet, name: str) -> None:
     """The light curve that is kept has the ids of all sources that came with one."""
     (row,) = rows_of(database, f"SELECT curve FROM light_curve WHERE object_id = '{object_id}'")
-    curve = LightCurves.from_arrow(unpacked(bytes(row["curve"])))
+    curve = LightCurves.from_arrow(unpack_table(bytes(row["curve"])))
     told = set(curve.source_id[curve.is_detection].tolist())
     assert curve.object_ids == (object_id,)
     assert told - {-1} == FOUND.get(name, sources_of)(packet)

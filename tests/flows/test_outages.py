@@ -22,7 +22,7 @@ from simulators.standins.bundle import Alert, Standins
 from tests.support.databases import rows_of
 from tests.support.processes import ROOT, tides
 from tides_bridge.database import open_database
-from tides_bridge.settings import load
+from tides_bridge.settings import load_settings
 
 DEAD = "127.0.0.1:1"
 """A port that nobody listens on."""
@@ -38,7 +38,7 @@ def with_change(file: Path, section: str, **changes: Any) -> Path:
 
 
 def master(file: Path) -> list[dict[str, Any]]:
-    with open_database(load(None, file)) as database:
+    with open_database(load_settings(None, file)) as database:
         return rows_of(database, "SELECT * FROM tides_master") if has_tables(database) else []
 
 
@@ -78,7 +78,7 @@ def test_objects_whose_light_curves_cannot_be_had_wait_for_the_next_run(settings
     assert errors.splitlines()[-1].startswith(f"tides: light-curve API http://{DEAD}/api: cannot be reached")
     assert "Traceback" not in errors
     assert master(settings_file) == []
-    with open_database(load(None, settings_file)) as database:
+    with open_database(load_settings(None, settings_file)) as database:
         (waiting,) = rows_of(database, "SELECT count(*), min(reason) AS reason FROM deferred_object")
     assert waiting["count"] > 50 and "cannot be reached" in waiting["reason"]
     code, summary, errors = run(settings_file, prefect_api)
@@ -102,7 +102,7 @@ def test_a_topic_that_was_filled_anew_is_read_from_its_beginning_and_told(
     settings_file: Path, prefect_api: str
 ) -> None:
     assert run(settings_file, prefect_api)[0] == 0
-    with open_database(load(None, settings_file)) as database:
+    with open_database(load_settings(None, settings_file)) as database:
         rows_of(database, "UPDATE stream_position SET next_offset = next_offset + 1000 RETURNING 1")
     code, summary, errors = run(settings_file, prefect_api)
     assert code == 0 and summary["messages"] > 50, errors
@@ -136,7 +136,7 @@ def test_a_wrong_token_is_told_and_not_shown(settings_file: Path, prefect_api: s
 
 
 def test_a_second_run_at_the_same_time_leaves_the_work_to_the_first(settings_file: Path, prefect_api: str) -> None:
-    with open_database(load(None, settings_file)) as database, database.only_run() as is_alone:
+    with open_database(load_settings(None, settings_file)) as database, database.only_run() as is_alone:
         assert is_alone
         code, summary, errors = run(settings_file, prefect_api)
     assert code == 0, errors
@@ -197,7 +197,7 @@ def test_bad_messages_are_kept_and_objects_without_light_curve_are_tried_again(
     code, summary, errors = run(settings_file, prefect_api)
     assert code == 0, errors
     assert (summary["messages"], summary["refused"], summary["deferred"], summary["evaluated"]) == (6, 5, 1, 0)
-    with open_database(load(None, settings_file)) as database:
+    with open_database(load_settings(None, settings_file)) as database:
         kept = rows_of(database, "SELECT body, reason FROM refused_message")
         assert sorted(bytes(row["body"]) for row in kept) == sorted(bad)
         assert all(row["reason"] for row in kept)
@@ -208,7 +208,7 @@ def test_bad_messages_are_kept_and_objects_without_light_curve_are_tried_again(
     code, summary, errors = run(settings_file, prefect_api)
     assert code == 0, errors
     assert (summary["messages"], summary["objects"], summary["evaluated"], summary["deferred"]) == (0, 1, 1, 0)
-    with open_database(load(None, settings_file)) as database:
+    with open_database(load_settings(None, settings_file)) as database:
         assert rows_of(database, "SELECT * FROM deferred_object") == []
 
 

@@ -19,7 +19,7 @@ from tests.support.exchanges import add
 from tests.support.processes import ROOT, free_port, tides
 from tides_bridge.database import open_database
 from tides_bridge.database.embedded import EmbeddedServer
-from tides_bridge.settings import Settings, load
+from tides_bridge.settings import Settings, load_settings
 
 SECONDS = 60
 """[s] For any answer."""
@@ -64,7 +64,7 @@ def night(standins: Standins, tmp_path_factory: pytest.TempPathFactory, prefect_
 
 @pytest.fixture(scope="module")
 def settings_of_night(night: Path) -> Settings:
-    return load(file=night)
+    return load_settings(file=night)
 
 
 @pytest.fixture(scope="module")

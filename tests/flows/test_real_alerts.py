@@ -20,7 +20,7 @@ from tests.support.folders import reachable_folder
 from tests.support.places import apart
 from tests.support.processes import ROOT, tides
 from tides_bridge.database import open_database
-from tides_bridge.settings import load
+from tides_bridge.settings import load_settings
 from tides_bridge.targets.association import MATCH_RADIUS_ARCSEC
 
 OBJECTS = 573
@@ -101,14 +101,14 @@ def at_4most(settings_file: Path) -> list[dict[str, Any]]:
 
 
 def in_master(settings_file: Path) -> list[dict[str, Any]]:
-    with open_database(load(None, settings_file)) as database:
+    with open_database(load_settings(None, settings_file)) as database:
         return rows_of(database, "SELECT * FROM tides_master ORDER BY tides_id")
 
 
 def objects_of(settings_file: Path) -> dict[str, list[str]]:
     """The objects of each target, by its name: some of the packets are of one made-up place."""
     joined = "association INNER JOIN tides_master USING (tides_id)"
-    with open_database(load(None, settings_file)) as database:
+    with open_database(load_settings(None, settings_file)) as database:
         rows = rows_of(database, f"SELECT name, json_agg(association.object_id) AS names FROM {joined} GROUP BY name")
     return {row["name"]: row["names"] for row in rows}
 

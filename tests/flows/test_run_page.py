@@ -20,7 +20,7 @@ from tests.support.databases import rows_of
 from tests.support.processes import tides
 from tides_bridge.database import apply_schema, open_database
 from tides_bridge.portal.plots import draw_target
-from tides_bridge.settings import Settings, load
+from tides_bridge.settings import Settings, load_settings
 
 DEAD = "http://127.0.0.1:1/QFSwi"
 """Nobody listens there."""
@@ -75,7 +75,7 @@ def changed(file: Path, **sections: dict[str, Any]) -> Path:
 
 
 def asked(file: Path, statement: str) -> list[dict[str, Any]]:
-    with open_database(load(None, file)) as database:
+    with open_database(load_settings(None, file)) as database:
         return rows_of(database, statement)
 
 
@@ -88,7 +88,7 @@ def test_a_run_shows_its_new_targets_with_links_and_how_long_it_took(
     rows = first["tides-bridge-new-targets"]["data"]
     assert [row["target"] for row in rows] == [each["name"] for each in targets]
     assert first["tides-bridge-new-targets"]["description"] == f"New targets: {len(targets)}"
-    settings = load(None, settings_file)
+    settings = load_settings(None, settings_file)
     base = settings.light_curves.address.removesuffix("/api")
     for row, target in zip(rows, targets, strict=True):
         name = target["object_id"]
@@ -158,7 +158,7 @@ def test_4most_that_is_away_between_batches_does_not_end_the_pull(page: Page, se
 
 
 def test_a_run_that_leaves_the_work_to_another_is_skipped(page: Page, settings_file: Path) -> None:
-    with open_database(load(None, settings_file)) as database:
+    with open_database(load_settings(None, settings_file)) as database:
         apply_schema(database)
         with database.only_run():
             code, said, found = page.run(settings_file, "run", "--json")
@@ -175,7 +175,7 @@ def test_a_reconciliation_that_waited_in_vain_is_skipped(
     page: Page, settings_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconcile, "PATIENCE_SECONDS", 0.0)
-    with open_database(load(None, settings_file)) as database:
+    with open_database(load_settings(None, settings_file)) as database:
         apply_schema(database)
         with database.only_run(), temporary_settings({PREFECT_API_URL: page.api}):
             assert reconcile.reconcile_with_4most(settings_file=str(settings_file)) == []

@@ -18,7 +18,7 @@ from tests.support.served import AGE
 from tides_bridge.database import open_database
 from tides_bridge.decisions.record import load_functions
 from tides_bridge.formats.whole_alerts import object_of
-from tides_bridge.settings import Settings, load
+from tides_bridge.settings import Settings, load_settings
 
 AWAY = "127.0.0.1:1"
 """A port that nobody listens on."""
@@ -71,7 +71,7 @@ def run(prefect_api: str) -> Iterator[Run]:
         away = {"away": {"kind": "fink_lsst", "topic": "any", "bootstrapServers": AWAY}}
         written["brokers"] = away | written["brokers"]
         write_settings(folder / "settings.yaml", written)
-        settings = load(None, folder / "settings.yaml")
+        settings = load_settings(None, folder / "settings.yaml")
         decided = {each.broker_name: decided_of(each) for each in settings.each_broker()[1:]}
         done = tides("run", "--settings", folder / "settings.yaml", "--json", PREFECT_API_URL=prefect_api)
         with open_database(settings) as database:

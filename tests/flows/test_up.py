@@ -28,7 +28,7 @@ from tests.support.folders import reachable_folder
 from tests.support.processes import ROOT, free_port, tides
 from tides_bridge.database import open_database
 from tides_bridge.database.embedded import EmbeddedServer
-from tides_bridge.settings import load
+from tides_bridge.settings import load_settings
 
 READY = re.compile(r"^up +\| ready \(Ctrl-C stops all\)$", re.MULTILINE)
 PROGRAMS = {
@@ -142,7 +142,7 @@ class Terminal:
         self.wait_for(lambda: self.completed() - before)
 
     def targets(self) -> set[str]:
-        with open_database(load("demo", self.settings)) as database, database.transaction() as connection:
+        with open_database(load_settings("demo", self.settings)) as database, database.transaction() as connection:
             return set(connection.exec_driver_sql("SELECT name FROM tides_master").scalars())
 
 

@@ -225,7 +225,7 @@ def test_a_dead_database_and_a_dead_prefect_server_are_told(bridge: Bridge) -> N
     receiver = bridge.receiver
     bridge.change(workerSilentFor="5 minutes")
     with reachable_folder() as folder, contextlib.ExitStack() as stack, bridge.worker():
-        server = stack.enter_context(embedded.acquire(folder / "postgresql", durable=False))
+        server = stack.enter_context(embedded.acquire_server(folder / "postgresql", durable=False))
         with open_database(make_settings(folder / "postgresql", "tides")) as database:
             apply_schema(database)
         bridge.change_all(database={"host": str(server.socket_folder)}, tidesDBUser="postgres", tidesDBdatabase="tides")
@@ -240,7 +240,7 @@ def test_a_dead_database_and_a_dead_prefect_server_are_told(bridge: Bridge) -> N
         assert code == 2 and "database tides on " in line and "the Prefect server at " in line
         (subject,) = receiver.subjects()
         assert "the Prefect server at " in subject
-        stack.enter_context(embedded.acquire(folder / "postgresql", durable=False))
+        stack.enter_context(embedded.acquire_server(folder / "postgresql", durable=False))
         bridge.change(prefect=bridge.api)
         bridge.wait_for(0)
     (message,) = receiver.messages

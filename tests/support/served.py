@@ -93,4 +93,4 @@ def fill(
     filled = standins.fill(found, warn)
     write_schemas(standins.streams, folder / "schemas")
     write_settings(folder / "s.yaml", standins.settings(AGE, folder / "schemas"))
-    return Served(standins, filled, settings.load(file=folder / "s.yaml"))
+    return Served(standins, filled, settings.load_settings(file=folder / "s.yaml"))

@@ -31,7 +31,7 @@ from tests.support.processes import ROOT, free_port
 from tides_bridge.database import open_database
 from tides_bridge.database.embedded import EmbeddedServer
 from tides_bridge.resources import shipped
-from tides_bridge.settings import Settings, load
+from tides_bridge.settings import Settings, load_settings
 
 TOPIC = "lasair_19faults"
 NOW = "2026-11-24T12:00:00Z"
@@ -101,7 +101,7 @@ class Scenario:
 
     @property
     def settings(self) -> Settings:
-        return load(None, self.settings_file)
+        return load_settings(None, self.settings_file)
 
     def change(self, **sections: dict[str, Any]) -> None:
         """Change some settings."""
@@ -314,7 +314,9 @@ def scenario(world: World, name: str, *, fresh: bool = False) -> Iterator[Scenar
 
 def copy_database(world: World, name: str) -> None:
     """Make a database like that of `prepare`."""
-    settings = load(None, world.folder / f"{world.base}.yaml").model_copy(update={"tides_db_database": "postgres"})
+    settings = load_settings(None, world.folder / f"{world.base}.yaml").model_copy(
+        update={"tides_db_database": "postgres"}
+    )
     with open_database(settings) as server:
         engine = server._engine.execution_options(isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:

@@ -36,7 +36,7 @@ SHOWN: Final = (1.0, 99.0)
 """[%] Of the triggers that the histogram shows; some are seasons away."""
 
 
-def plot(backtest: Backtest, path: Path) -> None:
+def write_backtest_plot(backtest: Backtest, path: Path) -> None:
     """
     Draw the picture into a file; its ending says as what: .png, .pdf or .svg.
 

@@ -47,7 +47,7 @@ class ReportTable:
     rows: tuple[tuple[str, ...], ...]
 
 
-def sections(backtest: Backtest) -> list[ReportTable]:
+def report_tables(backtest: Backtest) -> list[ReportTable]:
     """Give all tables of a report."""
     found = [_functions(backtest), _classes(backtest), _contamination(backtest), _delays(backtest)]
     if len(backtest.functions) > 1:
@@ -55,7 +55,7 @@ def sections(backtest: Backtest) -> list[ReportTable]:
     return found + [_efficiency(backtest, quantity) for quantity in QUANTITIES]
 
 
-def notes(backtest: Backtest) -> list[str]:
+def report_notes(backtest: Backtest) -> list[str]:
     """Say what the numbers mean, and what this archive cannot tell."""
     objects = backtest.objects
     untold = int((~objects.is_known).sum())
@@ -78,8 +78,8 @@ def notes(backtest: Backtest) -> list[str]:
 
 def report_as_markdown(backtest: Backtest) -> str:
     """Write the report as Markdown."""
-    parts = ["\n".join(f"- {note}" for note in notes(backtest))]
-    for section in sections(backtest):
+    parts = ["\n".join(f"- {note}" for note in report_notes(backtest))]
+    for section in report_tables(backtest):
         rule = ["---", *["---:"] * (len(section.header) - 1)]
         rows = [section.header, rule, *section.rows]
         table = "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows)
@@ -99,7 +99,7 @@ def report_as_json(backtest: Backtest) -> str:
         "peak_bands": list(backtest.bands),
         "objects": len(backtest.objects),
         "truth_without_object": backtest.truth_without_object,
-        "notes": notes(backtest),
+        "notes": report_notes(backtest),
         "classes": _records(count_classes(backtest).reset_index()),
         "contamination": _records(contamination(backtest)),
         "contamination_of_sn_ia": _records(contamination(backtest, IA)),
@@ -111,7 +111,7 @@ def report_as_json(backtest: Backtest) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def to_csv(backtest: Backtest) -> str:
+def report_as_csv(backtest: Backtest) -> str:
     """Write the objects, a row each, with what is known of them and when each function triggered."""
     return str(backtest.objects.to_csv(index=False))
 
@@ -119,7 +119,7 @@ def to_csv(backtest: Backtest) -> str:
 WRITERS: Final[dict[str, Callable[[Backtest], str]]] = {
     ".md": report_as_markdown,
     ".json": report_as_json,
-    ".csv": to_csv,
+    ".csv": report_as_csv,
 }
 PICTURES: Final = (".png", ".pdf", ".svg")
 
@@ -162,7 +162,7 @@ def write_files(backtest: Backtest, output: Path | None, plot: Path | None) -> N
     if output:
         write_output(backtest, output)
     if plot:
-        from tides_bridge.archives.backtest_plots import plot as draw
+        from tides_bridge.archives.backtest_plots import write_backtest_plot as draw
 
         draw(backtest, plot)
 

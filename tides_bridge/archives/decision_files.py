@@ -39,7 +39,7 @@ ROWS_OF_A_GROUP: Final = 131_072
 """At least as many rows has each row group of a Parquet file but its last: smaller ones are slow to read."""
 
 
-def schema_of(function: SelectionFunction) -> pa.Schema:
+def decision_schema(function: SelectionFunction) -> pa.Schema:
     """Give the columns; which function it was, and what it demanded, is in the metadata of a Parquet file."""
     columns = list(FIRST_COLUMNS)
     for leaf in function.leaves:
@@ -49,7 +49,7 @@ def schema_of(function: SelectionFunction) -> pa.Schema:
     return pa.schema(columns, {f"tides.{name}": text for name, text in about.items()})
 
 
-def table_of(object_ids: Sequence[str], verdicts: Verdicts) -> pa.Table:
+def decision_table(object_ids: Sequence[str], verdicts: Verdicts) -> pa.Table:
     """
     Make a table of what a function says of n objects.
 
@@ -67,7 +67,7 @@ def table_of(object_ids: Sequence[str], verdicts: Verdicts) -> pa.Table:
         is_text = leaf.criterion.kind == "one of"
         columns.append(pa.array(measured.tolist(), pa.string()) if is_text else _numbers(measured))
         columns.append(pa.array(verdicts.fulfilled[leaf.path]))
-    return pa.table(columns, schema=schema_of(verdicts.function))
+    return pa.table(columns, schema=decision_schema(verdicts.function))
 
 
 def _numbers(values: npt.NDArray[Any]) -> pa.Array:
@@ -75,7 +75,7 @@ def _numbers(values: npt.NDArray[Any]) -> pa.Array:
     return pa.array(numbers, mask=~np.isfinite(numbers))
 
 
-def encode(table: pa.Table, ending: str) -> bytes:
+def encode_decisions(table: pa.Table, ending: str) -> bytes:
     """
     Write a table as a part of a file of that kind, as `DecisionFile.append` takes it.
 
@@ -145,7 +145,7 @@ class DecisionFile:
 
     def __init__(self, path: Path, function: SelectionFunction) -> None:
         self._path = path.resolve()  # a link stays one: what it points to is replaced
-        self._schema, self._ending = schema_of(function), path.suffix
+        self._schema, self._ending = decision_schema(function), path.suffix
         self._hidden = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
         self._is_empty = True
         self._waiting: list[pa.Table] = []
@@ -162,7 +162,7 @@ class DecisionFile:
         return self
 
     def append(self, rows: bytes) -> None:
-        """Append rows as `encode` gives them."""
+        """Append rows as `encode_decisions` gives them."""
         if not rows:
             return
         if self._ending == ".parquet":

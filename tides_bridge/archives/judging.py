@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tides_bridge.archives.decision_files import encode, table_of
+from tides_bridge.archives.decision_files import decision_table, encode_decisions
 from tides_bridge.compiled import Integers
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats.files import Unit
@@ -76,7 +76,7 @@ def judge_units(question: Question, units: Sequence[Unit]) -> JudgedUnits:
     parts = [unit.read() for unit in units]
     curves = parts[0].curves if len(parts) == 1 else LightCurves.joined([part.curves for part in parts])
     (verdicts,) = judge(curves, [question.function], question.now_mjd)
-    rows = encode(table_of(curves.object_ids, verdicts), question.ending) if question.ending else b""
+    rows = encode_decisions(decision_table(curves.object_ids, verdicts), question.ending) if question.ending else b""
     return JudgedUnits(
         len(curves),
         int(verdicts.passed.sum()),
@@ -139,7 +139,7 @@ def chosen_curves(units: Sequence[Unit], places: Integers, size: int) -> Iterato
         yield LightCurves.joined([curves.part(int(place), int(place) + 1) for place in chosen])
 
 
-def mjd_of(text: str) -> float:
+def mjd_of_text(text: str) -> float:
     """
     Read an epoch [MJD, UTC]: a number is one, else it is a date, with a time perhaps; without a zone it is UTC.
 
@@ -148,7 +148,7 @@ def mjd_of(text: str) -> float:
     SettingsError
         If it is neither.
 
-    >>> mjd_of("61000.5"), mjd_of("2025-11-21T12:00")
+    >>> mjd_of_text("61000.5"), mjd_of_text("2025-11-21T12:00")
     (61000.5, 61000.5)
     """
     try:

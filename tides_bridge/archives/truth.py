@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from tides_bridge.archives.taxonomy import UNKNOWN, Kind, class_named, class_of, whole_number
 from tides_bridge.errors import SettingsError
-from tides_bridge.formats.contents import BROKEN, beginning, opened
+from tides_bridge.formats.contents import BROKEN, first_bytes, open_unpacked
 from tides_bridge.lightcurves.photometry import BANDS, MJD_ZERO
 
 ID_COLUMNS: Final = ("objectid", "diasource.diaobjectid", "diaobjectid", "ztfid", "object_id", "diaobject_id", "oid")
@@ -152,7 +152,7 @@ def _agree(rows: pd.DataFrame) -> tuple[str | None, str, str | None]:
 
 def _read(source: TruthFile, bands: Sequence[str]) -> pd.DataFrame:
     try:
-        is_parquet = beginning(source.file, 4) == b"PAR1"
+        is_parquet = first_bytes(source.file, 4) == b"PAR1"
         rows = (_read_parquet if is_parquet else _read_text)(source, bands)
     except BROKEN as error:
         problem = getattr(error, "strerror", None) or str(error)
@@ -169,7 +169,7 @@ def _read(source: TruthFile, bands: Sequence[str]) -> pd.DataFrame:
 
 
 def _read_text(source: TruthFile, bands: Sequence[str]) -> pd.DataFrame:
-    with opened(source.file) as stream, warnings.catch_warnings():
+    with open_unpacked(source.file) as stream, warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
         text = pd.read_csv(stream, dtype=str, keep_default_na=False, skipinitialspace=True, index_col=False)
     return _rows(source, list(text.columns), lambda name: text[name].str.strip(), bands)

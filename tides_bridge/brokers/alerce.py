@@ -17,7 +17,7 @@ from tides_bridge.brokers.readers import readers_in
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import NO_EPOCH
 from tides_bridge.formats.framing import Framing, framing_of
-from tides_bridge.formats.lsst import identifier
+from tides_bridge.formats.lsst import identifier_text
 from tides_bridge.formats.records import Record
 from tides_bridge.lightcurves.photometry import TAI_AHEAD
 
@@ -38,10 +38,10 @@ class Alerce(Babamul):
         """Make an alert of a classification, or of a packet."""
         if any(content.get(key) is not None for key in CURVES):
             return super().to_alert(content)
-        return classified(content), None
+        return alert_of_classification(content), None
 
 
-def classified(content: dict[str, Any]) -> Alert:
+def alert_of_classification(content: dict[str, Any]) -> Alert:
     """
     Make an alert of a classification.
 
@@ -50,7 +50,9 @@ def classified(content: dict[str, Any]) -> Alert:
     MalformedAlert
         If it names no object.
     """
-    name = identifier(content.get("diaObjectId"), "diaObjectId") or identifier(content.get("objectId"), "objectId")
+    name = identifier_text(content.get("diaObjectId"), "diaObjectId") or identifier_text(
+        content.get("objectId"), "objectId"
+    )
     if name is None:
         raise MalformedAlert("message", "names no object: it has neither objectId nor diaObjectId")
     ra, decl = position_in(content, ("ra",), ("dec",))

@@ -23,7 +23,7 @@ from tides_bridge.brokers.record_alerts import alert_of_record
 from tides_bridge.compiled import Floats, Integers
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import Options
-from tides_bridge.formats.avro.records import exactly
+from tides_bridge.formats.avro.records import decode_exactly
 from tides_bridge.formats.columnar import Packets, read_packets
 from tides_bridge.formats.records import Record
 from tides_bridge.lightcurves import LightCurves
@@ -231,7 +231,7 @@ def _decode_records(
 
     def read(message: Message) -> tuple[Alert, Record | None]:
         each = bodies[id(message)]
-        record = exactly(each.body, reader.schema)
+        record = decode_exactly(each.body, reader.schema)
         if record is None and len(each.readers) > 1:
             others.append(message)
         if record is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats.avro.program import Compiler, Program
-from tides_bridge.formats.avro.schemas import KEPT, schema_of_text, schemas_in, version_of
+from tides_bridge.formats.avro.schemas import KEPT, schema_number, schema_of_text, schemas_in
 from tides_bridge.formats.columnar import is_elasticc_schema, is_of_sources, missing_in, program_of
 
 logger = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ def numbered_in(path: Path) -> dict[int, Reader]:
     """Prepare for messages of the schemas in a folder, by number: that in the name of their file, else in their own."""
     readers = {}
     for name, schema in schemas_in(path).items():
-        number = version_of(name, schema)
+        number = schema_number(name, schema)
         if number is not None:
             readers[number] = make_reader(schema, str(number))
     return readers

@@ -30,7 +30,7 @@ from tides_bridge.formats.files import files_in
 from tides_bridge.formats.framing import Framing
 from tides_bridge.formats.framing import framing_of as how_packed
 from tides_bridge.formats.json_text import LITERALS, check_fields
-from tides_bridge.formats.messages_of_files import UNREADABLE, told_in
+from tides_bridge.formats.messages_of_files import UNREADABLE, unreadable_reason
 from tides_bridge.formats.records import Record, identify
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.columns import POINT_COLUMNS
@@ -188,7 +188,7 @@ def _unsettled(message: Message, problem: SettingsError) -> RefusedMessage:
 
 def read_unreadable(message: Message) -> tuple[Alert, Record | None]:
     """Refuse what stands for something that could not be read, with the reason it brings."""
-    raise MalformedAlert("message", ": ".join(filter(None, told_in(message.value))))
+    raise MalformedAlert("message", ": ".join(filter(None, unreadable_reason(message.value))))
 
 
 def _alert_in(record: Record) -> Alert:

@@ -57,7 +57,7 @@ def schema_text(address: str, number: int, timeout: float) -> str:
         raise BrokerUnavailable(service, "answered no schema", remedy) from None
 
 
-def try_out(address: str, timeout: float) -> str:
+def try_out_registry(address: str, timeout: float) -> str:
     """Ask for a schema, and say who answered; raises BrokerUnavailable."""
     with suppress(MalformedAlert):
         schema_text(address, KNOWN, timeout)

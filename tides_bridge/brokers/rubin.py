@@ -41,7 +41,7 @@ class Rubin(PacketBroker):
         if self._registry is None:
             return super().try_out()
         try:
-            return registry.try_out(self._registry, self._timeout)
+            return registry.try_out_registry(self._registry, self._timeout)
         except BrokerUnavailable as error:
             if self._schemas is None:
                 raise

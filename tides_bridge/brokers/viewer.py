@@ -20,7 +20,7 @@ from tides_bridge.brokers.kafka import FIRST, NEXT, KafkaReader, Place, place_of
 from tides_bridge.brokers.models import Message
 from tides_bridge.formats.framing import Framing
 from tides_bridge.formats.whole_alerts import Whole, object_of, to_container, to_json
-from tides_bridge.selection.plots import file_name
+from tides_bridge.selection.plots import file_name_of_object
 
 logger = logging.getLogger(__name__)
 
@@ -173,7 +173,7 @@ def save(folder: Path, message: Message, whole: Whole) -> Path:
         content, ending = to_json(whole.record, indent=2).encode(), "json"
     elif whole.framing is not Framing.CONTAINER:
         content = to_container(whole)
-    path = folder / file_name(name, ending)
+    path = folder / file_name_of_object(name, ending)
     hidden = path.with_name(f".{path.name}.part")
     hidden.write_bytes(content)
     hidden.replace(path)

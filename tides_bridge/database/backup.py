@@ -51,7 +51,7 @@ class Backup:
     size: int
 
 
-def folder_of(settings: Settings) -> Path:
+def backup_folder(settings: Settings) -> Path:
     """Give the folder of the backups: the one in the settings, or ``backups`` beside the embedded database."""
     return settings.backup.folder or (settings.database.folder or embedded.default_folder()).parent / "backups"
 
@@ -78,14 +78,14 @@ def make_backup(settings: Settings) -> Backup:
 def copy_database(database: Database, settings: Settings) -> Backup:
     """Make a backup of an open database, after any other one that is just being made; it removes none."""
     try:
-        with _locked(folder_of(settings)) as folder:
+        with _locked(backup_folder(settings)) as folder:
             file = _new_file(folder, settings.tides_db_database)
             return Backup(file, _dump(database, file))
     except OSError as error:
         raise BackupFailed(f"backup of {database.name}", str(error), "see backup.folder") from error
 
 
-def upgrade(settings: Settings) -> tuple[list[str], Backup | None]:
+def upgrade_database(settings: Settings) -> tuple[list[str], Backup | None]:
     """
     Bring the tables up to date, after a backup if there are any.
 
@@ -101,7 +101,7 @@ def upgrade(settings: Settings) -> tuple[list[str], Backup | None]:
         return apply_schema(database), backup
 
 
-def restore(settings: Settings, file: Path, *, replace: bool = False) -> str | None:
+def restore_backup(settings: Settings, file: Path, *, replace: bool = False) -> str | None:
     """
     Restore a backup into the database of the settings, which is made if need be, and bring its tables up to date.
 

@@ -129,7 +129,7 @@ def open_database(settings: Settings) -> Iterator[Database]:
     """
     with contextlib.ExitStack() as stack:
         if settings.database.host == "embedded":
-            server = stack.enter_context(embedded.acquire(settings.database.folder))
+            server = stack.enter_context(embedded.acquire_server(settings.database.folder))
             name = f"embedded database in {server.folder}"
             url = URL.create("postgresql+psycopg2", query={key: str(value) for key, value in server.connection.items()})
             _make_database(url, name, settings.tides_db_database)

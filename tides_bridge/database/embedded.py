@@ -70,7 +70,7 @@ def default_folder() -> Path:
     return data_folder() / "postgresql"
 
 
-def acquire(folder: Path | None = None, *, durable: bool = True) -> "EmbeddedServer":
+def acquire_server(folder: Path | None = None, *, durable: bool = True) -> "EmbeddedServer":
     """
     Give a running server, and keep it running until its release or the end of this process.
 
@@ -107,7 +107,7 @@ def postgres_program(name: str) -> Path:
 
 
 class EmbeddedServer:
-    """A PostgreSQL server that this process uses; `acquire` makes it, with the same arguments."""
+    """A PostgreSQL server that this process uses; `acquire_server` makes it, with the same arguments."""
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         self.folder = folder

@@ -63,7 +63,7 @@ def run_duration(database: Database, run_id: int) -> tuple[float, str]:
     with database.transaction() as connection:
         own, *others = run(connection, "database/list_durations.sql", {"run_id": run_id, "number": COMPARED})
     kind = "run of the bridge" if own["kind"] == "bridge" else own["kind"]
-    return own["seconds"], f"seconds that this {kind} took; {compared([row['seconds'] for row in others])}"
+    return own["seconds"], f"seconds that this {kind} took; {compared_with_earlier([row['seconds'] for row in others])}"
 
 
 def list_new_targets(database: Database, run_id: int, number: int) -> list[dict[str, Any]]:
@@ -78,11 +78,11 @@ def list_newly_refused(database: Database, run_id: int, number: int) -> list[dic
         return run(connection, "database/list_newly_refused.sql", {"run_id": run_id, "number": number})
 
 
-def compared(seconds: list[float]) -> str:
+def compared_with_earlier(seconds: list[float]) -> str:
     """
     Say how long runs took.
 
-    >>> compared([60.2, 71.0, 90.1]), compared([3.21]), compared([])
+    >>> compared_with_earlier([60.2, 71.0, 90.1]), compared_with_earlier([3.21]), compared_with_earlier([])
     ('the last 3 took 60 to 90 s, median 71 s', 'the last one took 3.2 s', 'it is the first of its kind')
     """
     if len(seconds) < 2:

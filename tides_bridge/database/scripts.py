@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @cache
-def script(name: str) -> str:
+def script_text(name: str) -> str:
     """Read a script, named from the ``sql`` folder on, such as ``decisions/upsert_to_master.sql``."""
     return (shipped("sql") / name).read_text(encoding="utf-8")
 
@@ -41,7 +41,7 @@ def run(
     """
     if isinstance(parameters, Sequence) and not parameters:
         return []
-    result = connection.exec_driver_sql(script(name), parameters)
+    result = connection.exec_driver_sql(script_text(name), parameters)
     return [dict(row) for row in result.mappings()] if result.returns_rows else []
 
 
@@ -52,10 +52,10 @@ def copy_frame(connection: Connection, name: str, frame: "DataFrame") -> None:
     text.seek(0)
     driver_connection: Any = connection.connection.driver_connection
     with driver_connection.cursor() as cursor:
-        cursor.copy_expert(script(name), text)
+        cursor.copy_expert(script_text(name), text)
 
 
 def listed_columns(name: str) -> list[str]:
     """Read the columns of a COPY script, so that they are listed once."""
-    listed = script(name).partition("(")[2].partition(")")[0]
+    listed = script_text(name).partition("(")[2].partition(")")[0]
     return [column.strip() for column in listed.split(",")]

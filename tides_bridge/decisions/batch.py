@@ -24,7 +24,7 @@ from tides_bridge.database import Database, copy_frame, listed_columns, run
 from tides_bridge.decisions.models import Batch, Judged
 from tides_bridge.decisions.record import store_decisions
 from tides_bridge.settings import Settings
-from tides_bridge.targets.association import associate_staged, limits_of, store_questions
+from tides_bridge.targets.association import associate_staged, life_limits, store_questions
 from tides_bridge.targets.curves import store_target_curves
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ def upsert_to_master(connection: Connection, settings: Settings) -> tuple[int, i
     counts = run(connection, "decisions/upsert_to_master.sql")[0]
     if has_new:
         store_questions(connection)
-    run(connection, "decisions/activate_staged.sql", limits_of(settings))
+    run(connection, "decisions/activate_staged.sql", life_limits(settings))
     return counts["inserted"], counts["updated"]
 
 
@@ -86,7 +86,7 @@ def deactivate_unobserved_transients(database: Database, settings: Settings) -> 
         The number of targets switched off.
     """
     with database.transaction("retire") as connection:
-        rows = run(connection, "decisions/deactivate_unobserved_transients.sql", limits_of(settings))
+        rows = run(connection, "decisions/deactivate_unobserved_transients.sql", life_limits(settings))
     return int(rows[0]["deactivated"])
 
 

@@ -17,8 +17,8 @@ from tides_bridge.decisions.record import decisions_of
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.sky import is_on_sky, right_ascension
-from tides_bridge.lightcurves.stored import packed
-from tides_bridge.lightcurves.summaries import summarise
+from tides_bridge.lightcurves.stored import pack_table
+from tides_bridge.lightcurves.summaries import summarise_light_curves
 from tides_bridge.selection import SelectionFunction, judge
 from tides_bridge.settings import Settings
 
@@ -212,7 +212,7 @@ def decide(
         Its targets have the columns of `tides_stage`. Position and Sherlock class are those of the message, the
         position that of the last detection where the message has none.
     """
-    summary = summarise(curves)
+    summary = summarise_light_curves(curves)
     curves = replace(curves, objects=_objects(alerts, curves, summary))
     verdicts = judge(curves, functions, now_mjd)
     passes = dict(zip(curves.object_ids, verdicts[0].passed.tolist(), strict=True))
@@ -251,7 +251,7 @@ def _packed(curves: LightCurves, passing: Sequence[Alert]) -> list[str]:
     if not passing:
         return []
     table, numbers = curves.to_arrow(), {object_id: number for number, object_id in enumerate(curves.object_ids)}
-    return [packed(table.slice(numbers[alert.object_id], 1)) for alert in passing]
+    return [pack_table(table.slice(numbers[alert.object_id], 1)) for alert in passing]
 
 
 def _objects(alerts: Sequence[Alert], curves: LightCurves, summary: pd.DataFrame) -> Objects:

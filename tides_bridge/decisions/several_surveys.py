@@ -23,8 +23,8 @@ from tides_bridge.decisions.models import Judged
 from tides_bridge.decisions.record import decisions_of, role_of
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.photometry import night_of
-from tides_bridge.lightcurves.stored import packed, unpacked
-from tides_bridge.lightcurves.summaries import summarise
+from tides_bridge.lightcurves.stored import pack_table, unpack_table
+from tides_bridge.lightcurves.summaries import summarise_light_curves
 from tides_bridge.selection import SelectionFunction, Verdicts, judge
 from tides_bridge.selection.parsing import SURVEYS
 from tides_bridge.settings import Settings
@@ -277,7 +277,7 @@ def _replace_decisions(chunk: Judged, rows: pd.DataFrame) -> None:
 def _targets(joint: Joint, members: Integers, function: SelectionFunction) -> pd.DataFrame:
     """Make the rows of the stage, each with the magnitudes of its own survey; an object without detection has none."""
     numbers = tuple(map(str, range(len(joint.places))))  # two surveys may use one name
-    summary = summarise(replace(joint.own, object_ids=numbers))
+    summary = summarise_light_curves(replace(joint.own, object_ids=numbers))
     at = np.array([member for member in members if numbers[member] in summary.index], dtype=np.int64)
     rows = summary.loc[[numbers[member] for member in at]].reset_index(drop=True)
     keys = [joint.places[member].key for member in at]
@@ -285,7 +285,7 @@ def _targets(joint: Joint, members: Integers, function: SelectionFunction) -> pd
     for name in ("ra", "decl", "sherlock_class"):
         rows[name] = getattr(joint.own.objects, name)[at]
     rows["selection_function"], table = function.name, joint.own.to_arrow()
-    rows["curve"] = [packed(table.slice(member, 1)) for member in at.tolist()]
+    rows["curve"] = [pack_table(table.slice(member, 1)) for member in at.tolist()]
     return rows
 
 
@@ -326,11 +326,11 @@ def _rows(given: dict[Key, Given]) -> pd.DataFrame:
     rows = pd.DataFrame(list(given), columns=["survey", "object_id"])
     rows["ra"], rows["decl"] = curves.objects.ra[numbers], curves.objects.decl[numbers]
     rows["newest_mjd"] = [each.newest_mjd for each in given.values()]
-    first = summarise(curves)["first_detection_mjd"].reindex(rows["object_id"]).to_numpy()
+    first = summarise_light_curves(curves)["first_detection_mjd"].reindex(rows["object_id"]).to_numpy()
     rows["first_mjd"] = np.where(np.isnan(first), rows["newest_mjd"], first)
     digests, table = curves.digests(), curves.to_arrow()
     rows["curve_digest"] = [digests[number] for number in numbers]
-    rows["curve"] = [packed(table.slice(number, 1)) for number in numbers]
+    rows["curve"] = [pack_table(table.slice(number, 1)) for number in numbers]
     return rows
 
 
@@ -355,7 +355,7 @@ def _curves(
     if wanted:
         names = {"surveys": [key[0] for key in wanted], "object_ids": [key[1] for key in wanted]}
         rows = run(connection, "decisions/get_light_curves.sql", names)
-        stored = LightCurves.from_arrow(pa.concat_tables(unpacked(bytes(row["curve"])) for row in rows))
+        stored = LightCurves.from_arrow(pa.concat_tables(unpack_table(bytes(row["curve"])) for row in rows))
         found = enumerate((row["survey"], row["object_id"]) for row in rows)
         curves |= {key: stored.part(number, number + 1) for number, key in found}
     return curves

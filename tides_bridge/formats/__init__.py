@@ -107,7 +107,7 @@ class Index:
         self, object_ids: Sequence[str], epochs: Sequence[float] | Floats, places: Sequence[int] | Integers
     ) -> None:
         """Note some more records."""
-        self.object_hash.append(hashes(object_ids))
+        self.object_hash.append(hashes_of_ids(object_ids))
         self.epoch.append(np.asarray(epochs, dtype=float))
         self.place.append(np.asarray(places, dtype=np.int64))
 
@@ -161,7 +161,7 @@ def in_one_line(problem: object) -> str:
     return text if len(text) <= 200 else f"{text[:197]}..."
 
 
-def epochs_of(mjd: Floats) -> Floats:
+def plausible_epochs(mjd: Floats) -> Floats:
     """Give the epochs, NaN where one is out of `EPOCHS`."""
     is_epoch = (mjd > EPOCHS[0]) & (mjd < EPOCHS[1])
     return mjd if is_epoch.all() else np.where(is_epoch, mjd, np.nan)
@@ -182,7 +182,7 @@ def depth_of(curves: LightCurves) -> float | None:
     return AB_ZERO_POINT - 2.5 * float(np.log10(5 * np.median(error))) if len(error) else None
 
 
-def hashes(object_ids: Sequence[str]) -> Hashes:
+def hashes_of_ids(object_ids: Sequence[str]) -> Hashes:
     """Give 64 bits of each id, the same in every process."""
     text = np.array(object_ids, dtype=object)
     return pd.util.hash_array(text, categorize=False) if len(text) else np.empty(0, dtype=np.uint64)

@@ -30,9 +30,9 @@ from tides_bridge.formats.avro.program import (
     Rows,
     Shape,
     Wanted,
-    collect,
+    collect_named_types,
 )
-from tides_bridge.formats.lsst import BAND_CODES, NUMBERS, of_columns, of_no_object
+from tides_bridge.formats.lsst import BAND_CODES, NUMBERS, error_without_object, lsst_curves_of_columns
 from tides_bridge.formats.records import XM
 from tides_bridge.formats.ztf import is_known_variable
 from tides_bridge.lightcurves import LightCurves, Objects
@@ -98,7 +98,7 @@ def is_of_sources(schema: Any) -> bool:
 def is_elasticc_schema(schema: Any) -> bool:
     """Tell whether the sources of a schema are spelled as ELAsTiCC does."""
     named: dict[str, Any] = {}
-    collect(schema, named)
+    collect_named_types(schema, named)
     return needed.are_elasticc_names(_fields_of(_fields_of(schema, named).get(NEWEST), named))
 
 
@@ -111,12 +111,12 @@ def missing_in(schema: Any) -> str:
     'diaSource.psfFlux'
     """
     named: dict[str, Any] = {}
-    collect(schema, named)
+    collect_named_types(schema, named)
     fields = _fields_of(schema, named)
     for name in (NEWEST, PREVIOUS, "prvDiaForcedSources"):
         if name not in fields and name != "prvDiaForcedSources":
             return name
-        lacking = needed.lacking(_fields_of(fields[name], named)) if name in fields else ""
+        lacking = needed.lacking_field(_fields_of(fields[name], named)) if name in fields else ""
         if lacking:
             return f"{name}.{lacking}"
     names = [_fields_of(fields.get(name), named) for name in (NEWEST, "diaObject")]
@@ -195,7 +195,7 @@ class Packets:
             elif self.newest[number] < 0:
                 found[number] = f"has no {NEWEST}"
             else:
-                found[number] = of_no_object(str(self.ss_object_ids[number] or "")).problem
+                found[number] = error_without_object(str(self.ss_object_ids[number] or "")).problem
         return found
 
     def curves(self, chosen: Integers, scale: float = 1.0) -> LightCurves:
@@ -216,7 +216,7 @@ class Packets:
         columns: dict[str, Any] = {name: self.fields.floats[slot][rows] for slot, name in enumerate(NUMBERS)}
         columns["diaSourceId"] = self.fields.integers[SOURCE_ID][rows]
         columns["band"] = bands_of(self.fields.names[0][rows])
-        return of_columns(
+        return lsst_curves_of_columns(
             [self.object_ids[number] for number in chosen.tolist()],
             index[rows],
             self.fields.group[rows] < 2,

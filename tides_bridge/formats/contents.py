@@ -28,7 +28,7 @@ def is_gzip(path: Path) -> bool:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
+def open_unpacked(path: Path) -> Iterator[IO[bytes]]:
     """Open a file, unpacked."""
     if is_gzip(path):
         with gzip.open(path, "rb") as unpacked:
@@ -38,23 +38,24 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
             yield stream
 
 
-def beginning(path: Path, size: int = 1 << 16) -> bytes:
+def first_bytes(path: Path, size: int = 1 << 16) -> bytes:
     """Give the first bytes of a file, unpacked."""
-    with opened(path) as stream:
+    with open_unpacked(path) as stream:
         return stream.read(size)
 
 
-def whole(path: Path) -> bytes:
+def whole_content(path: Path) -> bytes:
     """Give all bytes of a file, unpacked."""
-    with opened(path) as stream:
+    with open_unpacked(path) as stream:
         return stream.read()
 
 
-def stretches(path: Path, start: int = 0) -> Iterator[tuple[int, bytes]]:
+def stretches_of_lines(path: Path, start: int = 0) -> Iterator[tuple[int, bytes]]:
     """
     Go through a text in pieces of whole lines, each with the byte it starts at.
 
-    The same pieces come from any of these bytes on. As `stretch` does, it goes on in a packed file where it was left.
+    The same pieces come from any of these bytes on. As `read_stretch` does, it goes on in a packed file where it was
+    left.
     """
     if not is_gzip(path):
         yield from _stretches(path, start)
@@ -75,7 +76,7 @@ def stretches(path: Path, start: int = 0) -> Iterator[tuple[int, bytes]]:
 
 
 def _stretches(path: Path, start: int) -> Iterator[tuple[int, bytes]]:
-    with opened(path) as stream:
+    with open_unpacked(path) as stream:
         stream.seek(start)
         text = stream.read(STRETCH)
         while text:
@@ -91,7 +92,7 @@ def _stretches(path: Path, start: int) -> Iterator[tuple[int, bytes]]:
             yield start, text
 
 
-def stretch(path: Path, start: int, stop: int) -> bytes:
+def read_stretch(path: Path, start: int, stop: int) -> bytes:
     """
     Give the bytes from start up to stop.
 

@@ -39,7 +39,7 @@ from tides_bridge.formats import (
     tables,
 )
 from tides_bridge.formats.avro import records as avro
-from tides_bridge.formats.contents import BROKEN, GZIP, beginning
+from tides_bridge.formats.contents import BROKEN, GZIP, first_bytes
 from tides_bridge.formats.records import UNDERSTOOD, Record, to_light_curves
 from tides_bridge.lightcurves import LightCurves
 
@@ -235,7 +235,7 @@ def kind_of(path: Path, schema: Path | None = None) -> str:
     MalformedAlert
         If it is none of these; says what was found.
     """
-    start = beginning(path)
+    start = first_bytes(path)
     if not start.strip():
         raise MalformedAlert(str(path), "is empty")
     if start.startswith(avro.CONTAINER):
@@ -245,7 +245,7 @@ def kind_of(path: Path, schema: Path | None = None) -> str:
     text = start.removeprefix(b"\xef\xbb\xbf")
     if text.lstrip()[:1] in (b"{", b"["):
         if b"\n" not in text:  # the first of several lines may be long: a whole alert
-            text = beginning(path, LONGEST_LINE).removeprefix(b"\xef\xbb\xbf")
+            text = first_bytes(path, LONGEST_LINE).removeprefix(b"\xef\xbb\xbf")
         return "lines" if json_text.is_lines(text) else "document"
     if json_text.OLD_ANSWER.match(text):
         return "document"

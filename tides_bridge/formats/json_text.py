@@ -15,9 +15,9 @@ import msgspec
 
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import Index, Piece, Refused, in_one_line
-from tides_bridge.formats.contents import stretch, stretches, whole
+from tides_bridge.formats.contents import read_stretch, stretches_of_lines, whole_content
 from tides_bridge.formats.lasair import curves_of_answers
-from tides_bridge.formats.needed import is_bare, lacking_in
+from tides_bridge.formats.needed import is_bare, lacking_field_in
 from tides_bridge.formats.records import Head, LsstAlert, Record, identify, sources_of
 from tides_bridge.lightcurves import LightCurves
 
@@ -36,7 +36,7 @@ RECORDS = msgspec.json.Decoder(Record | list[Record], strict=False)
 def index_lines(path: Path, refused: Refused) -> Index:
     """Note the records of a file with one JSON value a line; a place is the byte at which the line starts."""
     index, number = Index(), 0
-    for start, text in stretches(path):
+    for start, text in stretches_of_lines(path):
         places = [start + at for at, _ in _lines(text)]
         found: list[tuple[str, float, int]] = []
         for place, heads in zip(places, _decoded(text, HEADS), strict=True):
@@ -51,18 +51,18 @@ def index_lines(path: Path, refused: Refused) -> Index:
 
 def read_lines(piece: Piece, refused: Refused) -> LightCurves | list[Record]:
     """Read the chosen records of some lines."""
-    text = stretch(piece.path, piece.start, piece.stop)
+    text = read_stretch(piece.path, piece.start, piece.stop)
     curves = curves_of_answers(text, True, piece.kept)
     if curves is not None:
         return curves
     values = (value for values in _decoded(text, RECORDS) for value in values)
-    return list(chosen(values, piece, refused))
+    return list(chosen_records(values, piece, refused))
 
 
 def index_document(path: Path, refused: Refused) -> Index:
     """Note the records of a file that is one JSON value; all of them have the same place."""
     index = Index(end=1)
-    heads = _values(document(path), HEADS)
+    heads = _values(json_document(path), HEADS)
     found = [(*_identified(head, path, number, refused), 0) for number, head in enumerate(heads, 1)]
     if not found:
         raise MalformedAlert(str(path), "is an empty list")
@@ -72,9 +72,9 @@ def index_document(path: Path, refused: Refused) -> Index:
 
 def read_document(piece: Piece, refused: Refused) -> LightCurves | list[Record]:
     """Read the chosen records of a file that is one JSON value."""
-    text = document(piece.path)
+    text = json_document(piece.path)
     curves = curves_of_answers(text, False, piece.kept)
-    return list(chosen(_values(text, RECORDS), piece, refused)) if curves is None else curves
+    return list(chosen_records(_values(text, RECORDS), piece, refused)) if curves is None else curves
 
 
 def is_lines(start: bytes) -> bool:
@@ -95,7 +95,9 @@ def is_lines(start: bytes) -> bool:
     return rest.lstrip()[:1] in (b"{", b"[")
 
 
-def chosen(values: Iterator[Record | str] | Sequence[Record | str], piece: Piece, refused: Refused) -> Iterator[Record]:
+def chosen_records(
+    values: Iterator[Record | str] | Sequence[Record | str], piece: Piece, refused: Refused
+) -> Iterator[Record]:
     """Give the records that a piece wants; those that cannot be read are refused."""
     for number, value in enumerate(values):
         if not piece.wants(number):
@@ -106,7 +108,7 @@ def chosen(values: Iterator[Record | str] | Sequence[Record | str], piece: Piece
             yield value
 
 
-def identified(head: Head | str) -> tuple[str, float] | str:
+def identify_head(head: Head | str) -> tuple[str, float] | str:
     """Tell object and epoch, or the problem."""
     if isinstance(head, str):
         return head
@@ -117,7 +119,7 @@ def identified(head: Head | str) -> tuple[str, float] | str:
 
 
 def _identified(head: Head | str, path: Path, number: int, refused: Refused) -> tuple[str, float]:
-    found = identified(head)
+    found = identify_head(head)
     if isinstance(found, str):
         refused(path, f"record {number}: {found}")
         return "", float("-inf")
@@ -172,7 +174,7 @@ def _lacking(text: bytes) -> list[str]:
         content = msgspec.json.decode(_plain(text))
     except BAD:
         return []
-    return [lacking_in(each) for each in (content if isinstance(content, list) else [content])]
+    return [lacking_field_in(each) for each in (content if isinstance(content, list) else [content])]
 
 
 def check_fields(record: LsstAlert, text: bytes) -> None:
@@ -220,9 +222,9 @@ def _plain(text: bytes) -> bytes:
     return LITERALS.sub(b"null", text) if b"NaN" in text or b"Infinity" in text else text
 
 
-def document(path: Path) -> bytes:
+def json_document(path: Path) -> bytes:
     """Read a file that is one value; an old answer of Lasair is given its object id."""
-    text = whole(path).removeprefix(b"\xef\xbb\xbf")
+    text = whole_content(path).removeprefix(b"\xef\xbb\xbf")
     old = OLD_ANSWER.match(text)
     if old is None or old[1][:1] in b"{[":
         return text

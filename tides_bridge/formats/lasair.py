@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from tides_bridge.compiled import Floats, Integers, Mask
-from tides_bridge.formats import epochs_of
+from tides_bridge.formats import plausible_epochs
 from tides_bridge.formats.packed_structs import MISSING_INTEGER, NULL, Packing, without_nulls
 from tides_bridge.formats.ztf import BAND_OF_FID, POSITIVE, SOLAR_SYSTEM_RADIUS, nights_of_points, without_sentinels
 from tides_bridge.lightcurves import LightCurves, Objects
@@ -86,7 +86,7 @@ def _curves(names: list[str], candidates: Sequence[list[AnswerPoint]]) -> LightC
     if (candid > MISSING_INTEGER).any() or (nid != np.floor(nid))[~np.isnan(nid)].any():
         raise ValueError("a candid or a night is none")
     is_detection = (candid != MISSING_INTEGER) & ~np.isnan(columns["magpsf"])
-    mjd = epochs_of(columns["jd"] - MJD_ZERO)
+    mjd = plausible_epochs(columns["jd"] - MJD_ZERO)
     fid = np.where(columns["fid"] == np.floor(columns["fid"]), columns["fid"], 0).clip(0, 255).astype(np.int64)
     whole_nid = np.where(np.isnan(nid), -1, nid).astype(np.int64)
     return LightCurves.from_magnitudes(

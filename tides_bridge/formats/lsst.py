@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from tides_bridge.compiled import Floats
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import epochs_of
+from tides_bridge.formats import plausible_epochs
 from tides_bridge.formats.ztf import Long, columns_of_facts
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.photometry import BANDS, mjd_utc_from_tai
@@ -95,7 +95,7 @@ def lsst_curves(objects: Sequence[LsstObject], scale: float = 1.0) -> LightCurve
         [-1 if point.diaSourceId is None else point.diaSourceId for point in points], dtype=np.int64
     )
     bands = np.array([point.filterName if point.band is None else point.band for point in points], dtype=object)
-    return of_columns(
+    return lsst_curves_of_columns(
         [each.object_id for each in objects],
         np.repeat(np.arange(len(groups)) // 2, lengths),
         np.repeat(np.arange(len(groups)) % 2 == 0, lengths),
@@ -112,7 +112,7 @@ NUMBERS = (
 """The columns of float64 of a source."""
 
 
-def of_columns(  # noqa: PLR0913, PLR0917
+def lsst_curves_of_columns(  # noqa: PLR0913, PLR0917
     object_ids: Sequence[str],
     index: npt.NDArray[np.int64],
     is_detection: npt.NDArray[np.bool_],
@@ -129,7 +129,7 @@ def of_columns(  # noqa: PLR0913, PLR0917
     used = np.isfinite(flux) if withdrawn is None else np.isfinite(flux) & np.isnan(withdrawn)
     points: dict[str, Any] = {
         "object_index": index,
-        "mjd": epochs_of(mjd_utc_from_tai(_first(columns, len(index), "midpointMjdTai", "midPointTai"))),
+        "mjd": plausible_epochs(mjd_utc_from_tai(_first(columns, len(index), "midpointMjdTai", "midPointTai"))),
         "band": columns["band"],
         "flux": flux,
         "flux_error": error,
@@ -164,7 +164,7 @@ BAND_CODES: dict[Any, int] = {
 """Names of bands: LSST's; Y of ELAsTiCC; R of ANTARES for r of ZTF; those of sncosmo (ztfg, lsstg)."""
 
 
-def identifier(value: Identifier, key: str) -> str | None:
+def identifier_text(value: Identifier, key: str) -> str | None:
     """
     Read a 64-bit id as text; None if there is none, which Rubin also writes as 0.
 
@@ -173,7 +173,7 @@ def identifier(value: Identifier, key: str) -> str | None:
     MalformedAlert
         If it was written as a float too large to be exact.
 
-    >>> identifier(170587115523932323, "diaObjectId"), identifier(0, "ssObjectId")
+    >>> identifier_text(170587115523932323, "diaObjectId"), identifier_text(0, "ssObjectId")
     ('170587115523932323', None)
     """
     if value is None or value in (0, "0", "") or (isinstance(value, float) and math.isnan(value)):
@@ -185,7 +185,7 @@ def identifier(value: Identifier, key: str) -> str | None:
     return str(value)
 
 
-def of_no_object(ss_object: str | None) -> MalformedAlert:
+def error_without_object(ss_object: str | None) -> MalformedAlert:
     """Say why an alert without object is refused."""
     what = f"it is about {ss_object}, an object of the solar system" if ss_object else "nothing says what it is about"
     return MalformedAlert("record", f"has no diaObjectId: {what}")

@@ -28,11 +28,11 @@ import pyarrow.parquet as pq
 
 from tides_bridge.formats import Options, in_one_line
 from tides_bridge.formats.avro.records import BAD
-from tides_bridge.formats.contents import opened, stretches, whole
+from tides_bridge.formats.contents import open_unpacked, stretches_of_lines, whole_content
 from tides_bridge.formats.files import FAULTS, kind_of, read_light_curves
-from tides_bridge.formats.json_text import LITERALS, document
+from tides_bridge.formats.json_text import LITERALS, json_document
 from tides_bridge.formats.nested import open_table
-from tides_bridge.formats.recording import is_recording, of_record
+from tides_bridge.formats.recording import is_recording, message_of_record
 from tides_bridge.lightcurves import LightCurves
 
 Content = tuple[bytes, bytes | None]
@@ -67,7 +67,7 @@ def messages_in(path: Path, options: Options, name: str = "") -> Iterator[Conten
         else:
             yield from READERS[kind_of(path, options.schema)](path, options)
     except BROKEN as problem:
-        yield unreadable(name, problem), None
+        yield unreadable_message(name, problem), None
 
 
 def count_in(path: Path, options: Options) -> int:
@@ -80,20 +80,20 @@ def count_in(path: Path, options: Options) -> int:
     return sum(1 for _ in messages_in(path, options))
 
 
-def unreadable(name: str, problem: object) -> bytes:
+def unreadable_message(name: str, problem: object) -> bytes:
     """Make the message that says why a file, or the rest of one, is not read."""
     told = getattr(problem, "problem", problem if isinstance(problem, str) else None)
     reason = f"is broken: {in_one_line(problem)}" if told is None else told
     return UNREADABLE + json.dumps(f"{name}: {reason}").encode() + b"}"
 
 
-def told_in(value: bytes) -> tuple[str, str]:
+def unreadable_reason(value: bytes) -> tuple[str, str]:
     """
-    Give the name of a file, "" if there is none, and the reason, from a message that `unreadable` made.
+    Give the name of a file, "" if there is none, and the reason, from a message that `unreadable_message` made.
 
     A record of a file may begin in the same way and be broken: that is its reason then.
 
-    >>> told_in(unreadable("night.json", "is empty")), told_in(b'{"unreadable": 7}')
+    >>> unreadable_reason(unreadable_message("night.json", "is empty")), unreadable_reason(b'{"unreadable": 7}')
     (('night.json', 'is empty'), ('', '7'))
     """
     try:
@@ -127,14 +127,14 @@ def _members(path: Path, options: Options, name: str) -> Iterator[Content]:
 
 
 def _lines(path: Path, _: Options) -> Iterator[Content]:
-    for _start, text in stretches(path):
+    for _start, text in stretches_of_lines(path):
         for line in text.split(b"\n"):
             if line.strip():
                 yield from _parts(line)
 
 
 def _document(path: Path, _: Options) -> Iterator[Content]:
-    yield from _parts(document(path))
+    yield from _parts(json_document(path))
 
 
 def _parts(text: bytes) -> Iterator[Content]:
@@ -152,16 +152,16 @@ def _parts(text: bytes) -> Iterator[Content]:
 
 
 def _container(path: Path, _: Options) -> Iterator[Content]:
-    with opened(path) as stream:
+    with open_unpacked(path) as stream:
         reader = fastavro.reader(stream)
         schema = reader.writer_schema
         if is_recording(schema):
-            recorded = (of_record(record) for record in reader)
+            recorded = (message_of_record(record) for record in reader)
             yield from ((each.value, each.key) for each in recorded)
             return
         first, second = next(reader, None), next(reader, None)
         if second is None:
-            yield from [(whole(path), None)] if first is not None else []
+            yield from [(whole_content(path), None)] if first is not None else []
             return
         key, parsed = json.dumps(schema).encode(), fastavro.parse_schema(schema)
         for record in (first, second):
@@ -177,7 +177,7 @@ def _bare(schema: Any, record: Any) -> bytes:
 
 
 def _message(path: Path, _: Options) -> Iterator[Content]:
-    yield whole(path), None
+    yield whole_content(path), None
 
 
 def _alerts(path: Path, _: Options) -> Iterator[Content]:
@@ -198,7 +198,7 @@ def _table(path: Path, options: Options) -> Iterator[Content]:
     )
     for curves in found:
         yield from ((curve_message(curves.part(each, each + 1)), None) for each in range(len(curves)))
-    yield from ((unreadable(path.name, problem), None) for problem in problems)
+    yield from ((unreadable_message(path.name, problem), None) for problem in problems)
 
 
 READERS: dict[str, Callable[[Path, Options], Iterator[Content]]] = {

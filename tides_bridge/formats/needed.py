@@ -22,11 +22,11 @@ def are_elasticc_names(names: Collection[str]) -> bool:
     return sum(old in names for _, old in NEEDED) > sum(new in names for new, _ in NEEDED)
 
 
-def lacking(names: Collection[str]) -> str:
+def lacking_field(names: Collection[str]) -> str:
     """
     Name the first needed field that sources lack, in the spelling of the others; "" if they have all.
 
-    >>> lacking({"midPointTai", "psFlux", "filterName"})
+    >>> lacking_field({"midPointTai", "psFlux", "filterName"})
     'psFluxErr'
     """
     return next((pair[are_elasticc_names(names)] for pair in NEEDED if not set(pair) & set(names)), "")
@@ -39,17 +39,17 @@ def is_bare(sources: Sequence[Source]) -> bool:
     )
 
 
-def lacking_in(record: object) -> str:
+def lacking_field_in(record: object) -> str:
     """
     Name the first needed field that the detections of a decoded record lack, whatever its values; "" if there is none.
 
-    >>> lacking_in({"diaObjectId": 7, "alert": {"diaSourcesList": [{"midpointMjdTai": None, "psfFlux": 1.0}]}})
+    >>> lacking_field_in({"diaObjectId": 7, "alert": {"diaSourcesList": [{"midpointMjdTai": None, "psfFlux": 1.0}]}})
     'diaSourcesList.psfFluxErr'
     """
     parts = [record, record.get("alert")] if isinstance(record, Mapping) else []
     for part in (each for each in parts if isinstance(each, Mapping)):
         for place in PLACES:
-            name = lacking(_names_in(part[place])) if part.get(place) else ""
+            name = lacking_field(_names_in(part[place])) if part.get(place) else ""
             if name:
                 return f"{place}.{name}"
     return ""

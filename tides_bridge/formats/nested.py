@@ -20,9 +20,9 @@ from tides_bridge.compiled import Floats, Integers
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import NO_EPOCH, Index, Noted, Piece, Refused, check_depth, in_one_line
 from tides_bridge.formats.contents import state_of
-from tides_bridge.formats.json_text import chosen
-from tides_bridge.formats.lsst import EXACT, NUMBERS, band_codes, of_columns, of_no_object
-from tides_bridge.formats.needed import lacking
+from tides_bridge.formats.json_text import chosen_records
+from tides_bridge.formats.lsst import EXACT, NUMBERS, band_codes, error_without_object, lsst_curves_of_columns
+from tides_bridge.formats.needed import lacking_field
 from tides_bridge.formats.records import XM, Record
 from tides_bridge.formats.ztf import NO_MATCH
 from tides_bridge.lightcurves import LightCurves, Objects
@@ -83,7 +83,7 @@ def _check_fields(path: Path, schema: pa.Schema) -> None:
     for place in ("diaSource", "prvDiaSources"):
         kind = schema.field(place).type if place in schema.names else pa.null()
         kind = kind if pa.types.is_struct(kind) or pa.types.is_null(kind) else kind.value_type
-        name = lacking([each.name for each in kind]) if pa.types.is_struct(kind) else ""
+        name = lacking_field([each.name for each in kind]) if pa.types.is_struct(kind) else ""
         if name:
             raise MalformedAlert(str(path), f"{place}.{name} is missing")
 
@@ -188,7 +188,7 @@ def _heads(batch: pa.RecordBatch) -> tuple[list[str], Floats, list[tuple[int, st
     reasons = []
     for row in np.flatnonzero(names.is_null().to_numpy(zero_copy_only=False)).tolist():
         number = moving[row].as_py()
-        reasons.append((row, of_no_object(number).problem if number or not problem else problem))
+        reasons.append((row, error_without_object(number).problem if number or not problem else problem))
     epoch = mjd_utc_from_tai(np.where(np.isnan(epochs[0]), epochs[1], epochs[0]))
     return names.fill_null("").to_pylist(), np.nan_to_num(epoch, nan=NO_EPOCH), reasons
 
@@ -211,7 +211,7 @@ def _records(batch: pa.RecordBatch, piece: Piece, first: int, refused: Refused) 
             values.append(msgspec.convert(row, Record, strict=False))
         except msgspec.ValidationError as problem:
             values.append(f"cannot be read: {in_one_line(problem)}")
-    yield from chosen(values, Piece(piece.path, piece.kind, 0, len(values), piece.first + first), refused)
+    yield from chosen_records(values, Piece(piece.path, piece.kind, 0, len(values), piece.first + first), refused)
 
 
 def _curves(batch: pa.RecordBatch, scale: float) -> LightCurves:
@@ -225,7 +225,7 @@ def _curves(batch: pa.RecordBatch, scale: float) -> LightCurves:
     }
     columns["diaSourceId"] = _together([_source_ids(column, len(rows)) for rows, column in groups])
     columns["band"] = _together([_bands(column, len(rows)) for rows, column in groups])
-    return of_columns(
+    return lsst_curves_of_columns(
         ids.to_pylist(),
         _together([rows for rows, _ in groups]),
         np.repeat([True, False], detections),

@@ -40,10 +40,10 @@ def is_recording(schema: object) -> bool:
 def read_recording(stream: IO[bytes]) -> Iterator[RecordedMessage]:
     """Give the messages of a recording, in their order; raises what fastavro does where it is broken."""
     for record in fastavro.reader(stream):
-        yield of_record(record)
+        yield message_of_record(record)
 
 
-def of_record(record: Any) -> RecordedMessage:
+def message_of_record(record: Any) -> RecordedMessage:
     """
     Make a message of a record; an empty key is none.
 

@@ -12,8 +12,16 @@ import msgspec
 
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import NO_EPOCH
-from tides_bridge.formats.lsst import DiaObject, Identifier, LsstObject, Source, identifier, lsst_curves, of_no_object
-from tides_bridge.formats.ztf import NewestPoint, Point, ZtfObject, facts, is_known_variable, ztf_curves
+from tides_bridge.formats.lsst import (
+    DiaObject,
+    Identifier,
+    LsstObject,
+    Source,
+    error_without_object,
+    identifier_text,
+    lsst_curves,
+)
+from tides_bridge.formats.ztf import NewestPoint, Point, ZtfObject, facts_of_alert, is_known_variable, ztf_curves
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import MJD_ZERO, TAI_AHEAD
 
@@ -139,11 +147,11 @@ def _ztf_name(record: Head | Record) -> str:
 def _alert_name(record: Head | Record) -> str:
     """Give the object of an alert: as its source has it, since some files keep the object's own id as a float."""
     source, dia_object = record.diaSource, record.diaObject
-    name = identifier(source.diaObjectId, "diaSource.diaObjectId") if source else None
+    name = identifier_text(source.diaObjectId, "diaSource.diaObjectId") if source else None
     if name is None and dia_object:
-        name = identifier(dia_object.diaObjectId, "diaObject.diaObjectId")
+        name = identifier_text(dia_object.diaObjectId, "diaObject.diaObjectId")
     if name is None:
-        raise of_no_object(identifier(source.ssObjectId, "ssObjectId") if source else None)
+        raise error_without_object(identifier_text(source.ssObjectId, "ssObjectId") if source else None)
     return name
 
 
@@ -153,7 +161,7 @@ def _lasair_name(record: Head | Record) -> tuple[str, float]:
         raise MalformedAlert("record", _why_not(record))
     of_object = alert.diaObject.diaObjectId if alert.diaObject else None
     for value in (record.diaObjectId, of_object, alert.diaObjectId, record.objectId):
-        name = identifier(value, "diaObjectId")
+        name = identifier_text(value, "diaObjectId")
         if name is not None:
             return name, _newest([source.mjd_tai for source in alert.diaSourcesList], TAI_AHEAD)
     raise MalformedAlert("record", "has sources, but no diaObjectId")
@@ -181,11 +189,11 @@ def _of_ztf(record: Record) -> ZtfObject:
         catalogues = [each for each in (record.vsx, record.gcvs) if each is not msgspec.UNSET]
         if isinstance(record.labels, dict) and "vsx" in record.labels:
             catalogues.append(record.labels["vsx"])
-        known = facts(record.candidate) | {"known_variable": is_known_variable(*catalogues)}
+        known = facts_of_alert(record.candidate) | {"known_variable": is_known_variable(*catalogues)}
         return ZtfObject(name, [record.candidate, *(record.prv_candidates or [])], known)
     points = record.candidates or []
     detections = [point for point in points if point.candid is not None]
-    known = facts(max(detections, key=lambda point: point.jd or 0.0)) if detections else {}
+    known = facts_of_alert(max(detections, key=lambda point: point.jd or 0.0)) if detections else {}
     if _part(record.objectData, "ramean") is not None:
         known |= {"ra": record.objectData["ramean"], "decl": record.objectData.get("decmean")}
     return ZtfObject(name, list(points), known | _sherlock(record))
@@ -195,7 +203,7 @@ def _of_lsst(record: Record) -> LsstObject:
     if record.diaSource is not None:
         known = _known(record.diaObject, record.diaSource) | _variable(record)
         if record.diaSource.midpointMjdTai is not None:  # ELAsTiCC simulated nothing of the solar system
-            known["solar_system"] = float(identifier(record.diaSource.ssObjectId, "ssObjectId") is not None)
+            known["solar_system"] = float(identifier_text(record.diaSource.ssObjectId, "ssObjectId") is not None)
         sources = [record.diaSource, *(record.prvDiaSources or [])]
         return LsstObject(_alert_name(record), sources, record.prvDiaForcedSources or [], known)
     alert = record if record.alert is None else record.alert

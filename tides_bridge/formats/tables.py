@@ -30,11 +30,11 @@ from tides_bridge.formats import (
     Piece,
     Refused,
     check_depth,
-    epochs_of,
-    hashes,
+    hashes_of_ids,
     in_one_line,
+    plausible_epochs,
 )
-from tides_bridge.formats.contents import beginning, stretches
+from tides_bridge.formats.contents import first_bytes, stretches_of_lines
 from tides_bridge.formats.lsst import EXACT, band_codes
 from tides_bridge.formats.nested import open_table
 from tides_bridge.lightcurves import LightCurves
@@ -162,7 +162,7 @@ def index_table(path: Path, kind: str, refused: Refused) -> Index:
         if len(table):
             names, codes = _objects(table)
             nameless += int(np.count_nonzero(np.array(names, dtype=object)[codes] == ""))
-            runs.add(hashes(names)[codes], _known_epochs(table), base)
+            runs.add(hashes_of_ids(names)[codes], _known_epochs(table), base)
         end = base + len(table)
     if not runs.rows:
         raise MalformedAlert(str(path), "is a table without rows")
@@ -170,7 +170,7 @@ def index_table(path: Path, kind: str, refused: Refused) -> Index:
     if nameless:
         refused(path, f"{nameless} rows have no object id")
     for object_hash, epoch in zip(runs.object_hash, runs.epoch, strict=True):
-        epoch[object_hash == hashes([""])[0]] = -np.inf
+        epoch[object_hash == hashes_of_ids([""])[0]] = -np.inf
     passes = -(-runs.rows // ROWS_A_PASS) if runs.is_scattered else 0
     return Index(runs.object_hash, runs.epoch, runs.place, end, passes)
 
@@ -201,7 +201,7 @@ def read_table(piece: Piece, options: Options, refused: Refused, noted: Noted) -
 def _of_turn(table: pa.Table, piece: Piece) -> pa.Table:
     """Take the rows of the objects whose turn it is."""
     names, codes = _objects(table)
-    found = hashes(names)
+    found = hashes_of_ids(names)
     wanted = found % np.uint64(piece.passes) == piece.turn
     if piece.unwanted is not None:
         wanted &= ~np.isin(found, piece.unwanted)
@@ -256,9 +256,9 @@ def _plain(column: Any, role: str) -> Any:
 def _batches_of_text(
     path: Path, roles: tuple[str, ...], start: int, told: tuple[Refused, Refused]
 ) -> Iterator[tuple[int, pa.Table]]:
-    names, separator = header_of(beginning(path))
+    names, separator = header_of(first_bytes(path))
     known = {role: name for role, name in roles_of(names).items() if role in roles}
-    for byte, text in stretches(path, start >> ROW_BITS):
+    for byte, text in stretches_of_lines(path, start >> ROW_BITS):
         lines = text if byte else text.partition(b"\n")[2]
         if lines.strip():
             lines = _as_utf8(lines)
@@ -362,7 +362,7 @@ def _epochs(table: pa.Table) -> Floats:
 
 
 def _known_epochs(table: pa.Table) -> Floats:
-    epochs = epochs_of(_epochs(table))
+    epochs = plausible_epochs(_epochs(table))
     return np.where(np.isnan(epochs), NO_EPOCH, epochs)
 
 
@@ -373,7 +373,7 @@ def _whole_numbers(table: pa.Table, role: str) -> Integers | None:
 
 
 def _curves(names: list[str], codes: Integers, table: pa.Table, options: Options) -> LightCurves:
-    mjd, band = epochs_of(_epochs(table)), _bands(table)
+    mjd, band = plausible_epochs(_epochs(table)), _bands(table)
     night = _whole_numbers(table, "night")
     others: dict[str, Any] = {role: _values(table, role) for role in ("reliability", "ra", "decl")}
     older, newer = _values(table, "older_reliability"), others["reliability"]

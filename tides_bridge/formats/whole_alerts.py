@@ -19,8 +19,8 @@ import msgspec
 
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import in_one_line
-from tides_bridge.formats.avro.records import exactly
-from tides_bridge.formats.avro.schemas import schema_of_text, schemas_in, version_of
+from tides_bridge.formats.avro.records import decode_exactly
+from tides_bridge.formats.avro.schemas import schema_number, schema_of_text, schemas_in
 from tides_bridge.formats.framing import Framing, framing_of, of_confluent, of_container
 from tides_bridge.formats.records import Record, to_light_curves
 from tides_bridge.lightcurves import LightCurves
@@ -92,7 +92,7 @@ class Opener:
         # A bare message may begin with any byte.
         try:
             if framing is Framing.JSON:
-                return of_json(value)
+                return open_json(value)
             if framing is Framing.BSON:
                 return _of_bson(value)
             found = self._numbered(value) if framing is Framing.CONFLUENT else None
@@ -109,14 +109,14 @@ class Opener:
         """Read a message with Confluent's header; None if no schema fits it."""
         number, body = of_confluent(value)
         for schema in self._of_number(number):
-            record = exactly(body, schema)
+            record = decode_exactly(body, schema)
             if record is not None:
                 return Whole(record, Framing.CONFLUENT, schema, body)
         return None
 
     def _of_number(self, number: int) -> Iterator[Any]:
         """Give the schemas that may be meant: those of that number, else the registry's, or any."""
-        named = [schema for name, schema in self._schemas.items() if version_of(name, schema) == number]
+        named = [schema for name, schema in self._schemas.items() if schema_number(name, schema) == number]
         yield from named
         if not named and self._registry is not None:
             yield self._registry(number)
@@ -126,7 +126,7 @@ class Opener:
     def _bare(self, value: bytes) -> Whole | None:
         """Read a message without any sign of its schema: the first that fits it to the last byte."""
         for schema in self._schemas.values():
-            record = exactly(value, schema)
+            record = decode_exactly(value, schema)
             if record is not None:
                 return Whole(record, Framing.BARE, schema, value)
         return None
@@ -144,7 +144,7 @@ class Opener:
 def _of_container(value: bytes) -> Whole:
     text, body = of_container(value)
     schema = schema_of_text(text)
-    record = exactly(body, schema)
+    record = decode_exactly(body, schema)
     if record is None:
         raise MalformedAlert("message", "is a broken Avro container: its record does not fit its schema")
     return Whole(record, Framing.CONTAINER, schema, body)
@@ -152,13 +152,13 @@ def _of_container(value: bytes) -> Whole:
 
 def _of_key(value: bytes, key: bytes) -> Whole:
     schema = schema_of_text(key)
-    record = exactly(value, schema)
+    record = decode_exactly(value, schema)
     if record is None:
         raise MalformedAlert("message", "does not fit the schema in its key")
     return Whole(record, Framing.KEYED, schema, value)
 
 
-def of_json(value: bytes) -> Whole:
+def open_json(value: bytes) -> Whole:
     """
     Read JSON text, with NaN and with integers of any length.
 

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from tides_bridge.compiled import Floats, Integers, Mask
-from tides_bridge.formats import epochs_of
+from tides_bridge.formats import plausible_epochs
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.columns import SENTINEL
 from tides_bridge.lightcurves.photometry import BANDS, MJD_ZERO, ZTF_BANDS, night_of
@@ -87,7 +87,7 @@ def ztf_curves(objects: Sequence[ZtfObject]) -> LightCurves:
     index = np.repeat(np.arange(len(objects)), [len(each.points) for each in objects])
     magnitude = without_sentinels([point.magpsf for point in points])
     is_detection = np.array([point.candid is not None for point in points], dtype=bool) & ~np.isnan(magnitude)
-    mjd = epochs_of(_floats([point.jd for point in points]) - MJD_ZERO)
+    mjd = plausible_epochs(_floats([point.jd for point in points]) - MJD_ZERO)
     deep = without_sentinels([point.drb for point in points])
     return LightCurves.from_magnitudes(
         [each.object_id for each in objects],
@@ -108,11 +108,11 @@ def ztf_curves(objects: Sequence[ZtfObject]) -> LightCurves:
     )
 
 
-def facts(newest: NewestPoint) -> dict[str, Any]:
+def facts_of_alert(newest: NewestPoint) -> dict[str, Any]:
     """
     Tell what an alert says of its object.
 
-    >>> facts(NewestPoint(jd=2461000.5, ssdistnr=-999.0, sgscore1=0.9, distpsnr1=0.3))
+    >>> facts_of_alert(NewestPoint(jd=2461000.5, ssdistnr=-999.0, sgscore1=0.9, distpsnr1=0.3))
     {'ra': None, 'decl': None, 'solar_system': 0.0, 'point_source': 1.0}
     """
     return {

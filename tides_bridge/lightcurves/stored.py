@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 
-def packed(table: pa.Table) -> str:
+def pack_table(table: pa.Table) -> str:
     """Write a table for a column of bytes: an IPC stream, packed by zstd, in hexadecimal digits."""
     sink = pa.BufferOutputStream()
     with pa.CompressedOutputStream(sink, "zstd") as stream, pa.ipc.new_stream(stream, table.schema) as writer:
@@ -12,7 +12,7 @@ def packed(table: pa.Table) -> str:
     return rf"\x{content.hex()}"
 
 
-def unpacked(content: bytes) -> pa.Table:
-    """Read what `packed` wrote, as the database gives it back."""
+def unpack_table(content: bytes) -> pa.Table:
+    """Read what `pack_table` wrote, as the database gives it back."""
     with pa.CompressedInputStream(pa.BufferReader(content), "zstd") as stream, pa.ipc.open_stream(stream) as reader:
         return reader.read_all()

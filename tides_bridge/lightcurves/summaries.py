@@ -6,7 +6,7 @@ from tides_bridge.lightcurves.columns import LightCurves
 from tides_bridge.lightcurves.photometry import BANDS
 
 
-def summarise(curves: LightCurves) -> pd.DataFrame:
+def summarise_light_curves(curves: LightCurves) -> pd.DataFrame:
     """
     Give what `tides_master` keeps of each object.
 

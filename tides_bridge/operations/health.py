@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tides_bridge.database import check_schema, embedded, open_database
-from tides_bridge.database.backup import folder_of
+from tides_bridge.database.backup import backup_folder
 from tides_bridge.database.schema import schema_files
 from tides_bridge.errors import BridgeError
 from tides_bridge.operations.expiry import ANSWER_SECONDS, certificate_of, https_addresses, tokens_of
@@ -103,7 +103,7 @@ def _disks(settings: Settings) -> Iterator[Disk]:
 
 
 def _folders(settings: Settings) -> list[Path]:
-    folders = [folder_of(settings), Path(prefect_variable("HOME") or "~/.prefect"), Path("/")]
+    folders = [backup_folder(settings), Path(prefect_variable("HOME") or "~/.prefect"), Path("/")]
     if settings.database.host == "embedded":
         folders.insert(0, settings.database.folder or embedded.default_folder())
     return [folder.expanduser().absolute() for folder in folders]

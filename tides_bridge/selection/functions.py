@@ -21,11 +21,19 @@ from tides_bridge.compiled import Floats, Mask
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.selection.criteria import CRITERIA
-from tides_bridge.selection.measures import ANY_DETECTION, Look, PointFilter, Running, counting
+from tides_bridge.selection.measures import ANY_DETECTION, Look, PointFilter, Running
 from tides_bridge.selection.parsing import Group, Leaf, parse_block
 from tides_bridge.selection.running import first_epoch
 
-__all__ = ["Group", "Leaf", "SelectionFunction", "Verdicts", "counting", "judge", "light_curve_satisfies", "measure"]
+__all__ = [
+    "Group",
+    "Leaf",
+    "SelectionFunction",
+    "Verdicts",
+    "judge",
+    "light_curve_satisfies",
+    "measure",
+]
 
 
 BLOCK_POINTS: Final = 200_000

@@ -45,7 +45,7 @@ ANY_DETECTION: Final = PointFilter(positive_only=False)
 """What D3.3.3 compares with ``magLimit``: a detection of any band, significance and sign."""
 
 
-def counting(curves: LightCurves, points: PointFilter) -> Mask:
+def points_that_count(curves: LightCurves, points: PointFilter) -> Mask:
     """Tell which of the (m,) points count."""
     counts = curves.is_detection
     if points.filters is not None:
@@ -82,7 +82,7 @@ class Running:
     """
 
     def __init__(self, curves: LightCurves, points: PointFilter) -> None:
-        self.curves, self._counts = curves, counting(curves, points)
+        self.curves, self._counts = curves, points_that_count(curves, points)
 
     @cached_property
     def detections(self) -> Values:

@@ -29,7 +29,8 @@ from matplotlib.ticker import MaxNLocator, ScalarFormatter
 from tides_bridge.compiled import Mask
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import BANDS, LIMIT_SIGNIFICANCE, MJD_OF_UNIX, POGSON, magnitude_from_flux
-from tides_bridge.selection.functions import SelectionFunction, Verdicts, counting, judge
+from tides_bridge.selection.functions import SelectionFunction, Verdicts, judge
+from tides_bridge.selection.measures import points_that_count
 
 COLOURS: Final[dict[str, str]] = dict(
     zip(BANDS, ("#0c71ff", "#49be61", "#c61c00", "#ffc200", "#f341a2", "#5d0000"), strict=True)
@@ -102,7 +103,7 @@ def draw_light_curves(plots: Plots, function: SelectionFunction, now_mjd: float 
     """Plot some light curves, a file each, and tell how many. This is what is done in other processes."""
     (verdicts,) = judge(curves, [function], now_mjd)
     for place, object_id in enumerate(curves.object_ids):
-        path = plots.folder / file_name(object_id, plots.ending)
+        path = plots.folder / file_name_of_object(object_id, plots.ending)
         hidden = path.with_name(f".{path.name}.part")
         with ONE_AT_A_TIME, mpl.rc_context(STYLE):
             figure = light_curve_figure(curves.part(place, place + 1), verdicts, place)
@@ -111,11 +112,11 @@ def draw_light_curves(plots: Plots, function: SelectionFunction, now_mjd: float 
     return len(curves)
 
 
-def file_name(object_id: str, ending: str) -> str:
+def file_name_of_object(object_id: str, ending: str) -> str:
     """
     Make a file name of an object id; two objects never get the same.
 
-    >>> file_name("ZTF26aaaaaaa", "png"), file_name("../a b", "png")
+    >>> file_name_of_object("ZTF26aaaaaaa", "png"), file_name_of_object("../a b", "png")
     ('ZTF26aaaaaaa.png', '%2E.%2Fa%20b.png')
     """
     name = quote(object_id, safe="+@,=")
@@ -169,7 +170,7 @@ class _Points:
     def __init__(self, curve: LightCurves, function: SelectionFunction) -> None:
         self.mjd, self.band = curve.mjd, curve.band
         detected = curve.is_detection & np.isfinite(curve.magnitude)
-        self.counts = counting(curve, function.points) & detected
+        self.counts = points_that_count(curve, function.points) & detected
         self.is_fading = detected & ~curve.is_positive
         self.is_usual = detected & curve.is_positive & self.counts
         self.is_hollow = detected & curve.is_positive & ~self.counts
@@ -327,19 +328,19 @@ def _title(figure: Figure, object_id: str, verdicts: Verdicts, place: int) -> No
     """Say whose light curve it is, by which function it was judged, and how."""
     function, left = verdicts.function, FRAME[0]
     passed = bool(verdicts.passed[place])
-    figure.text(left, 0.95, plain(object_id), fontsize=12, fontweight="bold", parse_math=False)
-    about = f"{plain(function.name)}, version {function.version}"
+    figure.text(left, 0.95, printable_text(object_id), fontsize=12, fontweight="bold", parse_math=False)
+    about = f"{printable_text(function.name)}, version {function.version}"
     figure.text(0.985, 0.953, about, fontsize=8, color="0.35", ha="right", parse_math=False)
-    why = textwrap.wrap(reason(verdicts, place), 112, max_lines=2, placeholder=" ...")
+    why = textwrap.wrap(verdict_in_words(verdicts, place), 112, max_lines=2, placeholder=" ...")
     colour = "#00695c" if passed else "#9c1c00"
     figure.text(left, 0.933, "\n".join(why), fontsize=8.5, color=colour, va="top", parse_math=False)
 
 
-def plain(text: str) -> str:
+def printable_text(text: str) -> str:
     r"""
     Write what the fonts may not have in another way.
 
-    >>> plain("SN\u2605")
+    >>> printable_text("SN\u2605")
     'SN\\u2605'
     """
     return (
@@ -349,7 +350,7 @@ def plain(text: str) -> str:
     )
 
 
-def reason(verdicts: Verdicts, place: int) -> str:
+def verdict_in_words(verdicts: Verdicts, place: int) -> str:
     """Say in one line whether an object passed, and what was measured: of one that did not, what is not fulfilled."""
     passed = bool(verdicts.passed[place])
     leaves = [leaf for leaf in verdicts.function.leaves if passed or not verdicts.fulfilled[leaf.path][place]]
@@ -366,7 +367,7 @@ def _shown(value: Any, kind: str) -> str:
         return "not measured"
     if kind == "is":
         return "yes" if value else "no"
-    return plain(value) if isinstance(value, str) else f"{value:.4g}"
+    return printable_text(value) if isinstance(value, str) else f"{value:.4g}"
 
 
 def _legend(figure: Figure, points: _Points, verdicts: Verdicts, place: int) -> None:

@@ -31,7 +31,7 @@ PLAIN_DURATION = re.compile(
 """A number, and a unit in words."""
 
 
-def duration(value: object, unit: Literal["seconds", "days"]) -> object:
+def read_duration(value: object, unit: Literal["seconds", "days"]) -> object:
     """Read "4 days", "1h 30min" or a bare number in the key's own unit."""
     if not isinstance(value, int | float | str):
         return value
@@ -53,36 +53,36 @@ def _duration(words: str, unit: str) -> timedelta:
     return Timedelta(re.sub(r"(?<=[\d\s])d\b", "D", words)).to_pytimedelta()  # Pandas wants a capital
 
 
-def text(value: object) -> object:
+def text_of_number(value: object) -> object:
     """Take a number for text, as in ``groupID: 123456``."""
     return str(value) if type(value) in (int, float, bool) else value
 
 
-def number(value: object) -> object:
+def refuse_flag(value: object) -> object:
     """Refuse true and false for a number: to Python they are 1 and 0."""
     if isinstance(value, bool):
         raise ValueError("must be a number")
     return value
 
 
-def listed(value: object) -> object:
+def list_of_text(value: object) -> object:
     """Read a list that the environment gives as text: JSON."""
     return json.loads(value) if isinstance(value, str) else value
 
 
-def time_of_day(value: object) -> object:
+def refuse_bare_number(value: object) -> object:
     """Refuse a number: YAML makes one of 14:30 without quotation marks, 870, which would be taken for seconds."""
     if isinstance(value, int | float):
         raise ValueError('not a time of day: write it with quotation marks, as "14:30"')
     return value
 
 
-Seconds = Annotated[timedelta, BeforeValidator(partial(duration, unit="seconds"))]
-Days = Annotated[timedelta, BeforeValidator(partial(duration, unit="days"))]
-PositiveInt = Annotated[int, BeforeValidator(number), Field(gt=0)]
-Number = Annotated[float, BeforeValidator(number), Field(allow_inf_nan=False)]
+Seconds = Annotated[timedelta, BeforeValidator(partial(read_duration, unit="seconds"))]
+Days = Annotated[timedelta, BeforeValidator(partial(read_duration, unit="days"))]
+PositiveInt = Annotated[int, BeforeValidator(refuse_flag), Field(gt=0)]
+Number = Annotated[float, BeforeValidator(refuse_flag), Field(allow_inf_nan=False)]
 Text = Annotated[str, Field(min_length=1)]
-GroupID = Annotated[Text, BeforeValidator(text), BeforeValidator(number)]
+GroupID = Annotated[Text, BeforeValidator(text_of_number), BeforeValidator(refuse_flag)]
 BrokerName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
 Address = Annotated[str, Field(pattern=r"^https?://[^/\s]+")]
 SystemBand = Annotated[str, Field(pattern=rf"^({'|'.join(sorted(set(PHOTOMETRIC_SYSTEMS.values())))})_[ugrizy]$")]
@@ -103,7 +103,7 @@ class BrokerSettings(Section):
     longest_pull: Seconds = Field(timedelta(minutes=45), description="a run takes no new batch after this time")
     batch_size: PositiveInt = Field(5000, description="messages that are decided and stored together, at most")
     batch_bytes: PositiveInt = Field(150_000_000, description="[bytes] and no more than about so much of them")
-    options: dict[str, Annotated[SecretStr, BeforeValidator(text)]] = Field(
+    options: dict[str, Annotated[SecretStr, BeforeValidator(text_of_number)]] = Field(
         {}, description="any librdkafka option, such as security.protocol; shown masked, as some are secret"
     )
     schemas: Path | None = Field(None, description="Avro schema, or a folder of them, for messages that bring none")
@@ -132,7 +132,7 @@ class OneBroker(BrokerSettings):
     """One of several brokers: what else is said once where there is one."""
 
     topic: Text = Field(description="its Kafka topic")
-    group_id: Annotated[Text | None, BeforeValidator(text), BeforeValidator(number)] = Field(
+    group_id: Annotated[Text | None, BeforeValidator(text_of_number), BeforeValidator(refuse_flag)] = Field(
         None, alias="groupID", description="its bookmark in the stream; empty: groupID"
     )
     token: SecretStr | None = Field(None, description="key to its light-curve API")
@@ -231,7 +231,7 @@ class FourmostSettings(Section):
         pattern=r"^[^\W_]+_[ugrizy]_[^\W_]+$",
         description="SURVEY_band_SYSTEM; that band's magnitude is sent",
     )
-    colour_terms: Annotated[tuple[ColourTerm, ...], BeforeValidator(listed)] = Field(
+    colour_terms: Annotated[tuple[ColourTerm, ...], BeforeValidator(list_of_text)] = Field(
         (), description="tried in order for a target without a magnitude in that band; refused if none fits"
     )
     classification: str = Field("TRA", pattern=r"^([A-Z]{3}(, ?[A-Z]{3}){0,2})?$", description="up to three codes")
@@ -275,7 +275,7 @@ class BackupSettings(Section):
 class WatchdogSettings(Section):
     """When somebody is called, and how."""
 
-    notify: Annotated[tuple[SecretStr, ...], BeforeValidator(listed)] = Field(
+    notify: Annotated[tuple[SecretStr, ...], BeforeValidator(list_of_text)] = Field(
         (), description="whom to tell: addresses of Apprise, as mailtos://example.org?user=me&pass=secret"
     )
     prefect: Address | None = Field(
@@ -289,7 +289,7 @@ class WatchdogSettings(Section):
         timedelta(hours=36), description="since a broker's newest alert, though others send some"
     )
     nothing_at_all_for: Days = Field(timedelta(days=5), description="since the newest alert of any broker")
-    exchange_by: Annotated[time, BeforeValidator(time_of_day)] = Field(
+    exchange_by: Annotated[time, BeforeValidator(refuse_bare_number)] = Field(
         time(14, 30), description="Berlin time by which a day has had a good exchange"
     )
     no_backup_for: Seconds = Field(timedelta(hours=36), description="since the last good backup")

@@ -184,7 +184,7 @@ def demo_file() -> Path:
     return data_folder() / DEMO / "settings.yaml"
 
 
-def load(configuration: str | None = None, file: Path | None = None) -> Settings:
+def load_settings(configuration: str | None = None, file: Path | None = None) -> Settings:
     """
     Read one configuration.
 
@@ -217,7 +217,7 @@ def load(configuration: str | None = None, file: Path | None = None) -> Settings
 
 
 def configuration_name(configuration: str | None = None, file: str | None = None) -> str:
-    """Give the name that `load` would take, for a title: "bridge" if the settings are wrong."""
+    """Give the name that `load_settings` would take, for a title: "bridge" if the settings are wrong."""
     try:
         return _configuration(find_file(Path(file) if file else None, configuration), configuration)[0]
     except SettingsError:
@@ -236,9 +236,9 @@ def provenance(configuration: str | None = None, file: Path | None = None) -> li
     Raises
     ------
     SettingsError
-        As `load` does.
+        As `load_settings` does.
     """
-    settings = load(configuration, file)
+    settings = load_settings(configuration, file)
     file = find_file(file, configuration)
     _, values = _configuration(file, configuration)
     environment = EnvSettingsSource(Settings)()

@@ -35,7 +35,7 @@ class Moved(NamedTuple):
     objects: int
 
 
-def limits_of(settings: Settings) -> dict[str, Any]:
+def life_limits(settings: Settings) -> dict[str, Any]:
     """Word the rules of a target's life for the scripts."""
     return {
         "now_mjd": settings.now_mjd(),
@@ -254,4 +254,4 @@ def _settle(connection: Connection, settings: Settings, *tides_ids: int) -> None
     """Let targets be what their objects say now, and switch them on or off by it."""
     about = {"tides_ids": list(tides_ids)}
     run(connection, "targets/refresh_targets.sql", about)
-    run(connection, "targets/judge_targets.sql", about | limits_of(settings))
+    run(connection, "targets/judge_targets.sql", about | life_limits(settings))

@@ -61,7 +61,7 @@ class TnsList:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedTns:
     """What became of a list: numbers of objects new to us, and changed; the others were there."""
 
     tns_list: TnsList
@@ -69,7 +69,7 @@ class Loaded:
     updated: int
 
 
-def load_tns(database: Database, path: Path) -> Loaded:
+def load_tns(database: Database, path: Path) -> LoadedTns:
     """
     Read a list and store it; again changes nothing, and an older list changes nothing that a newer one said.
 
@@ -86,7 +86,7 @@ def load_tns(database: Database, path: Path) -> Loaded:
         (counts,) = run(connection, "targets/upsert_tns_objects.sql")
         sizes = {"objects": len(found.objects), "refused": len(found.refused)}
         run(connection, "targets/store_tns_load.sql", about | sizes)
-    return Loaded(found, counts["inserted"], counts["updated"])
+    return LoadedTns(found, counts["inserted"], counts["updated"])
 
 
 def match_of(database: Database, object_id: str, survey: str | None = None) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from tides_bridge.archives.backtest import (
     run_backtest,
     share_of,
 )
-from tides_bridge.archives.backtest_plots import draw_backtest, plot
+from tides_bridge.archives.backtest_plots import draw_backtest, write_backtest_plot
 from tides_bridge.archives.truth import COLUMNS, TruthFile
 from tides_bridge.errors import RejectedError, SettingsError
 from tides_bridge.resources import shipped
@@ -248,13 +248,13 @@ def test_the_order_of_objects_and_their_parts_changes_nothing(order: list[int], 
 
 
 def test_notes_say_what_an_archive_cannot_tell(both: Backtest) -> None:
-    assert "7 objects in the archive, 2 of them of no known class" in " ".join(backtest_report.notes(both))
+    assert "7 objects in the archive, 2 of them of no known class" in " ".join(backtest_report.report_notes(both))
     for known, words in (
         (KNOWN.loc[["a", "b"]], "says nothing of contamination"),
         (KNOWN.loc[["d"]], "says nothing of efficiency"),
         (KNOWN.loc[["x"]], "are the ids those of the truth?"),
     ):
-        assert words in backtest_report.notes(backtest_on(TWO_BANDS, known=known))[-1]
+        assert words in backtest_report.report_notes(backtest_on(TWO_BANDS, known=known))[-1]
 
 
 def test_the_report_as_markdown(both: Backtest) -> None:
@@ -303,7 +303,7 @@ def test_places_are_checked_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "a.png").mkdir()
     for write in (
         lambda found: backtest_report.write_output(found, tmp_path / "a.md"),
-        lambda found: plot(found, tmp_path / "a.png"),
+        lambda found: write_backtest_plot(found, tmp_path / "a.png"),
     ):
         with pytest.raises(SettingsError, match="cannot be written: Is a directory"):
             write(backtest_on(TWO_BANDS))
@@ -318,13 +318,13 @@ def test_the_picture_shows_what_the_tables_say(tmp_path: Path) -> None:
     points = [container[0].get_ydata().tolist() for container in panels[0].containers]
     assert points == [[6 / 8], [3 / 8]]  # of the bin with one object nothing is drawn
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["A: twoBands", "B: anyBand"]
-    plot(found, tmp_path / "a.png")
+    write_backtest_plot(found, tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("known", [KNOWN.loc[["d"]], KNOWN.loc[["c"]], KNOWN.loc[["b"]]])
 def test_a_picture_of_little_says_so(known: pd.DataFrame, tmp_path: Path) -> None:
-    plot(backtest_on(ANY_BAND, known=known), tmp_path / "a.svg")
+    write_backtest_plot(backtest_on(ANY_BAND, known=known), tmp_path / "a.svg")
     assert (tmp_path / "a.svg").stat().st_size > 1000
 
 

@@ -12,8 +12,14 @@ import pytest
 from hypothesis import given
 
 from tests.support.curves import curves_of, point, points, quick
-from tides_bridge.archives.decision_files import DecisionFile, check_output, encode, schema_of, table_of
-from tides_bridge.archives.judging import Question, Tally, chosen_curves, chunks_of, judge_units, mjd_of
+from tides_bridge.archives.decision_files import (
+    DecisionFile,
+    check_output,
+    decision_schema,
+    decision_table,
+    encode_decisions,
+)
+from tides_bridge.archives.judging import Question, Tally, chosen_curves, chunks_of, judge_units, mjd_of_text
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats.files import Unit, work_units
 from tides_bridge.lightcurves import LightCurves, Objects
@@ -60,13 +66,13 @@ def written(path: Path, curves: LightCurves, parts: int = 1) -> Path:
         for start in range(0, len(curves), size):
             part = curves.part(start, start + size)
             (verdicts,) = judge(part, [FUNCTION])
-            file.append(encode(table_of(part.object_ids, verdicts), path.suffix))
+            file.append(encode_decisions(decision_table(part.object_ids, verdicts), path.suffix))
     return path
 
 
 def test_the_columns_are_those_that_are_promised() -> None:
-    assert sorted(schema_of(FUNCTION).names) == sorted(NAMES) and schema_of(FUNCTION).names[:4] == NAMES[:4]
-    types = {field.name: str(field.type) for field in schema_of(FUNCTION)}
+    assert sorted(decision_schema(FUNCTION).names) == sorted(NAMES) and decision_schema(FUNCTION).names[:4] == NAMES[:4]
+    types = {field.name: str(field.type) for field in decision_schema(FUNCTION)}
     assert types["objectId"] == types["sherlockClasses"] == "string"
     assert types["passed"] == types["minNights_passed"] == "bool" and types["trigger_mjd"] == "double"
 
@@ -85,7 +91,7 @@ def test_json_has_null_where_there_is_nothing(tmp_path: Path) -> None:
     text = written(tmp_path / "d.json", some_curves(), parts=3).read_text()
     assert "NaN" not in text
     rows = json.loads(text, parse_constant=pytest.fail)
-    assert list(rows[0]) == schema_of(FUNCTION).names
+    assert list(rows[0]) == decision_schema(FUNCTION).names
     assert rows[0]["objectId"] == "170587115523932323" and rows[0]["any.1.magLimit"] == 17.5
     assert rows[2]["trigger_mjd"] is rows[2]["any.1.magLimit"] is None and rows[2]["passed"] is False
     assert rows[2]["n_detections"] == 0
@@ -93,7 +99,7 @@ def test_json_has_null_where_there_is_nothing(tmp_path: Path) -> None:
 
 def test_parquet_says_which_function_it_was(tmp_path: Path) -> None:
     table = pq.read_table(written(tmp_path / "d.parquet", some_curves(), parts=2))
-    assert table.schema.equals(schema_of(FUNCTION))
+    assert table.schema.equals(decision_schema(FUNCTION))
     metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
     assert metadata["tides.function"] == "example" and metadata["tides.version"] == FUNCTION.version
     assert table["passed"].to_pylist() == [True, False, False]
@@ -114,7 +120,7 @@ def test_a_file_without_objects_is_a_valid_one(ending: str, tmp_path: Path) -> N
     if ending == ".json":
         assert json.loads(path.read_text()) == []
     elif ending == ".csv":
-        assert next(csv.reader(path.read_text().splitlines())) == schema_of(FUNCTION).names
+        assert next(csv.reader(path.read_text().splitlines())) == decision_schema(FUNCTION).names
     else:
         assert len(pq.read_table(path)) == 0
 
@@ -128,7 +134,7 @@ def test_what_ends_early_leaves_nothing_and_spares_what_was_there(
     path.write_text("of yesterday")
     (verdicts,) = judge(some_curves(), [FUNCTION])
     with pytest.raises(error), DecisionFile(path, FUNCTION) as file:
-        file.append(encode(table_of(some_curves().object_ids, verdicts), ending))
+        file.append(encode_decisions(decision_table(some_curves().object_ids, verdicts), ending))
         assert path.read_text() == "of yesterday"
         raise error
     assert path.read_text() == "of yesterday" and [each.name for each in tmp_path.iterdir()] == [path.name]
@@ -160,9 +166,9 @@ def test_places_where_no_file_can_be_are_told(tmp_path: Path) -> None:
 def test_the_table_says_what_the_verdicts_say(rows: list[Any]) -> None:
     curves = LightCurves.from_points(["a", "b", "c"], rows)
     (verdicts,) = judge(curves, [FUNCTION])
-    table = table_of(curves.object_ids, verdicts)
+    table = decision_table(curves.object_ids, verdicts)
     assert table["passed"].to_pylist() == verdicts.passed.tolist()
-    for row in json.loads(b"[" + encode(table, ".json") + b"]"):
+    for row in json.loads(b"[" + encode_decisions(table, ".json") + b"]"):
         place = curves.object_ids.index(row["objectId"])
         trigger = verdicts.trigger_mjd[place]
         assert row["trigger_mjd"] == (None if np.isnan(trigger) else trigger)
@@ -216,15 +222,15 @@ def test_now_decides_on_ages() -> None:
         "young", {"rules": "strict", "filters": ["g"], "significance": 5, "maxAgeLast": "5 d"}
     )
     curves = curves_of(point(61000.0))
-    assert judge(curves, [young], mjd_of("61004"))[0].passed.all()
-    assert not judge(curves, [young], mjd_of("2025-11-27"))[0].passed.any()
+    assert judge(curves, [young], mjd_of_text("61004"))[0].passed.all()
+    assert not judge(curves, [young], mjd_of_text("2025-11-27"))[0].passed.any()
 
 
 @pytest.mark.parametrize("text", ["tomorrow", "2460000.5", "-5", "nan", "2025-13-01"])
 def test_an_epoch_that_is_none_is_told(text: str) -> None:
     with pytest.raises(SettingsError, match="--now"):
-        mjd_of(text)
+        mjd_of_text(text)
 
 
 def test_a_date_with_a_zone_is_taken_as_such() -> None:
-    assert mjd_of("2025-11-21T12:00+12:00") == 61000.0
+    assert mjd_of_text("2025-11-21T12:00+12:00") == 61000.0

@@ -14,11 +14,11 @@ from tests.support.curves import quick
 from tides_bridge.brokers.base import HOURLY_LIMIT
 from tides_bridge.brokers.models import Alert
 from tides_bridge.database import listed_columns
-from tides_bridge.database.scripts import script
+from tides_bridge.database.scripts import script_text
 from tides_bridge.decisions.batch import LOAD_STAGE, _clean, _deferred
 from tides_bridge.decisions.models import Judged
 from tides_bridge.errors import BrokerUnavailable
-from tides_bridge.targets.association import limits_of
+from tides_bridge.targets.association import life_limits
 
 NOW = datetime(2026, 6, 9, 12, tzinfo=UTC)
 
@@ -33,12 +33,12 @@ NOW = datetime(2026, 6, 9, 12, tzinfo=UTC)
     ],
 )
 def test_now_is_an_mjd(now: datetime, mjd: float) -> None:
-    assert limits_of(ztf_settings(now=now))["now_mjd"] == pytest.approx(mjd, abs=1e-8)
+    assert life_limits(ztf_settings(now=now))["now_mjd"] == pytest.approx(mjd, abs=1e-8)
 
 
 def test_limits_are_worded_in_days_and_in_the_order_of_the_bands() -> None:
     targets = {"deactivateAfter": "36 hours", "faintLimit": {"y": 20.0, "g": 21.0}}
-    limits = limits_of(ztf_settings(targets=targets))
+    limits = life_limits(ztf_settings(targets=targets))
     assert limits["deactivate_after_days"] == 1.5
     assert limits["faint_limits"] == [None, 21.0, None, None, None, 20.0]
 
@@ -47,7 +47,7 @@ def test_the_stage_has_the_columns_of_its_table_in_their_order() -> None:
     columns = listed_columns(LOAD_STAGE)
     assert columns[:5] == ["survey", "object_id", "ra", "decl", "first_detection_mjd"]
     assert len(columns) == 33
-    made = script("decisions/create_transient_stage.sql").partition("(")[2].partition("PRIMARY KEY")[0]
+    made = script_text("decisions/create_transient_stage.sql").partition("(")[2].partition("PRIMARY KEY")[0]
     assert columns == [line.split()[0] for line in made.splitlines() if line.strip()]
 
 

@@ -38,7 +38,7 @@ from tides_bridge.formats.avro.program import (
     Rows,
     Shape,
 )
-from tides_bridge.formats.avro.records import exactly
+from tides_bridge.formats.avro.records import decode_exactly
 from tides_bridge.formats.columnar import program_of, read_packets
 from tides_bridge.formats.framing import of_container
 from tides_bridge.formats.records import Record, identify, to_light_curves
@@ -74,7 +74,7 @@ def bodies(name: str) -> tuple[bytes, ...]:
 
 
 def read_slowly(schema: Any, body: bytes) -> Record | None:
-    content = exactly(body, schema)
+    content = decode_exactly(body, schema)
     return None if content is None else msgspec.convert(content, Record, strict=False)
 
 
@@ -181,7 +181,7 @@ class TestBrokenOnes:
         schema, dice = fastavro.parse_schema(SCHEMAS[name]), random.Random(2026)
         broken = [spoilt(dice.choice(bodies(name)), dice) for _ in range(1500)]
         found = read_packets(program_of(schema), broken)
-        fits = [exactly(body, schema) is not None for body in broken]
+        fits = [decode_exactly(body, schema) is not None for body in broken]
         differ = [number for number, is_fit in enumerate(fits) if is_fit != (found.fields.problem[number] == 0)]
         # fastavro takes a union's branch -1 for the last one; and it refuses texts that are no UTF-8.
         assert len(differ) < 15
@@ -321,7 +321,7 @@ class TestAnySchema:
             stream = io.BytesIO()
             fastavro.schemaless_writer(stream, parsed, content)
             these.append(stream.getvalue())
-            contents.append(exactly(these[-1], parsed))
+            contents.append(decode_exactly(these[-1], parsed))
         found = read_fields(Compiler(parsed, WANTED).program, SHAPE, these)
         assert not found.problem.any()
         items = [item for number, content in enumerate(contents) for item in items_of(number, content)]

@@ -10,7 +10,7 @@ import pytest
 from tests.support import recorded
 from tests.unit.formats.test_files import read, written
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats.lsst import identifier
+from tides_bridge.formats.lsst import identifier_text
 
 NAN = float("nan")
 
@@ -121,10 +121,10 @@ class TestLasair:
     ("value", "text"), [("12", "12"), (12.0, "12"), (0, None), ("", None), (NAN, None), (None, None)]
 )
 def test_identifiers(value: Any, text: str | None) -> None:
-    assert identifier(value, "key") == text
+    assert identifier_text(value, "key") == text
 
 
 @pytest.mark.parametrize("value", [1.5, 1e17, math.inf])
 def test_identifiers_that_lost_digits(value: float) -> None:
     with pytest.raises(MalformedAlert, match="lost digits"):
-        identifier(value, "key")
+        identifier_text(value, "key")

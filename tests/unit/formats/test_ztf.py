@@ -10,7 +10,7 @@ import pytest
 from tests.support import recorded
 from tests.unit.formats.test_files import read, written
 from tides_bridge.formats.records import Record, identify, to_light_curves
-from tides_bridge.formats.ztf import NewestPoint, Point, ZtfObject, facts, is_known_variable, ztf_curves
+from tides_bridge.formats.ztf import NewestPoint, Point, ZtfObject, facts_of_alert, is_known_variable, ztf_curves
 from tides_bridge.lightcurves import LightCurves
 
 NAN = float("nan")
@@ -66,7 +66,7 @@ def test_an_object_without_points_is_kept() -> None:
 
 @pytest.mark.parametrize(("distance", "flag"), [(-999.0, 0.0), (1.5, 1.0), (5.0, 1.0), (5.1, 0.0), (None, NAN)])
 def test_asteroids(distance: Any, flag: float) -> None:
-    assert facts(NewestPoint(jd=0, ssdistnr=distance))["solar_system"] == pytest.approx(flag, nan_ok=True)
+    assert facts_of_alert(NewestPoint(jd=0, ssdistnr=distance))["solar_system"] == pytest.approx(flag, nan_ok=True)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_asteroids(distance: Any, flag: float) -> None:
     [(0.77, 1.9, 1.0), (0.76, 1.0, 0.0), (0.9, 2.0, 0.0), (-999.0, -999.0, 0.0), (0.9, -999.0, 0.0), (None, 1.0, NAN)],
 )
 def test_stars(score: Any, distance: Any, flag: float) -> None:
-    known = facts(NewestPoint(jd=0, sgscore1=score, distpsnr1=distance))
+    known = facts_of_alert(NewestPoint(jd=0, sgscore1=score, distpsnr1=distance))
     assert known["point_source"] == pytest.approx(flag, nan_ok=True)
 
 

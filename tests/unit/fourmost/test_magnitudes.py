@@ -19,7 +19,7 @@ from tides_bridge.errors import FourmostRejected
 from tides_bridge.fourmost.magnitudes import Magnitude, magnitude_for, newest_by_band
 from tides_bridge.lightcurves.photometry import BANDS, PHOTOMETRIC_SYSTEMS
 from tides_bridge.resources import shipped
-from tides_bridge.settings import Settings, load
+from tides_bridge.settings import Settings, load_settings
 
 Points = Mapping[str, tuple[float, float]]
 """Magnitude and epoch by survey and band."""
@@ -289,7 +289,7 @@ def test_the_examples_of_the_page_are_true() -> None:
 
 
 def test_the_shipped_settings_convert_ztf_and_say_from_where() -> None:
-    settings = load(file=shipped("flowSetting.yaml"))
+    settings = load_settings(file=shipped("flowSetting.yaml"))
     full, zero = settings.fourmost.colour_terms
     assert magnitude_for(row(BOTH), settings) == Magnitude(
         pytest.approx(19.2 + 0.002 + 0.084 * 0.2), f"ZTF r + 0.002 + 0.084 (ZTF g - ZTF r); source: {full.source}"
@@ -308,5 +308,5 @@ def test_the_shipped_slope_is_that_of_the_coefficients_in_real_alerts(shared_dat
     """
     found = [each for packet in newest_packets(shared_data).values() for each in packet if each.get("clrcoeff")]
     green, red = (statistics.median(each["clrcoeff"] for each in found if each["fid"] == fid) for fid in (1, 2))
-    full, _ = load(file=shipped("flowSetting.yaml")).fourmost.colour_terms
+    full, _ = load_settings(file=shipped("flowSetting.yaml")).fourmost.colour_terms
     assert full.slope == pytest.approx(red / (1 - green + red), abs=0.003)

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.curves import NAN, Point, curves_of, point, points, quick
-from tides_bridge.lightcurves.summaries import summarise
+from tides_bridge.lightcurves.summaries import summarise_light_curves
 
 
 def summary_of(*rows: Point) -> dict[str, Any]:
     """The summary of object a."""
-    return {str(key): value for key, value in summarise(curves_of(*rows)).loc["a"].items()}
+    return {str(key): value for key, value in summarise_light_curves(curves_of(*rows)).loc["a"].items()}
 
 
 def expected_summary(rows: list[Point]) -> dict[str, float]:
@@ -100,13 +100,13 @@ def test_the_position_is_that_of_the_last_detection_that_has_one() -> None:
 
 
 def test_limits_give_nothing() -> None:
-    assert summarise(curves_of(point(61001.0, detection=False))).empty
-    assert summarise(curves_of()).empty
-    assert len(summarise(curves_of()).columns) == 29
+    assert summarise_light_curves(curves_of(point(61001.0, detection=False))).empty
+    assert summarise_light_curves(curves_of()).empty
+    assert len(summarise_light_curves(curves_of()).columns) == 29
 
 
 def test_objects_are_kept_apart_and_those_without_detection_left_out() -> None:
-    summary = summarise(
+    summary = summarise_light_curves(
         curves_of(point(61001.0, mag=18.0, of=2), point(61002.0, detection=False, of=1), point(61003.0, mag=19.0, of=0))
     )
     assert summary.index.tolist() == ["a", "c"]
@@ -117,7 +117,7 @@ def test_objects_are_kept_apart_and_those_without_detection_left_out() -> None:
 @quick
 @given(points())
 def test_the_summary_equals_one_in_plain_python(rows: list[Point]) -> None:
-    summary = summarise(curves_of(*rows))
+    summary = summarise_light_curves(curves_of(*rows))
     by_object = {name: [row for row in rows if row[0] == i] for i, name in enumerate("abc")}
     assert summary.index.tolist() == [name for name, own in by_object.items() if any(row[6] for row in own)]
     for name in summary.index:
@@ -130,4 +130,4 @@ def test_the_summary_equals_one_in_plain_python(rows: list[Point]) -> None:
 @given(points(), st.randoms(use_true_random=False))
 def test_the_order_of_points_changes_nothing(rows: list[Point], random: Any) -> None:
     shuffled = random.sample(rows, len(rows))
-    assert summarise(curves_of(*rows)).equals(summarise(curves_of(*shuffled)))
+    assert summarise_light_curves(curves_of(*rows)).equals(summarise_light_curves(curves_of(*shuffled)))

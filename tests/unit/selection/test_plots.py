@@ -15,7 +15,15 @@ from tests.support.curves import NAN, curves_of, point
 from tides_bridge.formats.files import read_light_curves
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.selection import SelectionFunction, judge
-from tides_bridge.selection.plots import COLOURS, GREY, MARKERS, Plots, draw_light_curves, file_name, light_curve_figure
+from tides_bridge.selection.plots import (
+    COLOURS,
+    GREY,
+    MARKERS,
+    Plots,
+    draw_light_curves,
+    file_name_of_object,
+    light_curve_figure,
+)
 
 STRICT = {"rules": "strict", "filters": ["g", "r"], "significance": 5, "minNights": 2, "magLimit": 20}
 
@@ -165,7 +173,7 @@ def test_names_are_safe_for_files_and_for_fonts(tmp_path: Path) -> None:
     curves = LightCurves.from_points(names, [])
     assert draw_light_curves(Plots(tmp_path), function(), None, curves) == len(names)
     made = sorted(path.name for path in tmp_path.iterdir())
-    assert made == sorted(file_name(name, "png") for name in names) and len(set(made)) == len(names)
+    assert made == sorted(file_name_of_object(name, "png") for name in names) and len(set(made)) == len(names)
     assert all(len(name) < 255 and not name.startswith(".") for name in made)
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from tides_bridge.errors import SettingsError
 from tides_bridge.resources import shipped
 from tides_bridge.selection.file import load_function
-from tides_bridge.settings import Settings, find_file, load, provenance, secrets_in
+from tides_bridge.settings import Settings, find_file, load_settings, provenance, secrets_in
 from tides_bridge.settings import tree as under_test
 
 D334 = """\
@@ -54,7 +54,7 @@ def with_secrets(write: Write) -> Path:
 
 def problem_of(file: Path, configuration: str | None = None) -> tuple[str, str, str]:
     with pytest.raises(SettingsError) as error:
-        load(configuration, file)
+        load_settings(configuration, file)
     assert error.value.__context__ is None or error.value.__suppress_context__  # as pydantic's error may show values
     return error.value.file, error.value.key, error.value.problem
 
@@ -68,7 +68,7 @@ def source_of(file: Path, key: str) -> tuple[str, str]:
 
 
 def test_the_example_of_d334_loads_unchanged(write: Write, tmp_path: Path) -> None:
-    settings = load("devConfig", write(D334))
+    settings = load_settings("devConfig", write(D334))
     assert (settings.topic, settings.group_id) == ("lasair_19tidesSelect", "123456")
     assert settings.lasair_token is not None
     assert settings.lasair_token.get_secret_value() == "Cb6442e76373g2M7bwjd738ae1c946d54b8f7993"
@@ -80,7 +80,7 @@ def test_the_example_of_d334_loads_unchanged(write: Write, tmp_path: Path) -> No
 
 
 def test_the_shipped_file_loads() -> None:
-    settings = load(file=shipped("flowSetting.yaml"))
+    settings = load_settings(file=shipped("flowSetting.yaml"))
     assert (settings.topic, settings.select_function) == ("lasair_19tidesSelect", "tidesSNZTFSelect")
     assert load_function(settings.select_function_path, settings.select_function).rules == "strict"
 
@@ -88,9 +88,9 @@ def test_the_shipped_file_loads() -> None:
 def test_what_is_commented_in_the_shipped_file_is_the_default(write: Write) -> None:
     text = re.sub(r"^  # (\s*\w+:)", r"  \1", shipped("flowSetting.yaml").read_text(), flags=re.MULTILINE)
     assert len(text.splitlines()) == len(shipped("flowSetting.yaml").read_text().splitlines())
-    documented = load(file=write(text)).model_dump()
+    documented = load_settings(file=write(text)).model_dump()
     assert documented["fourmost"].pop("colour_terms")  # of ZTF, which that configuration follows
-    default = load(file=write("devConfig:\n" + NEEDED)).model_dump()
+    default = load_settings(file=write("devConfig:\n" + NEEDED)).model_dump()
     assert default["fourmost"].pop("colour_terms") == ()
     needed = {"topic", "group_id", "select_function", "select_function_path"}
     assert {key: documented[key] for key in documented if key not in needed} == {
@@ -131,17 +131,17 @@ def test_a_secret_of_any_key_is_warned_of() -> None:
 
 
 def test_the_only_configuration_needs_no_name(write: Write) -> None:
-    assert load(file=write("anything:\n" + NEEDED)).topic == "t"
-    assert load(file=write("2026:\n" + NEEDED)).topic == "t"
+    assert load_settings(file=write("anything:\n" + NEEDED)).topic == "t"
+    assert load_settings(file=write("2026:\n" + NEEDED)).topic == "t"
 
 
 def test_of_several_configurations_one_is_chosen(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = {name: {"topic": f"of {name}", "groupID": 1, "selectFunction": "f"} for name in ("a", "devConfig", "b")}
     file = write(yaml.safe_dump(blocks))
-    assert load(file=file).topic == "of devConfig"
+    assert load_settings(file=file).topic == "of devConfig"
     monkeypatch.setenv("TIDES_CONFIG", "b")
-    assert load(file=file).topic == "of b"
-    assert load("a", file).topic == "of a"
+    assert load_settings(file=file).topic == "of b"
+    assert load_settings("a", file).topic == "of a"
 
 
 def test_which_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,11 +165,11 @@ def test_the_demo_is_found_by_itself_unless_a_file_has_one_of_that_name(
         f"demo:\n{NEEDED}  groupID: 7\n  lasairToken: of a stand-in\n".replace("  groupID: 1\n", "")
     )
     monkeypatch.setenv("TIDES_CONFIG", "demo")
-    assert load().group_id == load("demo").group_id == "7"
+    assert load_settings().group_id == load_settings("demo").group_id == "7"
     assert "secret" not in caplog.text
     assert {source for key, _, source, _ in provenance() if key == "groupID"} == {str(find_file())}
     write(f"demo:\n{NEEDED}")
-    assert load().group_id == "1"
+    assert load_settings().group_id == "1"
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_the_demo_is_found_by_itself_unless_a_file_has_one_of_that_name(
     ],
 )
 def test_a_duration_with_its_unit(write: Write, written: str, duration: timedelta) -> None:
-    settings = load(
+    settings = load_settings(
         file=write(f"a:\n{NEEDED}  targets: {{deactivateAfter: '{written}'}}\n  broker: {{silence: '{written}'}}")
     )
     assert (settings.targets.deactivate_after, settings.broker.silence) == (duration, duration)
@@ -202,7 +202,7 @@ def test_a_duration_with_its_unit(write: Write, written: str, duration: timedelt
 
 @pytest.mark.parametrize("written", ["5", "5.0", "'5'", "' 5 '", "'+5'", "'5.'", "'5e0'"])
 def test_a_bare_number_is_in_the_keys_own_unit(write: Write, written: str) -> None:
-    settings = load(
+    settings = load_settings(
         file=write(f"a:\n{NEEDED}  targets: {{deactivateAfter: {written}}}\n  broker: {{silence: {written}}}")
     )
     assert (settings.targets.deactivate_after, settings.broker.silence) == (timedelta(days=5), timedelta(seconds=5))
@@ -210,7 +210,7 @@ def test_a_bare_number_is_in_the_keys_own_unit(write: Write, written: str) -> No
 
 def test_waiting_for_light_curves_is_in_the_units_of_its_keys(write: Write) -> None:
     written = "longestWait: 90, tryAgainAfter: 1 hour, giveUpAfter: 7"
-    options = load(file=write(f"a:\n{NEEDED}  lightCurves: {{{written}}}")).light_curves
+    options = load_settings(file=write(f"a:\n{NEEDED}  lightCurves: {{{written}}}")).light_curves
     durations = (options.longest_wait, options.try_again_after, options.give_up_after)
     assert durations == (timedelta(seconds=90), timedelta(hours=1), timedelta(days=7))
 
@@ -325,7 +325,7 @@ def test_every_key_may_come_from_the_environment_which_wins(
 def test_the_environment_adds_to_a_section_of_the_file(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     file = write(f"a:\n{NEEDED}  broker: {{batchSize: 7, silence: 1 s}}")
     monkeypatch.setenv("TIDES_BROKER__SILENCE", "2 s")
-    broker = load(file=file).broker
+    broker = load_settings(file=file).broker
     assert (broker.batch_size, broker.silence) == (7, timedelta(seconds=2))
     assert source_of(file, "broker.batchSize") == ("7", str(file))
 
@@ -359,7 +359,7 @@ def test_a_variable_that_is_no_setting_is_warned_of(
 ) -> None:
     for name in ("TIDES_FOURMOST_TOKEN", "TIDES_FOURMOST__TOKEN", "TIDES_CONFIG"):
         monkeypatch.setenv(name, "a")
-    load(file=write(f"a:\n{NEEDED}"))
+    load_settings(file=write(f"a:\n{NEEDED}"))
     assert [record.getMessage() for record in caplog.records] == [
         "an environment variable that is no setting: is it misspelt? name=TIDES_FOURMOST_TOKEN"
     ]
@@ -380,7 +380,7 @@ def test_the_source_of_every_setting_is_told(write: Write) -> None:
 
 
 def test_secrets_are_shown_nowhere(with_secrets: Path, caplog: pytest.LogCaptureFixture) -> None:
-    settings = load(file=with_secrets)
+    settings = load_settings(file=with_secrets)
     shown = [repr(settings), str(settings), settings.model_dump_json(), repr(settings.model_dump())]
     shown += [repr(provenance(file=with_secrets)), caplog.text]
     for text in shown:
@@ -391,7 +391,7 @@ def test_secrets_are_not_shown_by_errors(with_secrets: Path) -> None:
     text = with_secrets.read_text()
     with_secrets.write_text(text.replace("token: token-of-4most", "token: [token-of-4most]"))
     with pytest.raises(SettingsError) as error:
-        load(file=with_secrets)
+        load_settings(file=with_secrets)
     assert error.value.key == "devConfig.fourmost.token"
     assert not [secret for secret in SECRETS if secret in f"{error.value!r} {error.value}"]
 
@@ -403,7 +403,7 @@ def test_secrets_are_not_shown_by_a_file_that_is_not_yaml(write: Write) -> None:
 
 def test_secrets_in_the_file_are_warned_of(with_secrets: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        load(file=with_secrets)
+        load_settings(file=with_secrets)
     keys = [record.getMessage().partition("key=")[2] for record in caplog.records]
     assert keys == [
         f"devConfig.{key}" for key in ("lasairToken", "tidesDBpass", "fourmost.token", "broker.options.sasl.password")
@@ -411,19 +411,19 @@ def test_secrets_in_the_file_are_warned_of(with_secrets: Path, caplog: pytest.Lo
 
 
 def test_options_of_kafka_are_text(write: Write) -> None:
-    options = load(file=write(f"a:\n{NEEDED}  broker: {{options: {{a.b: false, c: 5, d: x}}}}")).broker.options
+    options = load_settings(file=write(f"a:\n{NEEDED}  broker: {{options: {{a.b: false, c: 5, d: x}}}}")).broker.options
     assert {key: value.get_secret_value() for key, value in options.items()} == {"a.b": "False", "c": "5", "d": "x"}
 
 
 def test_settings_go_to_other_processes(with_secrets: Path) -> None:
-    settings = load(file=with_secrets)
+    settings = load_settings(file=with_secrets)
     copy = pickle.loads(pickle.dumps(settings))
     assert copy == settings
     assert copy.lasair_token.get_secret_value() == SECRETS[0]
 
 
 def test_settings_are_frozen(write: Write) -> None:
-    settings = load(file=write(f"a:\n{NEEDED}"))
+    settings = load_settings(file=write(f"a:\n{NEEDED}"))
     for section in (settings, settings.broker, settings.fourmost.exposure_times):
         with pytest.raises(ValidationError, match="frozen"):
             setattr(section, next(iter(type(section).model_fields)), "x")
@@ -439,10 +439,10 @@ def test_nothing_else_reads_the_environment() -> None:
 
 
 def test_the_clock_can_be_fixed(write: Write) -> None:
-    assert load(file=write(f"a:\n{NEEDED}  now: 2026-06-09T12:00:00+02:00")).time() == datetime(
+    assert load_settings(file=write(f"a:\n{NEEDED}  now: 2026-06-09T12:00:00+02:00")).time() == datetime(
         2026, 6, 9, 10, tzinfo=UTC
     )
-    assert abs(load(file=write(f"a:\n{NEEDED}")).time() - datetime.now(UTC)) < timedelta(minutes=1)
+    assert abs(load_settings(file=write(f"a:\n{NEEDED}")).time() - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 # Colour terms
@@ -459,7 +459,7 @@ def with_terms(*terms: str, more: str = "") -> str:
 
 def test_colour_terms_keep_their_order_and_have_defaults(write: Write) -> None:
     file = write(with_terms(f"{TERM}, slope: -0.05, {COLOUR}, maxColourAge: 36 hours", f"{TERM}, zeroPoint: 1"))
-    first, second = load(file=file).fourmost.colour_terms
+    first, second = load_settings(file=file).fourmost.colour_terms
     assert (first.from_band, first.zero_point, first.slope, first.source) == ("ZTF_r", 0, -0.05, "a test")
     assert (first.colour, first.valid_colours) == (("ZTF_g", "ZTF_r"), (-0.5, 1.5))
     assert (first.max_colour_age, second.max_colour_age) == (timedelta(hours=36), timedelta(days=5))
@@ -468,12 +468,12 @@ def test_colour_terms_keep_their_order_and_have_defaults(write: Write) -> None:
 
 
 def test_no_colour_term_is_taken_for_granted(write: Write) -> None:
-    assert load(file=write(f"a:\n{NEEDED}")).fourmost.colour_terms == ()
+    assert load_settings(file=write(f"a:\n{NEEDED}")).fourmost.colour_terms == ()
 
 
 def test_colour_terms_may_come_from_the_environment_as_json(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIDES_FOURMOST__COLOURTERMS", '[{"from": "ZTF_r", "source": "a test"}]')
-    (term,) = load(file=write(f"a:\n{NEEDED}")).fourmost.colour_terms
+    (term,) = load_settings(file=write(f"a:\n{NEEDED}")).fourmost.colour_terms
     assert (term.from_band, str(term)) == ("ZTF_r", "ZTF r + 0")
     monkeypatch.setenv("TIDES_FOURMOST__COLOURTERMS", "ZTF_r")
     assert problem_of(write(f"a:\n{NEEDED}"))[:2] == ("environment", "TIDES_FOURMOST__COLOURTERMS")
@@ -509,8 +509,8 @@ def test_a_colour_term_that_is_none_is_refused(write: Write, term: str, key: str
 
 def test_another_band_needs_a_slope(write: Write) -> None:
     text = with_terms(f"from: ZTF_g, slope: -0.9, {COLOUR}, source: a test")
-    assert load(file=write(text)).fourmost.colour_terms[0].from_band == "ZTF_g"
-    assert load(
+    assert load_settings(file=write(text)).fourmost.colour_terms[0].from_band == "ZTF_g"
+    assert load_settings(
         file=write(with_terms("from: ZTF_g, source: a test", more="magType: LSST_g_AB, "))
     ).fourmost.colour_terms
 
@@ -520,16 +520,16 @@ def test_another_band_needs_a_slope(write: Write) -> None:
 
 def test_the_selection_file_lies_beside_the_settings_file(write: Write, tmp_path: Path) -> None:
     file = write(f"a:\n{NEEDED}  selectFunctionPath: ./sub/functions.yaml")
-    assert load(file=file).select_function_path == tmp_path / "sub" / "functions.yaml"
-    assert load(file=write(f"a:\n{NEEDED}  selectFunctionPath: /else/f.yaml")).select_function_path == Path(
+    assert load_settings(file=file).select_function_path == tmp_path / "sub" / "functions.yaml"
+    assert load_settings(file=write(f"a:\n{NEEDED}  selectFunctionPath: /else/f.yaml")).select_function_path == Path(
         "/else/f.yaml"
     )
 
 
 def test_without_a_selection_file_the_shipped_one_is_taken(write: Write, tmp_path: Path) -> None:
-    assert load(file=write(f"a:\n{NEEDED}")).select_function_path == shipped("selectionFunctions.yaml")
+    assert load_settings(file=write(f"a:\n{NEEDED}")).select_function_path == shipped("selectionFunctions.yaml")
     (tmp_path / "selectionFunctions.yaml").touch()
-    assert load(file=write(f"a:\n{NEEDED}")).select_function_path == tmp_path / "selectionFunctions.yaml"
+    assert load_settings(file=write(f"a:\n{NEEDED}")).select_function_path == tmp_path / "selectionFunctions.yaml"
 
 
 def test_settings_of_a_test_are_made_by_alias(write: Write) -> None:
@@ -551,18 +551,18 @@ def test_settings_of_a_test_are_made_by_alias(write: Write) -> None:
 def test_a_value_that_cannot_be_meant_is_refused(line: str, key: str, write: Write) -> None:
     lines = [each for each in NEEDED.splitlines() if each.split(":")[0].strip() != line.split(":", maxsplit=1)[0]]
     with pytest.raises(SettingsError) as error:
-        load(file=write("\n".join(["a:", *lines, f"  {line}"])))
+        load_settings(file=write("\n".join(["a:", *lines, f"  {line}"])))
     assert error.value.key == f"a.{key}"
 
 
 def test_a_key_that_is_there_twice_is_refused(write: Write) -> None:
     with pytest.raises(SettingsError, match="twice"):
-        load(file=write(f"a:\n{NEEDED}  dask: {{workers: 1, workers: 2}}"))
+        load_settings(file=write(f"a:\n{NEEDED}  dask: {{workers: 1, workers: 2}}"))
 
 
 def test_an_error_of_yaml_shows_no_secret(write: Write) -> None:
     with pytest.raises(SettingsError) as error:
-        load(file=write(f"a:\n{NEEDED}  lasairToken: *hidden"))
+        load_settings(file=write(f"a:\n{NEEDED}  lasairToken: *hidden"))
     assert "hidden" not in str(error.value)
 
 

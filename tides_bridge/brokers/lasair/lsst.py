@@ -20,7 +20,7 @@ from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
 from tides_bridge.formats import EPOCHS, in_one_line
 from tides_bridge.formats.json_text import LITERALS, check_fields
-from tides_bridge.formats.lsst import identifier
+from tides_bridge.formats.lsst import identifier_text
 from tides_bridge.formats.records import LsstAlert, Record, to_light_curves
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import TAI_AHEAD
@@ -141,7 +141,7 @@ def lsst_object_name(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         name = None
     else:
-        name = identifier(value.strip() if isinstance(value, str) else value, "diaObjectId")
+        name = identifier_text(value.strip() if isinstance(value, str) else value, "diaObjectId")
     if name is None or not NAME.fullmatch(name) or int(name) >= LARGEST:
         problem = f"diaObjectId is {brief(value)}, not the name of an object: does the filter select diaObjectId?"
         raise MalformedAlert("message", problem)

@@ -110,7 +110,7 @@ class Compiler:
         self._steps: list[list[int]] = []
         self._table: list[int] = []
         self._label, self._depth = 0, 0
-        collect(schema, self._named)
+        collect_named_types(schema, self._named)
         if not isinstance(schema, dict) or schema.get("type") not in ("record", "error"):
             raise MalformedAlert("schema", "is no record")
         self._record(schema, wanted)
@@ -265,18 +265,18 @@ class Compiler:
         return _fixed_size(kind) != 0
 
 
-def collect(kind: Any, named: dict[str, Any]) -> None:
+def collect_named_types(kind: Any, named: dict[str, Any]) -> None:
     """Note all types of a schema that have a name, by it."""
     if isinstance(kind, list):
         for each in kind:
-            collect(each, named)
+            collect_named_types(each, named)
     elif isinstance(kind, dict):
         if "name" in kind and kind.get("type") in ("record", "error", "enum", "fixed"):
             named[kind["name"]] = kind
         for field in kind.get("fields", ()):
-            collect(field["type"], named)
+            collect_named_types(field["type"], named)
         for inside in ("items", "values", "type"):
-            collect(kind.get(inside), named)
+            collect_named_types(kind.get(inside), named)
 
 
 def _is(kind: Any, *words: str) -> bool:

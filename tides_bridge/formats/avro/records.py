@@ -15,10 +15,10 @@ import msgspec
 
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import Index, Piece, Refused, in_one_line
-from tides_bridge.formats.avro.schemas import BAD_SCHEMA, number_of, schemas_in
-from tides_bridge.formats.contents import BROKEN, opened, whole
-from tides_bridge.formats.json_text import chosen, identified
-from tides_bridge.formats.needed import is_bare, lacking_in
+from tides_bridge.formats.avro.schemas import BAD_SCHEMA, number_in_name, schemas_in
+from tides_bridge.formats.contents import BROKEN, open_unpacked, whole_content
+from tides_bridge.formats.json_text import chosen_records, identify_head
+from tides_bridge.formats.needed import is_bare, lacking_field_in
 from tides_bridge.formats.records import Head, Record, sources_of
 
 CONTAINER = b"Obj\x01"
@@ -32,7 +32,7 @@ T = TypeVar("T")
 def index_container(path: Path, refused: Refused) -> Index:
     """Note the records of a container; a place is a record's number, from 0. What comes after broken bytes is lost."""
     index = Index()
-    with opened(path) as stream:
+    with open_unpacked(path) as stream:
         found = _noted(_contained(stream, Head, path, refused), path, refused)
     if found:
         index.add(*zip(*found, strict=True))
@@ -42,10 +42,10 @@ def index_container(path: Path, refused: Refused) -> Index:
 
 def read_container(piece: Piece, refused: Refused) -> list[Record]:
     """Read the chosen records of a container."""
-    with opened(piece.path) as stream:
+    with open_unpacked(piece.path) as stream:
         numbered = enumerate(_contained(stream, Record, piece.path, lambda *_: None))
         values = (value for number, value in numbered if piece.start <= number < piece.stop)
-        return list(chosen(values, piece, refused))
+        return list(chosen_records(values, piece, refused))
 
 
 def index_message(path: Path, schema: Path | None, refused: Refused) -> Index:
@@ -57,7 +57,7 @@ def index_message(path: Path, schema: Path | None, refused: Refused) -> Index:
 
 def read_message_file(piece: Piece, schema: Path | None, refused: Refused) -> list[Record]:
     """Read the one record of a message."""
-    return list(chosen([_converted(message_of(piece.path, schema), Record)], piece, refused))
+    return list(chosen_records([_converted(message_of(piece.path, schema), Record)], piece, refused))
 
 
 def message_of(path: Path, schema: Path | None) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def message_of(path: Path, schema: Path | None) -> dict[str, Any]:
     MalformedAlert
         If no schema is given, or none of those given fits the bytes to the last.
     """
-    content = whole(path)
+    content = whole_content(path)
     number = int.from_bytes(content[1:5], "big") if content[:1] == b"\0" and len(content) > 5 else None
     framed = f" It may be framed, with the schema number {number}." if number is not None else ""
     if schema is None:
@@ -78,10 +78,10 @@ def message_of(path: Path, schema: Path | None) -> dict[str, Any]:
     schemas = schemas_in(schema)
     bodies = [(content, each) for each in schemas.values()]
     if number is not None:
-        named = [each for name, each in schemas.items() if number_of(name) == number]
+        named = [each for name, each in schemas.items() if number_in_name(name) == number]
         bodies = [(content[5:], each) for each in named or schemas.values()] + bodies
     for body, each in bodies:
-        record = exactly(body, each)
+        record = decode_exactly(body, each)
         if record is not None:
             return record
     names = ", ".join(Path(name).name for name in schemas)
@@ -91,7 +91,7 @@ def message_of(path: Path, schema: Path | None) -> dict[str, Any]:
 def _noted(values: Iterator[Head | str], path: Path, refused: Refused) -> list[tuple[str, float, int]]:
     noted: list[tuple[str, float, int]] = []
     for number, value in enumerate(values):
-        found = identified(value)
+        found = identify_head(value)
         if isinstance(found, str):
             refused(path, f"record {number + 1}: {found}")
             found = "", float("-inf")
@@ -116,11 +116,11 @@ def _converted(record: Any, kind: type[T]) -> T | str:
         value = msgspec.convert(record, kind, strict=False)
     except msgspec.ValidationError as problem:
         return f"cannot be read: {in_one_line(problem)}"
-    name = lacking_in(record) if isinstance(value, Record) and is_bare(sources_of(value)) else ""
+    name = lacking_field_in(record) if isinstance(value, Record) and is_bare(sources_of(value)) else ""
     return f"{name} is missing" if name else value
 
 
-def exactly(body: bytes, schema: Any) -> dict[str, Any] | None:
+def decode_exactly(body: bytes, schema: Any) -> dict[str, Any] | None:
     """Decode a message if the schema fits it, to the last byte."""
     stream = io.BytesIO(body)
     try:

@@ -50,27 +50,27 @@ def schemas_in(path: Path) -> dict[str, Any]:
     return schemas
 
 
-def number_of(name: str) -> int | None:
+def number_in_name(name: str) -> int | None:
     """
     Give the number of a schema in Rubin's registry.
 
-    >>> number_of("v10_0/lsst.v10_0.alert.avsc")
+    >>> number_in_name("v10_0/lsst.v10_0.alert.avsc")
     1000
     """
     version = VERSION.search(Path(name).name) or VERSION.search(name)
     return int(version[1]) * 100 + int(version[2]) if version else None
 
 
-def version_of(name: str, schema: Any) -> int | None:
+def schema_number(name: str, schema: Any) -> int | None:
     """
     Give the number of a schema in Rubin's registry, by its file or its own name; None if these tell no version.
 
-    >>> version_of("alert.avsc", {"name": "lsst.v10_0.alert"}), version_of("a.avsc", {"name": "alert"})
+    >>> schema_number("alert.avsc", {"name": "lsst.v10_0.alert"}), schema_number("a.avsc", {"name": "alert"})
     (1000, None)
     """
     own = str(schema.get("name", "")) if isinstance(schema, dict) else ""
-    found = number_of(name)
-    return number_of(own) if found is None else found
+    found = number_in_name(name)
+    return number_in_name(own) if found is None else found
 
 
 @lru_cache(KEPT)
