@@ -169,7 +169,7 @@ def test_a_wrong_plan_is_found_before_anything_starts(tmp_path: Path) -> None:
     file.write_text("- {fault: html}\n- {fault: html, oftn: 2}\n")
     with pytest.raises(SettingsError, match="rule 2: oftn: unknown key"):
         Standins(tmp_path / "f", faults=file)
-    code = "import typer; from simulators.commands.demo import standins; typer.run(standins)"
+    code = "import typer; from simulators.commands.standins import standins; typer.run(standins)"
     options = ["--alerts", tmp_path / "a.jsonl", "--settings-out", tmp_path / "s.yaml", "--faults", file]
     command = [sys.executable, "-c", code, *map(str, options), "--folder", str(tmp_path / "f")]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)

@@ -43,7 +43,7 @@ from tides_bridge.errors import SettingsError
 from tides_bridge.settings import tree as settings
 
 ROOT = Path(__file__).parents[2]
-COMMAND = (sys.executable, "-c", "import typer; from simulators.commands.demo import standins; typer.run(standins)")
+COMMAND = (sys.executable, "-c", "import typer; from simulators.commands.standins import standins; typer.run(standins)")
 READY_SECONDS = 60.0
 TOPIC = STREAMS[LASAIR_ZTF].topic
 BEGAN = datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp()

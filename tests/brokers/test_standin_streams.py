@@ -271,7 +271,7 @@ def test_what_does_not_fit_together_is_told_in_a_line(options: list[str], proble
 
 
 def test_the_command_serves_several_streams_of_a_simulated_sky(tmp_path: Path) -> None:
-    script = "import typer; from simulators.commands.demo import standins; typer.run(standins)"
+    script = "import typer; from simulators.commands.standins import standins; typer.run(standins)"
     options = ["--settings-out", tmp_path / "s.yaml", "--folder", tmp_path / "f", "--objects", "20", "--nights", "20",
                "--stream", "lasair-lsst", "--stream", "rubin", "--lasair-mode", "LITE"]  # fmt: skip
     said = tmp_path / "said.txt"

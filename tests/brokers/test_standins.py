@@ -29,7 +29,7 @@ from tides_bridge.settings import tree as settings
 
 ROOT = Path(__file__).parents[2]
 RECORDED = ROOT.parent / "shared" / "data" / "ztf" / "alerts.jsonl.gz"
-COMMAND = (sys.executable, "-c", "import typer; from simulators.commands.demo import standins; typer.run(standins)")
+COMMAND = (sys.executable, "-c", "import typer; from simulators.commands.standins import standins; typer.run(standins)")
 READY_SECONDS = 30.0
 
 
