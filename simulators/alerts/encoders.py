@@ -11,7 +11,7 @@ which function makes what of a packet: `FORMATS` lists all of it.
 A **recording** is a file of Kafka messages in their order, whatever their framing: an Avro container (snappy) of
 records ``{key: bytes or null, value: bytes, timestamp_ms: long}``. Its metadata have the format, ``tides.format``, and
 for messages whose schema is known from elsewhere that schema, ``tides.schema``. The time is that of the observation.
-`tides_bridge.formats.recording` reads them.
+`tides_bridge.formats.messages_of_files` reads them.
 """
 
 import json
@@ -38,7 +38,7 @@ from simulators.alerts.avro_schemas import (
 )
 from simulators.alerts.ztf_schemas import babamul_ztf_schema, fink_ztf_schema, ztf_schema
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats.recording import RecordedMessage, is_recording
+from tides_bridge.formats.recording import RecordedMessage
 from tides_bridge.lightcurves.photometry import MJD_OF_UNIX, MJD_ZERO, TAI_AHEAD
 
 Packet = dict[str, Any]
@@ -325,23 +325,3 @@ def write_recording(
             sync_marker=marker(to_text(RECORDING)),
         )
     return count
-
-
-def recording_format(path: Path) -> tuple[str, Schema | None]:
-    """
-    Tell the format of a recording, empty if unknown, and the schema that its messages need, if they need one.
-
-    Raises
-    ------
-    MalformedAlert
-        If the file is no recording.
-    """
-    try:
-        with path.open("rb") as stream:
-            reader: Any = fastavro.reader(stream)
-    except (ValueError, EOFError, StopIteration) as problem:
-        raise MalformedAlert(str(path), f"is no recording: {problem}") from None
-    if not is_recording(reader.writer_schema):
-        raise MalformedAlert(str(path), "is an Avro container, but no recording of Kafka messages")
-    schema = reader.metadata.get("tides.schema")
-    return reader.metadata.get("tides.format", ""), json.loads(schema) if schema else None

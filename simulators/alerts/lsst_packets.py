@@ -163,16 +163,6 @@ class LsstPackets:
         seen = np.flatnonzero(self.columns(number).curve.detected)
         return self.packet(number, int(seen[-1])) if seen.size else None
 
-    def in_night(self, night: int) -> list[Packet]:
-        """Write the last alert of each object that was detected in a night (MJD of its evening)."""
-        found = []
-        for thing in self.sky.objects:
-            curve = self.columns(thing.number).curve
-            tonight = np.flatnonzero(curve.detected & (curve.night == night))
-            if tonight.size:
-                found.append(self.packet(thing.number, int(tonight[-1])))
-        return sorted(found, key=lambda packet: float(packet["diaSource"]["midpointMjdTai"]))
-
     def _measure(self, number: int) -> Columns:
         """Draw what is measured of an object in all visits; it depends on nothing but the seed."""
         sky, thing, curve = self.sky, self.sky.objects[number], self.sky.light_curve(number)

@@ -2,14 +2,12 @@
 Recordings: messages of a stream as they came, in an Avro container of key, value and time.
 
 Any framing can be kept so: the value of a Kafka message often says nothing without its key. The stand-ins write them
-(`simulators/alerts/encoders.py`), and this reads them.
+(`simulators/alerts/encoders.py`), and `tides_bridge.formats.messages_of_files` reads them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import IO, Any
-
-import fastavro
+from typing import Any
 
 FIELDS = ("key", "value", "timestamp_ms")
 """The fields of a record: bytes or null, bytes, and milliseconds since 1970 UTC."""
@@ -35,12 +33,6 @@ def is_recording(schema: object) -> bool:
     fields = schema.get("fields") if isinstance(schema, Mapping) else None
     names = [each.get("name") for each in fields or [] if isinstance(each, Mapping)]
     return sorted(map(str, names)) == sorted(FIELDS)
-
-
-def read_recording(stream: IO[bytes]) -> Iterator[RecordedMessage]:
-    """Give the messages of a recording, in their order; raises what fastavro does where it is broken."""
-    for record in fastavro.reader(stream):
-        yield message_of_record(record)
 
 
 def message_of_record(record: Any) -> RecordedMessage:

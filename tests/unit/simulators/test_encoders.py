@@ -26,14 +26,16 @@ from simulators.alerts.encoders import (
     encode,
     is_of_object,
     observed_ms,
-    recording_format,
     write_recording,
 )
 from simulators.alerts.lsst_packets import LsstPackets
 from simulators.sky import Sky
 from tests.support.packets import newest_packets
+from tests.support.recordings import recorded_in
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats.recording import RecordedMessage, read_recording
+from tides_bridge.formats import Options as ReadingOptions
+from tides_bridge.formats.messages_of_files import messages_in
+from tides_bridge.formats.recording import RecordedMessage, is_recording
 from tides_bridge.lightcurves.photometry import MJD_ZERO
 
 Packet = dict[str, Any]
@@ -340,13 +342,14 @@ class TestRecordings:
     def test_messages_come_back_as_they_were(self, tmp_path: Path) -> None:
         path = tmp_path / "r"
         assert write_recording(path, self.MESSAGES, "rubin", lsst_schema("9_0")) == 4
-        with path.open("rb") as stream:
-            assert tuple(read_recording(stream)) == self.MESSAGES
-        assert recording_format(path) == ("rubin", lsst_schema("9_0"))
+        assert tuple(recorded_in(path)) == self.MESSAGES
+        assert list(messages_in(path, ReadingOptions())) == [(each.value, each.key) for each in self.MESSAGES]
+        assert self.metadata(path) == {"tides.format": "rubin", "tides.schema": lsst_schema("9_0")}
 
     def test_the_format_may_be_unknown_and_there_may_be_nothing(self, tmp_path: Path) -> None:
         assert write_recording(tmp_path / "r", iter(())) == 0
-        assert recording_format(tmp_path / "r") == ("", None)
+        assert list(messages_in(tmp_path / "r", ReadingOptions())) == []
+        assert self.metadata(tmp_path / "r") == {"tides.format": ""}
 
     def test_schemas_in_keys_are_packed_away(self, tmp_path: Path) -> None:
         messages = [RecordedMessage(value, key, 0) for key, value in (encode(each, "fink-lsst") for each in rubins())]
@@ -361,13 +364,17 @@ class TestRecordings:
         assert lag == pytest.approx(37_000, abs=1)  # TAI is ahead of UTC
         assert observed_ms(ztf) == pytest.approx((ztf["candidate"]["jd"] - 2440587.5) * 86_400_000, abs=1)
 
-    def test_what_is_no_recording_is_told(self, tmp_path: Path) -> None:
-        (tmp_path / "r").write_bytes(encode(ztfs()[0], "ztf-avro").value)
-        with pytest.raises(MalformedAlert, match="no recording"):
-            recording_format(tmp_path / "r")
-        (tmp_path / "r").write_text("{}")
-        with pytest.raises(MalformedAlert, match="no recording"):
-            recording_format(tmp_path / "r")
+    def test_what_is_no_recording_is_not_taken_for_one(self, tmp_path: Path) -> None:
+        for content in (encode(ztfs()[0], "ztf-avro").value, b"{}"):
+            (tmp_path / "r").write_bytes(content)
+            assert list(messages_in(tmp_path / "r", ReadingOptions())) == [(content, None)]
+
+    def metadata(self, path: Path) -> Packet:
+        with path.open("rb") as stream:
+            reader: Any = fastavro.reader(stream)
+            assert is_recording(reader.writer_schema)
+            ours = {name: value for name, value in reader.metadata.items() if name.startswith("tides.")}
+        return ours | {name: json.loads(text) for name, text in ours.items() if name == "tides.schema"}
 
 
 @pytest.mark.parametrize("name", [name for name, each in FORMATS.items() if each.survey == "ztf"])

@@ -19,10 +19,10 @@ from simulators.alerts.simulate import Plan, Written, alerts_in_time, detections
 from simulators.commands.simulate import Form
 from simulators.commands.simulate import simulate as command
 from simulators.sky import Sky
+from tests.support.recordings import recorded_in
 from tests.unit.formats.test_files import Told, read
 from tides_bridge.archives.truth import TruthFile, read_truth
 from tides_bridge.errors import SettingsError
-from tides_bridge.formats.recording import read_recording
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import BANDS, TAI_AHEAD
 
@@ -201,7 +201,16 @@ class TestPackets:
 
     def test_a_night_has_the_last_alert_of_each_object(self, lsst: Sky) -> None:
         night = lsst.first_night + next(n for n in range(15, NIGHTS) if lsst.is_clear(lsst.first_night + n))
-        alerts = LsstPackets(lsst).in_night(night)
+        packets = LsstPackets(lsst)
+        last = {
+            number: int(visits[tonight[-1]])
+            for number, visits in seen(lsst).items()
+            if (tonight := np.flatnonzero(lsst.light_curve(number).night[visits] == night)).size
+        }
+        alerts = sorted(
+            (packets.packet(number, visit) for number, visit in last.items()),
+            key=lambda alert: float(alert["diaSource"]["midpointMjdTai"]),
+        )
         in_time = [alert for alert in alerts_in_time(LSST, lsst) if alert["diaSource"]["visit"] // 10**5 == day(alerts)]
         assert [each["diaSourceId"] for each in alerts] == [each["diaSourceId"] for each in in_time] != []
 
@@ -235,8 +244,7 @@ class TestFiles:
     @pytest.mark.parametrize("form", ["fink-lsst", "fink-ztf", "antares"])
     def test_recordings_are_in_time(self, form: str, tmp_path: Path) -> None:
         written = simulate(Plan(form, OBJECTS, NIGHTS), tmp_path / "out")
-        with written.place.open("rb") as stream:
-            times = [message.timestamp_ms for message in read_recording(stream)]
+        times = [message.timestamp_ms for message in recorded_in(written.place)]
         assert len(times) == written.alerts > 60
         assert times == sorted(times)
 
@@ -244,8 +252,7 @@ class TestFiles:
         plan = Plan("rubin", 20, 20, as_recording=True)
         written = simulate(plan, tmp_path / "out")
         separate = simulate(replace(plan, as_recording=False), tmp_path / "files")
-        with written.place.open("rb") as stream:
-            values = [message.value for message in read_recording(stream)]
+        values = [message.value for message in recorded_in(written.place)]
         assert sorted(values) == sorted(file.read_bytes() for file in separate.place.rglob("*.avro"))
 
     def test_an_alert_a_detection_or_one_a_night(self, ztf: Sky) -> None:
