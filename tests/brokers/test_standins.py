@@ -270,8 +270,8 @@ def test_a_database_left_running_is_stopped_and_one_in_use_is_not() -> None:
 
 def check_databases(place: Path) -> None:
     with claimed(place) as folder:
-        script = "import os, pathlib, sys; from tides_bridge.database.embedded import acquire;"
-        script += "server = acquire(pathlib.Path(sys.argv[1])); os.abort()"
+        script = "import os, pathlib, sys; from tides_bridge.database.embedded import acquire_server;"
+        script += "server = acquire_server(pathlib.Path(sys.argv[1])); os.abort()"
         subprocess.run([sys.executable, "-c", script, str(folder / "database")], cwd=ROOT, check=False, timeout=60)
     left = EmbeddedServer(folder / "database").pid()
     assert left

@@ -191,10 +191,10 @@ def test_an_interrupt_leaves_nothing_half_written(folder: Path, number: signal.S
 SLOW = """
 import os, sys
 from flows import cli, from_files
-decide = from_files.decide
+judge_units = from_files.judge_units
 def slow(*given):
     open(os.environ["PIPE"]).read()
-from_files.decide = slow
+from_files.judge_units = slow
 cli.main(sys.argv[1:])
 """
 

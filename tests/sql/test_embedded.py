@@ -30,7 +30,7 @@ import sys
 from pathlib import Path
 from tides_bridge.database import embedded
 
-server = embedded.acquire(Path(sys.argv[1]), durable=False)
+server = embedded.acquire_server(Path(sys.argv[1]), durable=False)
 print(server.pid(), flush=True)
 {then}
 """
@@ -270,7 +270,7 @@ def test_a_forked_child_neither_stops_nor_keeps_the_server(folder: Path) -> None
 
 
 def test_a_forked_child_may_use_the_server_itself(folder: Path) -> None:
-    child = "import os\nif os.fork() == 0:\n    server = embedded.acquire(server.folder)\n    sys.stdin.read()"
+    child = "import os\nif os.fork() == 0:\n    server = embedded.acquire_server(server.folder)\n    sys.stdin.read()"
     parent = user(folder, child)
     pid = server_of(parent)
     parent.wait(timeout=60)
@@ -297,8 +297,8 @@ def test_a_killed_postmaster_is_replaced(folder: Path) -> None:
 def test_a_killed_postmaster_may_stay_a_zombie(folder: Path) -> None:
     """In a container the first process inherits it, and may never ask for its end."""
     then = "import ctypes, os, signal; ctypes.CDLL(None).prctl(36, 1)\n"  # 36: take in orphans
-    then += "server.release(); server = embedded.acquire(server.folder); os.kill(server.pid(), signal.SIGKILL)\n"
-    then += "again = embedded.acquire(server.folder); print(again.pid(), flush=True)"
+    then += "server.release(); server = embedded.acquire_server(server.folder); os.kill(server.pid(), signal.SIGKILL)\n"
+    then += "again = embedded.acquire_server(server.folder); print(again.pid(), flush=True)"
     process = user(folder, then)
     assert server_of(process) != server_of(process)
     end(process)
