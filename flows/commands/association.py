@@ -1,7 +1,6 @@
 """The commands `tides merge`, `tides split` and `tides associations`: which objects are one target."""
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -9,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from flows.commands.options import Config, SettingsFile, errors_told
+from flows.commands.options import Config, SettingsFile, errors_told, stdout_console
 
 Reason = Annotated[str, typer.Option("--reason", help="Why, for those who look at it later.")]
 
@@ -95,7 +94,7 @@ def associations(  # noqa: PLR0913, PLR0917
     elif found and as_json:
         typer.echo(json.dumps(found, default=str))
     elif found:
-        _show(Console(highlight=False, markup=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200), found)
+        _show(stdout_console(highlight=False, markup=False, soft_wrap=True), found)
 
 
 def _show(console: Console, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:

@@ -1,6 +1,5 @@
 """The command `tides backtest`: what selection functions would have selected from an archive. It needs no Prefect."""
 
-import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,7 @@ from rich.markup import escape
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from flows.commands.options import errors_told
+from flows.commands.options import errors_told, stdout_console
 from flows.commands.selecting import ProgressPrinter
 
 if TYPE_CHECKING:
@@ -125,7 +124,7 @@ def _show(found: "Backtest") -> None:
     """Print the report."""
     from tides_bridge.archives.backtest_report import report_notes, report_tables
 
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = stdout_console(160)
     for section in report_tables(found):
         table = Table(title=section.title, title_justify="left", title_style="bold", box=None, pad_edge=False)
         for number, name in enumerate(section.header):

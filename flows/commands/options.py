@@ -1,11 +1,13 @@
-"""What all commands share: which settings, and how errors are told."""
+"""What all commands share: which settings, how errors are told, and what tables are printed on."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from tides_bridge.errors import BridgeError
 
@@ -29,3 +31,17 @@ def errors_told() -> Iterator[None]:
     except BridgeError as error:
         typer.echo(f"tides: {error}", err=True)
         raise typer.Exit(error.exit_code) from None
+
+
+def stdout_console(width: int = 200, **options: Any) -> Console:
+    """
+    Give stdout to print tables on: as wide as the terminal.
+
+    Parameters
+    ----------
+    width
+        [characters] Where no terminal has a width, as in a pipe.
+    options
+        More of rich's for a console.
+    """
+    return Console(width=None if sys.stdout.isatty() else width, **options)

@@ -3,15 +3,13 @@
 import json
 import logging
 import signal
-import sys
 from types import FrameType
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from flows.commands.options import Config, SettingsFile, errors_told
+from flows.commands.options import Config, SettingsFile, errors_told, stdout_console
 
 
 def run(
@@ -61,12 +59,7 @@ def reconcile(
     table = Table("target", "key", "what", "detail", "would be" if dry_run else "repair", box=None, pad_edge=False)
     for found in differences:
         table.add_row(found.name, str(found.key or ""), found.what, found.detail, found.repair)
-    _console().print(table if differences else "no differences: both databases agree", markup=False)
-
-
-def _console() -> Console:
-    """Give stdout, wide where no terminal has a width."""
-    return Console(width=None if sys.stdout.isatty() else 200)
+    stdout_console().print(table if differences else "no differences: both databases agree", markup=False)
 
 
 def _prepare_prefect() -> None:

@@ -1,7 +1,6 @@
 """``tides select``: judges light curves in files. It needs no settings, broker, database or server."""
 
 import signal
-import sys
 import time
 from collections import Counter
 from contextlib import nullcontext
@@ -15,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from flows.commands.options import errors_told
+from flows.commands.options import errors_told, stdout_console
 
 if TYPE_CHECKING:
     from flows.from_files import Selecting
@@ -102,9 +101,7 @@ def select(  # noqa: PLR0913, PLR0917
         )
         console = Console(stderr=True, highlight=False)
         tally, plotted = _carry_out(selecting, workers, dask, console)
-    Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(
-        _table(selecting, tally, plotted, time.monotonic() - started), markup=False
-    )
+    stdout_console(highlight=False).print(_table(selecting, tally, plotted, time.monotonic() - started), markup=False)
     raise typer.Exit(1 if tally.refused else 0)
 
 

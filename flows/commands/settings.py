@@ -1,12 +1,9 @@
 """The commands `tides settings` and `tides check`: what is in force, and whether it works."""
 
-import sys
-
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from flows.commands.options import Config, SettingsFile, errors_told
+from flows.commands.options import Config, SettingsFile, errors_told, stdout_console
 
 
 def show_settings(config: Config = None, settings: SettingsFile = None) -> None:
@@ -22,7 +19,7 @@ def show_settings(config: Config = None, settings: SettingsFile = None) -> None:
     table = Table("setting", "value", "from", "meaning", box=None, pad_edge=False)
     for row in rows:
         table.add_row(*row)
-    _console().print(table, markup=False)
+    stdout_console().print(table, markup=False)
 
 
 def check(config: Config = None, settings: SettingsFile = None) -> None:
@@ -41,8 +38,3 @@ def check(config: Config = None, settings: SettingsFile = None) -> None:
         failed += problem
         typer.echo(f"{'FAIL' if problem else 'ok  '}  {service:16} {text}")
     raise typer.Exit(1 if failed else 0)
-
-
-def _console() -> Console:
-    """Give stdout, wide where no terminal has a width."""
-    return Console(width=None if sys.stdout.isatty() else 200)

@@ -2,16 +2,14 @@
 
 import contextlib
 import json
-import sys
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from flows.commands.options import Config, SettingsFile, errors_told
+from flows.commands.options import Config, SettingsFile, errors_told, stdout_console
 
 if TYPE_CHECKING:
     from tides_bridge.operations.problems import Facts, Problem
@@ -52,7 +50,7 @@ def status(
     else:
         from tides_bridge.operations.screen import screen
 
-        _console().print(screen(name, facts, problems, datetime.now(UTC)))
+        stdout_console(WIDTH).print(screen(name, facts, problems, datetime.now(UTC)))
     if facts.database or facts.pending:
         raise typer.Exit(1)
 
@@ -68,14 +66,10 @@ def _look(settings: "Settings") -> "tuple[Facts, list[Problem]]":
 def _show_often(settings: "Settings", name: str) -> None:
     from tides_bridge.operations.screen import screen
 
-    console = _console()
+    console = stdout_console(WIDTH)
     with contextlib.suppress(KeyboardInterrupt):
         while True:
             facts, problems = _look(settings)
             console.clear()  # of a terminal
             console.print(screen(name, facts, problems, datetime.now(UTC)))
             time.sleep(PAUSE_SECONDS)
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else WIDTH)

@@ -1,7 +1,6 @@
 """The commands `tides why` and `tides selections`: what was decided, by which version, and why."""
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -11,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.commands.options import Config, SettingsFile, errors_told
+from flows.commands.options import Config, SettingsFile, errors_told, stdout_console
 
 AsOf = Annotated[
     str | None, typer.Option("--as-of", help="What was known then: a date or time as 2026-11-01T12:00, UTC.")
@@ -56,7 +55,7 @@ def why(  # noqa: PLR0913, PLR0917
     if as_json:
         typer.echo(json.dumps(found, default=str))
     else:
-        console = _console()
+        console = stdout_console(highlight=False, markup=False, soft_wrap=True)
         _show(console, found)
         if then:
             console.print(f"Decisions and what was sent are as of {_at(then)}; states and waiting are those of now.")
@@ -90,7 +89,9 @@ def selections(
     for row in rows:
         until = _at(row["until"]) if row["until"] else "now"
         table.add_row(row["function"], row["version"], row["role"], _at(row["since"]), until)
-    _console().print(table if rows else "none was in force", markup=False)
+    stdout_console(highlight=False, markup=False, soft_wrap=True).print(
+        table if rows else "none was in force", markup=False
+    )
     for name, version, text in {(row["function"], row["version"], row["normalised_text"]) for row in rows if with_text}:
         typer.echo(f"{name} {version}: {text}")
 
@@ -116,10 +117,6 @@ def read_time(text: str | None) -> datetime | None:
     except ValueError:
         raise SettingsError("--as-of", "", f"{text} is no time: write it as 2026-11-01 or 2026-11-01T12:00") from None
     return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _console() -> Console:
-    return Console(highlight=False, markup=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 
 
 def _show(console: Console, found: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """
 Alerts of Rubin and ELAsTiCC as columns: from the bytes of many Avro messages to light curves, without a Python loop.
 
-What is used of a packet is a tenth of it, and a schema says where it lies: `avro_program` and `avro_fields` take it.
+What is used of a packet is a tenth of it, and a schema says where it lies: `avro.program` and `avro.columns` take it.
 A schema that they cannot read, `records` reads message by message; both give the same.
 """
 

@@ -1,7 +1,7 @@
 """
 The program of an Avro schema: how chosen fields are taken from a message, and the others stepped over.
 
-It is a list of steps, such as "skip 8 bytes" or "a float for column 3", through which `avro_fields` goes (Avro 1.11,
+It is a list of steps, such as "skip 8 bytes" or "a float for column 3", through which `columns` goes (Avro 1.11,
 Binary Encoding).
 """
 
