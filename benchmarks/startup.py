@@ -61,15 +61,15 @@ from flows.cli import main
 from flows import comm_pipe
 mark("imports")
 comm_pipe.execute_comm_pipe.fn = marked("flow", comm_pipe.execute_comm_pipe.fn)
-from tides_bridge.brokers import stream
-class Consumer(stream.Consumer):
+from tides_bridge.brokers import kafka
+class Consumer(kafka.Consumer):
     def consume(self, *given, **named):
         mark("asked")
         found = super().consume(*given, **named)
         if found:
             mark("read")
         return found
-stream.Consumer = Consumer
+kafka.Consumer = Consumer
 main(["run", "--settings", sys.argv[2], "--config", "benchmark"])
 """
 
