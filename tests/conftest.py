@@ -13,6 +13,7 @@ os.environ["PREFECT_HOME"] = _PREFECT_HOME.name
 os.environ.pop("PREFECT_API_URL", None)
 os.environ["DO_NOT_TRACK"] = "1"
 os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
+os.environ["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"] = "180"  # a busy machine is normal
 for name in [name for name in os.environ if name.startswith("TIDES_")]:
     del os.environ[name]
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import signal
 from types import FrameType
 from typing import Annotated
@@ -10,6 +11,9 @@ import typer
 from rich.table import Table
 
 from flows.commands.options import Config, SettingsFile, errors_told, stdout_console
+
+START_SECONDS = 180
+"""[s] Prefect waits 20 s for its own server, which needs as long with a new home on a slow machine."""
 
 
 def run(
@@ -65,6 +69,8 @@ def reconcile(
 def _prepare_prefect() -> None:
     """Make ready for a flow in this process: plain speech, an end in order, no server left behind."""
     logging.getLogger("tides_bridge.settings").setLevel(logging.ERROR)  # its warnings were given: the flow loads again
+    # Before Prefect is imported, and the user's own value wins.
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", str(START_SECONDS))
     from prefect.settings import PREFECT_API_URL
 
     from flows.lifeline import guard_temporary_server
