@@ -261,11 +261,10 @@ def _memory(pid: int) -> float:
 @contextmanager
 def scheduler(workers: int) -> Iterator[str]:
     """Start a scheduler of Dask with worker processes."""
-    from distributed import LocalCluster
+    from flows.local_cluster import start_cluster
 
-    options: dict[str, Any] = {"n_workers": workers, "threads_per_worker": 1, "host": "127.0.0.1"}
-    options["env"] = {"PREFECT_LOGGING_LEVEL": "WARNING", "DO_NOT_TRACK": "1"}
-    with LocalCluster(**options, dashboard_address=None) as cluster:
+    environment = {"PREFECT_LOGGING_LEVEL": "WARNING", "DO_NOT_TRACK": "1"}
+    with start_cluster(workers, 1, processes=True, environment=environment) as cluster:
         yield str(cluster.scheduler_address)
 
 

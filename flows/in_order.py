@@ -1,6 +1,5 @@
 """Work in pieces, here or on Dask: results come in the order of the pieces, and few of them wait at a time."""
 
-import logging
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -9,6 +8,7 @@ from importlib import import_module
 from multiprocessing import resource_tracker
 from typing import Any, Protocol
 
+from flows.local_cluster import start_cluster
 from tides_bridge.errors import SettingsError, WorkerLost
 
 MODULE = "tides_bridge.archives.judging"
@@ -107,28 +107,21 @@ def lost(error: Exception) -> WorkerLost:
 
 @contextmanager
 def _client(workers: int, address: str | None) -> Iterator[Any]:
-    """Connect to a cluster, or start one, which listens on this machine only."""
+    """Connect to a cluster, or start one here."""
     import distributed
 
-    connect: Any = distributed.Client  # both are without types
-    local_cluster: Any = distributed.LocalCluster
+    connect: Any = distributed.Client  # without types
     set_up_dask()
     if address:
         with _connected(connect, address) as client:
             yield client
         return
-    local: dict[str, Any] = {
-        "host": "127.0.0.1",
-        "dashboard_address": "127.0.0.1:0",
-        "worker_dashboard_address": "127.0.0.1:0",
-    }
-    local |= {"n_workers": workers, "threads_per_worker": 1, "processes": True, "silence_logs": logging.CRITICAL}
     with _deaf_to_interrupts():
-        started = local_cluster(**local)
+        started = start_cluster(workers, 1, processes=True, quiet=True)
     with started as cluster, connect(cluster) as client:
         # While the workers import what they need, the files are looked through.
         imports = {"pure": False, "allow_other_workers": False}
-        warm = [client.submit(import_module, MODULE, workers=[each], **imports) for each in client.nthreads()]
+        warm = [client.submit(import_module, MODULE, workers=[worker], **imports) for worker in client.nthreads()]
         yield client
         del warm
 

@@ -3,18 +3,16 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.task_runners import TaskRunner
 
+from flows.local_cluster import start_cluster
 from tasks.behaviour import speak_plainly
 from tasks.progress import link_to_dask
 from tides_bridge.settings.sections import DaskSettings
-
-if TYPE_CHECKING:
-    from distributed import LocalCluster
 
 Workers = Callable[[], TaskRunner[Any]]
 """Gives what runs tasks; the workers are started when they are needed first."""
@@ -29,7 +27,9 @@ def dask_workers(options: DaskSettings) -> Iterator[Workers]:
         def address() -> str:
             if options.address:
                 return options.address
-            cluster = stack.enter_context(_cluster(options))
+            cluster = stack.enter_context(
+                start_cluster(options.workers, options.threads_per_worker, processes=options.processes)
+            )
             link_to_dask(str(cluster.dashboard_link))
             return str(cluster.scheduler_address)
 
@@ -40,25 +40,6 @@ def dask_workers(options: DaskSettings) -> Iterator[Workers]:
             return DaskTaskRunner(address=address())  # a cluster itself cannot go to a worker with its task
 
         yield workers
-
-
-def _cluster(options: DaskSettings) -> "LocalCluster":
-    """Start workers here, which listen on this machine only."""
-    import dask
-    from distributed import LocalCluster
-
-    cluster: dict[str, Any] = {
-        "n_workers": options.workers,
-        "threads_per_worker": options.threads_per_worker,
-        "processes": options.processes,
-        "dashboard_address": "127.0.0.1:0",
-        "worker_dashboard_address": "127.0.0.1:0",
-    }
-    dask.config.set({"distributed.dashboard.link": "http://127.0.0.1:{port}/status"})  # else it names the machine
-    if options.processes:
-        cluster["host"] = "127.0.0.1"  # threads speak through memory instead
-    local_cluster: Any = LocalCluster  # without types
-    return cast("LocalCluster", local_cluster(**cluster))
 
 
 def one_prefect_server() -> AbstractContextManager[Any]:
