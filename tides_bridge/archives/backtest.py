@@ -209,7 +209,9 @@ def _is_within(names: "pd.Series[str]", wanted: Sequence[str]) -> "pd.Series[boo
     """Tell which classes are, or are part of, one of those wanted; no class is not."""
     classes = [class_named(name) for name in wanted]
     present = names.dropna().unique()
-    return names.isin([name for name in present if any(class_named(name).is_within(each) for each in classes)])
+    return names.isin(
+        [name for name in present if any(class_named(name).is_within(wanted_class) for wanted_class in classes)]
+    )
 
 
 def share_of(part: npt.ArrayLike, whole: npt.ArrayLike) -> pd.DataFrame:

@@ -59,7 +59,7 @@ def report_notes(backtest: Backtest) -> list[str]:
     """Say what the numbers mean, and what this archive cannot tell."""
     objects = backtest.objects
     untold = int((~objects.is_known).sum())
-    told = [
+    sentences = [
         "Selected is an object that has a trigger: a first detection at which its light curve so far passes. Each "
         "object is judged once, on the newest light curve that the archive has of it.",
         f"Wanted: {', '.join(backtest.wanted)}, with all within them. Intervals are Wilson's, {CONFIDENCE:.0%}.",
@@ -68,12 +68,12 @@ def report_notes(backtest: Backtest) -> list[str]:
     ]
     known = objects[objects.is_known]
     if not len(known):
-        told.append("No object of the archive has a known class: are the ids those of the truth?")
+        sentences.append("No object of the archive has a known class: are the ids those of the truth?")
     elif known.is_wanted.all():
-        told.append("All known classes here are wanted ones: this archive says nothing of contamination.")
+        sentences.append("All known classes here are wanted ones: this archive says nothing of contamination.")
     elif not known.is_wanted.any():
-        told.append("No object here is of a wanted class: this archive says nothing of efficiency.")
-    return told
+        sentences.append("No object here is of a wanted class: this archive says nothing of efficiency.")
+    return sentences
 
 
 def report_as_markdown(backtest: Backtest) -> str:

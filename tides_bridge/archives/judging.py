@@ -83,8 +83,8 @@ def judge_units(question: Question, units: Sequence[Unit]) -> JudgedUnits:
         {path: int((~fulfilled).sum()) for path, fulfilled in verdicts.fulfilled.items()},
         rows,
         _plotted(verdicts, question.plotted),
-        tuple(each for part in parts for each in part.refused),
-        tuple(each for part in parts for each in part.notes),
+        tuple(refusal for part in parts for refusal in part.refused),
+        tuple(note for part in parts for note in part.notes),
     )
 
 
@@ -124,7 +124,7 @@ def chunks_of(units: Sequence[Unit], objects: int) -> list[tuple[Unit, ...]]:
     waiting: list[Unit] = []
     for unit in units:
         waiting.append(unit)
-        if sum(each.objects for each in waiting) >= objects:
+        if sum(held.objects for held in waiting) >= objects:
             chunks.append(tuple(waiting))
             waiting = []
     return [*chunks, tuple(waiting)] if waiting else chunks

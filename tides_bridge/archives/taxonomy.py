@@ -99,8 +99,8 @@ TAXONOMY: Final = tuple(
     )
 )
 
-BY_ID: Final = {each.class_id: each for each in TAXONOMY}
-BY_OLD_ID: Final = {each.old_id: each for each in TAXONOMY if each.old_id is not None}
+BY_ID: Final = {known_class.class_id: known_class for known_class in TAXONOMY}
+BY_OLD_ID: Final = {known_class.old_id: known_class for known_class in TAXONOMY if known_class.old_id is not None}
 
 NO_CLASS_OF_PISN: Final = "a PISN model to which ELAsTiCC's map gives no class"
 NO_CLASS_OF_LENSED: Final = "a lensed supernova, to which ELAsTiCC's map gives no class"
@@ -209,7 +209,9 @@ def class_named(name: str) -> TrueClass:
     """
     found = _names().get(_bare(name))
     if found is None or name.strip().endswith("?"):
-        raise ValueError(f"{name}: no class is called so; there are: {', '.join(each.name for each in TAXONOMY)}")
+        raise ValueError(
+            f"{name}: no class is called so; there are: {', '.join(known_class.name for known_class in TAXONOMY)}"
+        )
     return found
 
 
@@ -276,7 +278,7 @@ def _of_class_id(number: int) -> TrueClass:
 
 @cache
 def _names() -> dict[str, TrueClass]:
-    names = {_bare(each.name): each for each in TAXONOMY}
+    names = {_bare(known_class.name): known_class for known_class in TAXONOMY}
     models = {model: found for model, found in GENTYPES.values() if isinstance(found, int)}
     for name, class_id in models.items():
         names.setdefault(_bare(name), BY_ID[class_id])

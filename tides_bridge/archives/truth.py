@@ -128,13 +128,13 @@ def read_truth(sources: Sequence[TruthFile], bands: Iterable[str] = BANDS) -> pd
     """
     rows = pd.concat([_read(source, tuple(bands)) for source in sources], ignore_index=True)
     merged = rows.groupby("object_id")[list(NUMBERS)].median()
-    told = rows[["object_id", "class_name", "given", "reason"]].drop_duplicates()
-    is_alone = ~told.object_id.duplicated(keep=False)
-    alone = told[is_alone].set_index("object_id")
-    joined = [(name, *_agree(each)) for name, each in told[~is_alone].groupby("object_id")]
+    given_classes = rows[["object_id", "class_name", "given", "reason"]].drop_duplicates()
+    is_alone = ~given_classes.object_id.duplicated(keep=False)
+    alone = given_classes[is_alone].set_index("object_id")
+    joined = [(name, *_agree(object_rows)) for name, object_rows in given_classes[~is_alone].groupby("object_id")]
     several = pd.DataFrame(joined, columns=["object_id", *COLUMNS[:3]]).set_index("object_id")
     classes = pd.concat([alone, several]) if len(several) else alone
-    return merged.join(classes.astype(object).where(lambda each: each.notna(), None))[list(COLUMNS)]
+    return merged.join(classes.astype(object).where(lambda column: column.notna(), None))[list(COLUMNS)]
 
 
 def _agree(rows: pd.DataFrame) -> tuple[str | None, str, str | None]:
@@ -144,8 +144,8 @@ def _agree(rows: pd.DataFrame) -> tuple[str | None, str, str | None]:
     given = " | ".join(sorted(set(known.given)))
     if not classes:
         return None, given, " | ".join(sorted(set(rows.reason)))
-    finest = max(classes, key=lambda each: len(each.ancestors))
-    if all(finest.is_within(each) for each in classes):
+    finest = max(classes, key=lambda known_class: len(known_class.ancestors))
+    if all(finest.is_within(known_class) for known_class in classes):
         return finest.name, given, None
     return None, given, f"rows disagree: {given}"
 
@@ -211,8 +211,8 @@ def _rows(
     rows["peak_mjd"] = numbers(mjd) + MJD_COLUMNS[mjd.strip().casefold()] if mjd else blank
     rows["redshift"] = numbers(redshift) if redshift else blank
     one = _first(by_name, MAGNITUDE_COLUMNS)
-    each = [_first(by_name, [f"{name}_{band}" for name in MAGNITUDE_COLUMNS]) for band in bands]
-    peaks = [_within("peak_magnitude", numbers(name)) for name in ([one] if one else each) if name]
+    by_band = [_first(by_name, [f"{name}_{band}" for name in MAGNITUDE_COLUMNS]) for band in bands]
+    peaks = [_within("peak_magnitude", numbers(name)) for name in ([one] if one else by_band) if name]
     rows["peak_magnitude"] = pd.concat(peaks, axis=1).min(axis=1) if peaks else blank
     for name in NUMBERS:
         rows[name] = _within(name, rows[name])
@@ -266,12 +266,12 @@ def _classes(
         raise SettingsError(str(source.file), "", problem)
     given = column(name)
     kind = _kind(source, name, sorted(set(given)))
-    found = {each: _class_or_reason(each, kind) for each in set(given)}
+    found = {text: _class_or_reason(text, kind) for text in set(given)}
     return pd.DataFrame(
         {
-            "class_name": given.map({each: found[each][0] for each in found}),
+            "class_name": given.map({text: found[text][0] for text in found}),
             "given": given if kind == "text" else f"{name} " + given,
-            "reason": given.map({each: found[each][1] for each in found}),
+            "reason": given.map({text: found[text][1] for text in found}),
         }
     )
 
@@ -279,7 +279,7 @@ def _classes(
 def _kind(source: TruthFile, name: str, given: Sequence[str]) -> Kind:
     """Tell numbers in a column called class or type apart: from 100 on they are class ids, below they may be either."""
     kind = CLASS_COLUMNS[name.strip().casefold()]
-    numbers = [whole_number(each) for each in given if each.casefold() not in UNKNOWN]
+    numbers = [whole_number(text) for text in given if text.casefold() not in UNKNOWN]
     found = [number for number in numbers if number is not None]
     if kind != "text" or not found or len(found) < len(numbers):
         return kind

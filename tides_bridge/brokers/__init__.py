@@ -63,7 +63,7 @@ def stream_of(
 def problem_with(settings: Settings, broker: str, message: Message) -> str | None:
     """Tell why a message cannot be read by the broker of some name; None if it can."""
     brokers = settings.each_broker()
-    named = [each for each in brokers if each.broker_name == broker]
+    named = [candidate for candidate in brokers if candidate.broker_name == broker]
     if not named:
         return f"no broker is called {broker} in the settings any more"
     refused = broker_of(named[0]).decode([message]).refused

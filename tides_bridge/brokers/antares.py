@@ -149,7 +149,7 @@ def survey_and_name(locus: object, properties: Mapping[str, Any]) -> tuple[str, 
     """
     surveys = properties.get("survey")
     inner = {key: surveys.get(key) if isinstance(surveys, dict) else None for key in ("ztf", "lsst")}
-    ztf, lsst = (each if isinstance(each, dict) else {} for each in (inner["ztf"], inner["lsst"]))
+    ztf, lsst = (part if isinstance(part, dict) else {} for part in (inner["ztf"], inner["lsst"]))
     candidates = [
         ("ztf", properties.get("ztf_object_id"), NAME),
         ("ztf", ztf.get("id"), NAME),
@@ -182,9 +182,9 @@ def curve_of_alerts(alerts: object, object_id: str) -> LightCurves:
     """
     if not isinstance(alerts, list):
         raise ValueError(f"{brief(alerts)} is no list of alerts")
-    told = [each.get("attributes", each) | {"id": each.get("id")} for each in alerts]
-    sources = [_source_in(each) for each in told if _is_of(each, "lsst")]
-    points = [_point_in(each) for each in told if _is_of(each, "ztf")]
+    properties = [alert.get("attributes", alert) | {"id": alert.get("id")} for alert in alerts]
+    sources = [_source_in(alert) for alert in properties if _is_of(alert, "lsst")]
+    points = [_point_in(alert) for alert in properties if _is_of(alert, "ztf")]
     if DIGITS.fullmatch(object_id):
         points = []
     elif not LOCUS.fullmatch(object_id) or points:

@@ -115,7 +115,7 @@ def joined(parts: Sequence[Decoded]) -> Decoded:
     skipped: Counter[str] = Counter()
     for part in parts:
         skipped.update(part.skipped)
-    refused = [each for part in parts for each in part.refused]
+    refused = [refusal for part in parts for refusal in part.refused]
     notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
     return Decoded(newest_of(alerts), LightCurves.joined(curves), refused, dict(skipped), notes)
 

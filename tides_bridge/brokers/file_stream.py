@@ -81,11 +81,11 @@ class FileStream:
         """Read messages until there are enough for a batch, or all files are read."""
         with failpoints.around("consume"):
             messages, is_last = self._read()
-        last = {(each.topic, each.partition): each for each in messages}
+        last = {(message.topic, message.partition): message for message in messages}
         return Pull(
             messages,
-            {place: each.offset + 1 for place, each in last.items()},
-            {place: content_digest(each.value) for place, each in last.items()},
+            {place: message.offset + 1 for place, message in last.items()},
+            {place: content_digest(message.value) for place, message in last.items()},
             {place: self._written_at(place) for place in last},
             is_last=is_last,
         )

@@ -29,7 +29,7 @@ class Fink(PacketBroker):
         if self._schemas is None:
             raise MalformedAlert("message", f"{what}, and broker.schemas names no file of schemas")
         known = readers_in(self._schemas)
-        found = tuple(each for each in known if name and Path(each.name).stem in (name, Path(name).stem))
+        found = tuple(reader for reader in known if name and Path(reader.name).stem in (name, Path(name).stem))
         if name and not found:
             raise MalformedAlert("message", f"{what}, and none of this name is in {self._schemas}")
         return found or known

@@ -40,7 +40,7 @@ def options_of(given: Sequence[str]) -> dict[str, str]:
     >>> options_of(["sasl.username=tides", "ssl.ca.location=/a=b"])
     {'sasl.username': 'tides', 'ssl.ca.location': '/a=b'}
     """
-    pairs = [each.partition("=") for each in given]
+    pairs = [option.partition("=") for option in given]
     for key, sign, _ in pairs:
         if not key.strip() or not sign:
             raise SettingsError("--option", "", "write each as KEY=VALUE, such as security.protocol=SASL_SSL")

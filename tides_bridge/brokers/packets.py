@@ -86,8 +86,8 @@ def decode_packets(
     groups: dict[tuple[int, ...], list[Unpacked]] = {}
     for message in messages:
         try:
-            each = _checked(message, unpack)
-            groups.setdefault(tuple(map(id, each.readers)), []).append(each)
+            unpacked = _checked(message, unpack)
+            groups.setdefault(tuple(map(id, unpacked.readers)), []).append(unpacked)
         except MalformedAlert as error:
             refused.append(RefusedMessage.of(message, error.problem))
     found = [part for group in groups.values() for part in _decode_alike(group, to_alert or alert_of_record, scale)]
@@ -108,7 +108,7 @@ def _decode_alike(group: list[Unpacked], to_alert: ToRecord, scale: float) -> It
         rest: list[Unpacked] = []
         for part in _parts(group):
             if reader.problem:
-                yield _refused([(each, reader.problem) for each in part])
+                yield _refused([(unpacked, reader.problem) for unpacked in part])
             elif reader.program is None:
                 yield _decode_records(part, reader, to_alert, scale, rest)
             else:
@@ -116,16 +116,16 @@ def _decode_alike(group: list[Unpacked], to_alert: ToRecord, scale: float) -> It
         group = rest
     names = ", ".join(reader.name for reader in readers)
     what = f"its schema, {names}" if len(readers) == 1 else f"any of these schemas: {names}"
-    yield _refused([(each, f"does not fit {what}") for each in group])
+    yield _refused([(unpacked, f"does not fit {what}") for unpacked in group])
 
 
 def _parts(group: list[Unpacked]) -> Iterator[list[Unpacked]]:
     """Split messages so that a part has some megabytes."""
     part: list[Unpacked] = []
     size = 0
-    for each in group:
-        part.append(each)
-        size += len(each.body)
+    for unpacked in group:
+        part.append(unpacked)
+        size += len(unpacked.body)
         if size >= PART:
             yield part
             part, size = [], 0
@@ -134,7 +134,7 @@ def _parts(group: list[Unpacked]) -> Iterator[list[Unpacked]]:
 
 
 def _refused(messages: Sequence[tuple[Unpacked, str]], skipped: Mapping[str, int] | None = None) -> Decoded:
-    refused = [RefusedMessage.of(each.message, reason) for each, reason in messages]
+    refused = [RefusedMessage.of(unpacked.message, reason) for unpacked, reason in messages]
     return Decoded([], LightCurves.joined([]), refused, dict(skipped or {}))
 
 
@@ -152,14 +152,14 @@ def _decode_columns(
         else:
             refused.append((part[number], problem))
     chosen = _newest(packets, problems)
-    told = _refused(refused, {SOLAR_SYSTEM: skipped} if skipped else {})
+    without_alerts = _refused(refused, {SOLAR_SYSTEM: skipped} if skipped else {})
     try:
         curves = packets.curves(chosen, scale)
     except Exception:
         logger.warning("light curves failed", exc_info=True)
-        return _one_by_one(part, reader, packets, chosen, scale, told)
+        return _one_by_one(part, reader, packets, chosen, scale, without_alerts)
     alerts = _alerts(packets, chosen, curves, reader.survey)
-    return replace(told, alerts=alerts, curves=curves)
+    return replace(without_alerts, alerts=alerts, curves=curves)
 
 
 def _newest(packets: Packets, problems: Mapping[int, str]) -> Integers:
@@ -172,10 +172,10 @@ def _newest(packets: Packets, problems: Mapping[int, str]) -> Integers:
 
 
 def _one_by_one(  # noqa: PLR0913, PLR0917
-    part: list[Unpacked], reader: Reader, packets: Packets, chosen: Integers, scale: float, told: Decoded
+    part: list[Unpacked], reader: Reader, packets: Packets, chosen: Integers, scale: float, without_alerts: Decoded
 ) -> Decoded:
     """Build light curves one by one, to refuse the message that is at fault."""
-    parts = [told]
+    parts = [without_alerts]
     for number in chosen.tolist():
         one = np.array([number], dtype=np.int64)
         try:
@@ -226,32 +226,32 @@ def _decode_records(
     part: list[Unpacked], reader: Reader, to_alert: ToRecord, scale: float, rest: list[Unpacked]
 ) -> Decoded:
     """Read messages one by one."""
-    bodies = {id(each.message): each for each in part}
+    bodies = {id(unpacked.message): unpacked for unpacked in part}
     others: list[Message] = []
 
     def read(message: Message) -> tuple[Alert, Record | None]:
-        each = bodies[id(message)]
-        record = decode_exactly(each.body, reader.schema)
-        if record is None and len(each.readers) > 1:
+        unpacked = bodies[id(message)]
+        record = decode_exactly(unpacked.body, reader.schema)
+        if record is None and len(unpacked.readers) > 1:
             others.append(message)
         if record is None:
             raise MalformedAlert("message", f"does not fit its schema, {reader.name}")
         return alert_of_record(record) if reader.survey else to_alert(record)
 
-    found = decode_each([each.message for each in part], read, scale)
+    found = decode_each([unpacked.message for unpacked in part], read, scale)
     elsewhere = {id(message) for message in others}
     rest += [bodies[number] for number in elsewhere]
-    return without_moving(found, {(each.topic, each.partition, each.offset) for each in others})
+    return without_moving(found, {(message.topic, message.partition, message.offset) for message in others})
 
 
 def without_moving(found: Decoded, elsewhere: Collection[tuple[str, int, int]] = ()) -> Decoded:
     """Pass over what is about the solar system, and what is tried with another schema."""
     refused, skipped = [], Counter(found.skipped)
-    for each in found.refused:
-        if "an object of the solar system" in each.reason:
+    for refusal in found.refused:
+        if "an object of the solar system" in refusal.reason:
             skipped[SOLAR_SYSTEM] += 1
-        elif (each.topic, each.partition, each.offset) not in elsewhere:
-            refused.append(each)
+        elif (refusal.topic, refusal.partition, refusal.offset) not in elsewhere:
+            refused.append(refusal)
     return replace(found, refused=refused, skipped=dict(skipped))
 
 

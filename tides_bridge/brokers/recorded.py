@@ -120,13 +120,13 @@ class RecordedBroker:
         try:
             found = self._broker(kind).decode(messages)
         except SettingsError as problem:
-            return Decoded([], LightCurves.joined([]), [_unsettled(each, problem) for each in messages])
+            return Decoded([], LightCurves.joined([]), [_unsettled(message, problem) for message in messages])
         if kind not in AMBIGUOUS or not found.refused or self._settings.broker.schemas is None:
             return found
-        reasons = {(each.partition, each.offset): each for each in found.refused}
-        again = [each for each in messages if (each.partition, each.offset) in reasons]
+        reasons = {(refusal.partition, refusal.offset): refusal for refusal in found.refused}
+        again = [message for message in messages if (message.partition, message.offset) in reasons]
         bare = self._broker("elasticc").decode(again)
-        refused = [reasons[each.partition, each.offset] for each in bare.refused]
+        refused = [reasons[message.partition, message.offset] for message in bare.refused]
         first = Decoded(found.alerts, found.curves, refused, found.skipped, found.notes)
         return joined([first, Decoded(bare.alerts, bare.curves, [], bare.skipped, bare.notes)])
 

@@ -110,10 +110,10 @@ class AlertStream:
         with failpoints.around("consume"):
             found, is_last = self._read() if self._start else ([], True)
         messages, last = [], dict[Place, KafkaMessage]()
-        for each in found:
-            place, offset = place_of(each), each.offset() or 0
-            messages.append(Message(*place, offset, each.value() or b"", each.key()))
-            self._next[place], last[place] = offset + 1, each
+        for message in found:
+            place, offset = place_of(message), message.offset() or 0
+            messages.append(Message(*place, offset, message.value() or b"", message.key()))
+            self._next[place], last[place] = offset + 1, message
         digests = {place: digest_of(message) for place, message in last.items()}
         published = {place: published_at(message) for place, message in last.items()}
         return Pull(messages, dict(self._next), digests, published, is_last=is_last)

@@ -186,21 +186,21 @@ def _pour(database: Database, file: Path) -> None:
     reader = [str(_program("pg_restore", database)), "--no-owner", "--no-privileges", "--file=-", str(file)]
     psql = [str(_program("psql", database)), "--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1"]
     with (
-        tempfile.TemporaryFile() as said,
-        subprocess.Popen(reader, stdout=subprocess.PIPE, stderr=said) as reading,
+        tempfile.TemporaryFile() as error_output,
+        subprocess.Popen(reader, stdout=subprocess.PIPE, stderr=error_output) as reading,
         subprocess.Popen(
-            psql, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, env=_environment(database)
+            psql, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=error_output, env=_environment(database)
         ) as writing,
     ):
-        with contextlib.suppress(BrokenPipeError), cast(IO[bytes], writing.stdin) as told:
+        with contextlib.suppress(BrokenPipeError), cast(IO[bytes], writing.stdin) as script:
             with cast(IO[bytes], reading.stdout) as lines:
-                told.write(b"BEGIN;\n")
-                told.writelines(line for line in lines if line != NEWER_SETTING)
+                script.write(b"BEGIN;\n")
+                script.writelines(line for line in lines if line != NEWER_SETTING)
             if reading.wait() == 0:
-                told.write(b"COMMIT;\n")
+                script.write(b"COMMIT;\n")
         if reading.wait() or writing.wait():
-            said.seek(0)
-            problem = " ".join(said.read().decode(errors="replace").split())
+            error_output.seek(0)
+            problem = " ".join(error_output.read().decode(errors="replace").split())
             raise BackupFailed(database.name, problem, "nothing of the backup was kept")
 
 
@@ -338,5 +338,5 @@ def _run(program: Path, *arguments: str, database: Database | None = None) -> No
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace", check=False,
     )  # fmt: skip
     if done.returncode:
-        said = " ".join(done.stderr.split())
-        raise BackupFailed(database.name if database else program.name, said, "is there room on the disk?")
+        error_text = " ".join(done.stderr.split())
+        raise BackupFailed(database.name if database else program.name, error_text, "is there room on the disk?")

@@ -260,8 +260,8 @@ class EmbeddedServer:
         options += ["--no-instructions"] if self._durable else ["--no-instructions", "--no-sync"]
         done = self._run(account, programs / "initdb", *options, keep=start_lock)
         if done.returncode:
-            said = " | ".join(done.stdout.splitlines()[-8:])
-            raise self._unavailable(f"initdb failed: {said}", "check the folder's permissions and free space")
+            last_lines = " | ".join(done.stdout.splitlines()[-8:])
+            raise self._unavailable(f"initdb failed: {last_lines}", "check the folder's permissions and free space")
         new.rename(self.data)
         _sync_folder(self.folder)
 
@@ -290,8 +290,8 @@ class EmbeddedServer:
         arguments = ["start", f"--timeout={START_SECONDS}", "--pgdata=data", "--log=data/server.log"]
         done = self._run(account, programs / "pg_ctl", *arguments, f"--options={options}", keep=server_lock)
         if done.returncode:
-            said = _lines(self.log)[said_before:] or done.stdout.splitlines()
-            raise self._unavailable("the server did not start: " + " | ".join(said[-5:]), f"see {self.log}")
+            new_lines = _lines(self.log)[said_before:] or done.stdout.splitlines()
+            raise self._unavailable("the server did not start: " + " | ".join(new_lines[-5:]), f"see {self.log}")
 
     def _run(
         self, account: pwd.struct_passwd, program: Path | str, *arguments: str, keep: IO[str] | None = None

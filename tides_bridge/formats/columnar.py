@@ -120,7 +120,7 @@ def missing_in(schema: Any) -> str:
         if lacking:
             return f"{name}.{lacking}"
     names = [_fields_of(fields.get(name), named) for name in (NEWEST, "diaObject")]
-    return "" if any("diaObjectId" in each for each in names) else f"{NEWEST}.diaObjectId"
+    return "" if any("diaObjectId" in fields_there for fields_there in names) else f"{NEWEST}.diaObjectId"
 
 
 def _fields_of(kind: Any, named: dict[str, Any]) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def _fields_of(kind: Any, named: dict[str, Any]) -> dict[str, Any]:
     if isinstance(kind, str):
         return _fields_of(named.get(kind), named)
     if isinstance(kind, list):
-        return next((fields for each in kind if (fields := _fields_of(each, named))), {})
+        return next((fields for branch in kind if (fields := _fields_of(branch, named))), {})
     if not isinstance(kind, dict):
         return {}
     if kind.get("type") == "array":

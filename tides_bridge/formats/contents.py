@@ -68,10 +68,10 @@ def stretches_of_lines(path: Path, start: int = 0) -> Iterator[tuple[int, bytes]
     else:
         close_kept()
         source = _stretches(path, start)
-    for each in source:
-        _kept.stretches_of, _kept.stretches, _kept.stretch = state, source, each
-        if each[0] >= start:
-            yield each
+    for stretch in source:
+        _kept.stretches_of, _kept.stretches, _kept.stretch = state, source, stretch
+        if stretch[0] >= start:
+            yield stretch
     _kept.stretches_of = None
 
 

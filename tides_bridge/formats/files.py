@@ -164,16 +164,16 @@ def read_light_curves(  # noqa: PLR0913
     SettingsError
         If the schema is missing or none.
     """
-    tell, told = noted or _log, set()
+    tell, noted_paths = noted or _log, set()
     options = {"zero_point": zero_point, "schema": schema, "objects_per_part": objects_per_part}
     for unit in work_units(paths, refused=refused, **options):  # type: ignore[arg-type]
         part = unit.read()
         for path, problem in part.refused:
             refused(path, problem)
         for path, problem in part.notes:
-            if path not in told:
+            if path not in noted_paths:
                 tell(path, problem)
-            told.add(path)
+            noted_paths.add(path)
         if len(part.curves):
             yield part.curves
 
@@ -212,8 +212,8 @@ def files_in(paths: Iterable[Path], refused: Refused) -> Iterator[Path]:
     seen: set[Path] = set()
     for path in paths:
         if path.is_dir():
-            inside = sorted(each for each in path.rglob("*") if each.is_file())
-            files = [each for each in inside if not _is_hidden(each.relative_to(path))]
+            inside = sorted(entry for entry in path.rglob("*") if entry.is_file())
+            files = [file for file in inside if not _is_hidden(file.relative_to(path))]
             if not files:
                 refused(path, "is a folder without files")
         else:
@@ -272,13 +272,13 @@ def _kind_of_parquet(path: Path) -> str:
 
 def _is_message(start: bytes) -> bool:
     """Tell whether it may be an Avro message: it is no text, nor what begins as something else does."""
-    return b"\0" in start[:512] and not any(start.startswith(each) for each in FOREIGN)
+    return b"\0" in start[:512] and not any(start.startswith(magic) for magic in FOREIGN)
 
 
 def _what(start: bytes, names: list[str]) -> str:
     """Say what was found in place of light curves."""
-    for each, what in FOREIGN.items():
-        if start.startswith(each):
+    for magic, what in FOREIGN.items():
+        if start.startswith(magic):
             return f"is {what}. {FORMATS} with {tables.NEEDED}"
     if len(names) > 1:
         return f"is a table with the columns {', '.join(names)[:200]}; needed are {tables.NEEDED}"
@@ -373,8 +373,8 @@ def _reason(problem: Exception) -> str:
     return f"is broken: {in_one_line(problem)}"
 
 
-def _into(told: list[tuple[Path, str]]) -> Callable[[Path, str], None]:
-    return lambda path, problem: told.append((path, problem))
+def _into(problems: list[tuple[Path, str]]) -> Callable[[Path, str], None]:
+    return lambda path, problem: problems.append((path, problem))
 
 
 def _log(path: Path, problem: str) -> None:

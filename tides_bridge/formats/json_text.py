@@ -144,8 +144,8 @@ def _decoded(text: bytes, decoder: "msgspec.json.Decoder[Any]") -> Iterator[Sequ
     except BAD:
         values = []
     if len(values) == len(lines):  # a value that is spread over two lines is a fault, too
-        for line, each in zip(lines, values, strict=True):
-            yield _checked(each if isinstance(each, list) else (each,), line)
+        for line, value in zip(lines, values, strict=True):
+            yield _checked(value if isinstance(value, list) else (value,), line)
     else:
         yield from (_values(line, decoder) for line in lines)
 
@@ -162,10 +162,10 @@ def _values(text: bytes, decoder: "msgspec.json.Decoder[Any]") -> Sequence[Any]:
 
 def _checked(records: Sequence[Any], text: bytes) -> Sequence[Any]:
     """Put the problem in the place of records that lack a needed field."""
-    if not any(isinstance(each, Record) and is_bare(sources_of(each)) for each in records):
+    if not any(isinstance(record, Record) and is_bare(sources_of(record)) for record in records):
         return records
     missing = [f"{name} is missing" if name else "" for name in _lacking(text)]
-    return [problem or each for each, problem in zip_longest(records, missing)]
+    return [problem or record for record, problem in zip_longest(records, missing)]
 
 
 def _lacking(text: bytes) -> list[str]:
@@ -174,7 +174,7 @@ def _lacking(text: bytes) -> list[str]:
         content = msgspec.json.decode(_plain(text))
     except BAD:
         return []
-    return [lacking_field_in(each) for each in (content if isinstance(content, list) else [content])]
+    return [lacking_field_in(record) for record in (content if isinstance(content, list) else [content])]
 
 
 def check_fields(record: LsstAlert, text: bytes) -> None:

@@ -97,7 +97,7 @@ def _curves(names: list[str], candidates: Sequence[list[AnswerPoint]]) -> LightC
         columns["magpsf"],
         columns["sigmapsf"],
         is_detection=is_detection,
-        is_positive=np.isin(sign, [each.encode() for each in POSITIVE if isinstance(each, str)]),
+        is_positive=np.isin(sign, [spelling.encode() for spelling in POSITIVE if isinstance(spelling, str)]),
         limiting_magnitude=columns["diffmaglim"],
         night=nights_of_points(whole_nid, mjd, index, is_detection),
         source_id=np.where(candid == MISSING_INTEGER, 0, candid).astype(np.int64) - (candid == MISSING_INTEGER),

@@ -87,7 +87,7 @@ def lsst_curves(objects: Sequence[LsstObject], scale: float = 1.0) -> LightCurve
     scale
         What turns ``psFlux`` into nJy.
     """
-    groups = [group for each in objects for group in (each.sources, each.forced)]
+    groups = [group for lsst_object in objects for group in (lsst_object.sources, lsst_object.forced)]
     points = list(chain.from_iterable(groups))
     lengths = np.array([len(group) for group in groups], dtype=np.int64)
     columns = {name: np.array([getattr(point, name) for point in points], dtype=float) for name in NUMBERS}
@@ -96,12 +96,12 @@ def lsst_curves(objects: Sequence[LsstObject], scale: float = 1.0) -> LightCurve
     )
     bands = np.array([point.filterName if point.band is None else point.band for point in points], dtype=object)
     return lsst_curves_of_columns(
-        [each.object_id for each in objects],
+        [lsst_object.object_id for lsst_object in objects],
         np.repeat(np.arange(len(groups)) // 2, lengths),
         np.repeat(np.arange(len(groups)) % 2 == 0, lengths),
         {**columns, "band": band_codes(bands)},
         scale,
-        columns_of_facts([each.known for each in objects]),
+        columns_of_facts([lsst_object.known for lsst_object in objects]),
     )
 
 

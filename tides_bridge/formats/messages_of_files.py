@@ -82,8 +82,8 @@ def count_in(path: Path, options: Options) -> int:
 
 def unreadable_message(name: str, problem: object) -> bytes:
     """Make the message that says why a file, or the rest of one, is not read."""
-    told = getattr(problem, "problem", problem if isinstance(problem, str) else None)
-    reason = f"is broken: {in_one_line(problem)}" if told is None else told
+    problem_text = getattr(problem, "problem", problem if isinstance(problem, str) else None)
+    reason = f"is broken: {in_one_line(problem)}" if problem_text is None else problem_text
     return UNREADABLE + json.dumps(f"{name}: {reason}").encode() + b"}"
 
 
@@ -97,11 +97,11 @@ def unreadable_reason(value: bytes) -> tuple[str, str]:
     (('night.json', 'is empty'), ('', '7'))
     """
     try:
-        told = str(msgspec.json.decode(value)["unreadable"])
+        text = str(msgspec.json.decode(value)["unreadable"])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         return "", f"cannot be decoded: {in_one_line(problem)}"
-    name, _, reason = told.partition(": ")
-    return (name, reason) if reason else ("", told)
+    name, _, reason = text.partition(": ")
+    return (name, reason) if reason else ("", text)
 
 
 def curve_message(curve: LightCurves) -> bytes:
@@ -157,7 +157,7 @@ def _container(path: Path, _: Options) -> Iterator[Content]:
         schema = reader.writer_schema
         if is_recording(schema):
             recorded = (message_of_record(record) for record in reader)
-            yield from ((each.value, each.key) for each in recorded)
+            yield from ((message.value, message.key) for message in recorded)
             return
         first, second = next(reader, None), next(reader, None)
         if second is None:
@@ -197,7 +197,7 @@ def _table(path: Path, options: Options) -> Iterator[Content]:
         refused=lambda _, problem: problems.append(problem),
     )
     for curves in found:
-        yield from ((curve_message(curves.part(each, each + 1)), None) for each in range(len(curves)))
+        yield from ((curve_message(curves.part(index, index + 1)), None) for index in range(len(curves)))
     yield from ((unreadable_message(path.name, problem), None) for problem in problems)
 
 

@@ -47,7 +47,7 @@ def lacking_field_in(record: object) -> str:
     'diaSourcesList.psfFluxErr'
     """
     parts = [record, record.get("alert")] if isinstance(record, Mapping) else []
-    for part in (each for each in parts if isinstance(each, Mapping)):
+    for part in (candidate for candidate in parts if isinstance(candidate, Mapping)):
         for place in PLACES:
             name = lacking_field(_names_in(part[place])) if part.get(place) else ""
             if name:

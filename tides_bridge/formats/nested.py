@@ -83,7 +83,7 @@ def _check_fields(path: Path, schema: pa.Schema) -> None:
     for place in ("diaSource", "prvDiaSources"):
         kind = schema.field(place).type if place in schema.names else pa.null()
         kind = kind if pa.types.is_struct(kind) or pa.types.is_null(kind) else kind.value_type
-        name = lacking_field([each.name for each in kind]) if pa.types.is_struct(kind) else ""
+        name = lacking_field([field.name for field in kind]) if pa.types.is_struct(kind) else ""
         if name:
             raise MalformedAlert(str(path), f"{place}.{name} is missing")
 
@@ -255,7 +255,7 @@ def _source_ids(column: Any, length: int) -> Integers:
 
 
 def _bands(column: Any, length: int) -> npt.NDArray[np.int8]:
-    field = next((each for name in ("band", "filterName") if (each := _field(column, name)) is not None), None)
+    field = next((found for name in ("band", "filterName") if (found := _field(column, name)) is not None), None)
     if field is None:
         return np.full(length, -1, dtype=np.int8)
     coded = field.dictionary_encode()
@@ -288,7 +288,7 @@ def _variables(matches: Any, number: int) -> Floats:
     types = [field for name in XM if (field := _field(matches, name)) is not None]
     if not types:
         return np.full(number, np.nan)
-    nothing = pa.array([each for each in NO_MATCH if each is not None])
-    hits = [pc.invert(pc.fill_null(pc.is_in(each.cast(pa.string()), nothing), True)) for each in types]
-    hits = [pc.and_(hit, pc.is_valid(each)) for hit, each in zip(hits, types, strict=True)]
+    nothing = pa.array([word for word in NO_MATCH if word is not None])
+    hits = [pc.invert(pc.fill_null(pc.is_in(column.cast(pa.string()), nothing), True)) for column in types]
+    hits = [pc.and_(hit, pc.is_valid(column)) for hit, column in zip(hits, types, strict=True)]
     return np.asarray(np.any([hit.to_numpy(zero_copy_only=False) for hit in hits], axis=0), dtype=float)

@@ -31,7 +31,7 @@ def is_recording(schema: object) -> bool:
     True
     """
     fields = schema.get("fields") if isinstance(schema, Mapping) else None
-    names = [each.get("name") for each in fields or [] if isinstance(each, Mapping)]
+    names = [field.get("name") for field in fields or [] if isinstance(field, Mapping)]
     return sorted(map(str, names)) == sorted(FIELDS)
 
 

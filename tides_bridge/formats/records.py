@@ -186,7 +186,7 @@ def _newest(epochs: Sequence[float | None], zero: float = 0.0) -> float:
 def _of_ztf(record: Record) -> ZtfObject:
     name = _ztf_name(record)
     if record.candidate is not None:
-        catalogues = [each for each in (record.vsx, record.gcvs) if each is not msgspec.UNSET]
+        catalogues = [catalogue for catalogue in (record.vsx, record.gcvs) if catalogue is not msgspec.UNSET]
         if isinstance(record.labels, dict) and "vsx" in record.labels:
             catalogues.append(record.labels["vsx"])
         known = facts_of_alert(record.candidate) | {"known_variable": is_known_variable(*catalogues)}
@@ -216,13 +216,13 @@ def _of_lsst(record: Record) -> LsstObject:
 
 def _known(*sources: DiaObject | Source | Record | None) -> dict[str, Any]:
     """Take position and extinction from the first that has a position."""
-    for each in sources:
-        if each is not None and each.ra is not None:
-            decl = getattr(each, "dec", None)
+    for source in sources:
+        if source is not None and source.ra is not None:
+            decl = getattr(source, "dec", None)
             return {
-                "ra": each.ra,
-                "decl": each.decl if decl is None else decl,
-                "ebv": getattr(each, "mwebv", None),
+                "ra": source.ra,
+                "decl": source.decl if decl is None else decl,
+                "ebv": getattr(source, "mwebv", None),
             }
     return {}
 
@@ -243,7 +243,7 @@ def _sherlock(record: Record) -> dict[str, Any]:
     inner = _part(record.lasairData, "sherlock")
     places = [record.classification, record.sherlock_classifications, _part(record.sherlock, "classification")]
     places.append(_part(inner, "classification"))
-    return {"sherlock_class": next((each for each in places if isinstance(each, str)), None)}
+    return {"sherlock_class": next((text for text in places if isinstance(text, str)), None)}
 
 
 def _part(value: Any, key: str) -> Any:

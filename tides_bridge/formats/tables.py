@@ -134,7 +134,7 @@ def roles_of(names: list[str]) -> dict[str, str]:
     'magpsf'
     """
     small = {name.strip().lower(): name for name in reversed(names)}
-    roles = {role: small[each] for role, known in NAMES.items() for each in reversed(known) if each in small}
+    roles = {role: small[name] for role, known in NAMES.items() for name in reversed(known) if name in small}
     has_epoch = {"mjd", "jd", "mjd_tai"} & set(roles)
     has_brightness = {"magnitude", "flux", "flux_njy"} & set(roles)
     return roles if "object_id" in roles and has_epoch and has_brightness and {"band", "fid"} & set(roles) else {}
@@ -143,7 +143,7 @@ def roles_of(names: list[str]) -> dict[str, str]:
 def header_of(start: bytes) -> tuple[list[str], str]:
     """Give the names in the first line of a text, and what separates them."""
     first = start.removeprefix(b"\xef\xbb\xbf").split(b"\n")[0].strip()
-    separator = max(SEPARATORS, key=lambda each: first.count(bytes([each])))
+    separator = max(SEPARATORS, key=lambda byte: first.count(bytes([byte])))
     try:
         text = first.decode()
     except UnicodeDecodeError:
@@ -209,16 +209,16 @@ def _of_turn(table: pa.Table, piece: Piece) -> pa.Table:
 
 
 def _batches(
-    path: Path, kind: str, roles: tuple[str, ...], start: int, told: tuple[Refused, Refused]
+    path: Path, kind: str, roles: tuple[str, ...], start: int, hearers: tuple[Refused, Refused]
 ) -> Iterator[tuple[int, pa.Table]]:
     """
     Give the rows from a place on, in tables with the columns of some roles, each with the place of its first row.
 
-    The first of told hears of rows with too few or too many fields, the second of fields that are no numbers.
+    The first of hearers is told of rows with too few or too many fields, the second of fields that are no numbers.
     """
     if kind == "table":
         return _batches_of_parquet(path, roles, start)
-    return _batches_of_text(path, roles, start, told)
+    return _batches_of_text(path, roles, start, hearers)
 
 
 def _silent(_path: Path, _problem: str) -> None:
@@ -254,7 +254,7 @@ def _plain(column: Any, role: str) -> Any:
 
 
 def _batches_of_text(
-    path: Path, roles: tuple[str, ...], start: int, told: tuple[Refused, Refused]
+    path: Path, roles: tuple[str, ...], start: int, hearers: tuple[Refused, Refused]
 ) -> Iterator[tuple[int, pa.Table]]:
     names, separator = header_of(first_bytes(path))
     known = {role: name for role, name in roles_of(names).items() if role in roles}
@@ -262,8 +262,8 @@ def _batches_of_text(
         lines = text if byte else text.partition(b"\n")[2]
         if lines.strip():
             lines = _as_utf8(lines)
-            table = _parsed(lines, path, names, separator, known, told[0])
-            numbers = {role: _numbers(table[name], role, path, told[1]) for role, name in known.items()}
+            table = _parsed(lines, path, names, separator, known, hearers[0])
+            numbers = {role: _numbers(table[name], role, path, hearers[1]) for role, name in known.items()}
             yield byte << ROW_BITS, pa.table(numbers)
 
 

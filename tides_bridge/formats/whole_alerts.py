@@ -236,7 +236,7 @@ def object_of(record: Mapping[str, Any]) -> str:
     '313637935709683761'
     """
     found = (field_of(record, path) for path in OBJECTS)
-    return next((str(each) for each in found if isinstance(each, int | str) and each not in (0, "")), "")
+    return next((str(name) for name in found if isinstance(name, int | str) and name not in (0, "")), "")
 
 
 def epoch_of(record: Mapping[str, Any]) -> float:
@@ -251,8 +251,8 @@ def epoch_of(record: Mapping[str, Any]) -> float:
         listed = field_of(record, head)
         values: Iterable[Any] = [listed]
         if tail:
-            values = (field_of(each, tail) for each in listed) if isinstance(listed, list) else ()
-        epochs = [float(each) for each in values if isinstance(each, float | int) and math.isfinite(each)]
+            values = (field_of(item, tail) for item in listed) if isinstance(listed, list) else ()
+        epochs = [float(value) for value in values if isinstance(value, float | int) and math.isfinite(value)]
         if epochs:
             return max(epochs) - (TAI_AHEAD if _is_of_lsst(record) else zero)
     return math.nan

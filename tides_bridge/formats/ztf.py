@@ -83,14 +83,14 @@ def ztf_curves(objects: Sequence[ZtfObject]) -> LightCurves:
     A night is ``nid``, or the Rubin day of observation for an object of which a detection has none. The reliability is
     ``drb``, or ``rb`` where that is missing.
     """
-    points = list(chain.from_iterable(each.points for each in objects))
-    index = np.repeat(np.arange(len(objects)), [len(each.points) for each in objects])
+    points = list(chain.from_iterable(ztf_object.points for ztf_object in objects))
+    index = np.repeat(np.arange(len(objects)), [len(ztf_object.points) for ztf_object in objects])
     magnitude = without_sentinels([point.magpsf for point in points])
     is_detection = np.array([point.candid is not None for point in points], dtype=bool) & ~np.isnan(magnitude)
     mjd = plausible_epochs(_floats([point.jd for point in points]) - MJD_ZERO)
     deep = without_sentinels([point.drb for point in points])
     return LightCurves.from_magnitudes(
-        [each.object_id for each in objects],
+        [ztf_object.object_id for ztf_object in objects],
         index,
         mjd,
         _bands([point.fid for point in points]),
@@ -104,7 +104,7 @@ def ztf_curves(objects: Sequence[ZtfObject]) -> LightCurves:
         reliability=np.where(np.isnan(deep), without_sentinels([point.rb for point in points]), deep),
         ra=without_sentinels([point.ra for point in points]),
         decl=without_sentinels([point.dec for point in points]),
-        objects=columns_of_facts([each.known for each in objects]),
+        objects=columns_of_facts([ztf_object.known for ztf_object in objects]),
     )
 
 
@@ -147,17 +147,17 @@ def is_known_variable(*catalogues: Any) -> float:
     >>> is_known_variable("Unknown", "RRAB"), is_known_variable("nan"), is_known_variable()
     (1.0, 0.0, nan)
     """
-    if not catalogues or all(each == "Fail" for each in catalogues):
+    if not catalogues or all(catalogue == "Fail" for catalogue in catalogues):
         return _NAN
-    return float(any(each not in NO_MATCH for each in catalogues))
+    return float(any(catalogue not in NO_MATCH for catalogue in catalogues))
 
 
 def columns_of_facts(known: Sequence[dict[str, Any]]) -> Objects:
     """Turn what is known of each object into columns."""
-    names = {name for each in known for name in each}
+    names = {name for facts in known for name in facts}
     columns: dict[str, Any] = {}
     for name in names:
-        values = [each.get(name) for each in known]
+        values = [facts.get(name) for facts in known]
         columns[name] = values if name == "sherlock_class" else _floats(values)
     return Objects.of(len(known), **columns)
 

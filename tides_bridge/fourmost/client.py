@@ -150,17 +150,19 @@ class FourmostClient:
         """Make one call, and sort what can go wrong."""
         response = self._try(method, url, **arguments)
         answer = _json(response)
-        said = answer.get("err") if isinstance(answer, dict) else None
+        error_text = answer.get("err") if isinstance(answer, dict) else None
         if response.status_code in (401, 403):
-            raise FourmostUnavailable(self._service, f"refuses our token: {said}", "set TIDES_FOURMOST__TOKEN")
+            raise FourmostUnavailable(self._service, f"refuses our token: {error_text}", "set TIDES_FOURMOST__TOKEN")
         if response.status_code in AGAIN or response.status_code >= 500:
-            raise FourmostUnavailable(self._service, f"answered {response.status_code}: {said or response.reason}")
+            raise FourmostUnavailable(
+                self._service, f"answered {response.status_code}: {error_text or response.reason}"
+            )
         if response.status_code in (404, 405) and url.partition("?")[0] == self._base:
             raise FourmostUnavailable(self._service, "has no such list of transients", "is fourmost.address right?")
         if answer is None and response.status_code != 204:
             raise FourmostUnavailable(self._service, f"answered {response.status_code} without JSON")
-        if said or response.status_code >= 300:
-            problem = str(said or f"{response.status_code} {response.text[:200]}")
+        if error_text or response.status_code >= 300:
+            problem = str(error_text or f"{response.status_code} {response.text[:200]}")
             if method == "GET" and response.status_code != 404:  # a question is no target that could be at fault
                 raise FourmostUnavailable(self._service, f"does not say: {problem}")
             raise FourmostRejected(what, problem, response.status_code)
@@ -197,11 +199,11 @@ class FourmostClient:
 
 def retry_after(response: requests.Response) -> float | None:
     """Give the time [s] that a service asks us to wait, by number or by date; None if it does not say."""
-    said = response.headers.get("Retry-After", "")
+    header = response.headers.get("Retry-After", "")
     with contextlib.suppress(ValueError):
-        return max(0.0, float(said))  # in this order: "nan" is 0
+        return max(0.0, float(header))  # in this order: "nan" is 0
     try:
-        return max(parsedate_to_datetime(said).timestamp() - time.time(), 0.0)
+        return max(parsedate_to_datetime(header).timestamp() - time.time(), 0.0)
     except ValueError:
         return None
 

@@ -158,7 +158,7 @@ def _create(database: Database, client: FourmostClient, page: Sequence[Row]) -> 
 
 def _create_asked(database: Database, client: FourmostClient, page: Sequence[Row]) -> Sent:
     try:
-        told = client.create([row["payload"] for row in page])
+        created = client.create([row["payload"] for row in page])
     except FourmostUnavailable as error:
         return _store_outage(database, page, error)
     except FourmostRejected as error:
@@ -171,9 +171,9 @@ def _create_asked(database: Database, client: FourmostClient, page: Sequence[Row
             )
         return sent
     sent = _store_confirmed(
-        database, [{**row, "pk_4most": told[row["name"]]["id"]} for row in page if row["name"] in told]
+        database, [{**row, "pk_4most": created[row["name"]]["id"]} for row in page if row["name"] in created]
     )
-    if lost := [row for row in page if row["name"] not in told]:
+    if lost := [row for row in page if row["name"] not in created]:
         names = ", ".join(row["name"] for row in lost[:5])
         sent.add(_store_outage(database, lost, FourmostUnavailable("4MOST", f"answered without the rows of {names}")))
     return sent
@@ -200,14 +200,14 @@ def _update(database: Database, client: FourmostClient, page: Sequence[Row]) -> 
 def _refused_update(database: Database, client: FourmostClient, row: Row, error: FourmostRejected) -> Sent:
     """Store a refusal; one of a row that was ingested in the meantime is none, as what is wanted is kept."""
     try:
-        there = client.row(row["pk_4most"])
+        current = client.row(row["pk_4most"])
     except FourmostUnavailable as outage:
         return _store_outage(database, [row], outage)
-    if there is None or not there.get("date_ingested"):
+    if current is None or not current.get("date_ingested"):
         return _store_refusal(database, row, error)
-    store_ingested(database, [there])
-    told = {column: there.get(column) for column in row["payload"]}
-    store_answers(database, [answer_on(row, "adopted", told=told, pk=there["id"], answer=error.problem)])
+    store_ingested(database, [current])
+    shown = {column: current.get(column) for column in row["payload"]}
+    store_answers(database, [answer_on(row, "adopted", payload=shown, pk=current["id"], answer=error.problem)])
     return Sent()
 
 
@@ -232,7 +232,7 @@ def _look_up(database: Database, client: FourmostClient, page: Sequence[Row]) ->
 def find_at_4most(client: FourmostClient, name: str, survey_id: int | None) -> list[Row]:
     """Find the rows of a name, the oldest first."""
     survey = {"uploadedfor_survey_id": survey_id} if survey_id is not None else {}
-    return sorted(client.rows(name=name, **survey), key=lambda there: int(there["id"]))
+    return sorted(client.rows(name=name, **survey), key=lambda row: int(row["id"]))
 
 
 def adopt(database: Database, client: FourmostClient, row: Row, found: Sequence[Row]) -> None:
@@ -241,15 +241,15 @@ def adopt(database: Database, client: FourmostClient, row: Row, found: Sequence[
         store_answers(database, [answer_on(row, "absent", answer="4MOST has no row of this name")])
         return
     oldest = found[0]
-    said = f"found as {oldest['id']}"
+    finding = f"found as {oldest['id']}"
     for duplicate in found[1:]:
         problem = switch_off(client, duplicate) if duplicate.get("is_active") else None
-        said += f"; its duplicate {duplicate['id']} is " + (
+        finding += f"; its duplicate {duplicate['id']} is " + (
             f"not switched off: {problem}" if problem else "switched off"
         )
-    told = {column: oldest.get(column) for column in row["payload"] or ("is_active",)}
-    logger.info("target found at 4MOST name=%s %s", row["name"], said)
-    store_answers(database, [answer_on(row, "adopted", told=told, pk=int(oldest["id"]), answer=said)])
+    shown = {column: oldest.get(column) for column in row["payload"] or ("is_active",)}
+    logger.info("target found at 4MOST name=%s %s", row["name"], finding)
+    store_answers(database, [answer_on(row, "adopted", payload=shown, pk=int(oldest["id"]), answer=finding)])
     store_ingested(database, [oldest])
 
 
@@ -276,9 +276,9 @@ def _adopt_forgotten(database: Database, client: FourmostClient) -> None:
         return
     newer = {"date_submitted__gte": f"{restorations[0]['taken_at'].astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}Z"}
     rows = [row for row in client.rows(**client.survey, **newer) if row.get("subsurvey") == client.subsurvey]
-    told = [{"pk": row["id"]} | {key: row[key] for key in ("name", "ra", "dec", "is_active")} for row in rows]
+    places = [{"pk": row["id"]} | {key: row[key] for key in ("name", "ra", "dec", "is_active")} for row in rows]
     with database.transaction("forgotten") as connection:
-        parameters = {"rows": json.dumps(told), "radius": MATCH_RADIUS_ARCSEC}
+        parameters = {"rows": json.dumps(places), "radius": MATCH_RADIUS_ARCSEC}
         adopted = run(connection, "fourmost/adopt_forgotten.sql", parameters)
     for target in adopted:
         logger.info("forgotten row adopted name=%s formerly=%s", target["name"], target["formerly"])
@@ -289,10 +289,10 @@ def _adopt_forgotten(database: Database, client: FourmostClient) -> None:
 
 
 def answer_on(
-    row: Row, status: str, *, told: Row | None = None, pk: int | None = None, answer: str | None = None
+    row: Row, status: str, *, payload: Row | None = None, pk: int | None = None, answer: str | None = None
 ) -> Row:
     """Word an answer for the log."""
-    return {"tides_id": row["tides_id"], "status": status, "pk": pk, "payload": told, "answer": answer}
+    return {"tides_id": row["tides_id"], "status": status, "pk": pk, "payload": payload, "answer": answer}
 
 
 def store_answers(database: Database, answers: Sequence[Row]) -> None:
@@ -331,12 +331,12 @@ def _store_intents(database: Database, rows: Sequence[Row], operation: str) -> N
 
 
 def _store_confirmed(database: Database, rows: Sequence[Row]) -> Sent:
-    store_answers(database, [answer_on(row, "confirmed", told=row["payload"], pk=row["pk_4most"]) for row in rows])
+    store_answers(database, [answer_on(row, "confirmed", payload=row["payload"], pk=row["pk_4most"]) for row in rows])
     return Sent(done=[row["name"] for row in rows])
 
 
 def _store_refusal(database: Database, row: Row, error: FourmostRejected) -> Sent:
-    store_answers(database, [answer_on(row, "refused", told=row["payload"], answer=error.problem)])
+    store_answers(database, [answer_on(row, "refused", payload=row["payload"], answer=error.problem)])
     logger.warning("target refused by 4MOST name=%s reason=%s", row["name"], error.problem)
     return Sent(failed={row["name"]: error.problem})
 

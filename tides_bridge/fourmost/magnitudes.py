@@ -91,7 +91,7 @@ def newest_by_band(magnitudes: Mapping[str, Mapping[str, float]] | None) -> dict
         key = _key(PHOTOMETRIC_SYSTEMS.get(survey, survey), band)
         found = Newest(*(math.nan if point[part] is None else float(point[part]) for part in Newest._fields))
         if all(map(math.isfinite, found)):
-            newest[key] = max(newest.get(key, found), found, key=lambda each: (each.mjd, -each.mag))
+            newest[key] = max(newest.get(key, found), found, key=lambda point: (point.mjd, -point.mag))
     return newest
 
 
@@ -135,10 +135,10 @@ def _reason(options: FourmostSettings, newest: Mapping[str, Newest], problems: l
     """Say what is missing, what there is, and what would help."""
     wanted, _, system = options.mag_type.rpartition("_")
     kind = "" if system == OUR_SYSTEM else f"{system} "
-    there = ", ".join(f"{_shown(key)} {point.mag:.1f}" for key, point in newest.items()) or "none at all"
+    available = ", ".join(f"{_shown(key)} {point.mag:.1f}" for key, point in newest.items()) or "none at all"
     tried = "".join(f"; {problem}" for problem in problems)
     another = "another of " if problems else ""
     return (
-        f"mag: no {kind}magnitude in {_shown(wanted)}, the band of {options.mag_type}; it has {there}{tried}: "
+        f"mag: no {kind}magnitude in {_shown(wanted)}, the band of {options.mag_type}; it has {available}{tried}: "
         f"state {another}fourmost.colourTerms, or set fourmost.magType"
     )

@@ -120,9 +120,9 @@ def stage_for_4most(rows: Iterable[Row], settings: Settings) -> FourmostStage:
     """
     stage = FourmostStage()
     for row in rows:
-        told = row["told_4most"] or {}
+        known_there = row["told_4most"] or {}
         if not row["active"]:
-            wanted = {**told, "is_active": False}
+            wanted = {**known_there, "is_active": False}
             stage.deactivated.append({**row, "payload": wanted, "changes": {"is_active": False}})
             continue
         try:
@@ -135,12 +135,12 @@ def stage_for_4most(rows: Iterable[Row], settings: Settings) -> FourmostStage:
             if wanted != row["refused_4most_payload"]:
                 stage.new.append({**row, "payload": wanted, "origin": magnitude_for(row, settings).origin})
             continue
-        changes = {column: value for column, value in wanted.items() if told.get(column) != value}
+        changes = {column: value for column, value in wanted.items() if known_there.get(column) != value}
         if row["date_ingested"] is not None:
             if kept := {column: value for column, value in changes.items() if column != "is_active"}:
                 stage.wanted[row["tides_id"]] = kept
             changes = {column: value for column, value in changes.items() if column == "is_active"}
-        wanted = {**told, **changes}
+        wanted = {**known_there, **changes}
         is_flag = changes.keys() == {"is_active"}
         if is_flag or (changes and wanted != row["refused_4most_payload"]):
             origin = magnitude_for(row, settings).origin if "mag" in changes else None

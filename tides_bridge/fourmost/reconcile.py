@@ -69,19 +69,21 @@ def reconcile(database: Database, client: FourmostClient, settings: Settings, *,
     list of Difference
         In the order of the targets; a stranger is a row of our subsurvey whose name we do not know: it is left alone.
     """
-    there = defaultdict(list)
+    rows_of_name = defaultdict(list)
     for row in client.rows(uploadedfor_survey_id=settings.fourmost.survey_id):
-        there[row["name"]].append(row)
+        rows_of_name[row["name"]].append(row)
     with database.transaction() as connection:
         targets = run(connection, "fourmost/list_told.sql")
     found, names = [], {target["name"] for target in targets}
     for target in targets:
-        rows = sorted(there.pop(target["name"], []), key=lambda row: int(row["id"]))
+        rows = sorted(rows_of_name.pop(target["name"], []), key=lambda row: int(row["id"]))
         if not _is_known(target, rows):  # a list alone is not believed
             rows = find_at_4most(client, target["name"], settings.fourmost.survey_id)
             rows = rows or _find_by_key(client, target, names)
         found += _compare(database, client, target, rows, is_dry=is_dry)
-    strangers = [row for rows in there.values() for row in rows if row.get("subsurvey") == settings.fourmost.subsurvey]
+    strangers = [
+        row for rows in rows_of_name.values() for row in rows if row.get("subsurvey") == settings.fourmost.subsurvey
+    ]
     return found + [
         Difference(row["name"], row["id"], "stranger", "no target of this name here", "left alone")
         for row in strangers
@@ -97,8 +99,8 @@ def _is_known(target: Row, rows: list[Row]) -> bool:
 def _find_by_key(client: FourmostClient, target: Row, names: set[str]) -> list[Row]:
     """Find a row that lost its name or survey; one of another place has our key by chance, as after a restoration."""
     row = client.row(target["pk_4most"]) if target["pk_4most"] is not None else None
-    told = target["told_4most"] or {}
-    place = (told.get("ra"), told.get("dec"))
+    known_there = target["told_4most"] or {}
+    place = (known_there.get("ra"), known_there.get("dec"))
     is_renamed = row and row["name"] not in names and (row["ra"], row["dec"]) == place
     return [row] if row and (row["name"] == target["name"] or is_renamed) else []
 
@@ -138,18 +140,18 @@ def _switch_off(database: Database, client: FourmostClient, target: Row, duplica
 
 def _believe(database: Database, target: Row, row: Row, *, is_dry: bool) -> list[Difference]:
     """Take over what a row says that we do not know."""
-    told = target["told_4most"] or {}
-    edited = {column: row.get(column) for column in told if row.get(column) != told[column]}
+    known_there = target["told_4most"] or {}
+    edited = {column: row.get(column) for column in known_there if row.get(column) != known_there[column]}
     differences = []
     if target["pk_4most"] != row["id"]:
         detail = f"we took {target['pk_4most'] or 'none'} for its row"
         differences.append(Difference(target["name"], row["id"], "unknown here", detail, "adopted"))
     if edited:
-        detail = ", ".join(f"{column}: {told[column]} here, {value} there" for column, value in edited.items())
+        detail = ", ".join(f"{column}: {known_there[column]} here, {value} there" for column, value in edited.items())
         repair = "only is_active can be set right: it is ingested" if row["date_ingested"] else "set right"
         differences.append(Difference(target["name"], row["id"], "edited", detail, repair))
     if differences and not is_dry:
-        believed = {"told": json.dumps({"is_active": row["is_active"], **told, **edited}), "pk": row["id"]}
+        believed = {"told": json.dumps({"is_active": row["is_active"], **known_there, **edited}), "pk": row["id"]}
         found = "; ".join(f"{difference.what}: {difference.detail}" for difference in differences)
         with database.transaction("repair") as connection:
             release_keys(connection, [{"tides_id": target["tides_id"], "pk": row["id"]}])

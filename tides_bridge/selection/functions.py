@@ -212,8 +212,8 @@ def _verdicts(
     fulfilled = {leaf.path: leaf.criterion.compare(measured[leaf.path], leaf.threshold) for leaf in function.leaves}
     passed = _joins(function.criteria, fulfilled)
     along = {leaf.path: _along(leaf, so_far, running, fulfilled[leaf.path]) for leaf in function.leaves}
-    it = so_far.curves
-    trigger = first_epoch(it.offsets, it.mjd, it.is_detection, _joins(function.criteria, along))
+    curves = so_far.curves
+    trigger = first_epoch(curves.offsets, curves.mjd, curves.is_detection, _joins(function.criteria, along))
     values = {path: array.astype(float) if array.dtype.kind in "iu" else array for path, array in measured.items()}
     return Verdicts(function, passed, trigger, number, values, fulfilled)
 
@@ -230,7 +230,7 @@ def _joins(part: Leaf | Group, fulfilled: Mapping[str, Mask]) -> Mask:
     """Join what is fulfilled as the groups have it."""
     if isinstance(part, Leaf):
         return fulfilled[part.path]
-    masks = [_joins(each, fulfilled) for each in part.parts]
+    masks = [_joins(member, fulfilled) for member in part.parts]
     if part.kind == "not":
         return ~masks[0]
     join = np.logical_and if part.kind == "all" else np.logical_or

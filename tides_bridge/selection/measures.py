@@ -130,8 +130,10 @@ class Running:
         return self._rate(-1.0)
 
     def _rate(self, sign: float) -> Values:
-        it = self.curves
-        return running.running_rate(it.offsets, self._counts, it.mjd, it.night, it.band, it.magnitude, sign)
+        curves = self.curves
+        return running.running_rate(
+            curves.offsets, self._counts, curves.mjd, curves.night, curves.band, curves.magnitude, sign
+        )
 
 
 class Look:

@@ -188,8 +188,8 @@ def _parse_group(kind: Any, blocks: object, points: PointFilter, path: str) -> t
         _parse(block, points, f"{path}{kind}.{number}." if is_list else f"{path}{kind}.")
         for number, block in enumerate(listed, start=1)
     ]
-    normal = [each[2] for each in parsed]
-    return Group(kind, tuple(each[1] for each in parsed)), normal if is_list else normal[0]
+    normal = [block[2] for block in parsed]
+    return Group(kind, tuple(block[1] for block in parsed)), normal if is_list else normal[0]
 
 
 def _check_keys(keys: Mapping[str, Any], path: str, needed: Sequence[str] = ()) -> None:
@@ -231,7 +231,7 @@ def _threshold(criterion: Criterion, value: object) -> Any:
     if criterion.kind == "between":
         if not isinstance(value, list) or len(value) != 2:
             raise ValueError("must be two numbers: [from, to]")
-        ends = tuple(_number(each, criterion.unit) for each in value)
+        ends = tuple(_number(end, criterion.unit) for end in value)
         if ends[0] > ends[1]:
             raise ValueError(f"{ends[0]:g} is above {ends[1]:g}")
         return ends
@@ -340,7 +340,7 @@ def _footprint(value: object) -> Footprint:
             raise ValueError(f"is no MOC: {(str(error).splitlines() or [''])[0]}") from None
     if not isinstance(value, list) or len(value) != 4:
         raise ValueError("must be a box [ra from, ra to, decl from, decl to] in degrees, or a MOC: a file, or its text")
-    first, last, south, north = (_number(each, "deg") for each in value)
+    first, last, south, north = (_number(end, "deg") for end in value)
     if not (0 <= first <= 360 and 0 <= last <= 360 and -90 <= south <= north <= 90):
         raise ValueError("its corners are not on the sky, or decl from is above decl to")
     return Footprint(box=(first, last, south, north))

@@ -344,7 +344,7 @@ def printable_text(text: str) -> str:
     'SN\\u2605'
     """
     return (
-        "".join(each if each.isprintable() and ord(each) < 256 else repr(each)[1:-1] for each in text)
+        "".join(letter if letter.isprintable() and ord(letter) < 256 else repr(letter)[1:-1] for letter in text)
         .encode("ascii", "backslashreplace")
         .decode()
     )
@@ -354,12 +354,12 @@ def verdict_in_words(verdicts: Verdicts, place: int) -> str:
     """Say in one line whether an object passed, and what was measured: of one that did not, what is not fulfilled."""
     passed = bool(verdicts.passed[place])
     leaves = [leaf for leaf in verdicts.function.leaves if passed or not verdicts.fulfilled[leaf.path][place]]
-    told = []
+    measurements = []
     for leaf in leaves:
         value = verdicts.measured[leaf.path][place]
         demand = leaf.demand().replace(">=", "\u2265").replace("<=", "\u2264")
-        told.append(f"{leaf.path} {_shown(value, leaf.criterion.kind)} ({demand})")
-    return f"{'passed' if passed else 'failed'}: {', '.join(told)}"
+        measurements.append(f"{leaf.path} {_shown(value, leaf.criterion.kind)} ({demand})")
+    return f"{'passed' if passed else 'failed'}: {', '.join(measurements)}"
 
 
 def _shown(value: Any, kind: str) -> str:

@@ -139,8 +139,8 @@ def split_target(database: Database, settings: Settings, name: str, reason: str)
         moved = run(connection, "targets/undo_merge.sql", ids | _signed(reason))[0]["objects"]
         if not moved:
             raise RejectedError(name, f"none of the objects that it brought is in {chain[-1]['name']} any more")
-        for each in chain:
-            run(connection, "targets/return_spectrum.sql", {"tides_id": each["tides_id"]})
+        for target in chain:
+            run(connection, "targets/return_spectrum.sql", {"tides_id": target["tides_id"]})
         _answer(connection, tides_id, kept_id, "apart")
         _settle(connection, settings, tides_id, kept_id)
     return Moved(chain[-1]["name"], name, moved)

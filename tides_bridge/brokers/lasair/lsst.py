@@ -156,8 +156,8 @@ def _record_in(row: Row, name: str) -> Record | None:
     inner = alert.diaObject.diaObjectId if alert.diaObject else alert.diaObjectId
     if inner is not None and lsst_object_name(inner) != name:
         raise MalformedAlert("message", f"diaObjectId is {name}, and in its alert {brief(inner)}")
-    said = msgspec.structs.asdict(row)
-    numbers = {key: number_in(said, key) for key in ("ra", "decl", "ebv")}
+    fields = msgspec.structs.asdict(row)
+    numbers = {key: number_in(fields, key) for key in ("ra", "decl", "ebv")}
     return Record(
         diaObjectId=name,
         alert=alert,
@@ -169,18 +169,18 @@ def _record_in(row: Row, name: str) -> Record | None:
 
 
 def _alert_in(row: Row, name: str, record: Record | None, rest: Mapping[str, Any]) -> Alert:
-    said = msgspec.structs.asdict(row)
-    ra, decl = position_in(said, ("ra",), ("decl", "dec"))
-    ebv = number_in(said, "ebv")
+    fields = msgspec.structs.asdict(row)
+    ra, decl = position_in(fields, ("ra",), ("decl", "dec"))
+    ebv = number_in(fields, "ebv")
     return Alert(
         survey="lsst",
         object_id=name,
-        newest_mjd=_newest_mjd(said, record),
+        newest_mjd=_newest_mjd(fields, record),
         ra=ra,
         decl=decl,
         sherlock_class=_class_in(row),
         message=rest,
-        first_mjd=_mjd_in(said, "firstDiaSourceMjdTai"),
+        first_mjd=_mjd_in(fields, "firstDiaSourceMjdTai"),
         known={} if ebv is None or record is not None else {"ebv": ebv},
     )
 
@@ -197,23 +197,23 @@ def _class_in(row: Row) -> str | None:
     places = [row.classification, row.sherlock_classifications]
     notes = row.alert.annotations if row.alert else None
     found = notes.get("sherlock") if isinstance(notes, dict) else None
-    places += [each.get("classification") for each in found or [] if isinstance(each, dict)]
-    return next((each for each in places if isinstance(each, str) and each and each.isprintable()), None)
+    places += [annotation.get("classification") for annotation in found or [] if isinstance(annotation, dict)]
+    return next((text for text in places if isinstance(text, str) and text and text.isprintable()), None)
 
 
-def _newest_mjd(said: Mapping[str, Any], record: Record | None) -> float:
+def _newest_mjd(fields: Mapping[str, Any], record: Record | None) -> float:
     """Find how new a message is: its ``lastDiaSourceMjdTai``, else its newest source, else the time of its ``UTC``."""
-    newest = _mjd_in(said, "lastDiaSourceMjdTai")
+    newest = _mjd_in(fields, "lastDiaSourceMjdTai")
     if newest is None and record is not None and record.alert is not None:
         epochs = [source.mjd_tai for source in record.alert.diaSourcesList or []]
         known = [epoch for epoch in epochs if epoch is not None and EPOCHS[0] < epoch < EPOCHS[1]]
         newest = max(known) - TAI_AHEAD if known else None
-    return mjd_of_utc(said.get("UTC")) if newest is None else newest
+    return mjd_of_utc(fields.get("UTC")) if newest is None else newest
 
 
-def _mjd_in(said: Mapping[str, Any], key: str) -> float | None:
+def _mjd_in(fields: Mapping[str, Any], key: str) -> float | None:
     """Give an epoch of a message [d, UTC]; None if it has none."""
-    mjd = number_in(said, key)
+    mjd = number_in(fields, key)
     if mjd is not None and not EPOCHS[0] < mjd < EPOCHS[1]:
         raise MalformedAlert("message", f"{key} is {mjd}, which is no MJD of our time")
     return None if mjd is None else mjd - TAI_AHEAD

@@ -268,8 +268,8 @@ class Compiler:
 def collect_named_types(kind: Any, named: dict[str, Any]) -> None:
     """Note all types of a schema that have a name, by it."""
     if isinstance(kind, list):
-        for each in kind:
-            collect_named_types(each, named)
+        for branch in kind:
+            collect_named_types(branch, named)
     elif isinstance(kind, dict):
         if "name" in kind and kind.get("type") in ("record", "error", "enum", "fixed"):
             named[kind["name"]] = kind

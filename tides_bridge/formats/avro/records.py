@@ -76,12 +76,12 @@ def message_of(path: Path, schema: Path | None) -> dict[str, Any]:
         problem = f"is no text, and begins with {content[:4]!r}: an Avro message without schema? Name it with --schema."
         raise MalformedAlert(str(path), problem + framed)
     schemas = schemas_in(schema)
-    bodies = [(content, each) for each in schemas.values()]
+    bodies = [(content, candidate) for candidate in schemas.values()]
     if number is not None:
-        named = [each for name, each in schemas.items() if number_in_name(name) == number]
-        bodies = [(content[5:], each) for each in named or schemas.values()] + bodies
-    for body, each in bodies:
-        record = decode_exactly(body, each)
+        named = [candidate for name, candidate in schemas.items() if number_in_name(name) == number]
+        bodies = [(content[5:], candidate) for candidate in named or schemas.values()] + bodies
+    for body, candidate in bodies:
+        record = decode_exactly(body, candidate)
         if record is not None:
             return record
     names = ", ".join(Path(name).name for name in schemas)
