@@ -62,7 +62,7 @@ def _compare_several(curves: LightCurves) -> None:
         (alone,) = judge(curves, [function])
         agree([ours.passed, ours.trigger_mjd], [alone.passed, alone.trigger_mjd])
     together = median_seconds(lambda: judge(curves, functions), 3)
-    one_by_one = median_seconds(lambda: [judge(curves, [each]) for each in functions], 3)
+    one_by_one = median_seconds(lambda: [judge(curves, [function]) for function in functions], 3)
     print(f"five functions in one pass: {one_by_one / together:.2f} x as fast as one after the other")
 
 

@@ -64,9 +64,9 @@ def make_packets(images: int = 0, objects: int = 400) -> list[tuple[bytes, bytes
 
 def messages(packets: list[tuple[bytes, bytes]], number: int) -> Iterator[bytes]:
     """Give messages about as many different objects."""
-    for each in range(number):
-        value, name = packets[each % len(packets)]
-        yield value.replace(name, integer(FIRST_ID + each))
+    for index in range(number):
+        value, name = packets[index % len(packets)]
+        yield value.replace(name, integer(FIRST_ID + index))
 
 
 def write_schemas(folder: Path) -> Path:
@@ -101,7 +101,7 @@ def load(number: int, images: int = 0) -> Iterator[tuple[str, str, Connection]]:
 
 
 def _topics() -> list[str]:
-    return [f"alerts_{each}" for each in range(TOPICS)]
+    return [f"alerts_{topic}" for topic in range(TOPICS)]
 
 
 def _generate(connection: Connection, number: int, images: int) -> None:
@@ -144,7 +144,7 @@ class _Publisher:
         """Publish one message; the partitions take turns, as far as there is room in them."""
         size = len(value) + FRAMING_BYTES
         turns = [(count + turn) % len(self._places) for turn in range(len(self._places))]
-        while (place := next((each for each in turns if self._sizes[each] + size <= ROOM), None)) is None:
+        while (place := next((turn for turn in turns if self._sizes[turn] + size <= ROOM), None)) is None:
             self._hear()
         assert self._producer is not None
         self._producer.produce(self._places[place].topic, value, partition=self._places[place].partition)

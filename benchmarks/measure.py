@@ -90,12 +90,12 @@ def run(arguments: Sequence[str], environment: dict[str, str] | None = None) -> 
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     begun = time.perf_counter()
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as error_output:
         process = subprocess.Popen(
             [sys.executable, *arguments],
             env=inherited | (environment or {}),
             stdout=subprocess.DEVNULL,
-            stderr=said,
+            stderr=error_output,
             start_new_session=True,
         )
         watch = threading.Timer(LIMIT, os.killpg, (process.pid, signal.SIGKILL))
@@ -105,8 +105,8 @@ def run(arguments: Sequence[str], environment: dict[str, str] | None = None) -> 
         seconds = time.perf_counter() - begun
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
-            said.seek(0)
-            raise SystemExit(f"exit code {process.returncode}: {said.read().decode()[-2000:]}")
+            error_output.seek(0)
+            raise SystemExit(f"exit code {process.returncode}: {error_output.read().decode()[-2000:]}")
     return seconds, used.ru_maxrss / 1024
 
 

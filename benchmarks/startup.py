@@ -118,7 +118,7 @@ def compare(folder: Path, environment: dict[str, str], kafka: KafkaStandin, aler
         kafka.publish(ALERTS, islice(alerts, NUMBER))
         for side, (program, *others) in sides.items():
             found[side].append(measure(program, folder / "marks.json", others, environment))
-    _show({side: _quickest(each) for side, each in found.items()})
+    _show({side: _quickest(stages) for side, stages in found.items()})
 
 
 def measure(program: str, marks: Path, arguments: list[str], environment: dict[str, str]) -> dict[str, float]:
@@ -131,7 +131,7 @@ def measure(program: str, marks: Path, arguments: list[str], environment: dict[s
 
 
 def _quickest(found: list[dict[str, float]]) -> dict[str, float]:
-    return {stage: min(each[stage] for each in found) for stage in found[0]}
+    return {stage: min(stages[stage] for stages in found) for stage in found[0]}
 
 
 def _show(sides: dict[str, dict[str, float]]) -> None:

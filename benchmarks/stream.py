@@ -91,7 +91,7 @@ def steps(folder: Path, packets: list[tuple[bytes, bytes]], images: int, number:
     """Give the rate of each step on one core [alerts/s]."""
     settings = settings_for(folder, "127.0.0.1:9092", "alerts")
     broker, found = broker_of(settings), dict[str, float]()
-    read = [Message("alerts", 0, each, value) for each, value in enumerate(messages(packets, number))]
+    read = [Message("alerts", 0, offset, value) for offset, value in enumerate(messages(packets, number))]
     schema = fastavro.parse_schema(json.loads(next(folder.rglob("*.avsc")).read_text()))
     bodies = [message.value[5:] for message in read[:200]]
 
@@ -154,7 +154,7 @@ def the_old_way(packets: list[tuple[bytes, bytes]], number: int) -> float:
         generator.poll(60)
         consumer = Consumer({"bootstrap.servers": address, "group.id": "old", "enable.auto.commit": False})
         topics = topic.split(",")
-        consumer.assign([TopicPartition(each, part, 0) for each in topics for part in range(PARTITIONS)])
+        consumer.assign([TopicPartition(topic, part, 0) for topic in topics for part in range(PARTITIONS)])
         settings = settings_for(Path(name), address, topic)
         with open_database(settings) as database, database.transaction() as connection:
             begun, done = time.perf_counter(), 0
@@ -235,8 +235,8 @@ def _run(folder: Path, number: int, generator: Any) -> list[float]:
     environment["PYTHONPATH"] = str(Path(__file__).parents[1])
     command = [sys.executable, "-m", "flows.cli", "run", "--settings", str(folder / "settings.yaml")]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    said: list[bytes] = []
-    reader = threading.Thread(target=lambda: said.append(process.stderr.read() if process.stderr else b""))
+    error_output: list[bytes] = []
+    reader = threading.Thread(target=lambda: error_output.append(process.stderr.read() if process.stderr else b""))
     reader.start()
     samples = []
     while process.poll() is None:
@@ -245,7 +245,7 @@ def _run(folder: Path, number: int, generator: Any) -> list[float]:
             samples.append(_memory(process.pid))
     reader.join()
     if process.returncode:
-        raise SystemExit(f"the bridge failed: {said[0].decode()[-2000:]}")
+        raise SystemExit(f"the bridge failed: {error_output[0].decode()[-2000:]}")
     return samples or [float("nan")]
 
 
@@ -253,7 +253,7 @@ def _memory(pid: int) -> float:
     """Give the memory of a process and its children [MB], without what they share."""
     try:
         whole = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-        return sum(each.memory_full_info().uss for each in whole) / 2**20
+        return sum(process.memory_full_info().uss for process in whole) / 2**20
     except psutil.NoSuchProcess:
         return float("nan")
 

@@ -196,10 +196,10 @@ class Supervisor:
         )  # fmt: skip
 
     def _start(self) -> None:
-        configuration, said = self.folder / "supervisor.conf", self.logs / "supervisord.out"
+        configuration, output = self.folder / "supervisor.conf", self.logs / "supervisord.out"
         configuration.write_text(_configuration(self))
         self._socket.unlink(missing_ok=True)  # one that a killed supervisord left would look as if this one answered
-        with said.open("w") as out:
+        with output.open("w") as out:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--configuration", str(configuration)],
                 env=self._environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
@@ -207,7 +207,7 @@ class Supervisor:
         limit = time.monotonic() + START_SECONDS
         while not self._socket.exists():
             if self._process.poll() is not None or time.monotonic() > limit:
-                raise TransientError("supervisord", f"did not start: {said.read_text().strip()[-500:]}")
+                raise TransientError("supervisord", f"did not start: {output.read_text().strip()[-500:]}")
             time.sleep(0.02)
 
 
@@ -230,7 +230,7 @@ chmod=0700
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 """
     places = enumerate(supervisor.programs, start=1)
-    return head + "".join(_section(each, place, supervisor.log_of(each.name)) for place, each in places)
+    return head + "".join(_section(program, place, supervisor.log_of(program.name)) for place, program in places)
 
 
 def _section(program: SupervisedProgram, place: int, log: Path) -> str:

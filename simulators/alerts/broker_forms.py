@@ -60,7 +60,7 @@ def to_full_ztf(packet: Mapping[str, Any]) -> Packet:
         **packet,
         "publisher": packet.get("publisher") or "simulated",
         "candidate": added | _whole(candidate),
-        "prv_candidates": earlier and [{"rbversion": ZTF_REQUIRED["rbversion"]} | _whole(each) for each in earlier],
+        "prv_candidates": earlier and [{"rbversion": ZTF_REQUIRED["rbversion"]} | _whole(point) for point in earlier],
         "fp_hists": _forced_of_ztf(packet, added),
         **{name: _stamp(name, packet.get(name)) for name in IMAGES},
     }
@@ -109,7 +109,7 @@ def to_babamul_ztf(packet: Mapping[str, Any]) -> Packet:
 
 def _forced_of_ztf(packet: Mapping[str, Any], added: Packet) -> list[Packet] | None:
     forced = packet.get("fp_hists")
-    return forced and [{key: added[key] for key in ("ranr", "decnr", "rfid")} | each for each in forced]
+    return forced and [{key: added[key] for key in ("ranr", "decnr", "rfid")} | point for point in forced]
 
 
 def _whole(point: Mapping[str, Any]) -> Packet:
@@ -153,10 +153,10 @@ def to_elasticc(packet: Mapping[str, Any], zero_point: float = AB_ZERO_POINT) ->
     return {
         "alertId": packet["diaSourceId"],
         "diaSource": _old_source(packet["diaSource"], scale),
-        "prvDiaSources": [_old_source(each, scale) for each in packet["prvDiaSources"] or []],
+        "prvDiaSources": [_old_source(source, scale) for source in packet["prvDiaSources"] or []],
         "prvDiaForcedSources": [
-            {"diaForcedSourceId": each["diaForcedSourceId"]} | _old_point(each, scale)
-            for each in packet["prvDiaForcedSources"] or []
+            {"diaForcedSourceId": point["diaForcedSourceId"]} | _old_point(point, scale)
+            for point in packet["prvDiaForcedSources"] or []
         ],
         "diaObject": {
             "diaObjectId": known["diaObjectId"], "ra": known["ra"], "decl": known["dec"],
@@ -170,7 +170,7 @@ def to_fink_lsst(packet: Mapping[str, Any], version: str = "10_0") -> Packet:
     truth = str((packet.get("labels") or {}).get("truth"))
     category, simbad = CLASSES.get(truth, (11 if "SN" in truth else -1, None))
     is_moving = packet["diaObject"] is None
-    lists = {name: packet[name] and [_nulls(each) for each in packet[name]] for name in HISTORY}
+    lists = {name: packet[name] and [_nulls(point) for point in packet[name]] for name in HISTORY}
     score = 0.9 if "SN" in truth else 0.1
     return {
         **packet,
@@ -248,8 +248,8 @@ def to_babamul_lsst(packet: Mapping[str, Any]) -> Packet:
             "jdstarthist": first["midpointMjdTai"] + MJD_ZERO,
             "ndethist": packet["diaObject"]["nDiaSources"],
         },
-        "prv_candidates": [_point(each) | {"ra": each["ra"], "dec": each["dec"]} for each in [*earlier, source]],
-        "fp_hists": [_point(each) for each in packet["prvDiaForcedSources"] or []],
+        "prv_candidates": [_point(point) | {"ra": point["ra"], "dec": point["dec"]} for point in [*earlier, source]],
+        "fp_hists": [_point(point) for point in packet["prvDiaForcedSources"] or []],
         **{image: packet.get(image) for image in IMAGES},
     }
 
@@ -317,16 +317,16 @@ def _nulls(row: Mapping[str, Any]) -> Packet:
 
 def _lite(sources: Sequence[Packet], forced: Sequence[Packet]) -> Packet:
     return {
-        "diaSourcesList": [{key: each[key] for key in LITE_SOURCE} for each in sources],
-        "diaForcedSourcesList": [{key: each[key] for key in LITE_FORCED} for each in forced],
+        "diaSourcesList": [{key: source[key] for key in LITE_SOURCE} for source in sources],
+        "diaForcedSourcesList": [{key: point[key] for key in LITE_FORCED} for point in forced],
     }
 
 
 def _full(known: Packet, sources: Sequence[Packet], forced: Sequence[Packet]) -> Packet:
     return {
         "diaObject": _declined(known, FULL_OBJECT),
-        "diaSourcesList": [_declined(each, FULL_SOURCE) for each in sources],
-        "diaForcedSourcesList": [_declined(each, FULL_FORCED) for each in forced],
+        "diaSourcesList": [_declined(source, FULL_SOURCE) for source in sources],
+        "diaForcedSourcesList": [_declined(point, FULL_FORCED) for point in forced],
         "diaNondetectionLimitsList": [],
         "ebv": None,
     }

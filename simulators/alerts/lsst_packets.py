@@ -195,8 +195,8 @@ class LsstPackets:
         curve = columns.curve
         earliest = max(curve.mjd_utc[first] - PRECOVERY_DAYS, curve.mjd_utc[visit] - HISTORY_DAYS)
         is_known_then = curve.night[visit] > curve.night[first]
-        there = (curve.mjd_utc >= earliest) & (curve.night < curve.night[visit]) & is_known_then
-        return _rows(BLANK_FORCED, columns.forced, np.flatnonzero(there))
+        is_listed = (curve.mjd_utc >= earliest) & (curve.night < curve.night[visit]) & is_known_then
+        return _rows(BLANK_FORCED, columns.forced, np.flatnonzero(is_listed))
 
     def _object(self, thing: SkyObject, columns: Columns, seen: Integers, visit: int) -> Packet:
         """Summarise an object as it is known after a visit."""
@@ -347,7 +347,7 @@ def _rounded(value: float | np.floating[Any]) -> float:
 
 def _ecliptic(ra: float, dec: float) -> tuple[float, float]:
     """Turn equatorial into ecliptic coordinates [deg], with the obliquity of J2000, 23.4393 deg."""
-    tilt, longitude, latitude = (math.radians(each) for each in (23.4393, ra, dec))
+    tilt, longitude, latitude = (math.radians(degrees) for degrees in (23.4393, ra, dec))
     x, y = math.cos(latitude) * math.cos(longitude), math.cos(latitude) * math.sin(longitude)
     z = math.sin(latitude)
     up = z * math.cos(tilt) - y * math.sin(tilt)

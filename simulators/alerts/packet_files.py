@@ -78,17 +78,17 @@ def read_packets(paths: Iterable[Path], schemas: Path | None, warn: Warn) -> lis
         if name not in newest or newest[name][0] <= epoch:
             newest[name] = epoch, found
     if not newest:
-        told = ", ".join(map(str, listed))
+        given = ", ".join(map(str, listed))
         raise SettingsError(
-            told, "", "no alert packet of ZTF or Rubin in there that can be read: see what was left out"
+            given, "", "no alert packet of ZTF or Rubin in there that can be read: see what was left out"
         )
-    return [found for _, found in sorted(newest.values(), key=lambda each: each[0])]
+    return [found for _, found in sorted(newest.values(), key=lambda dated: dated[0])]
 
 
 def of_survey(found: Iterable[Found], survey: str, of_objects: bool) -> tuple[list[Found], int]:
     """Choose the packets of a survey; if those of the solar system are not wanted, count how many they are."""
-    chosen = [each for each in found if each.survey == survey]
-    wanted = [each for each in chosen if not of_objects or is_of_object(each.packet)]
+    chosen = [alert for alert in found if alert.survey == survey]
+    wanted = [alert for alert in chosen if not of_objects or is_of_object(alert.packet)]
     return wanted, len(chosen) - len(wanted)
 
 

@@ -104,7 +104,7 @@ def written(sky: Sky, thing: SkyObject, curve: LightCurve, newest: int) -> dict[
 def alerts(sky: Sky, night: int) -> list[dict[str, Any]]:
     """Write the last alert of each object that was detected in a night (MJD of its evening)."""
     packets = (packet(sky, thing.number, night) for thing in sky.objects)
-    return [each for each in packets if each is not None]
+    return [packet for packet in packets if packet is not None]
 
 
 def truth(sky: Sky) -> Iterator[dict[str, Any]]:

@@ -199,7 +199,7 @@ def detections_in_time(sky: Sky, every: bool = False) -> Iterator[tuple[int, int
             seen = seen[np.diff(curve.night[seen], append=-1) != 0]
         found.append((curve.mjd_utc[seen], np.column_stack([np.full(seen.size, thing.number), seen])))
     if found:
-        mjd, places = (np.concatenate([each[column] for each in found]) for column in (0, 1))
+        mjd, places = (np.concatenate([pair[column] for pair in found]) for column in (0, 1))
         # Objects of one field share their epochs: the sort keeps the order of numbers.
         yield from ((int(number), int(visit)) for number, visit in places[np.argsort(mjd, kind="stable")])
 

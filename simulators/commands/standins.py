@@ -119,13 +119,13 @@ def standins(  # noqa: PLR0913 (one argument an option)
 
         sky = {"objects": objects, "nights": nights, "seed": seed}
         given = {key: value for key, value in sky.items() if value is not None}
-        names = [each.value for each in stream or [StreamName.LASAIR_ZTF]]
+        names = [name.value for name in stream or [StreamName.LASAIR_ZTF]]
         _check(names, given if alerts else {}, lasair_mode)
         _check_live(live, speed, {"--alerts": alerts, "--nights": nights, "--schemas": schemas})
         three = Standins(
             folder or folder_for(settings_out),
             streams=names,
-            modes=MIXED if lasair_mode in {None, Mode.MIXED} else [each for each in MIXED if each == lasair_mode],
+            modes=MIXED if lasair_mode in {None, Mode.MIXED} else [mode for mode in MIXED if mode == lasair_mode],
             calls_per_hour=calls_per_hour,
             old_shape=shape is Shape.OLD,
             faults=faults,

@@ -81,8 +81,8 @@ def serve(options: Options) -> None:
     """
     faults = FaultPlan.read(options.faults) if options.faults else FaultPlan()
     stopping = threading.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, partial(_stop, stopping))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, partial(_stop, stopping))
     with socket.create_server((options.host, options.port)) as listener:
         application = FaultyWsgi(_configure(options, faults), faults, "fourmost", stopping)
         _announce(options, listener.getsockname()[1])

@@ -146,8 +146,8 @@ class Ordered:
             raise
         if not len(self):
             self._spool.close()
-            told = ", ".join(map(str, self._files[:3])) or "the paths given"
-            raise SettingsError(told, "", "no alerts in there that can be read: see what was refused")
+            paths = ", ".join(map(str, self._files[:3])) or "the paths given"
+            raise SettingsError(paths, "", "no alerts in there that can be read: see what was refused")
         self._known = list(self._keys)
         self._order = np.argsort(np.asarray(self._places.epoch), kind="stable")
         self.epochs = np.asarray(self._places.epoch)[self._order]

@@ -226,11 +226,11 @@ def _send(  # noqa: PLR0913, PLR0917
             continue
         ends[1:] = [recorded]
         count += 1
-    return [_shown(each, fields) for each in ends], count
+    return [_shown(end, fields) for end in ends], count
 
 
 def _shown(recorded: Recorded, fields: Sequence[str]) -> str:
-    return " ".join(str(field_of(recorded.whole.record, each)) for each in fields) or str(recorded)
+    return " ".join(str(field_of(recorded.whole.record, path)) for path in fields) or str(recorded)
 
 
 def _by_interval(number: int, pace: Pace, clock: Clock) -> Iterator[Group]:

@@ -120,7 +120,7 @@ def _plain_schema(schema: Any) -> Any:
     """Give a schema without the marks that fastavro puts into it."""
     if isinstance(schema, Mapping):
         return {key: _plain_schema(value) for key, value in schema.items() if not str(key).startswith("__")}
-    return [_plain_schema(each) for each in schema] if isinstance(schema, list) else schema
+    return [_plain_schema(branch) for branch in schema] if isinstance(schema, list) else schema
 
 
 def _without_images(value: Any) -> Any:
@@ -292,11 +292,11 @@ class Room:
         if self._unread[partition] <= PARTITION_BYTES:
             return
         flush()
-        told = False
+        has_told = False
         while self._forget_read(partition) + size > PARTITION_BYTES:
-            if not told:
+            if not has_told:
                 self._tell(len(self._stored[partition]))
-                told = True
+                has_told = True
             time.sleep(LOOK_SECONDS)
         self._unread[partition] += size
 

@@ -29,24 +29,24 @@ def to_locus(packet: Mapping[str, Any]) -> Locus:
     """Make what the API knows of an object from its newest packet, of ZTF or of Rubin about a ``diaObject``."""
     if "diaSource" in packet:
         name = str(packet["diaObject"]["diaObjectId"])
-        alerts = [_of_rubin(each) for each in [*(packet["prvDiaSources"] or []), packet["diaSource"]]]
+        alerts = [_of_rubin(source) for source in [*(packet["prvDiaSources"] or []), packet["diaSource"]]]
     else:
         name = str(packet["objectId"])
-        alerts = [_of_ztf(name, each) for each in [*(packet.get("prv_candidates") or []), packet["candidate"]]]
+        alerts = [_of_ztf(name, point) for point in [*(packet.get("prv_candidates") or []), packet["candidate"]]]
     return {"id": to_antares(packet)["id"], "name": name, "alerts": alerts}
 
 
 def _of_rubin(source: Mapping[str, Any]) -> dict[str, Any]:
-    told = {"id": f"lsst:{source['diaSourceId']}", "mjd": source["midpointMjdTai"], "survey": "lsst"}
-    return told | {"properties": _known("lsst_diaSource_", source)}
+    alert = {"id": f"lsst:{source['diaSourceId']}", "mjd": source["midpointMjdTai"], "survey": "lsst"}
+    return alert | {"properties": _known("lsst_diaSource_", source)}
 
 
 def _of_ztf(name: str, point: Mapping[str, Any]) -> dict[str, Any]:
     """Make an alert of a detection, or of an upper limit, which has no ``candid``."""
     candid = point.get("candid")
     identifier = f"ztf_upper_limit:{name}-{point.get('pid')}" if candid is None else f"ztf_candidate:{int(candid)}"
-    told = {"id": identifier, "mjd": point["jd"] - MJD_ZERO, "survey": "ztf"}
-    return told | {"properties": _known("ztf_", point)}
+    alert = {"id": identifier, "mjd": point["jd"] - MJD_ZERO, "survey": "ztf"}
+    return alert | {"properties": _known("ztf_", point)}
 
 
 def _known(prefix: str, point: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,8 +89,8 @@ class AntaresStandin(Running):
 
     def load(self, loci: Iterable[Locus]) -> None:
         """Keep loci to answer with; one of the same object replaces the earlier one."""
-        for each in loci:
-            self._loci[each["id"]], self._names[each["name"]] = each, each["id"]
+        for locus in loci:
+            self._loci[locus["id"]], self._names[locus["name"]] = locus, locus["id"]
 
     def forget(self, names: Iterable[str]) -> None:
         """Drop the loci of some objects."""

@@ -27,9 +27,9 @@ def to_object(packet: Mapping[str, Any]) -> LightCurve:
     sources = [*(packet["prvDiaSources"] or []), packet["diaSource"]]
     return {
         "diaObjectId": packet["diaObject"]["diaObjectId"],
-        "diaSourcesList": [{key: each[key] for key in API_SOURCE} for each in sources],
+        "diaSourcesList": [{key: source[key] for key in API_SOURCE} for source in sources],
         "diaForcedSourcesList": [
-            {key: each[key] for key in LITE_FORCED} for each in packet["prvDiaForcedSources"] or []
+            {key: point[key] for key in LITE_FORCED} for point in packet["prvDiaForcedSources"] or []
         ],
     }
 

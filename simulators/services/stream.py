@@ -106,8 +106,8 @@ class KafkaStandin(Running):
         BrokerUnavailable
             When the broker was not started, or did not store all.
         """
-        planned = [self._plan(topic, each) for each in messages]
-        self._check(topic, [(each.partition, _size(each.key, each.value)) for each in planned])
+        planned = [self._plan(topic, content) for content in messages]
+        self._check(topic, [(message.partition, _size(message.key, message.value)) for message in planned])
         return self._send(topic, planned)
 
     def append(self, topic: str, messages: Iterable[tuple[float, Content]]) -> int:
@@ -138,9 +138,14 @@ class KafkaStandin(Running):
             if error:
                 failures.append(str(error))
 
-        for each in planned:
+        for message in planned:
             self._producer.produce(
-                topic, each.value, each.key, partition=each.partition, on_delivery=note, timestamp=each.milliseconds
+                topic,
+                message.value,
+                message.key,
+                partition=message.partition,
+                on_delivery=note,
+                timestamp=message.milliseconds,
             )
         waiting = self._producer.flush(TIMEOUT_SECONDS)
         if failures or waiting:
@@ -157,9 +162,11 @@ class KafkaStandin(Running):
         RejectedError, BrokerUnavailable
             As `publish` does; the first when one of them is over 1 MB.
         """
-        filled = [max(self._stored[topic, each] for each in range(PARTITIONS))] * PARTITIONS
-        for number, each in enumerate(reversed(messages)):
-            filled[number % PARTITIONS] += _size(*((None, each) if isinstance(each, bytes) else each)) + FRAMING_BYTES
+        filled = [max(self._stored[topic, partition] for partition in range(PARTITIONS))] * PARTITIONS
+        for number, content in enumerate(reversed(messages)):
+            filled[number % PARTITIONS] += (
+                _size(*((None, content) if isinstance(content, bytes) else content)) + FRAMING_BYTES
+            )
             if filled[number % PARTITIONS] > PARTITION_BYTES:
                 return self.publish(topic, messages[len(messages) - number :])
         return self.publish(topic, messages)

@@ -147,12 +147,12 @@ def load_of(stream: Stream, found: Iterable[Found], modes: Sequence[LasairMode],
     """
     wanted, moving = of_survey(found, stream.survey, stream.of_objects)
     load = Load(moving=moving)
-    for each in wanted:
+    for alert in wanted:
         mode = modes[len(load.messages) % len(modes)]
         try:
-            message, curve = _made_of(stream, each.packet, mode)
+            message, curve = _made_of(stream, alert.packet, mode)
         except MalformedAlert as error:
-            warn(f"{each.origin}: left out of {stream.topic}: {error.problem}")
+            warn(f"{alert.origin}: left out of {stream.topic}: {error.problem}")
             continue
         load.messages.append(message)
         load.without_alert += stream.kind == "lasair_lsst" and mode == "PLAIN"
@@ -188,7 +188,7 @@ def simulated(surveys: Iterable[str], objects: int, nights: int, seed: int) -> l
     made: list[Packet] = []
     for survey in sorted(set(surveys)):
         made += _newest_of(Sky(seed, survey, objects=objects, nights=nights))
-    return [Found(each, "simulated sky") for each in sorted(made, key=epoch_of)]
+    return [Found(packet, "simulated sky") for packet in sorted(made, key=epoch_of)]
 
 
 def _newest_of(sky: Sky) -> Iterator[Packet]:

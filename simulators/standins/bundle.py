@@ -282,11 +282,11 @@ class Standins:
         schemas
             The folder with the files of `schema_files`.
         """
-        told = described(self.streams)
+        sections = described(self.streams)
         common = {
             "groupID": "standins",
             "selectFunctionPath": str(shipped("selectionFunctions.yaml").resolve()),
-            "selectFunction": told["selectFunction"],
+            "selectFunction": sections["selectFunction"],
             "tidesDBdatabase": "tides",
             "database": {"host": "embedded", "folder": str(self.folder / DATABASE)},
             "targets": dict(targets),
@@ -294,7 +294,7 @@ class Standins:
                 "address": self.fourmost.address,
                 "token": self.fourmost.token,
                 "surveyID": SURVEY_ID,
-                **told["fourmost"],
+                **sections["fourmost"],
             },
         }
         sections = {name.replace("-", "_"): self._section(name, schemas) for name in self.streams}

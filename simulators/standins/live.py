@@ -137,7 +137,7 @@ class LiveStream:
             load = load_of(stream, [Found(due.packet, "live sky")], self._standins.modes, print)
             if stream.service:
                 self._standins.services[stream.service].load(load.curves)
-            messages += [(self._start.clock(due.mjd), each) for each in load.messages]
+            messages += [(self._start.clock(due.mjd), message) for message in load.messages]
         self._standins.kafka.append(stream.topic, messages)
 
     def _forget(self, batch: list[Due]) -> None:
@@ -224,7 +224,7 @@ def settings_of(standins: Standins) -> dict[str, object]:
 
 def _description(standins: Standins, stream: LiveStream, settings_out: Path) -> str:
     """Say what runs where."""
-    topics = ", ".join(each.topic for each in standins.streams.values())
+    topics = ", ".join(stream.topic for stream in standins.streams.values())
     return "\n".join(
         [
             f"Kafka     {standins.kafka.address}, {topics}: {stream.published} alerts until now",
@@ -240,15 +240,15 @@ def _description(standins: Standins, stream: LiveStream, settings_out: Path) -> 
 
 def _go_on(standins: Standins, start: Start, stream: LiveStream) -> NoReturn:
     """Publish what comes; a line tells of each hour of the stream."""
-    hour, told = _hour(start), stream.published
+    hour, told_until = _hour(start), stream.published
     while True:
         time.sleep(WATCH_SECONDS)
         standins.check_alive()
         stream.publish_until(start.mjd(time.time()))
         if _hour(start) > hour:
             hour = _hour(start)
-            print(f"{hour:%Y-%m-%d %H:%M} UTC in the stream: {stream.published - told} alerts", flush=True)
-            told = stream.published
+            print(f"{hour:%Y-%m-%d %H:%M} UTC in the stream: {stream.published - told_until} alerts", flush=True)
+            told_until = stream.published
 
 
 def _hour(start: Start) -> datetime:

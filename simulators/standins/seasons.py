@@ -57,14 +57,14 @@ class Season:
         self._curves = [self._sky.light_curve(thing.number) for thing in self._sky.objects]
         self._objects = [replace(thing, number=number * objects + thing.number) for thing in self._sky.objects]
         self._last: dict[int, dict[int, int]] = defaultdict(dict)  # by night and object: the last detection
-        for each, (thing, curve) in enumerate(zip(self._objects, self._curves, strict=True)):
+        for index, (thing, curve) in enumerate(zip(self._objects, self._curves, strict=True)):
             for visit in np.flatnonzero(curve.detected) if thing.sherlock in KEPT else ():
-                self._last[int(curve.night[visit])][each] = int(visit)
+                self._last[int(curve.night[visit])][index] = int(visit)
 
     def alerts(self, night: int) -> Iterator[Packet]:
         """Write the last alert of each object that was detected in a night (MJD of its evening)."""
-        for each, visit in self._last.get(night, {}).items():
-            yield written(self._sky, self._objects[each], self._curves[each], visit)
+        for index, visit in self._last.get(night, {}).items():
+            yield written(self._sky, self._objects[index], self._curves[index], visit)
 
 
 def due_after(begin: float, seed: int, objects: int) -> Iterator[Due]:
@@ -84,11 +84,11 @@ def due_after(begin: float, seed: int, objects: int) -> Iterator[Due]:
         How many the sky has at a time.
     """
     seasons: dict[int, Season] = {}
-    each = max(objects // AT_A_TIME, 1)
+    of_a_season = max(objects // AT_A_TIME, 1)
     for night in count(math.floor(begin - DAWN_DAYS)):
         newest = (night - FIRST_NIGHT) // STEP_NIGHTS
         numbers = range(max(newest - AT_A_TIME + 1, 0), newest + 1)
-        seasons = {number: seasons.get(number) or Season(seed, number, each) for number in numbers}
+        seasons = {number: seasons.get(number) or Season(seed, number, of_a_season) for number in numbers}
         issued = [packet for season in seasons.values() for packet in season.alerts(night)]
         issued.sort(key=lambda packet: (packet["candidate"]["jd"], packet["objectId"]))
         for place, packet in enumerate(issued):

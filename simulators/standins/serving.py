@@ -164,8 +164,8 @@ def _described_services(standins: Standins, filled: Mapping[str, Filled]) -> lis
     """Say which API has how many light curves."""
     lines = []
     for name, api in standins.services.items():
-        served = [each for each, stream in standins.streams.items() if stream.service == name]
-        number = sum(len(filled[each].load.curves) for each in served)
+        served = [stream_name for stream_name, stream in standins.streams.items() if stream.service == name]
+        number = sum(len(filled[stream_name].load.curves) for stream_name in served)
         service, what = NAMES[name]
         lines.append(f"{service:<9} {api.address}: {number} {what}, {_limit(standins, name)}")
     return lines

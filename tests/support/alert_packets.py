@@ -35,11 +35,11 @@ def broker(kind: str, **options: Any) -> Broker:
 def lsst(version: str = "10_0") -> tuple[Packet, ...]:
     """Give the newest packet of each object of a sky, those of the solar system among them."""
     made = LsstPackets(Sky(seed=11, survey="lsst", objects=OBJECTS), version=version)
-    return tuple(each for each in map(made.newest, range(OBJECTS)) if each)
+    return tuple(packet for packet in map(made.newest, range(OBJECTS)) if packet)
 
 
 def of_objects(version: str = "10_0") -> list[Packet]:
-    return [each for each in lsst(version) if each["diaObject"]]
+    return [packet for packet in lsst(version) if packet["diaObject"]]
 
 
 @cache
@@ -54,12 +54,12 @@ def sent(values: Sequence[bytes], key: bytes | None = None) -> list[Message]:
 
 
 def messages_of(these: Sequence[Packet], name: str, **options: Any) -> list[Message]:
-    encoded = [encode(each, name, Options(**options)) for each in these]
-    return [Message("alerts", 0, number, each.value, each.key) for number, each in enumerate(encoded)]
+    encoded = [encode(packet, name, Options(**options)) for packet in these]
+    return [Message("alerts", 0, number, packet.value, packet.key) for number, packet in enumerate(encoded)]
 
 
 def framed(schema: Any, number: int, *contents: Packet) -> list[Message]:
-    return sent([AvroMessage(schema).framed(each, number) for each in contents])
+    return sent([AvroMessage(schema).framed(content, number) for content in contents])
 
 
 def named(packet: Packet) -> str:
@@ -71,16 +71,16 @@ def by_object(curves: LightCurves) -> dict[str, LightCurves]:
 
 
 def reasons(found: Decoded) -> list[str]:
-    return [each.reason for each in found.refused]
+    return [refusal.reason for refusal in found.refused]
 
 
 def without(schema: Any, record: str, *names: str) -> Any:
     """Give a schema in which a record lacks some fields; the record is the one that a top field holds, or the alert."""
     schema = copy.deepcopy(schema)
-    part = schema if not record else next(each["type"] for each in schema["fields"] if each["name"] == record)
-    part = next(each for each in part if each != "null") if isinstance(part, list) else part
+    part = schema if not record else next(field["type"] for field in schema["fields"] if field["name"] == record)
+    part = next(branch for branch in part if branch != "null") if isinstance(part, list) else part
     part = part["items"] if part.get("type") == "array" else part
-    part["fields"] = [each for each in part["fields"] if each["name"] not in names]
+    part["fields"] = [field for field in part["fields"] if field["name"] not in names]
     return schema
 
 

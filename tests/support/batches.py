@@ -75,16 +75,16 @@ def outcome(
 
 def defer(database: Database, settings: Settings, *alerts: Alert, reason: str = "it has no detection") -> None:
     """Defer objects that are at fault themselves: the API had no light curve of them."""
-    outcome(database, settings, batch_of(alerts), decided(deferred={each.object_id: reason for each in alerts}))
+    outcome(database, settings, batch_of(alerts), decided(deferred={alert.object_id: reason for alert in alerts}))
 
 
 def defer_in_outage(database: Database, settings: Settings, *alerts: Alert) -> None:
     """Defer objects that were asked for while the API was away."""
-    chunk = Judged({}, pd.DataFrame(), {each.object_id: str(AWAY) for each in alerts}, calls=2, outage=AWAY)
+    chunk = Judged({}, pd.DataFrame(), {alert.object_id: str(AWAY) for alert in alerts}, calls=2, outage=AWAY)
     outcome(database, settings, batch_of(alerts), chunk)
 
 
 def defer_unasked(database: Database, settings: Settings, *alerts: Alert) -> None:
     """Defer objects for which the hour had no call left."""
-    chunk = decided(deferred={each.object_id: HOURLY_LIMIT for each in alerts}, calls=0)
+    chunk = decided(deferred={alert.object_id: HOURLY_LIMIT for alert in alerts}, calls=0)
     outcome(database, settings, batch_of(alerts), chunk)

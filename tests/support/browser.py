@@ -38,7 +38,9 @@ class Browser:
         found: list[WebElement] = []
 
         def look() -> bool:
-            found[:] = [each for each in self._clickable() if each.text.strip() == text and each.is_displayed()]
+            found[:] = [
+                element for element in self._clickable() if element.text.strip() == text and element.is_displayed()
+            ]
             return bool(found)
 
         self._wait(look, f"nothing to click with {text!r} in:\n{self.text()}")
@@ -58,7 +60,7 @@ class Browser:
 
     def links(self, part: str) -> list[str]:
         """The addresses on this page with a part in them, once each."""
-        every = (each.get_attribute("href") or "" for each in self.driver.find_elements(By.TAG_NAME, "a"))
+        every = (link.get_attribute("href") or "" for link in self.driver.find_elements(By.TAG_NAME, "a"))
         return list(dict.fromkeys(address for address in every if part in address))
 
     def picture(self, name: str) -> None:

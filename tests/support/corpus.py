@@ -206,11 +206,11 @@ def points(number: int = 4, **changes: Any) -> list[dict[str, Any]]:
 
 def lacking(key: str) -> list[dict[str, Any]]:
     """Make detections that lack a key."""
-    return [{name: value for name, value in each.items() if name != key} for each in points()]
+    return [{name: value for name, value in point.items() if name != key} for point in points()]
 
 
 def limits() -> list[dict[str, Any]]:
-    return [{"jd": each["jd"], "fid": each["fid"], "diffmaglim": 20.5} for each in points()]
+    return [{"jd": point["jd"], "fid": point["fid"], "diffmaglim": 20.5} for point in points()]
 
 
 UNREADABLE, NOTHING = "its light curve cannot be read: ", "the light-curve API has no detection of it"
@@ -222,7 +222,7 @@ CANDIDATES: dict[str, tuple[Any, str | bool]] = {
     "a text": ("none", UNREADABLE),
     "a number": (7, UNREADABLE),
     "true": (True, UNREADABLE),
-    "lists instead of points": ([list(each.values()) for each in points()], UNREADABLE),
+    "lists instead of points": ([list(point.values()) for point in points()], UNREADABLE),
     "nulls": ([None, None], UNREADABLE),
     "a null among good points": ([*points(), None], UNREADABLE),
     "candid a list": ([point(0, candid=[1]), *points()], UNREADABLE),
@@ -331,7 +331,8 @@ ANSWERS: dict[str, bytes] = {
 def light_curves() -> dict[str, tuple[str, Any, str | bool]]:
     """Give all hand-made light curves by name: an object, its entry of the answer, and what must come of it."""
     wrapped = {
-        name: ({"objectId": "HERE", "candidates": it, "forcedphot": []}, due) for name, (it, due) in CANDIDATES.items()
+        name: ({"objectId": "HERE", "candidates": points, "forcedphot": []}, due)
+        for name, (points, due) in CANDIDATES.items()
     }
     named = {}
     for number, (name, (entry, due)) in enumerate((wrapped | ENTRIES).items()):
@@ -347,12 +348,12 @@ def light_curves() -> dict[str, tuple[str, Any, str | bool]]:
 def real_messages(folder: Path) -> list[bytes]:
     """Give real messages: of Lasair for Rubin, as they are and with a name, and made from packets of ZTF."""
     rubin = json.loads((folder / "lasair_lsst" / "kafka_messages.json").read_text())
-    named = [{"objectId": str(each["diaObjectId"]), **each} for each in rubin]
+    named = [{"objectId": str(packet["diaObjectId"]), **packet} for packet in rubin]
     packets = [json.loads(file.read_text()) for file in sorted((folder / "lasair_ztf" / "alerts").glob("*.json"))]
     with gzip.open(folder / "ztf" / "alerts.jsonl.gz", "rt") as lines:
         packets += [json.loads(line) for _, line in zip(range(100), lines, strict=False)]
     ztf = [to_message(packet) for packet in packets if (packet.get("candidate") or {}).get("candid")]
-    return [json.dumps(each).encode() for each in [*rubin, *named, *packets[:20], *ztf]]
+    return [json.dumps(packet).encode() for packet in [*rubin, *named, *packets[:20], *ztf]]
 
 
 STRANGE: tuple[Any, ...] = (None, True, -1, 0, 10**30, 1e308, NAN, INFINITY, "", "NaN", "\0", "\ud800", [], {}, [[1]])

@@ -64,18 +64,18 @@ def told_curves(points: list[Point], reliability: list[float], objects: Objects)
 
 def rows_of_points(points: list[Point], of: int, reliability: list[float] | None = None) -> list[Row]:
     """Give the points of one object as the reference takes them."""
-    told = reliability or [NAN] * len(points)
+    reliabilities = reliability or [NAN] * len(points)
     return [
         row(
-            each[1],
-            "ugrizy"[each[2]] if each[2] >= 0 else "",
-            *each[3:6],
-            is_detection=each[6],
-            is_positive=each[7],
+            point[1],
+            "ugrizy"[point[2]] if point[2] >= 0 else "",
+            *point[3:6],
+            is_detection=point[6],
+            is_positive=point[7],
             reliability=drb,
         )
-        for each, drb in zip(points, told, strict=True)
-        if each[0] == of
+        for point, drb in zip(points, reliabilities, strict=True)
+        if point[0] == of
     ]
 
 

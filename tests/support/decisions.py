@@ -36,7 +36,9 @@ class Decision(NamedTuple):
         """Tell whether another one is the same, its numbers to so much."""
         mine, its = self._replace(trigger_mjd=None, measured=()), other._replace(trigger_mjd=None, measured=())
         pairs = zip((*self.measured, ("", self.trigger_mjd)), (*other.measured, ("", other.trigger_mjd)), strict=True)
-        return mine == its and all(name == told and _is_near(a, b, by) for (name, a), (told, b) in pairs)
+        return mine == its and all(
+            name == measured_name and _is_near(a, b, by) for (name, a), (measured_name, b) in pairs
+        )
 
 
 Decisions = dict[tuple[str, str], Decision]
@@ -79,9 +81,9 @@ def judged_of(
         [bytes] of the chunks in which messages are read, as Dask would have them.
     """
     read = [
-        each
+        judged
         for chunk in judging.split_messages(messages, size)
-        for each in judging.judge_chunk(chunk, settings, functions)
+        for judged in judging.judge_chunk(chunk, settings, functions)
     ]
     judging.keep_newest(read)
     return [*read, *judging.judge_chunk(judging.waiting(read, []), settings, functions)]
@@ -121,8 +123,8 @@ def curves_in(settings: Settings, messages: Sequence[Message]) -> LightCurves:
     """Give the light curves that messages brought, and those that their broker's API has of the other objects."""
     broker = broker_of(settings)
     found = broker.decode(messages)
-    there = set(found.curves.object_ids)
-    lacking = [alert.object_id for alert in found.alerts if alert.object_id not in there]
+    with_curve = set(found.curves.object_ids)
+    lacking = [alert.object_id for alert in found.alerts if alert.object_id not in with_curve]
     starts = range(0, len(lacking), broker.objects_per_call)
     fetched = [broker.fetch(lacking[start : start + broker.objects_per_call]).curves for start in starts]
     return LightCurves.joined([found.curves, *fetched])
@@ -140,7 +142,7 @@ def columns_of(curves: LightCurves) -> dict[str, npt.NDArray[Any]]:
     order = np.argsort(np.array(curves.object_ids))
     points = np.argsort(np.argsort(order)[curves.object_index], kind="stable")
     columns = {f"point.{name}": getattr(curves, name)[points] for name in POINT_COLUMNS}
-    return columns | {each.name: getattr(curves.objects, each.name)[order] for each in fields(Objects)}
+    return columns | {field.name: getattr(curves.objects, field.name)[order] for field in fields(Objects)}
 
 
 def _equal(some: npt.NDArray[Any], others: npt.NDArray[Any]) -> bool:

@@ -40,8 +40,8 @@ def newest_curves(shared_data: Path) -> LightCurves:
 
 def rows_of_packet(candidates: Packet) -> list[Row]:
     """Give the points of a packet as the reference takes them, each detection once."""
-    points = {each["candid"] if each.get("candid") else -at: each for at, each in enumerate(candidates)}
-    return [_row_of(each, candid > 0) for candid, each in points.items()]
+    points = {point["candid"] if point.get("candid") else -at: point for at, point in enumerate(candidates)}
+    return [_row_of(point, candid > 0) for candid, point in points.items()]
 
 
 def _row_of(candidate: dict[str, Any], is_detection: bool) -> Row:

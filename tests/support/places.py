@@ -24,9 +24,9 @@ def moved(ra: float, decl: float, east: float, north: float) -> tuple[float, flo
     x, y = math.radians(east * ARCSEC), math.radians(north * ARCSEC)
     to_east = (-math.sin(a), math.cos(a), 0.0)
     to_north = (-math.sin(d) * math.cos(a), -math.sin(d) * math.sin(a), math.cos(d))
-    there = [p + x * e + y * n for p, e, n in zip(unit(ra, decl), to_east, to_north, strict=True)]
-    longitude = math.degrees(math.atan2(there[1], there[0])) % 360
-    return (0.0 if longitude == 360 else longitude), math.degrees(math.atan2(there[2], math.hypot(*there[:2])))
+    moved_to = [p + x * e + y * n for p, e, n in zip(unit(ra, decl), to_east, to_north, strict=True)]
+    longitude = math.degrees(math.atan2(moved_to[1], moved_to[0])) % 360
+    return (0.0 if longitude == 360 else longitude), math.degrees(math.atan2(moved_to[2], math.hypot(*moved_to[:2])))
 
 
 def unit(ra: float, decl: float) -> tuple[float, float, float]:

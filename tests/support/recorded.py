@@ -70,9 +70,9 @@ def rows_of_ztf(curves: dict[str, list[Packet]] | None = None) -> list[Packet]:
     """Make a table with a point a row."""
     keys = point(0)
     return [
-        {"objectId": object_id} | {key: each.get(key) for key in keys}
+        {"objectId": object_id} | {key: point.get(key) for key in keys}
         for object_id, points in (curves or ZTF).items()
-        for each in points
+        for point in points
     ]
 
 
@@ -96,12 +96,12 @@ def forced(day: float, flux: float, band: str = "r") -> Packet:
 
 def alert(object_id: int = LARGE, sources: Sequence[Packet] = (), measured: Sequence[Packet] = ()) -> Packet:
     """Make an alert of Rubin from its sources, the newest first."""
-    named = [{**each, "diaObjectId": object_id} for each in sources]
+    named = [{**source, "diaObjectId": object_id} for source in sources]
     return {
         "diaSourceId": named[0]["diaSourceId"],
         "diaSource": named[0],
         "prvDiaSources": named[1:],
-        "prvDiaForcedSources": [{**each, "diaObjectId": object_id} for each in measured],
+        "prvDiaForcedSources": [{**point, "diaObjectId": object_id} for point in measured],
         "diaObject": {"diaObjectId": object_id, "ra": 30.5, "dec": -5.25},
     }
 
@@ -126,17 +126,17 @@ def messages() -> list[Packet]:
     """Make the FULL messages of Lasair for the objects of `alerts`."""
     return [
         {
-            "diaObjectId": each["diaObject"]["diaObjectId"],
+            "diaObjectId": packet["diaObject"]["diaObjectId"],
             "classification": "SN",
             "ebv": 0.02,
             "UTC": "2026-11-24 01:02:03",
             "alert": {
-                "diaObject": each["diaObject"],
-                "diaSourcesList": [each["diaSource"], *each["prvDiaSources"]],
-                "diaForcedSourcesList": each["prvDiaForcedSources"],
+                "diaObject": packet["diaObject"],
+                "diaSourcesList": [packet["diaSource"], *packet["prvDiaSources"]],
+                "diaForcedSourcesList": packet["prvDiaForcedSources"],
             },
         }
-        for each in alerts()
+        for packet in alerts()
     ]
 
 
@@ -144,19 +144,19 @@ def elasticc(packet: Packet, zero_point: float = 31.4) -> Packet:
     """Write an alert as ELAsTiCC would."""
     scale = 10 ** ((zero_point - 31.4) / 2.5)
 
-    def old(each: Packet) -> Packet:
+    def old(source: Packet) -> Packet:
         return {
-            "diaSourceId": each["diaSourceId"], "diaObjectId": each["diaObjectId"],
-            "midPointTai": each["midpointMjdTai"], "filterName": "Y" if each["band"] == "y" else each["band"],
-            "psFlux": each["psfFlux"] * scale, "psFluxErr": each["psfFluxErr"] * scale, "ra": each["ra"],
-            "decl": each["dec"],
+            "diaSourceId": source["diaSourceId"], "diaObjectId": source["diaObjectId"],
+            "midPointTai": source["midpointMjdTai"], "filterName": "Y" if source["band"] == "y" else source["band"],
+            "psFlux": source["psfFlux"] * scale, "psFluxErr": source["psfFluxErr"] * scale, "ra": source["ra"],
+            "decl": source["dec"],
         }  # fmt: skip
 
     return {
         "alertId": 1,
         "diaSource": old(packet["diaSource"]),
-        "prvDiaSources": [old(each) for each in packet["prvDiaSources"]],
-        "prvDiaForcedSources": [old(each) for each in packet["prvDiaForcedSources"]],
+        "prvDiaSources": [old(source) for source in packet["prvDiaSources"]],
+        "prvDiaForcedSources": [old(source) for source in packet["prvDiaForcedSources"]],
         "diaObject": {"diaObjectId": packet["diaObject"]["diaObjectId"], "ra": 30.5, "decl": -5.25, "mwebv": 0.05},
     }
 
@@ -164,9 +164,9 @@ def elasticc(packet: Packet, zero_point: float = 31.4) -> Packet:
 def rows_of_fluxes() -> list[Packet]:
     """Make a table of the detections of `alerts`, a point a row."""
     return [
-        {"diaObjectId": each["diaObjectId"], **each}
+        {"diaObjectId": source["diaObjectId"], **source}
         for packet in alerts()
-        for each in (packet["diaSource"], *packet["prvDiaSources"])
+        for source in (packet["diaSource"], *packet["prvDiaSources"])
     ]
 
 
@@ -178,7 +178,7 @@ def json_text(content: Any) -> bytes:
 
 
 def json_lines(content: Iterable[Any]) -> bytes:
-    return b"".join(json_text(each) + b"\n" for each in content)
+    return b"".join(json_text(record) + b"\n" for record in content)
 
 
 def csv_text(rows: Sequence[Packet], separator: str = ",") -> bytes:
@@ -198,13 +198,13 @@ def parquet(rows: Sequence[Packet], **options: Any) -> bytes:
 def schema_of(packets: Sequence[Any], name: str = "made.v9_0.alert") -> Any:
     """Make an Avro schema that fits what is given; every value may be null."""
     kinds = {bool: "boolean", int: "long", float: "double", str: "string"}
-    known = [each for each in packets if each is not None]
+    known = [packet for packet in packets if packet is not None]
     if known and isinstance(known[0], dict):
-        keys = dict.fromkeys(key for each in known for key in each)
+        keys = dict.fromkeys(key for packet in known for key in packet)
         fields = [
             {
                 "name": key,
-                "type": _or_null(schema_of([each.get(key) for each in known], f"{name}_{key}")),
+                "type": _or_null(schema_of([packet.get(key) for packet in known], f"{name}_{key}")),
                 "default": None,
             }
             for key in keys
@@ -213,7 +213,7 @@ def schema_of(packets: Sequence[Any], name: str = "made.v9_0.alert") -> Any:
     if known and isinstance(known[0], list):
         return {
             "type": "array",
-            "items": schema_of([each for inner in known for each in inner] or [0.0], f"{name}_item"),
+            "items": schema_of([item for inner in known for item in inner] or [0.0], f"{name}_item"),
         }
     return kinds[type(known[0])] if known else "double"
 
@@ -267,12 +267,12 @@ LSST_FILES: dict[str, Callable[[], bytes]] = {
     "lines.jsonl.gz": lambda: packed(json_lines(alerts())),
     "nested.parquet": lambda: parquet(alerts()),
     "groups.parquet": lambda: parquet(alerts(), row_group_size=1),
-    "elasticc.avro": lambda: avro([elasticc(each) for each in alerts()]),
-    "elasticc.parquet": lambda: parquet([elasticc(each) for each in alerts()]),
+    "elasticc.avro": lambda: avro([elasticc(alert) for alert in alerts()]),
+    "elasticc.parquet": lambda: parquet([elasticc(alert) for alert in alerts()]),
     "messages.json": lambda: json_text(messages()),
     "messages.jsonl": lambda: json_lines(messages()),
     "api_answers.json": lambda: json_text(
-        [{**each["alert"], "diaObjectId": str(each["diaObjectId"])} for each in messages()]
+        [{**message["alert"], "diaObjectId": str(message["diaObjectId"])} for message in messages()]
     ),
 }
 """The light curves of `alerts`."""

@@ -60,24 +60,24 @@ def known_of(curves: LightCurves) -> list[dict[str, Any]]:
 
 def counting(rows: Iterable[Row], points: Mapping[str, Any]) -> list[Row]:
     """Choose the detections that count, oldest first."""
-    chosen = [each for each in rows if each.is_detection and _counts(each, points)]
-    return sorted(chosen, key=lambda each: each.mjd)
+    chosen = [point for point in rows if point.is_detection and _counts(point, points)]
+    return sorted(chosen, key=lambda point: point.mjd)
 
 
-def _counts(each: Row, points: Mapping[str, Any]) -> bool:
-    if "filters" in points and each.band not in points["filters"]:
+def _counts(point: Row, points: Mapping[str, Any]) -> bool:
+    if "filters" in points and point.band not in points["filters"]:
         return False
-    if "significance" in points and not _significance(each, points) >= points["significance"]:
+    if "significance" in points and not _significance(point, points) >= points["significance"]:
         return False
-    if points["positiveOnly"] and not each.is_positive:
+    if points["positiveOnly"] and not point.is_positive:
         return False
-    return "minReliability" not in points or each.reliability >= points["minReliability"]
+    return "minReliability" not in points or point.reliability >= points["minReliability"]
 
 
-def _significance(each: Row, points: Mapping[str, Any]) -> float:
+def _significance(point: Row, points: Mapping[str, Any]) -> float:
     if not points.get("d333"):
-        return each.significance
-    return math.inf if each.error == 0 else 1.09 / each.error
+        return point.significance
+    return math.inf if point.error == 0 else 1.09 / point.error
 
 
 # What is measured
@@ -88,12 +88,12 @@ def _rate(rows: Sequence[Row], sign: float) -> float:
     rates = []
     for band in "ugrizy":
         epochs: dict[float, Row] = {}
-        for each in rows:
-            if each.band == band and not math.isnan(each.magnitude):
-                best = epochs.get(each.mjd)
-                epochs[each.mjd] = each if best is None or each.magnitude < best.magnitude else best
+        for point in rows:
+            if point.band == band and not math.isnan(point.magnitude):
+                best = epochs.get(point.mjd)
+                epochs[point.mjd] = point if best is None or point.magnitude < best.magnitude else best
         last = [epochs[mjd] for mjd in sorted(epochs)]
-        before = [each for each in last if each.night != last[-1].night]
+        before = [point for point in last if point.night != last[-1].night]
         if before:
             rates.append(sign * (before[-1].magnitude - last[-1].magnitude) / (last[-1].mjd - before[-1].mjd))
     return max(rates, default=NAN)
@@ -116,11 +116,11 @@ def _is_in_box(ra: float, decl: float, box: Sequence[float]) -> float:
 
 def _measure(key: str, demanded: Any, rows: Sequence[Row], about: Mapping[str, Any], now: float) -> Any:
     gaps = [after.mjd - before.mjd for before, after in pairwise(rows)]
-    magnitudes = [each.magnitude for each in rows if not math.isnan(each.magnitude)]
+    magnitudes = [point.magnitude for point in rows if not math.isnan(point.magnitude)]
     values: dict[str, Any] = {
         "minDetections": lambda: len(rows),
-        "minBands": lambda: len({each.band for each in rows if each.band}),
-        "minNights": lambda: len({each.night for each in rows}),
+        "minBands": lambda: len({point.band for point in rows if point.band}),
+        "minNights": lambda: len({point.night for point in rows}),
         "magLimit": lambda: min(magnitudes, default=NAN),
         "brightLimit": lambda: min(magnitudes, default=NAN),
         "maxGap": lambda: max(gaps, default=0.0) if rows else NAN,
@@ -183,7 +183,7 @@ def judge_one(
     now
         [d] None: at its last point.
     """
-    moment = max((each.mjd for each in rows), default=NAN) if now is None else now
+    moment = max((point.mjd for point in rows), default=NAN) if now is None else now
     points: dict[str, Any] = {"positiveOnly": True} if "rules" in keys else {"positiveOnly": False, "d333": True}
     measured: Measured = {}
     passed = _judge_block(keys, points, "", (rows, about, moment), measured)
@@ -219,8 +219,8 @@ def _listed(blocks: Sequence[Any]) -> list[tuple[int, Any]]:
 
 def trigger_of(keys: Mapping[str, Any], rows: Sequence[Row], about: Mapping[str, Any]) -> float:
     """Give the first epoch [d] of a detection at which the light curve up to it passes; NaN where there is none."""
-    detections = [each for each in rows if each.is_detection]
-    for mjd in sorted({each.mjd for each in detections}):
-        if judge_one(keys, [each for each in detections if each.mjd <= mjd], about, mjd)[0]:
+    detections = [point for point in rows if point.is_detection]
+    for mjd in sorted({point.mjd for point in detections}):
+        if judge_one(keys, [point for point in detections if point.mjd <= mjd], about, mjd)[0]:
             return mjd
     return NAN

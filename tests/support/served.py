@@ -56,7 +56,7 @@ def read_topic(address: str, topic: str) -> list[Message]:
             found += consumer.consume(number - len(found), timeout=1)
     finally:
         consumer.close()
-    return [Message(topic, each.partition(), each.offset(), each.value(), each.key()) for each in found]
+    return [Message(topic, message.partition(), message.offset(), message.value(), message.key()) for message in found]
 
 
 def decoded_by(known: Settings) -> Decoded:
@@ -74,7 +74,7 @@ class Served:
 
     def broker(self, name: str) -> Settings:
         """Give the settings of one of them."""
-        (found,) = [each for each in self.settings.each_broker() if each.broker_name == name.replace("-", "_")]
+        (found,) = [broker for broker in self.settings.each_broker() if broker.broker_name == name.replace("-", "_")]
         return found
 
     def messages(self, name: str) -> list[Message]:

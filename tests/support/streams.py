@@ -50,7 +50,7 @@ def epoch_of_ztf(packet: Packet) -> float:
 
 def write_lines(file: Path, alerts: Sequence[Packet]) -> Path:
     """Write alerts as JSON, one a line, packed if the name says so."""
-    text = "".join(json.dumps(each) + "\n" for each in alerts).encode()
+    text = "".join(json.dumps(alert) + "\n" for alert in alerts).encode()
     file.write_bytes(gzip.compress(text) if file.suffix == ".gz" else text)
     return file
 
@@ -71,7 +71,7 @@ def read_all(kafka: KafkaStandin, topic: str) -> list[Message]:
 
 def as_parquet(folder: Path, packets: Sequence[Packet]) -> Path:
     folder.mkdir()
-    rows = [{key: each[key] for key in ("diaSource", "prvDiaSources", "diaObject")} for each in packets]
+    rows = [{key: packet[key] for key in ("diaSource", "prvDiaSources", "diaObject")} for packet in packets]
     pq.write_table(pa.Table.from_pylist(rows), folder / "a.parquet")
     return folder
 
@@ -90,7 +90,7 @@ def as_archive(folder: Path, packets: Sequence[Packet]) -> Path:
 def as_recording(folder: Path, packets: Sequence[Packet], form: str, schema: dict[str, Any] | None = None) -> Path:
     folder.mkdir()
     made = [encode(packet, form) for packet in packets]
-    messages = [RecordedMessage(each.value, each.key, 0) for each in made]
+    messages = [RecordedMessage(message.value, message.key, 0) for message in made]
     write_recording(folder / "a.recording", messages, form, schema)
     return folder
 

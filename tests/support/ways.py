@@ -199,17 +199,17 @@ class World:
 
     def know(self, packets: Sequence[Packet]) -> None:
         """Let the APIs know objects as they are after some alerts, which are in the order of time."""
-        newest = {object_of(each): each for each in packets if is_of_object(each)}.values()
-        of_ztf = [each for each in newest if survey_of(each) == "ztf"]
+        newest = {object_of(packet): packet for packet in packets if is_of_object(packet)}.values()
+        of_ztf = [packet for packet in newest if survey_of(packet) == "ztf"]
         self.lasair_ztf.load(map(to_light_curve, of_ztf))
-        self.lasair_lsst.load(to_object(each) for each in newest if survey_of(each) == "lsst")
+        self.lasair_lsst.load(to_object(packet) for packet in newest if survey_of(packet) == "lsst")
         self.antares.load(map(to_locus, newest))
 
     def send(self, way: Way, survey: str, packets: Sequence[Packet]) -> tuple[Settings, list[Message]]:
         """Send alerts through Kafka, and read them as a run does."""
         self.topics += 1
         made = messages_of(way, packets)
-        self.kafka.publish(f"t{self.topics}", [(each.key, each.value) for each in made])
+        self.kafka.publish(f"t{self.topics}", [(message.key, message.value) for message in made])
         settings = self.settings(way, survey)
         read = read_stream(settings)
         assert len(read) == len(made)
@@ -219,13 +219,13 @@ class World:
         """Write the messages into a recording, and give the settings that lead there."""
         self.topics += 1
         file = self.folder / f"{self.topics}.recording"
-        write_recording(file, (RecordedMessage(each.value, each.key, 0) for each in messages_of(way, packets)))
+        write_recording(file, (RecordedMessage(message.value, message.key, 0) for message in messages_of(way, packets)))
         return self.settings(replace(way, kind="recorded"), survey, files=[str(file)])
 
 
 def messages_of(way: Way, packets: Sequence[Packet]) -> list[Encoded]:
     """Make the messages that a broker sends."""
-    return [way.encode(each) for each in packets if way.sends_moving or is_of_object(each)]
+    return [way.encode(packet) for packet in packets if way.sends_moving or is_of_object(packet)]
 
 
 @contextmanager
@@ -256,9 +256,11 @@ class Known:
 def known_of(world: World, survey: str, packets: Sequence[Packet]) -> Known:
     way = WAYS[survey, "containers"]
     settings = world.settings(way, survey)
-    messages = [Message("packets", 0, number, each.value) for number, each in enumerate(messages_of(way, packets))]
+    messages = [
+        Message("packets", 0, number, encoded.value) for number, encoded in enumerate(messages_of(way, packets))
+    ]
     judged = judged_of(settings, messages, world.functions)
-    assert [each.reason for chunk in judged for each in chunk.refused] == []
+    assert [refusal.reason for chunk in judged for refusal in chunk.refused] == []
     return Known(decisions_in(judged), digests_in(judged), curves_in(settings, messages))
 
 
@@ -312,6 +314,8 @@ def select(world: World, path: Path, schema: Path | None, function: str, refused
 
 def decision_of(row: dict[str, Any]) -> Decision:
     """Make a decision of a row of a decision file."""
-    said = {name.removesuffix("_passed"): is_so for name, is_so in row.items() if name.endswith("_passed")}
-    failed = [name for name, is_so in said.items() if not is_so]
-    return decision(row["passed"], failed, row["n_detections"], row["trigger_mjd"], {name: row[name] for name in said})
+    verdicts = {name.removesuffix("_passed"): is_so for name, is_so in row.items() if name.endswith("_passed")}
+    failed = [name for name, is_so in verdicts.items() if not is_so]
+    return decision(
+        row["passed"], failed, row["n_detections"], row["trigger_mjd"], {name: row[name] for name in verdicts}
+    )

@@ -181,14 +181,14 @@ class Scenario:
         objects: dict[str, str] = {}
         for row in associations:
             objects[row["name"]] = f"{objects.get(row['name'], '')} {row['survey']} {row['object_id']}"
-        masters, there = self.master(), self.fourmost.rows()
+        masters, theirs = self.master(), self.fourmost.rows()
         return {
             "tides_master": _sorted([_called(row, objects, (*OURS, *OF_ARRIVAL)) for row in masters]),
             "associations": _sorted(
                 [_called(row, objects, (*OURS, "how", "separation_arcsec")) for row in associations]
             ),
             "names": self.ask("SELECT year, used FROM name_counter ORDER BY 1"),
-            "4MOST": _sorted([_called(row, objects, THEIRS) for row in there]),
+            "4MOST": _sorted([_called(row, objects, THEIRS) for row in theirs]),
             "decisions": self.ask(
                 "SELECT survey, object_id, function, version, passed, newest_mjd, curve_digest::text, failed,"
                 " trigger_mjd FROM last_decision ORDER BY 1, 2, 3"
@@ -202,9 +202,9 @@ class Scenario:
 
     def flaws(self, expected: dict[str, Any]) -> dict[str, int]:
         """Count what was lost, duplicated, or differs, and what is open."""
-        found, there = self.outcome(), self.fourmost.rows()
-        names = Counter(row["name"] for row in there)
-        keys = {row["name"]: row for row in there}
+        found, theirs = self.outcome(), self.fourmost.rows()
+        names = Counter(row["name"] for row in theirs)
+        keys = {row["name"]: row for row in theirs}
         disagreeing = [
             row["name"]
             for row in self.master()
@@ -235,10 +235,10 @@ def _sorted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row["name"], str(row)))
 
 
-def agrees(row: dict[str, Any], there: dict[str, Any]) -> bool:
+def agrees(row: dict[str, Any], their_row: dict[str, Any]) -> bool:
     """Tell whether a target and its row at 4MOST say the same."""
-    told = row["told_4most"]
-    return row["pk_4most"] == there["id"] and told == {column: there[column] for column in told}
+    known_there = row["told_4most"]
+    return row["pk_4most"] == their_row["id"] and known_there == {column: their_row[column] for column in known_there}
 
 
 def clean() -> dict[str, int]:
