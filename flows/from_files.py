@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from flows.in_order import Run
+from flows.in_order import OrderedMap
 from tides_bridge.archives.decision_files import DecisionFile, check_output
 from tides_bridge.archives.judging import (
     JudgedUnits,
@@ -156,7 +156,7 @@ def _check(selecting: Selecting) -> None:
             raise SettingsError(f"--plots {folder}", "", f"cannot be made: {error.strerror}") from None
 
 
-def run_selection(selecting: Selecting, run: Run, listener: Listener) -> tuple[Tally, int]:
+def run_selection(selecting: Selecting, run: OrderedMap, listener: Listener) -> tuple[Tally, int]:
     """
     Judge all light curves, write the decisions, and plot.
 
@@ -224,7 +224,9 @@ def _written(answers: Iterator[JudgedUnits], selecting: Selecting) -> Iterator[J
             yield answer
 
 
-def _plot(selecting: Selecting, chosen: list[tuple[tuple[Unit, ...], Integers]], run: Run, listener: Listener) -> int:
+def _plot(
+    selecting: Selecting, chosen: list[tuple[tuple[Unit, ...], Integers]], run: OrderedMap, listener: Listener
+) -> int:
     """Plot what was chosen, or as many of it as were asked for."""
     if not selecting.plots:
         return 0

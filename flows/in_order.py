@@ -22,7 +22,7 @@ class Future(Protocol):
         """Wait for it."""
 
 
-class Run(Protocol):
+class OrderedMap(Protocol):
     """Applies a function to items, and gives the results in their order."""
 
     def __call__(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
@@ -45,7 +45,7 @@ def in_order(submit: Callable[[Any], Future], items: Iterable[Any], most: int) -
 
 
 @contextmanager
-def runner(workers: int, address: str | None) -> Iterator[Run]:
+def runner(workers: int, address: str | None) -> Iterator[OrderedMap]:
     """
     Give what runs work: this process if one worker is enough, else processes of this machine, or a cluster.
 
@@ -67,7 +67,7 @@ def _here(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]
     return map(function, items)
 
 
-def _on_dask(client: Any) -> Run:
+def _on_dask(client: Any) -> OrderedMap:
     from distributed import CancelledError, KilledWorker
     from distributed.comm.core import CommClosedError
 

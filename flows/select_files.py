@@ -39,7 +39,7 @@ Address = Annotated[str | None, Explained("Scheduler of a Dask cluster to use in
 PerTask = Annotated[int, Field(ge=1), Explained("At least so many objects are judged by one task.")]
 
 
-class Work:
+class FilesWork:
     """
     What `judge_files` is to do. Without a ``__dict__``, so that Prefect keeps no copy of it on the run page.
 
@@ -97,7 +97,7 @@ def select_from_files(  # noqa: PLR0913, PLR0917
         )
         # Processes: reading JSON or Avro holds the lock of Python.
         options = DaskSettings(address=dask_address, workers=workers, threadsPerWorker=1, processes=True)
-        tally, plotted = _on_dask(Work(selecting, workers), options)
+        tally, plotted = _on_dask(FilesWork(selecting, workers), options)
     return _publish(selecting, tally, plotted)
 
 
@@ -106,7 +106,7 @@ def _path(text: str | None) -> Path | None:
     return Path(text).resolve() if text else None
 
 
-def _on_dask(work: Work, options: DaskSettings) -> tuple[Tally, int]:
+def _on_dask(work: FilesWork, options: DaskSettings) -> tuple[Tally, int]:
     set_up_dask()
     with one_prefect_server(), dask_workers(options) as workers:
         found: tuple[Tally, int] = judge_files.with_options(task_runner=workers())(work)
@@ -114,7 +114,7 @@ def _on_dask(work: Work, options: DaskSettings) -> tuple[Tally, int]:
 
 
 @flow(name="judge_files", flow_run_name="light curves", validate_parameters=False)
-def judge_files(work: Work) -> tuple[Tally, int]:
+def judge_files(work: FilesWork) -> tuple[Tally, int]:
     """Go through the files: one Dask task some thousand objects, few of them under way at a time."""
     log = _RunPageLog()
 

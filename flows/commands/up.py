@@ -9,7 +9,7 @@ import typer
 from flows.commands.options import Config, SettingsFile, errors_told
 
 if TYPE_CHECKING:
-    from flows.up.programs import Plan
+    from flows.up.programs import UpPlan
 
 
 def up(
@@ -38,7 +38,9 @@ def up(
         keep_up(make_plan(config, settings, port, folder, speed))
 
 
-def make_plan(config: str | None, settings: Path | None, port: int, folder: Path | None, speed: float | None) -> "Plan":
+def make_plan(
+    config: str | None, settings: Path | None, port: int, folder: Path | None, speed: float | None
+) -> "UpPlan":
     """
     Find out what shall be up.
 
@@ -47,7 +49,7 @@ def make_plan(config: str | None, settings: Path | None, port: int, folder: Path
     SettingsError
         When the settings are wrong, or an option does not fit them.
     """
-    from flows.up.programs import Plan
+    from flows.up.programs import UpPlan
     from tides_bridge.errors import SettingsError
     from tides_bridge.resources import data_folder
     from tides_bridge.settings import DEMO, configuration_name, demo_file, find_file, load_settings
@@ -55,10 +57,10 @@ def make_plan(config: str | None, settings: Path | None, port: int, folder: Path
     file = find_file(settings, config)
     if file == demo_file():
         chosen = (folder or file.parent).expanduser().resolve()
-        return Plan(chosen, DEMO, chosen / file.name, port, speed or 1.0)
+        return UpPlan(chosen, DEMO, chosen / file.name, port, speed or 1.0)
     if speed:
         raise SettingsError("--speed", str(speed), "is for --config demo, whose stream is simulated")
     load_settings(config, settings)  # so that what is wrong is told as everywhere else
     logging.getLogger("tides_bridge.settings").setLevel(logging.ERROR)  # its warnings were given
     name = configuration_name(config, str(settings) if settings else None)
-    return Plan((folder or data_folder() / "up" / name).expanduser().resolve(), name, file.resolve(), port, None)
+    return UpPlan((folder or data_folder() / "up" / name).expanduser().resolve(), name, file.resolve(), port, None)

@@ -27,7 +27,7 @@ INTERRUPTED = 130
 """Exit code after SIGTERM, as a shell has it; Ctrl-C is how a watch without an end ends."""
 
 
-class Start(StrEnum):
+class StreamStart(StrEnum):
     """Where in the stream to begin."""
 
     BEGINNING = "beginning"
@@ -48,7 +48,7 @@ def watch(  # noqa: PLR0913, PLR0917
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="End after so many messages.", show_default=False)
     ] = None,
-    start: Annotated[Start, typer.Option("--from", help="Where to begin.")] = Start.BEGINNING,
+    start: Annotated[StreamStart, typer.Option("--from", help="Where to begin.")] = StreamStart.BEGINNING,
     silence: Annotated[
         float | None,
         typer.Option("--silence", min=0, help="End when nothing came for so long [s].", show_default="never"),
@@ -106,7 +106,7 @@ def watch(  # noqa: PLR0913, PLR0917
             topic or str(known.topic if known else ""),
             given | options_of(option or ()),
             group,
-            from_end=start is Start.END,
+            from_end=start is StreamStart.END,
         )
         scale = Options(broker.zero_point if broker and zero_point is None else zero_point).scale
         registry = registry or (broker.schema_registry if broker else None)

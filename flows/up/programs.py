@@ -35,7 +35,7 @@ class StartStep:
 
 
 @dataclass(frozen=True)
-class Plan:
+class UpPlan:
     """
     What shall be up.
 

@@ -12,7 +12,7 @@ from typing import IO
 
 import requests
 
-from flows.up.programs import Plan, StartStep, check_port, check_settings, database_folder, start_first_run
+from flows.up.programs import StartStep, UpPlan, check_port, check_settings, database_folder, start_first_run
 from flows.up.supervised import SupervisedProgram, Supervisor
 from flows.up.terminal import Terminal
 from tides_bridge.errors import SettingsError, TransientError
@@ -32,7 +32,7 @@ LAST_LINES = 5
 DEFAULT_PORT = 4200
 
 
-def keep_up(plan: Plan) -> None:
+def keep_up(plan: UpPlan) -> None:
     """
     Start all, and keep it running until Ctrl-C, SIGTERM or the end of the terminal.
 
@@ -115,7 +115,7 @@ class Up:
         Of the folder.
     """
 
-    def __init__(self, plan: Plan, lock: IO[str]) -> None:
+    def __init__(self, plan: UpPlan, lock: IO[str]) -> None:
         self._plan, self._steps = plan, plan.start_steps()
         programs = [step.program for step in self._steps]
         self._supervisor = Supervisor(plan.folder, programs, plan.environment(), lock)

@@ -24,7 +24,7 @@ FIXED = {"float": "f", "double": "d", "boolean": "?"}
 """Types of a fixed size, and their code for `struct`."""
 
 
-class Message:
+class SchemaWriter:
     r"""
     How alerts are written with one schema.
 
@@ -35,7 +35,7 @@ class Message:
 
     Examples
     --------
-    >>> simple = Message({"type": "record", "name": "a.b", "fields": [{"name": "x", "type": ["null", "long"]}]})
+    >>> simple = SchemaWriter({"type": "record", "name": "a.b", "fields": [{"name": "x", "type": ["null", "long"]}]})
     >>> simple.bare({"x": -3}), simple.framed({"x": None}, 900)
     (b'\x02\x05', b'\x00\x00\x00\x03\x84\x00')
     """

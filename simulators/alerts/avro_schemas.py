@@ -171,11 +171,11 @@ string? main_label_crossmatch
 _TYPES: dict[str, Any] = {"timestamp": {"type": "long", "logicalType": "timestamp-micros"}}
 
 
-def fields_of(table: str) -> list[Field]:
+def fields_of_table(table: str) -> list[Field]:
     r"""
     Read a table of fields.
 
-    >>> fields_of("long a b\ndouble? c")
+    >>> fields_of_table("long a b\ndouble? c")
     [('a', 'long'), ('b', 'long'), ('c', ['null', 'double'])]
     """
     rows = (line.split() for line in table.splitlines() if line.strip())
@@ -210,7 +210,7 @@ def dia_object_fields() -> list[Field]:
         table += f"float? {band}_scienceFluxMean {band}_scienceFluxMeanErr\n"
     for band in LSST_BANDS:
         table += f"float? {band}_psfFluxMin {band}_psfFluxMax {band}_psfFluxMaxSlope {band}_psfFluxErrMean\n"
-    return fields_of(table + "double? firstDiaSourceMjdTai lastDiaSourceMjdTai\nint nDiaSources")
+    return fields_of_table(table + "double? firstDiaSourceMjdTai lastDiaSourceMjdTai\nint nDiaSources")
 
 
 @cache
@@ -234,7 +234,7 @@ def lsst_schema(version: str = "10_0") -> dict[str, Any]:
     if version not in LSST_VERSIONS:
         raise ValueError(f"{version}: no version of Rubin's schema here; there are {', '.join(LSST_VERSIONS)}")
     space, is_nine = f"lsst.v{version}", version == "9_0"
-    source, forced, dia_object = fields_of(DIA_SOURCE), fields_of(DIA_FORCED_SOURCE), dia_object_fields()
+    source, forced, dia_object = fields_of_table(DIA_SOURCE), fields_of_table(DIA_FORCED_SOURCE), dia_object_fields()
     if version in {"11_0", "12_0"}:
         source, dia_object = _counted(source), _counted(dia_object)
     if version == "12_0":
@@ -242,17 +242,19 @@ def lsst_schema(version: str = "10_0") -> dict[str, Any]:
         source = [*source[:6], ("sourceQualityScore", ["null", "float"]), *source[6:], ("crowding", "double")]
         dia_object = [("objectFlags", {"type": "array", "items": "string"}), *dia_object]
     fields: list[Field] = [
-        *fields_of("long diaSourceId\nstring? observation_reason target_name"),
+        *fields_of_table("long diaSourceId\nstring? observation_reason target_name"),
         ("diaSource", record(f"{space}.diaSource", source)),
         ("prvDiaSources", array_or_null(f"{space}.diaSource")),
         ("prvDiaForcedSources", array_or_null(record(f"{space}.diaForcedSource", forced))),
         ("diaObject", ["null", record(f"{space}.diaObject", dia_object)]),
-        ("ssSource", ["null", record(f"{space}.ssSource", fields_of(SS_SOURCE_9 if is_nine else SS_SOURCE))]),
+        ("ssSource", ["null", record(f"{space}.ssSource", fields_of_table(SS_SOURCE_9 if is_nine else SS_SOURCE))]),
         _orbit(space, is_nine),
-        *fields_of("bytes? cutoutDifference cutoutScience cutoutTemplate"),
+        *fields_of_table("bytes? cutoutDifference cutoutScience cutoutTemplate"),
     ]
     if version == "12_0":
-        fields.insert(3, ("skyCondition", ["null", record(f"{space}.skyCondition", fields_of("float seeing sky"))]))
+        fields.insert(
+            3, ("skyCondition", ["null", record(f"{space}.skyCondition", fields_of_table("float seeing sky"))])
+        )
     return record(f"{space}.alert", fields)
 
 
@@ -287,16 +289,16 @@ def elasticc_schema(version: str = "0_9_1") -> dict[str, Any]:
     hosts = "".join(_HOST.format(host, f" {host}_zphot_p50" * is_older) for host in ("hostgal", "hostgal2"))
     limits = record(
         f"{space}.diaNondetectionLimit",
-        fields_of("long ccdVisitId\ndouble midPointTai\nstring filterName\nfloat diaNoise"),
+        fields_of_table("long ccdVisitId\ndouble midPointTai\nstring filterName\nfloat diaNoise"),
     )
     fields: list[Field] = [
         ("alertId", "long"),
-        ("diaSource", record(f"{space}.diaSource", fields_of(source))),
+        ("diaSource", record(f"{space}.diaSource", fields_of_table(source))),
         ("prvDiaSources", array_or_null(f"{space}.diaSource")),
-        ("prvDiaForcedSources", array_or_null(record(f"{space}.diaForcedSource", fields_of(forced)))),
+        ("prvDiaForcedSources", array_or_null(record(f"{space}.diaForcedSource", fields_of_table(forced)))),
         *([("prvDiaNondetectionLimits", array_or_null(limits))] if is_older else []),
-        ("diaObject", ["null", record(f"{space}.diaObject", fields_of(ELASTICC_OBJECT + hosts))]),
-        *(fields_of("bytes? cutoutDifference cutoutTemplate") if is_older else []),
+        ("diaObject", ["null", record(f"{space}.diaObject", fields_of_table(ELASTICC_OBJECT + hosts))]),
+        *(fields_of_table("bytes? cutoutDifference cutoutTemplate") if is_older else []),
     ]
     return record(f"{space}.alert", fields)
 
@@ -306,9 +308,9 @@ def fink_lsst_schema(version: str = "10_0") -> dict[str, Any]:
     """Make the schema of what Fink sends: Rubin's alert, with what Fink found (a part of it) at the end."""
     rubin = lsst_schema(version)
     found: list[Field] = [
-        *fields_of("double? brokerIngestMjd\nstring? lsst_schema_version fink_broker_version publisher"),
+        *fields_of_table("double? brokerIngestMjd\nstring? lsst_schema_version fink_broker_version publisher"),
         *(
-            (name, ["null", record(f"fink.{name}", fields_of(table))])
+            (name, ["null", record(f"fink.{name}", fields_of_table(table))])
             for name, table in (("clf", FINK_LSST_SCORES), ("xm", FINK_LSST_MATCHES), ("pred", FINK_LSST_LABELS))
         ),
     ]
@@ -331,10 +333,10 @@ int? ndethist
 def babamul_lsst_schema() -> dict[str, Any]:
     """Make the schema of Babamul's LSST alerts: the source with magnitudes, and its history as fluxes [nJy]."""
     # Babamul leaves out a few of Rubin's fields; which ones is no matter to who reads by name.
-    source = [field for field in fields_of(DIA_SOURCE) if field[0] != "snr"]
+    source = [field for field in fields_of_table(DIA_SOURCE) if field[0] != "snr"]
     fields: list[Field] = [
-        *fields_of("long candid\nstring objectId"),
-        ("candidate", record("babamul.LsstCandidate", [*source, *fields_of(BABAMUL_ADDED)])),
+        *fields_of_table("long candid\nstring objectId"),
+        ("candidate", record("babamul.LsstCandidate", [*source, *fields_of_table(BABAMUL_ADDED)])),
         *babamul_history("prv_candidates", "fp_hists"),
     ]
     return record("babamul.EnrichedLsstAlert", fields)
@@ -342,11 +344,11 @@ def babamul_lsst_schema() -> dict[str, Any]:
 
 def babamul_history(*lists: str) -> list[Field]:
     """List the fields that all of Babamul's alerts end with: lists of points, and images."""
-    point: Any = record("babamul.Photometry", fields_of(BABAMUL_POINT))
+    point: Any = record("babamul.Photometry", fields_of_table(BABAMUL_POINT))
     names: list[Any] = [point, *["babamul.Photometry"] * (len(lists) - 1)]
     return [
         *((name, {"type": "array", "items": items}) for name, items in zip(lists, names, strict=True)),
-        *fields_of("bytes? cutoutScience cutoutTemplate cutoutDifference"),
+        *fields_of_table("bytes? cutoutScience cutoutTemplate cutoutDifference"),
     ]
 
 
@@ -374,4 +376,4 @@ def _counted(fields: list[Field]) -> list[Field]:
 
 def _orbit(space: str, is_nine: bool) -> Field:
     name, table = ("MPCORB", MPCORB_9) if is_nine else ("mpc_orbits", MPC_ORBITS)
-    return name, ["null", record(f"{space}.{name}", fields_of(table))]
+    return name, ["null", record(f"{space}.{name}", fields_of_table(table))]

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from simulators.alerts.avro_schemas import DIA_FORCED_SOURCE, DIA_SOURCE, dia_object_fields, fields_of
+from simulators.alerts.avro_schemas import DIA_FORCED_SOURCE, DIA_SOURCE, dia_object_fields, fields_of_table
 from simulators.alerts.ztf_schemas import DETECTION, SURROUNDINGS
 from tides_bridge.lightcurves.photometry import AB_ZERO_POINT, MJD_OF_UNIX, MJD_ZERO, TAI_AHEAD
 
@@ -20,8 +20,8 @@ LasairMode = Literal["PLAIN", "LITE", "FULL"]
 LITE_FORCED = ("psfFlux", "psfFluxErr", "midpointMjdTai", "band")
 LITE_SOURCE = (*LITE_FORCED, "reliability")
 """What a LITE message of Lasair has of a source: no id."""
-FULL_SOURCE = tuple(name for name, _ in fields_of(DIA_SOURCE))
-FULL_FORCED = tuple(name for name, _ in fields_of(DIA_FORCED_SOURCE))
+FULL_SOURCE = tuple(name for name, _ in fields_of_table(DIA_SOURCE))
+FULL_FORCED = tuple(name for name, _ in fields_of_table(DIA_FORCED_SOURCE))
 FULL_OBJECT = tuple(name for name, _ in dia_object_fields())
 
 IMAGES = ("cutoutScience", "cutoutTemplate", "cutoutDifference")
@@ -37,7 +37,7 @@ POGSON = 2.5 / math.log(10)
 
 ZTF_INTEGERS = [
     name
-    for name, kind in fields_of(DETECTION.format("") + SURROUNDINGS)
+    for name, kind in fields_of_table(DETECTION.format("") + SURROUNDINGS)
     if (kind[1] if isinstance(kind, list) else kind) in {"int", "long"}
 ]
 

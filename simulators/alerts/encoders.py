@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import fastavro
 
 from simulators.alerts import broker_forms
-from simulators.alerts.avro_messages import Message, marker
+from simulators.alerts.avro_messages import SchemaWriter, marker
 from simulators.alerts.avro_schemas import (
     RECORDING,
     babamul_lsst_schema,
@@ -56,7 +56,7 @@ class Encoded(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Options:
+class EncodingOptions:
     """
     What can be chosen of some formats.
 
@@ -81,7 +81,7 @@ class Options:
     without_alert: float = 0.0
 
 
-USUAL = Options()
+USUAL = EncodingOptions()
 
 
 @dataclass(frozen=True)
@@ -108,9 +108,9 @@ class Format:
     """
 
     survey: str
-    encode: Callable[[Packet, Options], Encoded]
+    encode: Callable[[Packet, EncodingOptions], Encoded]
     suffix: str = ""
-    schema: Callable[[Options], Schema] | None = None
+    schema: Callable[[EncodingOptions], Schema] | None = None
     is_json: bool = False
     has_images: bool = True
     of_objects: bool = False
@@ -124,22 +124,22 @@ def json_text(content: Any) -> bytes:
     return json.dumps(content, separators=(",", ":")).encode()
 
 
-def avro_bare(content: Packet, schema: Message) -> bytes:
+def avro_bare(content: Packet, schema: SchemaWriter) -> bytes:
     """Write an Avro message without its schema, as ELAsTiCC does."""
     return schema.bare(content)
 
 
-def avro_with_key(content: Packet, schema: Message) -> Encoded:
+def avro_with_key(content: Packet, schema: SchemaWriter) -> Encoded:
     """Write an Avro message without its schema, which is the key of the Kafka message, as Fink does."""
     return Encoded(schema.text.encode(), schema.bare(content))
 
 
-def avro_framed(content: Packet, schema: Message, number: int) -> bytes:
+def avro_framed(content: Packet, schema: SchemaWriter, number: int) -> bytes:
     """Write an Avro message in Confluent's wire format, as Rubin does."""
     return schema.framed(content, number)
 
 
-def avro_container(content: Packet, schema: Message) -> bytes:
+def avro_container(content: Packet, schema: SchemaWriter) -> bytes:
     """Write an Avro container of one record, as ZTF and Babamul do; the same whenever it is written."""
     return schema.container(content)
 
@@ -152,60 +152,60 @@ def packed_bson(content: Packet) -> bytes:
 
 
 @cache
-def message_of(make: Callable[..., Schema], *arguments: str) -> Message:
+def schema_writer(make: Callable[..., Schema], *arguments: str) -> SchemaWriter:
     """Prepare one of our schemas for writing, once."""
-    return Message(make(*arguments))
+    return SchemaWriter(make(*arguments))
 
 
 # Formats
 
 
-def _ztf_json(packet: Packet, _: Options) -> Encoded:
+def _ztf_json(packet: Packet, _: EncodingOptions) -> Encoded:
     return Encoded(None, json_text(packet))
 
 
-def _ztf_avro(packet: Packet, _: Options) -> Encoded:
-    return Encoded(None, avro_container(broker_forms.to_full_ztf(packet), message_of(ztf_schema)))
+def _ztf_avro(packet: Packet, _: EncodingOptions) -> Encoded:
+    return Encoded(None, avro_container(broker_forms.to_full_ztf(packet), schema_writer(ztf_schema)))
 
 
-def _fink_ztf(packet: Packet, _: Options) -> Encoded:
-    return avro_with_key(broker_forms.to_fink_ztf(packet), message_of(fink_ztf_schema))
+def _fink_ztf(packet: Packet, _: EncodingOptions) -> Encoded:
+    return avro_with_key(broker_forms.to_fink_ztf(packet), schema_writer(fink_ztf_schema))
 
 
-def _babamul_ztf(packet: Packet, _: Options) -> Encoded:
-    return Encoded(None, avro_container(broker_forms.to_babamul_ztf(packet), message_of(babamul_ztf_schema)))
+def _babamul_ztf(packet: Packet, _: EncodingOptions) -> Encoded:
+    return Encoded(None, avro_container(broker_forms.to_babamul_ztf(packet), schema_writer(babamul_ztf_schema)))
 
 
-def _lsst_avro(packet: Packet, options: Options) -> Encoded:
-    return Encoded(None, avro_container(packet, message_of(lsst_schema, options.lsst_version)))
+def _lsst_avro(packet: Packet, options: EncodingOptions) -> Encoded:
+    return Encoded(None, avro_container(packet, schema_writer(lsst_schema, options.lsst_version)))
 
 
-def _rubin(packet: Packet, options: Options) -> Encoded:
+def _rubin(packet: Packet, options: EncodingOptions) -> Encoded:
     version = options.lsst_version
-    return Encoded(None, avro_framed(packet, message_of(lsst_schema, version), lsst_schema_number(version)))
+    return Encoded(None, avro_framed(packet, schema_writer(lsst_schema, version), lsst_schema_number(version)))
 
 
-def _elasticc(packet: Packet, options: Options) -> Encoded:
+def _elasticc(packet: Packet, options: EncodingOptions) -> Encoded:
     message = broker_forms.to_elasticc(packet, options.zero_point)
-    return Encoded(None, avro_bare(message, message_of(elasticc_schema, options.elasticc_version)))
+    return Encoded(None, avro_bare(message, schema_writer(elasticc_schema, options.elasticc_version)))
 
 
-def _fink_lsst(packet: Packet, options: Options) -> Encoded:
+def _fink_lsst(packet: Packet, options: EncodingOptions) -> Encoded:
     version = options.lsst_version
-    return avro_with_key(broker_forms.to_fink_lsst(packet, version), message_of(fink_lsst_schema, version))
+    return avro_with_key(broker_forms.to_fink_lsst(packet, version), schema_writer(fink_lsst_schema, version))
 
 
-def _lasair_lsst(packet: Packet, options: Options) -> Encoded:
+def _lasair_lsst(packet: Packet, options: EncodingOptions) -> Encoded:
     chance = (packet["diaSourceId"] * 2654435761) % 2**32 / 2**32  # the same message, whatever else is sent
     has_alert = chance >= options.without_alert
     return Encoded(None, json_text(broker_forms.to_lasair_lsst(packet, options.lasair_mode, has_alert)))
 
 
-def _babamul_lsst(packet: Packet, _: Options) -> Encoded:
-    return Encoded(None, avro_container(broker_forms.to_babamul_lsst(packet), message_of(babamul_lsst_schema)))
+def _babamul_lsst(packet: Packet, _: EncodingOptions) -> Encoded:
+    return Encoded(None, avro_container(broker_forms.to_babamul_lsst(packet), schema_writer(babamul_lsst_schema)))
 
 
-def _antares(packet: Packet, _: Options) -> Encoded:
+def _antares(packet: Packet, _: EncodingOptions) -> Encoded:
     return Encoded(None, packed_bson(broker_forms.to_antares(packet)))
 
 
@@ -231,7 +231,7 @@ FORMATS: dict[str, Format] = {
 }
 
 
-def encode(packet: Packet, name: str, options: Options = USUAL) -> Encoded:
+def encode(packet: Packet, name: str, options: EncodingOptions = USUAL) -> Encoded:
     """
     Make the Kafka message that a survey or broker would send for an alert.
 

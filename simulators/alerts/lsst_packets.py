@@ -24,7 +24,7 @@ from simulators.alerts.avro_schemas import (
     LSST_BANDS,
     MPC_ORBITS,
     dia_object_fields,
-    fields_of,
+    fields_of_table,
 )
 from simulators.alerts.packets import MJD_EPOCH
 from simulators.sky import LightCurve, Sky, SkyObject, to_flux
@@ -63,8 +63,8 @@ def _blank(fields: list[tuple[str, Any]]) -> Packet:
     return {name: _MISSING[kind[1] if isinstance(kind, list) else kind] for name, kind in fields}
 
 
-BLANK_SOURCE = _blank(fields_of(DIA_SOURCE)) | {"parentDiaSourceId": 0}
-BLANK_FORCED = _blank(fields_of(DIA_FORCED_SOURCE))
+BLANK_SOURCE = _blank(fields_of_table(DIA_SOURCE)) | {"parentDiaSourceId": 0}
+BLANK_FORCED = _blank(fields_of_table(DIA_FORCED_SOURCE))
 BLANK_OBJECT = _blank(dia_object_fields())
 
 
@@ -86,7 +86,7 @@ def is_known_asteroid(thing: SkyObject) -> bool:
     return thing.kind == "asteroid" and thing.number % 3 > 0
 
 
-def truth(sky: Sky) -> Iterator[dict[str, Any]]:
+def lsst_truth(sky: Sky) -> Iterator[dict[str, Any]]:
     """List what is true of each object that ever had an alert: a row each; known asteroids have no ``diaObjectId``."""
     for thing in sky.objects:
         detections = int(sky.light_curve(thing.number).detected.sum())
@@ -232,7 +232,7 @@ class LsstPackets:
             "designation": name, "eclLambda": longitude, "eclBeta": latitude, "galLon": 0.0, "galLat": 0.0,
             "ephRa": thing.ra, "ephDec": thing.dec, "ephVmag": 0.0, "ephOffset": 0.02, "diaDistanceRank": 1,
         }  # fmt: skip
-        known = dict.fromkeys((field for field, _ in fields_of(MPC_ORBITS)), None)
+        known = dict.fromkeys((field for field, _ in fields_of_table(MPC_ORBITS)), None)
         names = ("designation", "packed_primary_provisional_designation", "unpacked_primary_provisional_designation")
         return {"ssSource": ids | source, orbit: known | {"id": 0, "q": 2.4, "e": 0.06} | dict.fromkeys(names, name)}
 

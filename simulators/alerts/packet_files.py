@@ -51,7 +51,7 @@ class Found(NamedTuple):
         return survey_of(self.packet)
 
 
-def read_packets(paths: Iterable[Path], schemas: Path | None, warn: Warn) -> list[Found]:
+def read_newest_packets(paths: Iterable[Path], schemas: Path | None, warn: Warn) -> list[Found]:
     """
     Read the newest packet of each object, in the order of time.
 

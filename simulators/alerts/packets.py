@@ -107,7 +107,7 @@ def alerts(sky: Sky, night: int) -> list[dict[str, Any]]:
     return [packet for packet in packets if packet is not None]
 
 
-def truth(sky: Sky) -> Iterator[dict[str, Any]]:
+def ztf_truth(sky: Sky) -> Iterator[dict[str, Any]]:
     """List what is true of each object that was ever detected: one flat row an object, ``objectId`` first."""
     for thing in sky.objects:
         curve = sky.light_curve(thing.number)

@@ -31,7 +31,7 @@ from simulators.alerts.encoders import (
     FORMATS,
     USUAL,
     Encoded,
-    Options,
+    EncodingOptions,
     Packet,
     encode,
     is_of_object,
@@ -53,12 +53,12 @@ MEANT_FOR = {
     "lasair_mode": ("--lasair-mode", ("lasair-lsst",)),
     "without_alert": ("--without-alert", ("lasair-lsst",)),
 }
-"""Options that change nothing in any other format."""
+"""EncodingOptions that change nothing in any other format."""
 TRUTH_COLUMNS = ("class", "redshift", "peak_mjd", "peakmag_r", "ra", "dec", "sherlock", "detections")
 
 
 @dataclass(frozen=True)
-class Plan:
+class SimulationPlan:
     """
     What is to be simulated.
 
@@ -89,7 +89,7 @@ class Plan:
     cutout_bytes: int = 0
     every_detection: bool = False
     as_recording: bool = False
-    options: Options = field(default=USUAL)
+    options: EncodingOptions = field(default=USUAL)
 
     @property
     def observed_by(self) -> str:
@@ -139,7 +139,7 @@ class Written:
     schema: Path | None
 
 
-def simulate(plan: Plan, output: Path) -> Written:
+def write_simulated_alerts(plan: SimulationPlan, output: Path) -> Written:
     """
     Write the alerts of a simulated sky, in the order of time, and what is true of its objects.
 
@@ -165,12 +165,12 @@ def simulate(plan: Plan, output: Path) -> Written:
         raise SettingsError("--output", str(output), f"cannot be written: {problem.strerror or problem}") from None
 
 
-def sky_of(plan: Plan) -> Sky:
+def sky_of(plan: SimulationPlan) -> Sky:
     """Make the sky of a plan."""
     return Sky(plan.seed, plan.observed_by, objects=plan.objects, first_night=plan.first_night, nights=plan.nights)
 
 
-def alerts_in_time(plan: Plan, sky: Sky) -> Iterator[Packet]:
+def alerts_in_time(plan: SimulationPlan, sky: Sky) -> Iterator[Packet]:
     """Write the packets of all alerts in the order of time; none is held."""
     if sky.survey.name == "lsst":
         rubin = LsstPackets(sky, plan.options.lsst_version, plan.cutout_bytes)
@@ -206,7 +206,7 @@ def detections_in_time(sky: Sky, every: bool = False) -> Iterator[tuple[int, int
 
 def truth_of(sky: Sky) -> Iterator[dict[str, Any]]:
     """List what is true of each object that had an alert, in the columns that `tides_bridge.archives.truth` reads."""
-    rows = lsst_packets.truth(sky) if sky.survey.name == "lsst" else packets.truth(sky)
+    rows = lsst_packets.lsst_truth(sky) if sky.survey.name == "lsst" else packets.ztf_truth(sky)
     for row in rows:
         name = "diaObjectId" if "diaObjectId" in row else "objectId"
         is_supernova = bool(row["redshift"])
@@ -220,7 +220,7 @@ def truth_of(sky: Sky) -> Iterator[dict[str, Any]]:
         }
 
 
-def _simulate(plan: Plan, output: Path) -> Written:
+def _simulate(plan: SimulationPlan, output: Path) -> Written:
     sky, chosen = sky_of(plan), FORMATS[plan.format]
     counts = {"alerts": 0, "left_out": 0, "bytes": 0}
 
@@ -239,7 +239,7 @@ def _simulate(plan: Plan, output: Path) -> Written:
     return Written(objects=objects, place=place, schema=_write_schema(plan, output), **counts)
 
 
-def _write(plan: Plan, messages: Iterator[tuple[Packet, Encoded]], output: Path) -> Path:
+def _write(plan: SimulationPlan, messages: Iterator[tuple[Packet, Encoded]], output: Path) -> Path:
     chosen = FORMATS[plan.format]
     if plan.as_recording or not chosen.suffix:
         schema = chosen.schema(plan.options) if chosen.schema else None
@@ -290,7 +290,7 @@ def _write_truth(sky: Sky, path: Path) -> int:
     return count
 
 
-def _write_schema(plan: Plan, output: Path) -> Path | None:
+def _write_schema(plan: SimulationPlan, output: Path) -> Path | None:
     """Write the schema that the messages lack, in a file named as those of the survey are; None: they lack none."""
     make = FORMATS[plan.format].schema
     if make is None:
@@ -303,7 +303,7 @@ def _write_schema(plan: Plan, output: Path) -> Path | None:
     return path
 
 
-def _images(plan: Plan, number: int, visit: int) -> Packet:
+def _images(plan: SimulationPlan, number: int, visit: int) -> Packet:
     """Make the images of one of ZTF's alerts: noise, which no packing makes smaller."""
     if not plan.cutout_bytes:
         return {}

@@ -8,7 +8,7 @@ Fink of 2023 and later; the models of the babamul client.
 from functools import cache
 from typing import Any
 
-from simulators.alerts.avro_schemas import Field, array_or_null, babamul_history, fields_of, record
+from simulators.alerts.avro_schemas import Field, array_or_null, babamul_history, fields_of_table, record
 
 DETECTION = """
 double jd
@@ -95,12 +95,12 @@ def ztf_schema() -> dict[str, Any]:
     ['schemavsn', 'publisher', 'objectId', 'candid']
     """
     space = "ztf.alert"
-    cutout = record(f"{space}.cutout", fields_of("string fileName\nbytes stampData"))
+    cutout = record(f"{space}.cutout", fields_of_table("string fileName\nbytes stampData"))
     fields: list[Field] = [
-        *fields_of("string schemavsn publisher objectId\nlong candid"),
-        ("candidate", record(f"{space}.candidate", fields_of(DETECTION.format("") + SURROUNDINGS))),
+        *fields_of_table("string schemavsn publisher objectId\nlong candid"),
+        ("candidate", record(f"{space}.candidate", fields_of_table(DETECTION.format("") + SURROUNDINGS))),
         ("prv_candidates", _earlier(space)),
-        ("fp_hists", array_or_null(record(f"{space}.fp_hist", fields_of(FORCED)))),
+        ("fp_hists", array_or_null(record(f"{space}.fp_hist", fields_of_table(FORCED)))),
         ("cutoutScience", ["null", cutout]),
         ("cutoutTemplate", ["null", f"{space}.cutout"]),
         ("cutoutDifference", ["null", f"{space}.cutout"]),
@@ -112,7 +112,7 @@ def ztf_schema() -> dict[str, Any]:
 def fink_ztf_schema() -> dict[str, Any]:
     """Make the schema of what Fink sends: ZTF's alert, with what Fink found at the end."""
     ztf = ztf_schema()
-    return {**ztf, "fields": [*ztf["fields"], *record("added", fields_of(FINK))["fields"]]}
+    return {**ztf, "fields": [*ztf["fields"], *record("added", fields_of_table(FINK))["fields"]]}
 
 
 @cache
@@ -120,11 +120,11 @@ def babamul_ztf_schema() -> dict[str, Any]:
     """Make the schema of Babamul's ZTF alerts: ``isdiffpos`` is a boolean, and the history is fluxes."""
     candidate = [
         (name, "boolean" if name == "isdiffpos" else kind)
-        for name, kind in fields_of(DETECTION.format("") + SURROUNDINGS)
+        for name, kind in fields_of_table(DETECTION.format("") + SURROUNDINGS)
     ]
-    added = fields_of("double psfFlux psfFluxErr\nfloat? snr_psf\nstring band")
+    added = fields_of_table("double psfFlux psfFluxErr\nfloat? snr_psf\nstring band")
     fields: list[Field] = [
-        *fields_of("long candid\nstring objectId"),
+        *fields_of_table("long candid\nstring objectId"),
         ("candidate", record("babamul.ZtfCandidate", [*candidate, *added])),
         *babamul_history("prv_candidates", "prv_nondetections", "fp_hists"),
     ]
@@ -133,4 +133,4 @@ def babamul_ztf_schema() -> dict[str, Any]:
 
 def _earlier(space: str) -> list[Any]:
     table = DETECTION.format("?") + CALIBRATION
-    return array_or_null(record(f"{space}.prv_candidate", fields_of(table)))
+    return array_or_null(record(f"{space}.prv_candidate", fields_of_table(table)))

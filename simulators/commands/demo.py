@@ -35,9 +35,9 @@ def demo(
     try:
         from rich.console import Console
 
-        from simulators.standins.demo import default_folder, show
+        from simulators.standins.demo import demo_folder, show_demo
 
-        agreed = show(folder or default_folder(), seed, Console())
+        agreed = show_demo(folder or demo_folder(), seed, Console())
     except KeyboardInterrupt:
         typer.echo("stopped: nothing was left running", err=True)
         raise typer.Exit(130) from None

@@ -9,7 +9,7 @@ import typer
 from tides_bridge.errors import BridgeError, SettingsError
 
 
-class Packing(StrEnum):
+class ReplayPacking(StrEnum):
     """How alerts are sent; the others of the values are those of ``tides_bridge.formats.framing.Framing``."""
 
     AS_RECORDED = "as-recorded"
@@ -42,8 +42,8 @@ def replay(  # noqa: PLR0913 (one argument an option)
         ),
     ] = None,
     framing: Annotated[
-        Packing, typer.Option(help="keyed is Fink's, confluent Rubin's, bare ELAsTiCC's, container ZTF's.")
-    ] = Packing.AS_RECORDED,
+        ReplayPacking, typer.Option(help="keyed is Fink's, confluent Rubin's, bare ELAsTiCC's, container ZTF's.")
+    ] = ReplayPacking.AS_RECORDED,
     schemas: Annotated[
         Path | None,
         typer.Option("--schemas", "--schema", help="Avro schema, or folder of them, for messages that bring none."),
@@ -78,7 +78,7 @@ def replay(  # noqa: PLR0913 (one argument an option)
     points. Writes the topic, and a temporary file as large as what lies in archives and files of many alerts.
     """
     try:
-        from simulators.replay.replay import Pace, Target
+        from simulators.replay.replay import ReplayPace, Target
         from simulators.replay.told import carry_out
         from tides_bridge.brokers.kafka import options_of
         from tides_bridge.formats.avro.schemas import schemas_in
@@ -89,12 +89,12 @@ def replay(  # noqa: PLR0913 (one argument an option)
         if speed is not None and not speed > 0:
             raise SettingsError("--speed", "", "must be greater than 0")
         given = {"alerts": alerts_per_observation, "observations": observations, "interval": interval, "speed": speed}
-        pace = Pace(**{key: value for key, value in given.items() if value is not None})  # type: ignore[arg-type]
+        pace = ReplayPace(**{key: value for key, value in given.items() if value is not None})  # type: ignore[arg-type]
         target = Target(
             bootstrap,
             topic,
             options_of(option or ()),
-            None if framing is Packing.AS_RECORDED else Framing(framing.value),
+            None if framing is ReplayPacking.AS_RECORDED else Framing(framing.value),
             schema_number,
             dict(schemas_in(schemas)) if schemas else {},
             wait_for_group,

@@ -9,7 +9,7 @@ import typer
 from tides_bridge.errors import BridgeError
 
 
-class Survey(StrEnum):
+class SimulatedSurvey(StrEnum):
     """Who observes the sky."""
 
     LSST = "lsst"
@@ -46,7 +46,9 @@ def simulate(  # noqa: PLR0913 (one argument an option)
     output: Annotated[Path, typer.Option(help="Folder to write: a new one, or empty.", file_okay=False)],
     objects: Annotated[int, typer.Option(help="Objects on the sky; not all are ever detected.", min=1)] = 1000,
     nights: Annotated[int, typer.Option(help="Nights that the survey observes.", min=1)] = 60,
-    survey: Annotated[Survey | None, typer.Option(help="Who observes.", show_default="that of the format")] = None,
+    survey: Annotated[
+        SimulatedSurvey | None, typer.Option(help="Who observes.", show_default="that of the format")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Another number makes another sky.", min=0)] = 1,
     first_night: Annotated[int, typer.Option(help="MJD of the first evening.", min=51544, max=88000)] = 61230,
     cutouts: Annotated[
@@ -85,18 +87,18 @@ def simulate(  # noqa: PLR0913 (one argument an option)
     messages have keys or cannot stand alone; schema/ where the messages do not bring theirs; truth.csv for
     tides backtest --truth.
     """
-    from simulators.alerts.encoders import USUAL, Options
-    from simulators.alerts.simulate import Plan, simulate
+    from simulators.alerts.encoders import USUAL, EncodingOptions
+    from simulators.alerts.simulate import SimulationPlan, write_simulated_alerts
 
     is_elasticc = form is Form.ELASTICC
-    options = Options(
+    options = EncodingOptions(
         lsst_version=USUAL.lsst_version if is_elasticc else schema_version or USUAL.lsst_version,
         elasticc_version=(schema_version if is_elasticc else None) or USUAL.elasticc_version,
         zero_point=zero_point,
         lasair_mode=lasair_mode.value,
         without_alert=without_alert,
     )
-    plan = Plan(
+    plan = SimulationPlan(
         form.value,
         objects,
         nights,
@@ -109,7 +111,7 @@ def simulate(  # noqa: PLR0913 (one argument an option)
         options,
     )
     try:
-        written = simulate(plan, output)
+        written = write_simulated_alerts(plan, output)
     except BridgeError as error:
         typer.echo(f"tides: {error}", err=True)
         raise typer.Exit(error.exit_code) from None

@@ -9,7 +9,7 @@ import typer
 from tides_bridge.errors import BridgeError, SettingsError
 
 
-class Shape(StrEnum):
+class AnswerShape(StrEnum):
     """How Lasair's ``lightcurves/`` answers."""
 
     NEW = "new"
@@ -85,8 +85,8 @@ def standins(  # noqa: PLR0913 (one argument an option)
         ),
     ] = None,
     shape: Annotated[
-        Shape, typer.Option(help="Light curves as newer or older Lasair servers answer them.")
-    ] = Shape.NEW,
+        AnswerShape, typer.Option(help="Light curves as newer or older Lasair servers answer them.")
+    ] = AnswerShape.NEW,
     calls_per_hour: Annotated[int, typer.Option(help="Calls the Lasair API allows in an hour.", min=1)] = 10_000,
     faults: Annotated[
         Path | None,
@@ -114,8 +114,8 @@ def standins(  # noqa: PLR0913 (one argument an option)
     try:
         from simulators.standins.broker_streams import MIXED
         from simulators.standins.bundle import Standins, folder_for
-        from simulators.standins.live import Plan, check_streams, serve_live
-        from simulators.standins.serving import Source, serve
+        from simulators.standins.live import LivePlan, check_streams, serve_live
+        from simulators.standins.serving import StandinSource, serve_standins
 
         sky = {"objects": objects, "nights": nights, "seed": seed}
         given = {key: value for key, value in sky.items() if value is not None}
@@ -127,14 +127,14 @@ def standins(  # noqa: PLR0913 (one argument an option)
             streams=names,
             modes=MIXED if lasair_mode in {None, Mode.MIXED} else [mode for mode in MIXED if mode == lasair_mode],
             calls_per_hour=calls_per_hour,
-            old_shape=shape is Shape.OLD,
+            old_shape=shape is AnswerShape.OLD,
             faults=faults,
         )
         if live:
             check_streams(names)
-            plan = Plan()._replace(**{key: value for key, value in given.items() if key in Plan._fields})
+            plan = LivePlan()._replace(**{key: value for key, value in given.items() if key in LivePlan._fields})
             serve_live(three, plan._replace(speed=speed or plan.speed), settings_out)
-        serve(three, Source(tuple(alerts or ()), schemas, **given), settings_out)
+        serve_standins(three, StandinSource(tuple(alerts or ()), schemas, **given), settings_out)
     except KeyboardInterrupt:
         typer.echo("stopped")
     except BridgeError as error:

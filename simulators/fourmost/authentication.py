@@ -1,4 +1,4 @@
-"""Basic and Token authentication against the accounts of the state. Basic is asked first, so it wins."""
+"""Basic and token authentication against the accounts of the state. Basic is asked first, so it wins."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +30,7 @@ class Basic(BasicAuthentication):
         raise AuthenticationFailed(BAD_PASSWORD)
 
 
-class Token(TokenAuthentication):
+class TokenHeader(TokenAuthentication):
     """``Authorization: Token <token>``."""
 
     def authenticate_credentials(self, key: str) -> tuple[Account, None]:

@@ -27,7 +27,7 @@ _DEFAULTS: dict[Kind, Value] = {"int": 0, "float": 0.0, "text": "", "bool": True
 
 
 @dataclass(frozen=True)
-class Column:
+class FourmostColumn:
     """
     One column.
 
@@ -65,57 +65,59 @@ class Column:
         return _DEFAULTS[self.kind]
 
 
-def _magnitudes(stem: str, meaning: str) -> tuple[Column, ...]:
+def _magnitudes(stem: str, meaning: str) -> tuple[FourmostColumn, ...]:
     """Columns of the three spectrograph arms, 0 … 50 mag."""
-    return tuple(Column(f"{stem}_{arm}", "float", f"{meaning}, {arm} [mag]", 0, 50) for arm in ("blue", "green", "red"))
+    return tuple(
+        FourmostColumn(f"{stem}_{arm}", "float", f"{meaning}, {arm} [mag]", 0, 50) for arm in ("blue", "green", "red")
+    )
 
 
-COLUMNS: tuple[Column, ...] = (
-    Column("id", "int", "key of the row", read_only=True),
-    Column("uploadedfor_survey_id", "int", "survey: 15 S10 TiDES, 46 S16 CHANGES, 5 S_test", required=True),
-    Column("name", "text", "name of the transient; need not be unique", required=True),
-    Column("ra", "float", "right ascension [deg]", 0, 359.99999999, required=True),
-    Column("dec", "float", "declination [deg]", -89.99999999, 40, required=True),
-    Column("pmra", "float", "proper motion in right ascension [mas/yr], 0 if unknown", -1_000_000, 1_000_000),
-    Column("pmdec", "float", "proper motion in declination [mas/yr], 0 if unknown", -1_000_000, 1_000_000),
-    Column("epoch", "float", "epoch of the position [yr]", 1950, 2050),
-    Column("resolution", "int", "1 = LRS, 2 = HRS", 1, 2),
-    Column("subsurvey", "text", "subsurvey"),
-    Column("cadence", "int", "cadence, a set of 22 bits", 0, MAX_CADENCE),
-    Column("template", "text", "file name of the template spectrum"),
-    Column("ruleset", "text", "name of the ruleset"),
-    Column("redshift_estimate", "float", "redshift", -0.01, 10),
-    Column("redshift_error", "float", "error of the redshift", 0, 10),
-    Column("extent_flag", "int", "0 point, 1 flat, 2 Sersic", 0, 2),
-    Column("extent_parameter", "float", "half-light radius [arcsec], with extent_flag 2", 0.1, 100, zero=True),
-    Column("extent_index", "float", "Sersic index, with extent_flag 2", 0.1, 10, zero=True),
+COLUMNS: tuple[FourmostColumn, ...] = (
+    FourmostColumn("id", "int", "key of the row", read_only=True),
+    FourmostColumn("uploadedfor_survey_id", "int", "survey: 15 S10 TiDES, 46 S16 CHANGES, 5 S_test", required=True),
+    FourmostColumn("name", "text", "name of the transient; need not be unique", required=True),
+    FourmostColumn("ra", "float", "right ascension [deg]", 0, 359.99999999, required=True),
+    FourmostColumn("dec", "float", "declination [deg]", -89.99999999, 40, required=True),
+    FourmostColumn("pmra", "float", "proper motion in right ascension [mas/yr], 0 if unknown", -1_000_000, 1_000_000),
+    FourmostColumn("pmdec", "float", "proper motion in declination [mas/yr], 0 if unknown", -1_000_000, 1_000_000),
+    FourmostColumn("epoch", "float", "epoch of the position [yr]", 1950, 2050),
+    FourmostColumn("resolution", "int", "1 = LRS, 2 = HRS", 1, 2),
+    FourmostColumn("subsurvey", "text", "subsurvey"),
+    FourmostColumn("cadence", "int", "cadence, a set of 22 bits", 0, MAX_CADENCE),
+    FourmostColumn("template", "text", "file name of the template spectrum"),
+    FourmostColumn("ruleset", "text", "name of the ruleset"),
+    FourmostColumn("redshift_estimate", "float", "redshift", -0.01, 10),
+    FourmostColumn("redshift_error", "float", "error of the redshift", 0, 10),
+    FourmostColumn("extent_flag", "int", "0 point, 1 flat, 2 Sersic", 0, 2),
+    FourmostColumn("extent_parameter", "float", "half-light radius [arcsec], with extent_flag 2", 0.1, 100, zero=True),
+    FourmostColumn("extent_index", "float", "Sersic index, with extent_flag 2", 0.1, 10, zero=True),
     # Required because 0, which it would become, is no magnitude of the format.
-    Column("mag", "float", "magnitude, reddening included [mag]", 3, 50, required=True),
-    Column("mag_err", "float", "error of the magnitude [mag]", 0, 50),
-    Column("mag_type", "text", "SURVEY_band_SYSTEM, for example LSST_r_AB"),
-    Column("reddening", "float", "E(B-V) [mag]", 0, 100),
+    FourmostColumn("mag", "float", "magnitude, reddening included [mag]", 3, 50, required=True),
+    FourmostColumn("mag_err", "float", "error of the magnitude [mag]", 0, 50),
+    FourmostColumn("mag_type", "text", "SURVEY_band_SYSTEM, for example LSST_r_AB"),
+    FourmostColumn("reddening", "float", "E(B-V) [mag]", 0, 100),
     # float64: a float32 would step by 0.25 d. No upper end, and exposure times from 0: [stand-in].
-    Column("date_earliest", "float", "first date of observation [JD], 0 = no limit", 0),
-    Column("date_latest", "float", "last date of observation [JD], 0 = no limit", 0),
-    Column("t_exp_d", "float", "exposure in dark sky [min]", 0),
-    Column("t_exp_g", "float", "exposure in grey sky [min]", 0),
-    Column("t_exp_b", "float", "exposure in bright sky [min]", 0),
-    Column("t_exp_s", "float", "exposure in superbright sky [min]", 0),
-    Column("template_redshift", "float", "redshift of the template", -0.1, 10),
+    FourmostColumn("date_earliest", "float", "first date of observation [JD], 0 = no limit", 0),
+    FourmostColumn("date_latest", "float", "last date of observation [JD], 0 = no limit", 0),
+    FourmostColumn("t_exp_d", "float", "exposure in dark sky [min]", 0),
+    FourmostColumn("t_exp_g", "float", "exposure in grey sky [min]", 0),
+    FourmostColumn("t_exp_b", "float", "exposure in bright sky [min]", 0),
+    FourmostColumn("t_exp_s", "float", "exposure in superbright sky [min]", 0),
+    FourmostColumn("template_redshift", "float", "redshift of the template", -0.1, 10),
     *_magnitudes("cal_mag", "calibration magnitude"),
     *_magnitudes("cal_mag_err", "error of the calibration magnitude"),
-    Column("cal_mag_id_blue", "text", "band of cal_mag_blue"),
-    Column("cal_mag_id_green", "text", "band of cal_mag_green"),
-    Column("cal_mag_id_red", "text", "band of cal_mag_red"),
-    Column("classification", "text", "up to three of TRA, GAL, AGN, LEN, for example 'GAL, AGN'"),
-    Column("completeness", "float", "completeness wanted", 0, 1),
-    Column("parallax", "float", "parallax [mas], 0 if unknown"),
-    Column("date_submitted", "time", "creation, ISO 8601, Europe/Berlin", read_only=True),
-    Column("date_modified", "time", "last change, ISO 8601, Europe/Berlin", read_only=True),
-    Column("date_ingested", "time", "ingestion by OpSys, ISO 8601, Europe/Berlin; null before", read_only=True),
-    Column("is_active", "bool", "whether to observe it; the one column that changes after ingestion"),
-    Column("ostd_targ_id", "int", "target of OpSys; 0 before ingestion", read_only=True),
-    Column("ostd_u_obj_id", "int", "OBJ_UID of the spectra; 0 before ingestion", read_only=True),
+    FourmostColumn("cal_mag_id_blue", "text", "band of cal_mag_blue"),
+    FourmostColumn("cal_mag_id_green", "text", "band of cal_mag_green"),
+    FourmostColumn("cal_mag_id_red", "text", "band of cal_mag_red"),
+    FourmostColumn("classification", "text", "up to three of TRA, GAL, AGN, LEN, for example 'GAL, AGN'"),
+    FourmostColumn("completeness", "float", "completeness wanted", 0, 1),
+    FourmostColumn("parallax", "float", "parallax [mas], 0 if unknown"),
+    FourmostColumn("date_submitted", "time", "creation, ISO 8601, Europe/Berlin", read_only=True),
+    FourmostColumn("date_modified", "time", "last change, ISO 8601, Europe/Berlin", read_only=True),
+    FourmostColumn("date_ingested", "time", "ingestion by OpSys, ISO 8601, Europe/Berlin; null before", read_only=True),
+    FourmostColumn("is_active", "bool", "whether to observe it; the one column that changes after ingestion"),
+    FourmostColumn("ostd_targ_id", "int", "target of OpSys; 0 before ingestion", read_only=True),
+    FourmostColumn("ostd_u_obj_id", "int", "OBJ_UID of the spectra; 0 before ingestion", read_only=True),
 )
 
 BY_NAME = {column.name: column for column in COLUMNS}
@@ -124,7 +126,7 @@ SERSIC = 2
 """``extent_flag`` of a Sersic profile, which needs the two other extent columns."""
 
 
-def problem(column: Column, value: int | float | str) -> str:
+def problem(column: FourmostColumn, value: int | float | str) -> str:
     """
     Say why a value does not fit its column.
 
@@ -151,7 +153,7 @@ def problem(column: Column, value: int | float | str) -> str:
     return "" if low <= value <= high else f"{value} is outside {low} ... {high}"
 
 
-def _text_problem(column: Column, value: str) -> str:
+def _text_problem(column: FourmostColumn, value: str) -> str:
     if len(value) > TEXT_LENGTH:
         return f"{value[:20]!r}... has {len(value)} characters, at most {TEXT_LENGTH} are allowed"
     if column.name == "classification" and value:

@@ -55,15 +55,17 @@ def fourmost(  # noqa: PLR0913 (one argument an option)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--ingest-at") from None
     try:  # only here: Django must not be loaded into every tides command
-        from simulators.fourmost.serving import Options, serve, stop_with_stdin
+        from simulators.fourmost.serving import ServingOptions, serve_fourmost, stop_with_stdin
     except ModuleNotFoundError as error:
         _fail(f"{error.name} is not installed, which the stand-ins need: pip install 'tides-bridge[standins]'", 1)
 
     if until_stdin_ends:
         stop_with_stdin()
-    options = Options(host, port, state, user, password, survey, create_status, paginate, errors_as_200, at, faults)
+    options = ServingOptions(
+        host, port, state, user, password, survey, create_status, paginate, errors_as_200, at, faults
+    )
     try:
-        serve(options)
+        serve_fourmost(options)
     except SettingsError as error:
         _fail(str(error), 2)
     except OSError as error:

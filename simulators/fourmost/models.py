@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from simulators.fourmost.columns import COLUMNS, TEXT_LENGTH, Column
+from simulators.fourmost.columns import COLUMNS, TEXT_LENGTH, FourmostColumn
 
 
 class Account(models.Model):
@@ -21,7 +21,7 @@ class Transient(models.Model):
     """One row of the service; its columns are those of :data:`simulators.fourmost.columns.COLUMNS`."""
 
 
-def _database_field(column: Column) -> models.Field:
+def _database_field(column: FourmostColumn) -> models.Field:
     if column.kind == "text":
         return models.CharField(max_length=TEXT_LENGTH, default=column.default, db_index=column.name == "name")
     if column.kind == "time":

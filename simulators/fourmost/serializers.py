@@ -7,7 +7,7 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from simulators.fourmost.clock import to_berlin
-from simulators.fourmost.columns import COLUMNS, TEXT_LENGTH, Column, extent_problems, problem
+from simulators.fourmost.columns import COLUMNS, TEXT_LENGTH, FourmostColumn, extent_problems, problem
 from simulators.fourmost.models import Transient
 
 _WANTED = {"int": "a whole number", "float": "a finite number", "text": "text", "bool": "true or false"}
@@ -16,7 +16,7 @@ _WANTED = {"int": "a whole number", "float": "a finite number", "text": "text", 
 class CheckedField(serializers.Field):
     """A field that checks its column's range, and whose messages name the value."""
 
-    def __init__(self, column: Column) -> None:
+    def __init__(self, column: FourmostColumn) -> None:
         needs = {"required": True} if column.required else {"default": column.default}
         blank = {"allow_blank": not column.required} if column.kind == "text" else {}
         super().__init__(help_text=column.help, **needs, **blank)
@@ -59,7 +59,7 @@ _FIELDS = {"int": IntColumn, "float": FloatColumn, "text": TextColumn, "bool": B
 _READ_ONLY = {"int": serializers.IntegerField, "time": serializers.DateTimeField}
 
 
-def _field(column: Column) -> serializers.Field:
+def _field(column: FourmostColumn) -> serializers.Field:
     if column.read_only:
         return _READ_ONLY[column.kind](read_only=True, help_text=column.help)
     return _FIELDS[column.kind](column)

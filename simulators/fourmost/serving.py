@@ -29,7 +29,7 @@ BUSY_SECONDS = 20
 
 
 @dataclass(frozen=True)
-class Options:
+class ServingOptions:
     """
     What the command line chose.
 
@@ -68,7 +68,7 @@ class Options:
     faults: Path | None
 
 
-def serve(options: Options) -> None:
+def serve_fourmost(options: ServingOptions) -> None:
     """
     Serve until SIGTERM or Ctrl-C.
 
@@ -101,7 +101,7 @@ def _stop(stopping: threading.Event, *_: object) -> NoReturn:
     raise SystemExit(0)
 
 
-def _configure(options: Options, faults: FaultPlan) -> WSGIHandler:
+def _configure(options: ServingOptions, faults: FaultPlan) -> WSGIHandler:
     """Tell Django everything, for there is no settings module, and make the application."""
     package = "simulators.fourmost"
     settings.configure(
@@ -146,7 +146,7 @@ def _database(state: Path) -> dict[str, object]:
     }
 
 
-def _announce(options: Options, port: int) -> None:
+def _announce(options: ServingOptions, port: int) -> None:
     """Open the state, say how to reach the service, and start the daily ingestion."""
     # Only here: models can be imported once Django knows its settings.
     from simulators.fourmost.ingestion import ingest_daily

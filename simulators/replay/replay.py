@@ -57,7 +57,7 @@ class WallClock:
 
 
 @dataclass(frozen=True)
-class Pace:
+class ReplayPace:
     """
     When what is sent.
 
@@ -85,7 +85,7 @@ class Pace:
         return min(left, self.alerts * self.observations)
 
 
-class Group(NamedTuple):
+class AlertGroup(NamedTuple):
     """Alerts that are sent together: from one number up to another, at a time [Unix, s]."""
 
     start: int
@@ -124,7 +124,7 @@ class Target:
 
 
 @dataclass
-class Progress:
+class ReplayProgress:
     """
     How far it is.
 
@@ -140,7 +140,7 @@ class Progress:
     sent: int = 0
 
 
-class Voice(Protocol):
+class ReplayListener(Protocol):
     """Hears how it goes."""
 
     def sent(self, group: int, first: str, last: str, number: int, done: int) -> None:
@@ -153,13 +153,13 @@ class Voice(Protocol):
         """Hear that the readers are waited for."""
 
 
-def replay(  # noqa: PLR0913
+def send_alerts(  # noqa: PLR0913
     alerts: Ordered,
     target: Target,
-    pace: Pace,
-    voice: Voice,
+    pace: ReplayPace,
+    voice: ReplayListener,
     *,
-    progress: Progress,
+    progress: ReplayProgress,
     fields: Sequence[str] = (),
     clock: Clock | None = None,
 ) -> None:
@@ -211,7 +211,7 @@ def replay(  # noqa: PLR0913
 
 
 def _send(  # noqa: PLR0913, PLR0917
-    alerts: Ordered, chosen: range, target: Target, sender: Sender, voice: Voice, fields: Sequence[str]
+    alerts: Ordered, chosen: range, target: Target, sender: Sender, voice: ReplayListener, fields: Sequence[str]
 ) -> tuple[list[str], int]:
     """Hand a group over; gives what is shown of its first and last alert, and how many there are."""
     ends: list[Recorded] = []
@@ -233,7 +233,7 @@ def _shown(recorded: Recorded, fields: Sequence[str]) -> str:
     return " ".join(str(field_of(recorded.whole.record, path)) for path in fields) or str(recorded)
 
 
-def _by_interval(number: int, pace: Pace, clock: Clock) -> Iterator[Group]:
+def _by_interval(number: int, pace: ReplayPace, clock: Clock) -> Iterator[AlertGroup]:
     """Divide alerts into observations, each at the next whole multiple of the interval."""
     due = -math.inf
     for start in range(0, number, pace.alerts):
@@ -243,10 +243,10 @@ def _by_interval(number: int, pace: Pace, clock: Clock) -> Iterator[Group]:
             due = following if following > due else due + pace.interval
         else:
             due = now
-        yield Group(start, min(start + pace.alerts, number), due)
+        yield AlertGroup(start, min(start + pace.alerts, number), due)
 
 
-def _by_sky(epochs: Floats, speed: float, clock: Clock) -> Iterator[Group]:
+def _by_sky(epochs: Floats, speed: float, clock: Clock) -> Iterator[AlertGroup]:
     """Divide alerts into what is due together; those without an epoch come at the end, with the last that has one."""
     known = epochs[np.isfinite(epochs)]
     if not len(known):
@@ -257,7 +257,7 @@ def _by_sky(epochs: Floats, speed: float, clock: Clock) -> Iterator[Group]:
     while start < len(epochs):
         end = int(np.searchsorted(seconds, seconds[start] + TOGETHER_SECONDS, side="right"))
         stop = min(end, start + MOST_TOGETHER)
-        yield Group(start, stop, begin + float(seconds[start]))
+        yield AlertGroup(start, stop, begin + float(seconds[start]))
         start = stop
 
 

@@ -14,14 +14,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from simulators.replay import replay as replaying
 from simulators.replay.ordered import Ordered
-from simulators.replay.replay import Pace, Target
+from simulators.replay.replay import ReplayPace, Target
 from tides_bridge.errors import BrokerUnavailable
 
 TOLD_OF_A_FILE = 5
 """Refused alerts of one file that are told one by one; of the others only their number."""
 
 
-class Voice:
+class ReplayPrinter:
     """
     Tells on a terminal how it goes, with a bar; elsewhere in lines only.
 
@@ -82,7 +82,7 @@ class Voice:
 
 
 def carry_out(  # noqa: PLR0913
-    paths: Sequence[Path], target: Target, pace: Pace, *, schemas: Path | None, skip: int, fields: Sequence[str]
+    paths: Sequence[Path], target: Target, pace: ReplayPace, *, schemas: Path | None, skip: int, fields: Sequence[str]
 ) -> int:
     """
     Send alerts in files, and tell about it; gives the exit code: 1 if some were left out, 130 after Ctrl-C or SIGTERM.
@@ -93,8 +93,8 @@ def carry_out(  # noqa: PLR0913
         As `replay.replay`; what was sent until then is told.
     """
     console = Console(stderr=True, width=None if sys.stderr.isatty() else 200)
-    voice = Voice(console, is_paced_by_sky=pace.speed is not None)
-    progress = replaying.Progress(done=skip)
+    voice = ReplayPrinter(console, is_paced_by_sky=pace.speed is not None)
+    progress = replaying.ReplayProgress(done=skip)
     total = 0
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -102,7 +102,7 @@ def carry_out(  # noqa: PLR0913
             total = len(alerts)
             voice.begin(skip, skip + pace.number(total - skip))
             print(_overview(alerts), flush=True)
-            replaying.replay(alerts, target, pace, voice, progress=progress, fields=fields)
+            replaying.send_alerts(alerts, target, pace, voice, progress=progress, fields=fields)
     except KeyboardInterrupt:
         print(f"stopped: {_outcome(progress, target.topic, total)}")
         return 130
@@ -123,7 +123,7 @@ def _overview(alerts: Ordered) -> str:
     return f"{len(alerts)} alerts in {alerts.number_of_files} files, {span}{without}"
 
 
-def _outcome(progress: replaying.Progress, topic: str, total: int) -> str:
+def _outcome(progress: replaying.ReplayProgress, topic: str, total: int) -> str:
     left = total - progress.done
     rest = f"; {left} are left: go on with --skip {progress.done}" if left > 0 else ""
     return f"{progress.sent} alerts sent to topic {topic}{rest}"

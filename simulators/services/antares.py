@@ -17,7 +17,7 @@ from fastapi import FastAPI, Response
 from simulators.alerts.broker_forms import to_antares
 from simulators.services.faults import FaultPlan
 from simulators.services.lasair_service import answer
-from simulators.services.running import Running
+from simulators.services.running import RunningStandin
 from simulators.services.web import WebServer
 from tides_bridge.lightcurves.photometry import MJD_ZERO
 
@@ -58,7 +58,7 @@ def _known(prefix: str, point: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-class AntaresStandin(Running):
+class AntaresStandin(RunningStandin):
     """
     The API on a free port of 127.0.0.1, in a thread of this process; it asks for no key.
 

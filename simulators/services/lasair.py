@@ -34,7 +34,7 @@ JD_UNIX_EPOCH = 2440587.5
 """1970-01-01 00:00 UTC [JD]."""
 
 
-def detections(packet: Mapping[str, Any]) -> list[dict[str, Any]]:
+def detections_of_packet(packet: Mapping[str, Any]) -> list[dict[str, Any]]:
     """
     List the detections of a packet: its candidate first, then those of ``prv_candidates``, each one once.
 
@@ -66,7 +66,7 @@ def to_message(packet: Mapping[str, Any]) -> dict[str, Any]:
         times are Julian dates (UTC). The position [deg] is that of the candidate, not Lasair's mean: some recorded
         packets have a made-up one there, and its mean with the others is a place where nothing is.
     """
-    points = sorted(detections(packet), key=lambda point: float(point["jd"]))
+    points = sorted(detections_of_packet(packet), key=lambda point: float(point["jd"]))
     latest = {p["fid"]: p["magpsf"] for p in points if SIGNS.get(str(p["isdiffpos"])) == "t"}
     last_seen = datetime.fromtimestamp(round((points[-1]["jd"] - JD_UNIX_EPOCH) * 86400), UTC)
     return {
@@ -111,7 +111,7 @@ def to_light_curve(packet: Mapping[str, Any]) -> LightCurve:
         if p.get("candid") is None and p.get("diffmaglim") is not None
     }
     forced = [{"objectid": name} | {key: p.get(key) for key in FORCED_KEYS} for p in packet.get("fp_hists") or []]
-    points = [_detection(p) for p in detections(packet)]
+    points = [_detection(p) for p in detections_of_packet(packet)]
     return {"objectId": name, "candidates": points + list(limits.values()), "forcedphot": forced}
 
 

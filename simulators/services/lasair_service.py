@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 from fastapi import FastAPI, Request, Response
 
 from simulators.services.faults import FaultPlan
-from simulators.services.running import Running
+from simulators.services.running import RunningStandin
 from simulators.services.web import WebServer
 from tides_bridge.errors import MalformedAlert
 
@@ -58,7 +58,7 @@ class HourlyLimit:
         return 0.0
 
 
-class LasairService(Running):
+class LasairService(RunningStandin):
     """
     An API on a free port of 127.0.0.1, in a thread of this process.
 
@@ -146,7 +146,7 @@ class LasairService(Running):
             if refusal:
                 return refusal
             try:
-                fields = await fields_of(request)
+                fields = await fields_of_call(request)
             except MalformedAlert as error:
                 return answer({"detail": str(error)}, 400)
             self.calls += 1
@@ -168,7 +168,7 @@ def refusal_of(request: Request, token: str, limit: HourlyLimit) -> Response | N
     return answer({"message": message}, 429, {"Retry-After": str(math.ceil(wait))})
 
 
-async def fields_of(request: Request) -> dict[str, str]:
+async def fields_of_call(request: Request) -> dict[str, str]:
     """
     Read the fields of a call: those of the address, and of a form or JSON body.
 

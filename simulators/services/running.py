@@ -4,7 +4,7 @@ from types import TracebackType
 from typing import Self
 
 
-class Running:
+class RunningStandin:
     """What runs between `start` and `stop`, or in a ``with`` statement."""
 
     def start(self) -> Self:

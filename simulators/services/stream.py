@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 
 from confluent_kafka import Producer
 
-from simulators.services.running import Running
+from simulators.services.running import RunningStandin
 from tides_bridge.errors import BrokerUnavailable, RejectedError
 
 PARTITIONS = 4
@@ -41,7 +41,7 @@ class _Planned(NamedTuple):
     milliseconds: int
 
 
-class KafkaStandin(Running):
+class KafkaStandin(RunningStandin):
     """
     A broker that starts with `start` (or ``with``) and ends with `stop`.
 

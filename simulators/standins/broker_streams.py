@@ -200,7 +200,7 @@ def _newest_of(sky: Sky) -> Iterator[Packet]:
             yield rubin.packet(number, visit) if rubin else packets.packet_of(sky, number, visit)
 
 
-def schema_files(streams: Mapping[str, Stream], folder: Path) -> dict[Path, str]:
+def schema_files_of_streams(streams: Mapping[str, Stream], folder: Path) -> dict[Path, str]:
     """Give the schema files that the messages of some streams need, a folder for each, and what is in them."""
     files = {}
     for name, stream in streams.items():

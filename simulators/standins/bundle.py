@@ -39,7 +39,7 @@ from simulators.standins.broker_streams import (
     Stream,
     described,
     load_of,
-    schema_files,
+    schema_files_of_streams,
 )
 from simulators.standins.folders import DATABASE, claimed, standard_folder
 from tides_bridge.errors import BrokerUnavailable, FourmostUnavailable, MalformedAlert, SettingsError
@@ -78,7 +78,7 @@ class Filled(NamedTuple):
     published: int
 
 
-class Alert(NamedTuple):
+class StandinAlert(NamedTuple):
     """What one alert packet becomes: a Kafka message, and a light curve of the API."""
 
     message: dict[str, Any]
@@ -93,7 +93,7 @@ class Alert(NamedTuple):
             raise MalformedAlert("alert packet", f"not of the ZTF form: {type(error).__name__} {error}") from error
 
 
-def read_alerts(file: Path, warn: Callable[[str], None]) -> list[Alert]:
+def read_alerts(file: Path, warn: Callable[[str], None]) -> list[StandinAlert]:
     """
     Read recorded alert packets: the newest one of each object.
 
@@ -109,17 +109,17 @@ def read_alerts(file: Path, warn: Callable[[str], None]) -> list[Alert]:
     SettingsError
         When the file cannot be read to its end, or holds no packet.
     """
-    return [Alert.from_packet(found.packet) for found in read_lines(file, warn)]
+    return [StandinAlert.from_packet(found.packet) for found in read_packet_lines(file, warn)]
 
 
-def read_lines(file: Path, warn: Callable[[str], None]) -> list[Found]:
+def read_packet_lines(file: Path, warn: Callable[[str], None]) -> list[Found]:
     """Read recorded alert packets as `read_alerts` does, and give them as they are, in the order of the file."""
     newest: dict[str, tuple[float, Found]] = {}
     for number, line in _lines(file):
         origin = f"{file}: line {number}"
         try:
             packet = json.loads(line)
-            message = Alert.from_packet(packet).message
+            message = StandinAlert.from_packet(packet).message
         except (MalformedAlert, ValueError) as error:
             warn(f"{origin}: left out: {error}")
             continue
@@ -238,7 +238,7 @@ class Standins:
         addresses = {name: api.address for name, api in self.services.items()} | {"fourmost": self.fourmost.address}
         return {name: urlsplit(address).port or 0 for name, address in addresses.items()}
 
-    def load(self, alerts: Iterable[Alert]) -> int:
+    def load(self, alerts: Iterable[StandinAlert]) -> int:
         """Give the light curves to Lasair for ZTF, and the messages to its topic; answer how many."""
         loaded = list(alerts)
         self.lasair.load(alert.light_curve for alert in loaded)
@@ -280,7 +280,7 @@ class Standins:
         targets
             Its section of that name.
         schemas
-            The folder with the files of `schema_files`.
+            The folder with the files of `schema_files_of_streams`.
         """
         sections = described(self.streams)
         common = {
@@ -356,7 +356,7 @@ def write_schemas(streams: Mapping[str, Stream], folder: Path) -> None:
     SettingsError
         When there is a file that is not ours, or the folder cannot be written.
     """
-    for file, text in schema_files(streams, folder).items():
+    for file, text in schema_files_of_streams(streams, folder).items():
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:

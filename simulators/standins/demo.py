@@ -17,11 +17,11 @@ from typing import IO, Any
 from rich.console import Console
 from rich.table import Table
 
-from simulators.alerts.packets import alerts, truth
+from simulators.alerts.packets import alerts, ztf_truth
 from simulators.services.lifeline import INTERRUPT_SECONDS
 from simulators.sky import SUPERNOVAE, Sky
-from simulators.standins.bundle import Alert, Standins, interruptible, write_settings
-from simulators.standins.folders import standard_folder, stop_database
+from simulators.standins.bundle import StandinAlert, Standins, interruptible, write_settings
+from simulators.standins.folders import standard_folder, stop_left_database
 from tides_bridge.errors import BridgeError
 from tides_bridge.resources import command_to_type
 
@@ -91,7 +91,7 @@ class Night:
     rows: Mapping[int, Mapping[str, Any]]
 
 
-def show(folder: Path, seed: int, console: Console) -> bool:
+def show_demo(folder: Path, seed: int, console: Console) -> bool:
     """
     Run the demo.
 
@@ -145,7 +145,7 @@ def _publish(sky: Sky, start: int, end: int, standins: Standins) -> str:
     """Publish, night by night, the alerts that pass the filter; say what was done."""
     issued = [packet for night in range(start, end + 1) for packet in alerts(sky, night)]
     kept = [packet for packet in issued if packet["labels"]["sherlock"] in KEPT]
-    standins.load(Alert.from_packet(packet) for packet in kept)
+    standins.load(StandinAlert.from_packet(packet) for packet in kept)
     period = f"{_date(start)} to {_date(end)}"
     return f"{period}: {len(issued)} alerts, {len(kept)} pass the filter at Lasair; the flow runs ..."
 
@@ -207,7 +207,7 @@ def _finish(
         process.wait(STOP_SECONDS)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # what a program left that ended by itself
-        stop_database(folder)
+        stop_left_database(folder)
 
 
 def _rows(standins: Standins) -> dict[int, dict[str, Any]]:
@@ -273,7 +273,7 @@ def _write_sky(sky: Sky, night: int, folder: Path) -> None:
     newest = {packet["objectId"]: packet for n in range(night - 30, night + 1) for packet in alerts(sky, n)}
     with gzip.open(folder / "alerts.jsonl.gz", "wt") as file:
         file.writelines(json.dumps(packet) + "\n" for packet in newest.values())
-    rows = list(truth(sky))
+    rows = list(ztf_truth(sky))
     with (folder / "truth.csv").open("w", newline="") as table:
         writer = csv.DictWriter(table, list(rows[0]))
         writer.writeheader()
@@ -304,6 +304,6 @@ def _date(night: int) -> str:
     return f"{MJD_EPOCH + timedelta(days=night):%Y-%m-%d}"
 
 
-def default_folder() -> Path:
+def demo_folder() -> Path:
     """Give the demo's own folder; ``tides up`` has another, which must not be emptied."""
     return standard_folder("two-nights")

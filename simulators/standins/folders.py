@@ -49,7 +49,7 @@ def claimed(folder: Path) -> Iterator[Path]:
         raise SettingsError(str(folder), "", f"cannot be used: {error}") from error
     with marker:
         _lock(folder, marker)
-        if not stop_database(folder):
+        if not stop_left_database(folder):
             raise SettingsError(str(folder), "", "its database is used by a run: wait for its end, or choose another")
         _empty(folder)
         yield folder
@@ -96,7 +96,7 @@ def _make(folder: Path) -> None:
             path.chmod(0o711 if os.geteuid() == 0 else 0o700)
 
 
-def stop_database(folder: Path) -> bool:
+def stop_left_database(folder: Path) -> bool:
     """Stop the database server that a killed run may have left in a folder; False if somebody still uses it."""
     database = folder / DATABASE
     if EmbeddedServer(database).pid() is not None:

@@ -46,7 +46,7 @@ MOST = 500
 DAY_SECONDS = 86400.0
 
 
-class Plan(NamedTuple):
+class LivePlan(NamedTuple):
     """
     What a live stream shall be.
 
@@ -65,7 +65,7 @@ class Plan(NamedTuple):
     speed: float = 1.0
 
 
-class Start(BaseModel):
+class LiveStart(BaseModel):
     """When a live stream began [s since 1970], and what must stay the same from one start to the next."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -108,7 +108,7 @@ class LiveStream:
         When it began.
     """
 
-    def __init__(self, standins: Standins, start: Start) -> None:
+    def __init__(self, standins: Standins, start: LiveStart) -> None:
         self._standins, self._start = standins, start
         self._coming = due_after(start.first_mjd, start.seed, start.objects)
         self._next = next(self._coming)
@@ -153,7 +153,7 @@ class LiveStream:
             api.forget(old)
 
 
-def serve_live(standins: Standins, plan: Plan, settings_out: Path) -> NoReturn:
+def serve_live(standins: Standins, plan: LivePlan, settings_out: Path) -> NoReturn:
     """
     Run stand-ins with a live stream until SIGINT or SIGTERM, which raise KeyboardInterrupt here.
 
@@ -183,7 +183,7 @@ def serve_live(standins: Standins, plan: Plan, settings_out: Path) -> NoReturn:
             _go_on(standins, start, stream)
 
 
-def find_start(file: Path, standins: Standins, plan: Plan, now: float) -> Start:
+def find_start(file: Path, standins: Standins, plan: LivePlan, now: float) -> LiveStart:
     """
     Read when the stream began; without a file, at another speed, or after too long it begins now [s since 1970].
 
@@ -192,7 +192,7 @@ def find_start(file: Path, standins: Standins, plan: Plan, now: float) -> Start:
     SettingsError
         When the file cannot be understood, or is of a stream of another sky, whose names would be mixed up.
     """
-    new = Start(began=now, streams=list(standins.streams), token=secrets.token_hex(20), **plan._asdict())
+    new = LiveStart(began=now, streams=list(standins.streams), token=secrets.token_hex(20), **plan._asdict())
     if not file.exists():
         return new
     old = _read_start(file)
@@ -204,14 +204,14 @@ def find_start(file: Path, standins: Standins, plan: Plan, now: float) -> Start:
     return new.model_copy(update={"token": old.token, "ports": old.ports})
 
 
-def _read_start(file: Path) -> Start:
+def _read_start(file: Path) -> LiveStart:
     try:
-        return Start.model_validate(yaml.safe_load(file.read_text()))
+        return LiveStart.model_validate(yaml.safe_load(file.read_text()))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise SettingsError(str(file), "", "cannot be understood: delete it, and the stream begins anew") from error
 
 
-def write_start(file: Path, start: Start) -> None:
+def write_start(file: Path, start: LiveStart) -> None:
     """Keep when the stream began, in one step; readable for the owner only: it has a token."""
     write_ours(file, HEADER, HEADER + yaml.safe_dump(start.model_dump(), sort_keys=False))
 
@@ -238,7 +238,7 @@ def _description(standins: Standins, stream: LiveStream, settings_out: Path) -> 
     )
 
 
-def _go_on(standins: Standins, start: Start, stream: LiveStream) -> NoReturn:
+def _go_on(standins: Standins, start: LiveStart, stream: LiveStream) -> NoReturn:
     """Publish what comes; a line tells of each hour of the stream."""
     hour, told_until = _hour(start), stream.published
     while True:
@@ -251,7 +251,7 @@ def _go_on(standins: Standins, start: Start, stream: LiveStream) -> NoReturn:
             told_until = stream.published
 
 
-def _hour(start: Start) -> datetime:
+def _hour(start: LiveStart) -> datetime:
     """Give the last full hour in the stream."""
     seconds = (start.mjd(time.time()) - MJD_OF_UNIX) * DAY_SECONDS
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(hours=seconds // 3600)

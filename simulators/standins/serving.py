@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulators.alerts.packet_files import Found, read_packets
+from simulators.alerts.packet_files import Found, read_newest_packets
 from simulators.standins.broker_streams import LASAIR_ZTF, Service, simulated
 from simulators.standins.bundle import (
     SURVEY_ID,
     Filled,
     Standins,
     interruptible,
-    read_lines,
+    read_packet_lines,
     write_schemas,
     write_settings,
 )
@@ -38,7 +38,7 @@ NAMES: Mapping[Service, tuple[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Source:
+class StandinSource:
     """
     What stand-ins are loaded with.
 
@@ -59,7 +59,7 @@ class Source:
     seed: int = 1
 
 
-def serve(standins: Standins, source: Source, settings_out: Path) -> None:
+def serve_standins(standins: Standins, source: StandinSource, settings_out: Path) -> None:
     """
     Run loaded stand-ins until SIGINT or SIGTERM, which raise KeyboardInterrupt here.
 
@@ -88,7 +88,7 @@ def serve(standins: Standins, source: Source, settings_out: Path) -> None:
                 standins.check_alive()
 
 
-def read(standins: Standins, source: Source, warn: Callable[[str], None]) -> list[Found]:
+def read(standins: Standins, source: StandinSource, warn: Callable[[str], None]) -> list[Found]:
     """
     Read the recorded alerts, or make those of a simulated sky: at most one an object, in the order of time.
 
@@ -101,8 +101,8 @@ def read(standins: Standins, source: Source, warn: Callable[[str], None]) -> lis
         surveys = {stream.survey for stream in standins.streams.values()}
         return simulated(surveys, source.objects, source.nights, source.seed)
     if list(standins.streams) == [LASAIR_ZTF] and len(source.files) == 1 and _has_lines(source.files[0]):
-        return sorted(read_lines(source.files[0], warn), key=lambda found: epoch_of(found.packet))
-    return read_packets(source.files, source.schemas, warn)
+        return sorted(read_packet_lines(source.files[0], warn), key=lambda found: epoch_of(found.packet))
+    return read_newest_packets(source.files, source.schemas, warn)
 
 
 def _has_lines(path: Path) -> bool:

@@ -13,7 +13,7 @@ import requests
 from confluent_kafka import Consumer
 
 from simulators.services import stream
-from simulators.services.lasair import LasairStandin, detections, to_light_curve, to_message
+from simulators.services.lasair import LasairStandin, detections_of_packet, to_light_curve, to_message
 from simulators.services.stream import KafkaStandin
 from tides_bridge.errors import BrokerUnavailable, RejectedError
 
@@ -209,7 +209,9 @@ def test_every_recorded_packet_makes_a_message_and_a_light_curve() -> None:
     for alert in alerts:
         points = to_light_curve(alert)["candidates"]
         identifiers = [p["candid"] for p in points if "candid" in p]
-        assert len(identifiers) == len(set(identifiers)) == to_message(alert)["ncand"] == len(detections(alert))
+        assert (
+            len(identifiers) == len(set(identifiers)) == to_message(alert)["ncand"] == len(detections_of_packet(alert))
+        )
         assert {p["isdiffpos"] for p in points if "candid" in p} <= {"t", "f"}
 
 

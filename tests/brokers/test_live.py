@@ -28,9 +28,9 @@ from simulators.standins.folders import KEEPER, MARKER, claimed, kept
 from simulators.standins.live import (
     CONFIGURATION,
     START,
+    LivePlan,
+    LiveStart,
     LiveStream,
-    Plan,
-    Start,
     check_streams,
     find_start,
     settings_of,
@@ -48,7 +48,7 @@ READY_SECONDS = 60.0
 TOPIC = STREAMS[LASAIR_ZTF].topic
 BEGAN = datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp()
 OBJECTS = 120
-START_NOW = Start(began=BEGAN, objects=OBJECTS, seed=1, speed=24, streams=[LASAIR_ZTF], token="t")
+START_NOW = LiveStart(began=BEGAN, objects=OBJECTS, seed=1, speed=24, streams=[LASAIR_ZTF], token="t")
 HOUR = 3600.0
 
 Stored = dict[int, list[tuple[int, int, bytes]]]
@@ -127,7 +127,7 @@ def test_its_time_runs_faster_than_the_clock() -> None:
 
 
 def test_a_start_goes_on_with_the_last_one_or_begins_anew(tmp_path: Path) -> None:
-    standins, plan, file = Standins(tmp_path), Plan(OBJECTS, seed=1, speed=24), tmp_path / START
+    standins, plan, file = Standins(tmp_path), LivePlan(OBJECTS, seed=1, speed=24), tmp_path / START
     new = find_start(file, standins, plan, BEGAN)
     assert (new.began, new.objects, new.speed, new.ports) == (BEGAN, OBJECTS, 24, {})
     old = new.model_copy(update={"ports": {"fourmost": 1}})
@@ -141,7 +141,7 @@ def test_a_start_goes_on_with_the_last_one_or_begins_anew(tmp_path: Path) -> Non
 
 
 def test_a_stream_of_another_sky_or_a_broken_file_is_refused(tmp_path: Path) -> None:
-    standins, plan, file = Standins(tmp_path), Plan(OBJECTS), tmp_path / START
+    standins, plan, file = Standins(tmp_path), LivePlan(OBJECTS), tmp_path / START
     write_start(file, find_start(file, standins, plan, BEGAN))
     for other in (plan._replace(seed=2), plan._replace(objects=OBJECTS + 1)):
         with pytest.raises(SettingsError, match=rf"--seed 1 --objects {OBJECTS} --stream lasair-ztf: keep these"):
@@ -179,7 +179,7 @@ def test_a_folder_that_is_kept_is_never_emptied(tmp_path: Path) -> None:
 
 
 @contextmanager
-def running(folder: Path, *streams: str, start: Start = START_NOW) -> Iterator[tuple[Standins, LiveStream]]:
+def running(folder: Path, *streams: str, start: LiveStart = START_NOW) -> Iterator[tuple[Standins, LiveStream]]:
     standins = Standins(folder, streams=streams or (LASAIR_ZTF,))
     standins.kept = Kept(start.token, start.ports)
     with kept(folder), standins:
@@ -318,5 +318,5 @@ def test_a_bridge_goes_on_when_all_was_killed(prefect_api: str) -> None:
 
 
 def test_the_rate_is_that_of_a_demo() -> None:
-    dues = list(islice(due_after(61368.5, 1, Plan().objects), 3000))
+    dues = list(islice(due_after(61368.5, 1, LivePlan().objects), 3000))
     assert 12 < 3000 / ((dues[-1].mjd - dues[0].mjd) * 24) < 45

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from simulators.alerts.encoders import encode, is_of_object, observed_ms, write_recording
-from simulators.alerts.packet_files import NO_PACKET, Found, read_packets
+from simulators.alerts.packet_files import NO_PACKET, Found, read_newest_packets
 from simulators.standins.bundle import Standins
-from simulators.standins.serving import Source, read
+from simulators.standins.serving import StandinSource, read
 from tests.support.served import fill, name_of, of
 from tests.support.streams import write_containers, write_lines
 from tides_bridge.errors import SettingsError
@@ -31,7 +31,7 @@ def test_packets_are_read_from_lines_containers_and_recordings(tmp_path: Path) -
     write_containers(tmp_path / "containers", [each.packet for each in found[10:15]], "lsst-avro")
     record(tmp_path / "fink.recording", found[15:20], "fink-lsst")
     record(tmp_path / "ztf.recording", of("ztf")[:5], "fink-ztf")
-    again = read_packets([tmp_path], None, pytest.fail)
+    again = read_newest_packets([tmp_path], None, pytest.fail)
     assert [name_of(each) for each in again if each.survey == "lsst"] == [name_of(each) for each in found[:20]]
     assert [name_of(each) for each in again if each.survey == "ztf"] == [name_of(each) for each in of("ztf")[:5]]
     with Standins(tmp_path / "f", streams=["rubin", "fink-ztf"]) as standins:
@@ -45,7 +45,7 @@ def test_the_newest_packet_of_an_object_counts_and_ids_stay_exact(tmp_path: Path
     older = {**newest, "diaSource": newest["prvDiaSources"][0], "prvDiaSources": None}
     floats = {**newest["diaObject"], "diaObjectId": 1.7e17, "nDiaSources": 5.0}
     write_lines(tmp_path / "a.jsonl", [{**newest, "diaObject": floats}, older])
-    (found,) = read_packets([tmp_path / "a.jsonl"], None, pytest.fail)
+    (found,) = read_newest_packets([tmp_path / "a.jsonl"], None, pytest.fail)
     assert found.packet["diaSource"]["diaSourceId"] == newest["diaSource"]["diaSourceId"]
     assert found.packet["diaObject"]["diaObjectId"] == newest["diaObject"]["diaObjectId"] > 2**53
     assert found.packet["diaObject"]["nDiaSources"] == 5
@@ -59,7 +59,7 @@ def test_what_is_no_packet_is_named_and_left_out(tmp_path: Path) -> None:
     )
     (tmp_path / "b.avro").write_bytes(b"Obj\x01broken")
     warnings: list[str] = []
-    assert len(read_packets([tmp_path], None, warnings.append)) == 1
+    assert len(read_newest_packets([tmp_path], None, warnings.append)) == 1
     assert [line.partition(": left out: ")[0] for line in warnings] == [
         *(f"{tmp_path / 'a.jsonl'}: record {number}" for number in (2, 3, 4)),
         f"{tmp_path / 'b.avro'}: record 1",
@@ -82,22 +82,24 @@ def test_a_stream_without_alerts_of_its_survey_is_an_error(tmp_path: Path) -> No
         with pytest.raises(SettingsError, match="fink-lsst: there is no alert of lsst"):
             standins.fill(of("ztf"), pytest.fail)
         with pytest.raises(SettingsError, match="no alert packet of ZTF or Rubin"):
-            read(standins, Source((write_lines(tmp_path / "a.jsonl", [{"a": 1}]),)), lambda _: None)
+            read(standins, StandinSource((write_lines(tmp_path / "a.jsonl", [{"a": 1}]),)), lambda _: None)
 
 
 def test_containers_will_do_for_lasair_for_ztf(tmp_path: Path) -> None:
     standins = Standins(tmp_path / "f")
     folder = write_containers(tmp_path / "c", [each.packet for each in of("ztf")[:3]], "ztf-avro")
     for path in (folder, write_lines(tmp_path / "a.jsonl", [each.packet for each in reversed(of("ztf")[:3])])):
-        found = read(standins, Source((path,)), pytest.fail)
+        found = read(standins, StandinSource((path,)), pytest.fail)
         assert [name_of(each) for each in found] == [name_of(each) for each in of("ztf")[:3]]
-    assert len(read(standins, Source((folder / "000.avro",)), pytest.fail)) == 1
+    assert len(read(standins, StandinSource((folder / "000.avro",)), pytest.fail)) == 1
 
 
 def test_real_alerts_become_any_stream(tmp_path: Path, shared_data: Path) -> None:
     warnings: list[str] = []
     names = ["lasair-lsst", "fink-lsst", "rubin", "elasticc", "babamul-lsst", "antares"]
-    found = read_packets([shared_data / "lsst" / "avro", shared_data / "lsst" / "parquet"], None, warnings.append)
+    found = read_newest_packets(
+        [shared_data / "lsst" / "avro", shared_data / "lsst" / "parquet"], None, warnings.append
+    )
     assert len(warnings) == 1 and "schema number 900" in warnings[0]
     with Standins(tmp_path / "f", streams=names) as standins:
         served = fill(standins, tmp_path, found, warnings.append)

@@ -11,7 +11,7 @@ import fastavro
 import numpy as np
 import pytest
 
-from simulators.alerts.avro_messages import Message as AvroMessage
+from simulators.alerts.avro_messages import SchemaWriter as AvroMessage
 from simulators.alerts.avro_schemas import babamul_lsst_schema, elasticc_schema, lsst_schema
 from simulators.alerts.broker_forms import to_babamul_lsst, to_babamul_ztf, to_elasticc
 from simulators.alerts.encoders import encode

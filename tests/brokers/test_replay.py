@@ -16,7 +16,7 @@ from simulators.alerts.avro_schemas import elasticc_schema, lsst_schema
 from simulators.alerts.encoders import encode
 from simulators.replay import sending
 from simulators.replay.ordered import Ordered
-from simulators.replay.replay import Clock, Pace, Progress, Target, replay
+from simulators.replay.replay import Clock, ReplayPace, ReplayProgress, Target, send_alerts
 from simulators.replay.told import carry_out
 from simulators.services.stream import MESSAGE_BYTES, KafkaStandin
 from tests.support.processes import tides
@@ -38,7 +38,7 @@ from tides_bridge.errors import BrokerUnavailable, SettingsError
 from tides_bridge.formats.framing import Framing
 from tides_bridge.formats.whole_alerts import Opener, epoch_of
 
-AT_ONCE = Pace(speed=math.inf)
+AT_ONCE = ReplayPace(speed=math.inf)
 
 
 @pytest.fixture(scope="module")
@@ -95,14 +95,14 @@ class Ear:
 def send(  # noqa: PLR0917
     paths: Sequence[Path],
     target: Target,
-    pace: Pace = AT_ONCE,
+    pace: ReplayPace = AT_ONCE,
     clock: Clock | None = None,
     schemas: Path | None = None,
     fields: Sequence[str] = (),
 ) -> Ear:
     ear = Ear(clock)
     with Ordered(paths, schemas, ear.refused) as alerts:
-        replay(alerts, target, pace, ear, progress=Progress(), clock=clock, fields=fields)
+        send_alerts(alerts, target, pace, ear, progress=ReplayProgress(), clock=clock, fields=fields)
     return ear
 
 
@@ -154,7 +154,7 @@ def test_alerts_without_an_epoch_come_last(kafka: KafkaStandin, topic: str, tmp_
 def test_observations_begin_at_whole_multiples_of_the_interval(kafka: KafkaStandin, topic: str, tmp_path: Path) -> None:
     file = write_lines(tmp_path / "a.jsonl", ztf_packets())
     clock = Clockwork(1001.25)
-    ear = send([file], Target(kafka.address, topic), Pace(), clock)
+    ear = send([file], Target(kafka.address, topic), ReplayPace(), clock)
     assert ear.times == [1005.0, 1010.0, 1015.0, 1020.0]
     assert [number for _, _, number in ear.groups] == [3] * 4
     assert len(read_all(kafka, topic)) == 12
@@ -166,7 +166,7 @@ def test_minus_one_sends_all_and_the_last_observation_is_what_is_left(
     kafka: KafkaStandin, topic: str, tmp_path: Path
 ) -> None:
     file = write_lines(tmp_path / "a.jsonl", ztf_packets()[:11])
-    ear = send([file], Target(kafka.address, topic), Pace(alerts=4, observations=-1, interval=0), Clockwork(7.5))
+    ear = send([file], Target(kafka.address, topic), ReplayPace(alerts=4, observations=-1, interval=0), Clockwork(7.5))
     assert [number for _, _, number in ear.groups] == [4, 4, 3]
     assert ear.times == [7.5] * 3
 
@@ -175,7 +175,7 @@ def test_the_pace_of_the_sky_is_kept_times_the_speed(kafka: KafkaStandin, topic:
     packets = sorted(ztf_packets(), key=epoch_of_ztf)
     file = write_lines(tmp_path / "a.jsonl", packets)
     clock = Clockwork(100.0)
-    ear = send([file], Target(kafka.address, topic), Pace(speed=3600.0), clock)
+    ear = send([file], Target(kafka.address, topic), ReplayPace(speed=3600.0), clock)
     begin = epoch_of_ztf(packets[0])
     due = {f"{each['objectId']} MJD {epoch_of_ztf(each):.4f}": epoch_of_ztf(each) - begin for each in packets}
     assert sum(number for _, _, number in ear.groups) == len(packets)
@@ -356,12 +356,12 @@ def test_messages_that_are_not_stored_are_an_error_that_says_how_to_go_on(
 
         clock = Stopping(5.0)
         with pytest.raises(BrokerUnavailable, match="were not stored"):
-            with_clock(file, target, Pace(alerts=3, observations=-1, interval=10.0), clock)
+            with_clock(file, target, ReplayPace(alerts=3, observations=-1, interval=10.0), clock)
     out = capsys.readouterr().out
     assert "failed: 3 alerts sent" in out and "--skip 3" in out
 
 
-def with_clock(file: Path, target: Target, pace: Pace, clock: Clock) -> int:
+def with_clock(file: Path, target: Target, pace: ReplayPace, clock: Clock) -> int:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("simulators.replay.replay.WallClock", lambda: clock)
         return carry_out([file], target, pace, schemas=None, skip=0, fields=())
@@ -378,7 +378,7 @@ def test_stopped_and_gone_on_with_everything_is_sent_once(
             if self.time > 40:
                 raise KeyboardInterrupt
 
-    target, pace = Target(kafka.address, topic), Pace(alerts=2, observations=-1, interval=10.0)
+    target, pace = Target(kafka.address, topic), ReplayPace(alerts=2, observations=-1, interval=10.0)
     assert with_clock(file, target, pace, Interrupted(5.0)) == 130
     told = re.search(r"stopped: (\d+) alerts sent to topic .* go on with --skip (\d+)", capsys.readouterr().out)
     assert told is not None and told[1] == told[2] == "8"

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from flows import cli
 from simulators.alerts.encoders import FORMATS, encode
-from simulators.commands.replay import Packing
+from simulators.commands.replay import ReplayPacking
 from simulators.services.stream import KafkaStandin
 from tests.support.processes import ROOT
 from tests.support.streams import lsst_packets, read_all, ztf_packets
@@ -96,7 +96,7 @@ def test_every_format_is_in_the_table_with_its_framing() -> None:
     for form, framing in told.items():
         made = encode((ztf_packets() if "ztf" in form else lsst_packets())[0], form)
         assert framing_of(made.value, made.key) is Framing(framing)
-    assert {each.value for each in Packing} - {"as-recorded"} == {each.value for each in Framing} - {"bson"}
+    assert {each.value for each in ReplayPacking} - {"as-recorded"} == {each.value for each in Framing} - {"bson"}
 
 
 def test_the_login_of_the_page_is_read_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ from simulators.fourmost.process import FourmostStandin
 from simulators.services.lasair import LasairStandin
 from simulators.services.stream import KafkaStandin
 from simulators.sky import Sky
-from simulators.standins.bundle import Alert
+from simulators.standins.bundle import StandinAlert
 from tests.support.folders import reachable_folder
 from tests.support.processes import free_port, prefect_server
 from tests.support.world import LIVE, OLD, TOPIC, Scenario, World, clean, kill_postgresql, write_scenario_settings
@@ -54,12 +54,12 @@ FAULTS: list[dict[str, Any]] = [
 TIMEOUT = "2 s"
 
 
-def stream(seed: int) -> Iterator[Alert]:
+def stream(seed: int) -> Iterator[StandinAlert]:
     """Give simulated alerts, night after night."""
     sky = Sky(seed=seed, objects=2500)
     for night in range(61270, 63000):
         if sky.is_clear(night):
-            yield from map(Alert.from_packet, alerts(sky, night))
+            yield from map(StandinAlert.from_packet, alerts(sky, night))
 
 
 class Soak:

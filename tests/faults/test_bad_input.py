@@ -20,7 +20,7 @@ from simulators.alerts.packets import alerts
 from simulators.services.lasair import LasairStandin
 from simulators.sky import Sky
 from simulators.standins.bundle import TOPIC, Standins, write_settings
-from simulators.standins.bundle import Alert as Simulated
+from simulators.standins.bundle import StandinAlert as Simulated
 from tests.support import corpus
 from tests.support.answers import broker_that_hears, ztf_settings
 from tests.support.corpus import ANSWERS, MESSAGES, light_curves, message, points, text

@@ -20,7 +20,7 @@ import requests
 
 from simulators.alerts.packets import alerts
 from simulators.sky import Sky
-from simulators.standins.bundle import Alert, Standins, write_settings
+from simulators.standins.bundle import StandinAlert, Standins, write_settings
 from tests.support.databases import rows_of
 from tests.support.folders import reachable_folder
 from tests.support.processes import ROOT, prefect_server
@@ -153,7 +153,7 @@ def world() -> Iterator[World]:
         (folder / "tmp").chmod(0o1777)
         sky = Sky(seed=3, objects=150)
         night = next(night for night in range(61270, 61290) if sky.is_clear(night))
-        standins.load(map(Alert.from_packet, alerts(sky, night)))
+        standins.load(map(StandinAlert.from_packet, alerts(sky, night)))
         write_plain_settings(folder, standins)
         with prefect_server(folder / "prefect") as address:
             world = World(folder, address, standins)

@@ -8,7 +8,7 @@ import pytest
 
 from simulators.alerts.packets import alerts
 from simulators.sky import Sky
-from simulators.standins.bundle import Alert, Standins, write_settings
+from simulators.standins.bundle import StandinAlert, Standins, write_settings
 from tests.support.folders import reachable_folder
 
 
@@ -18,7 +18,7 @@ def standins() -> Iterator[Standins]:
     with reachable_folder() as folder, Standins(folder / "standins") as standins:
         sky = Sky(seed=3, objects=400)
         night = next(night for night in range(61270, 61290) if sky.is_clear(night))
-        standins.load(map(Alert.from_packet, alerts(sky, night)))
+        standins.load(map(StandinAlert.from_packet, alerts(sky, night)))
         yield standins
 
 

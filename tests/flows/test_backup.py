@@ -9,7 +9,7 @@ import yaml
 
 from simulators.alerts.packets import alerts
 from simulators.sky import Sky
-from simulators.standins.bundle import Alert, Standins
+from simulators.standins.bundle import StandinAlert, Standins
 from tests.support.databases import rows_of
 from tests.support.processes import tides
 from tides_bridge.database import open_database
@@ -46,7 +46,7 @@ def test_a_restored_database_catches_up_with_4most(backed_up: Path, prefect_api:
     typed("run", settings=backed_up, **api)
     file = typed("backup", settings=backed_up).partition(": ")[0]
     later = Sky(seed=3, objects=400)
-    standins.load(map(Alert.from_packet, alerts(later, next(filter(later.is_clear, range(61280, 61290))))))
+    standins.load(map(StandinAlert.from_packet, alerts(later, next(filter(later.is_clear, range(61280, 61290))))))
     early = sides(backed_up, standins)[0]
     typed("run", settings=backed_up, **api)
     standins.fourmost.ingest()

@@ -30,7 +30,7 @@ from urllib3.util import Retry
 
 from simulators.alerts.packets import alerts
 from simulators.sky import Sky
-from simulators.standins.bundle import Alert, Standins, write_settings
+from simulators.standins.bundle import StandinAlert, Standins, write_settings
 from tasks.summary import MEANING
 from tests.support.folders import reachable_folder
 from tests.support.processes import ROOT, free_port
@@ -175,7 +175,7 @@ def bridge() -> Iterator[Bridge]:
         standins = stack.enter_context(Standins(folder / "standins"))
         sky = Sky(seed=3, objects=400)
         night = next(night for night in range(61270, 61290) if sky.is_clear(night))
-        standins.load(map(Alert.from_packet, alerts(sky, night)))
+        standins.load(map(StandinAlert.from_packet, alerts(sky, night)))
         settings = standins.settings({"deactivateAfter": "7305 days"})
         write_settings(folder / "settings.yaml", settings)
         home = Path(tempfile.mkdtemp(prefix="tides-test-home-"))

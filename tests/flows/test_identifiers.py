@@ -26,7 +26,7 @@ from pydantic import SecretStr
 from typer.testing import Result
 
 from simulators.alerts.avro_schemas import elasticc_schema, lsst_schema
-from simulators.alerts.encoders import Options, Packet, encode
+from simulators.alerts.encoders import EncodingOptions, Packet, encode
 from simulators.fourmost.process import FourmostStandin
 from simulators.services.lasair_lsst import LasairLsstStandin, to_object
 from tests.support.databases import rows_of
@@ -163,7 +163,7 @@ def test_identifiers_stay_exact(
     def stay_exact(ids: list[tuple[int, int]]) -> None:
         packets = {str(each): alert_of(each, newest) for each, newest in ids}
         lasair.load(map(to_object, packets.values()))
-        made = [encode(each, form, Options(**options)) for each in packets.values()]
+        made = [encode(each, form, EncodingOptions(**options)) for each in packets.values()]
         messages = [Message("alerts", 0, number, each.value, each.key) for number, each in enumerate(made)]
         judged = stored(database, chosen, [FUNCTION], Pull(messages, {}, is_last=True))
         Exchanged(database, chosen)
@@ -212,7 +212,7 @@ def test_commands_tell_them_exactly(
 ) -> None:
     known, unknown = 2**63 - 1, 313637935709683761  # the second is one of Lasair's documentation
     alerts = {"FULL": alert_of(known, known), "PLAIN": alert_of(unknown, unknown)}
-    made = [encode(each, "lasair-lsst", Options(lasair_mode=mode)) for mode, each in alerts.items()]  # type: ignore[arg-type]
+    made = [encode(each, "lasair-lsst", EncodingOptions(lasair_mode=mode)) for mode, each in alerts.items()]  # type: ignore[arg-type]
     (tmp_path / "night.jsonl").write_bytes(b"\n".join(each.value for each in made))
     broker = {"kind": "recorded", "files": [str(tmp_path / "night.jsonl")]}
     chosen = of_kind("recorded")

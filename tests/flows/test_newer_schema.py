@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from simulators.alerts.avro_messages import Message as AvroMessage
+from simulators.alerts.avro_messages import SchemaWriter as AvroMessage
 from simulators.alerts.avro_schemas import lsst_schema
 from simulators.alerts.broker_forms import LasairMode, to_lasair_lsst
 from simulators.services.lasair_lsst import LasairLsstStandin, to_object

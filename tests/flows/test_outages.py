@@ -18,7 +18,7 @@ import yaml
 from flows import lifeline
 from simulators.alerts.packets import alerts
 from simulators.sky import Sky
-from simulators.standins.bundle import Alert, Standins
+from simulators.standins.bundle import StandinAlert, Standins
 from tests.support.databases import rows_of
 from tests.support.processes import ROOT, tides
 from tides_bridge.database import open_database
@@ -190,7 +190,7 @@ def test_bad_messages_are_kept_and_objects_without_light_curve_are_tried_again(
     content["standins"]["lightCurves"]["tryAgainAfter"] = 0
     settings_file.write_text(yaml.safe_dump(content))
     sky = Sky(seed=9, objects=100)
-    later = Alert.from_packet(next(packet for night in range(61270, 61290) for packet in alerts(sky, night)))
+    later = StandinAlert.from_packet(next(packet for night in range(61270, 61290) for packet in alerts(sky, night)))
     name = later.message["objectId"]
     bad = [b"no JSON", b"[]", b'{"objectId": null}', b'{"objectId": "ZTF26a", "jdmax": "yesterday"}', b""]
     standins.kafka.publish("lasair_19bad", [*bad, json.dumps(later.message).encode()])

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from simulators.alerts.encoders import Packet, is_of_object, survey_of
-from simulators.alerts.packet_files import read_packets
+from simulators.alerts.packet_files import read_newest_packets
 from tests.support.answers import ztf_settings
 from tests.support.decisions import curves_in, decisions_in, differing, digests_in, judged_of, read_stream, unlike
 from tests.support.streams import as_parquet
@@ -138,7 +138,7 @@ def real(data: Path, survey: str) -> list[Packet]:
     if not folder.exists():
         pytest.skip("the real alerts are not on this machine")
     ways = (LSST if survey == "lsst" else ZTF).values()
-    found = [each.packet for each in read_packets([folder], data / "lsst" / "schema", lambda _: None)]
+    found = [each.packet for each in read_newest_packets([folder], data / "lsst" / "schema", lambda _: None)]
     found = found if survey == "lsst" else found[::4]
     good = [each for each in found if all(fits(way, each) for way in ways)]
     assert len(good) >= len(found) - 4  # without forced photometry, an id that is a float, a magnitude that is none

@@ -20,7 +20,7 @@ import pytest
 import requests
 
 from flows.up import upkeep
-from flows.up.programs import Plan, StartStep, ask_prefect_api, python
+from flows.up.programs import StartStep, UpPlan, ask_prefect_api, python
 from flows.up.supervised import SupervisedProgram, marked
 from flows.up.terminal import Log
 from tests.flows.test_deployment import hearing_ctrl_c
@@ -240,7 +240,7 @@ def test_nothing_outlives_it_when_it_is_killed_and_the_folder_can_be_used_again(
 
 
 @dataclass(frozen=True)
-class Three(Plan):
+class Three(UpPlan):
     """A plan of three programs: the first cannot start; when it was tried again, the last one presses Ctrl-C."""
 
     def start_steps(self) -> list[StartStep]:
@@ -278,8 +278,8 @@ def test_only_what_is_needed_is_started_and_nothing_leads_elsewhere(
     monkeypatch.setenv("TIDES_TIDESDBPASS", "secret")
     monkeypatch.setenv("PREFECT_PROFILE", "institute")
     monkeypatch.setenv("PREFECT_LOGGING_LEVEL", "DEBUG")
-    mine = Plan(tmp_path, "mine", tmp_path / "settings.yaml", 4200, None)
-    demo = Plan(tmp_path, "demo", tmp_path / "demo.yaml", 4200, 1.0)
+    mine = UpPlan(tmp_path, "mine", tmp_path / "settings.yaml", 4200, None)
+    demo = UpPlan(tmp_path, "demo", tmp_path / "demo.yaml", 4200, 1.0)
     common = ["server", "deploy", "page", "worker", "watchdog"]
     assert [part.program.name for part in mine.start_steps()] == common
     assert [part.program.name for part in demo.start_steps()] == ["standins", "database", *common]

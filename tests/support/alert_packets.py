@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from simulators.alerts import packets as ztf_packets
-from simulators.alerts.avro_messages import Message as AvroMessage
+from simulators.alerts.avro_messages import SchemaWriter as AvroMessage
 from simulators.alerts.avro_schemas import lsst_schema
-from simulators.alerts.encoders import Options, encode
+from simulators.alerts.encoders import EncodingOptions, encode
 from simulators.alerts.lsst_packets import LsstPackets
 from simulators.sky import Sky
 from tides_bridge.brokers import broker_of
@@ -54,7 +54,7 @@ def sent(values: Sequence[bytes], key: bytes | None = None) -> list[Message]:
 
 
 def messages_of(these: Sequence[Packet], name: str, **options: Any) -> list[Message]:
-    encoded = [encode(packet, name, Options(**options)) for packet in these]
+    encoded = [encode(packet, name, EncodingOptions(**options)) for packet in these]
     return [Message("alerts", 0, number, packet.value, packet.key) for number, packet in enumerate(encoded)]
 
 

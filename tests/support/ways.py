@@ -21,14 +21,14 @@ from simulators.alerts.avro_schemas import elasticc_schema, lsst_schema
 from simulators.alerts.encoders import (
     FORMATS,
     Encoded,
-    Options,
+    EncodingOptions,
     Packet,
     encode,
     is_of_object,
     survey_of,
     write_recording,
 )
-from simulators.alerts.simulate import Plan, alerts_in_time, sky_of
+from simulators.alerts.simulate import SimulationPlan, alerts_in_time, sky_of
 from simulators.services.antares import AntaresStandin, to_locus
 from simulators.services.lasair import LasairStandin, to_light_curve, to_message
 from simulators.services.lasair_lsst import LasairLsstStandin, to_object
@@ -109,7 +109,7 @@ class Way:
         """Make a message."""
         if not self.form:
             return Encoded(None, json.dumps(to_message(packet)).encode())
-        return encode(packet, self.form, Options(**self.options))  # type: ignore[arg-type]
+        return encode(packet, self.form, EncodingOptions(**self.options))  # type: ignore[arg-type]
 
 
 PLACES = frozenset({"point.ra", "point.decl"})
@@ -163,7 +163,7 @@ WAYS = {("lsst", name): way for name, way in LSST.items()} | {("ztf", name): way
 @cache
 def night(survey: str) -> tuple[Packet, ...]:
     """Give the alerts of the last nights of a sky in the order of time: several of most objects."""
-    plan = Plan(f"{survey}-avro", objects=50, nights=40)
+    plan = SimulationPlan(f"{survey}-avro", objects=50, nights=40)
     made = list(alerts_in_time(plan, sky_of(plan)))[-130:]
     return tuple(made if survey == "lsst" else map(issued, made))
 

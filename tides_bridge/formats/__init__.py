@@ -17,7 +17,7 @@ Formats of alerts and light curves, in files and in messages: one module a conta
     packed_structs      msgspec structures as bytes that numpy reads
 
 Each container has two functions. ``index`` goes through a file once and notes of every record which object it is about,
-how new it is, and where it lies; ``read`` gets the chosen ones of a `Piece`. Nothing else is kept in between.
+how new it is, and where it lies; ``read`` gets the chosen ones of a `FilePiece`. Nothing else is kept in between.
 """
 
 from collections.abc import Callable, Sequence
@@ -113,7 +113,7 @@ class Index:
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
+class FilePiece:
     """
     Some records of a file.
 

@@ -27,10 +27,10 @@ import pyarrow.parquet as pq
 from tides_bridge.compiled import Mask
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import (
+    FilePiece,
     Index,
     Noted,
     Options,
-    Piece,
     Refused,
     check_depth,
     in_one_line,
@@ -102,7 +102,7 @@ class Unit:
         What the files do not say.
     """
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[FilePiece, ...]
     objects: int
     options: Options
 
@@ -195,7 +195,7 @@ def work_units(
     found = list(_indices(files_in(paths, refused), options, refused))
     kept = _newest([index for _, _, index in found])
     units: list[Unit] = []
-    pieces: list[Piece] = []
+    pieces: list[FilePiece] = []
     waiting = 0
     for (path, kind, index), wanted in zip(found, kept, strict=True):
         for piece, number in _pieces(path, kind, index, wanted, objects_per_part):
@@ -314,7 +314,7 @@ def _index(path: Path, kind: str, options: Options, refused: Refused) -> Index:
     return indexing[kind]()
 
 
-def _read(piece: Piece, options: Options, refused: Refused, noted: Noted) -> LightCurves | list[Record]:
+def _read(piece: FilePiece, options: Options, refused: Refused, noted: Noted) -> LightCurves | list[Record]:
     reading: dict[str, Callable[[], LightCurves | list[Record]]] = {
         "lines": lambda: json_text.read_lines(piece, refused),
         "document": lambda: json_text.read_document(piece, refused),
@@ -343,12 +343,12 @@ def _newest(indices: Sequence[Index]) -> list[Mask]:
     return np.split(kept, ends[:-1])
 
 
-def _pieces(path: Path, kind: str, index: Index, kept: Mask, size: int) -> Iterator[tuple[Piece, int]]:
+def _pieces(path: Path, kind: str, index: Index, kept: Mask, size: int) -> Iterator[tuple[FilePiece, int]]:
     """Cut a file into pieces of about size objects; gives each with the number of objects in it."""
     place = np.concatenate(index.place)
     if index.passes:
         unwanted = np.sort(np.concatenate(index.object_hash)[~kept])
-        whole = Piece(path, kind, 0, index.end, passes=index.passes, unwanted=unwanted if len(unwanted) else None)
+        whole = FilePiece(path, kind, 0, index.end, passes=index.passes, unwanted=unwanted if len(unwanted) else None)
         number = -(-int(kept.sum()) // index.passes)
         yield from ((replace(whole, turn=turn), number) for turn in range(index.passes) if number)
         return
@@ -361,7 +361,7 @@ def _pieces(path: Path, kind: str, index: Index, kept: Mask, size: int) -> Itera
         if chosen.any():
             end = int(place[stop]) if stop < len(place) else index.end
             mask = None if chosen.all() else chosen.copy()
-            yield Piece(path, kind, int(place[start]), end, start + 1, mask), int(chosen.sum())
+            yield FilePiece(path, kind, int(place[start]), end, start + 1, mask), int(chosen.sum())
         start = stop
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import Index, Piece, Refused, in_one_line
+from tides_bridge.formats import FilePiece, Index, Refused, in_one_line
 from tides_bridge.formats.contents import read_stretch, stretches_of_lines, whole_content
 from tides_bridge.formats.lasair import curves_of_answers
 from tides_bridge.formats.needed import is_bare, lacking_field_in
@@ -49,7 +49,7 @@ def index_lines(path: Path, refused: Refused) -> Index:
     return index
 
 
-def read_lines(piece: Piece, refused: Refused) -> LightCurves | list[Record]:
+def read_lines(piece: FilePiece, refused: Refused) -> LightCurves | list[Record]:
     """Read the chosen records of some lines."""
     text = read_stretch(piece.path, piece.start, piece.stop)
     curves = curves_of_answers(text, True, piece.kept)
@@ -70,7 +70,7 @@ def index_document(path: Path, refused: Refused) -> Index:
     return index
 
 
-def read_document(piece: Piece, refused: Refused) -> LightCurves | list[Record]:
+def read_document(piece: FilePiece, refused: Refused) -> LightCurves | list[Record]:
     """Read the chosen records of a file that is one JSON value."""
     text = json_document(piece.path)
     curves = curves_of_answers(text, False, piece.kept)
@@ -96,7 +96,7 @@ def is_lines(start: bytes) -> bool:
 
 
 def chosen_records(
-    values: Iterator[Record | str] | Sequence[Record | str], piece: Piece, refused: Refused
+    values: Iterator[Record | str] | Sequence[Record | str], piece: FilePiece, refused: Refused
 ) -> Iterator[Record]:
     """Give the records that a piece wants; those that cannot be read are refused."""
     for number, value in enumerate(values):

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from tides_bridge.compiled import Floats, Integers
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import NO_EPOCH, Index, Noted, Piece, Refused, check_depth, in_one_line
+from tides_bridge.formats import NO_EPOCH, FilePiece, Index, Noted, Refused, check_depth, in_one_line
 from tides_bridge.formats.contents import state_of
 from tides_bridge.formats.json_text import chosen_records
 from tides_bridge.formats.lsst import EXACT, NUMBERS, band_codes, error_without_object, lsst_curves_of_columns
@@ -65,7 +65,7 @@ def index_nested(path: Path, refused: Refused) -> Index:
     return noted
 
 
-def read_nested(piece: Piece, scale: float, refused: Refused, noted: Noted) -> LightCurves | list[Record]:
+def read_nested(piece: FilePiece, scale: float, refused: Refused, noted: Noted) -> LightCurves | list[Record]:
     """Read the chosen rows of a table of alerts."""
     batches = []
     for first, batch in _rows(piece):
@@ -95,7 +95,7 @@ def _leaves(file: pq.ParquetFile, tops: tuple[str, ...], names: tuple[str, ...])
     return [path for path, parts in split if parts[0] in tops and (len(parts) == 1 or parts[-1] in names)]
 
 
-def _rows(piece: Piece) -> Iterator[tuple[int, pa.RecordBatch]]:
+def _rows(piece: FilePiece) -> Iterator[tuple[int, pa.RecordBatch]]:
     """
     Give the rows of a piece in batches, each with the number of its first row in the piece.
 
@@ -204,14 +204,14 @@ def _ztf_heads(batch: pa.RecordBatch) -> tuple[list[str], Floats, list[tuple[int
     )
 
 
-def _records(batch: pa.RecordBatch, piece: Piece, first: int, refused: Refused) -> Iterator[Record]:
+def _records(batch: pa.RecordBatch, piece: FilePiece, first: int, refused: Refused) -> Iterator[Record]:
     values: list[Record | str] = []
     for row in batch.to_pylist():
         try:
             values.append(msgspec.convert(row, Record, strict=False))
         except msgspec.ValidationError as problem:
             values.append(f"cannot be read: {in_one_line(problem)}")
-    yield from chosen_records(values, Piece(piece.path, piece.kind, 0, len(values), piece.first + first), refused)
+    yield from chosen_records(values, FilePiece(piece.path, piece.kind, 0, len(values), piece.first + first), refused)
 
 
 def _curves(batch: pa.RecordBatch, scale: float) -> LightCurves:

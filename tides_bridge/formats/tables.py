@@ -23,11 +23,11 @@ from tides_bridge.compiled import Floats, Integers
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import (
     NO_EPOCH,
+    FilePiece,
     Hashes,
     Index,
     Noted,
     Options,
-    Piece,
     Refused,
     check_depth,
     hashes_of_ids,
@@ -175,7 +175,7 @@ def index_table(path: Path, kind: str, refused: Refused) -> Index:
     return Index(runs.object_hash, runs.epoch, runs.place, end, passes)
 
 
-def read_table(piece: Piece, options: Options, refused: Refused, noted: Noted) -> LightCurves:
+def read_table(piece: FilePiece, options: Options, refused: Refused, noted: Noted) -> LightCurves:
     """Read the chosen objects of a table."""
     parts = []
     for base, table in _batches(piece.path, piece.kind, tuple(NAMES), piece.start, (_silent, refused)):
@@ -198,7 +198,7 @@ def read_table(piece: Piece, options: Options, refused: Refused, noted: Noted) -
     return curves
 
 
-def _of_turn(table: pa.Table, piece: Piece) -> pa.Table:
+def _of_turn(table: pa.Table, piece: FilePiece) -> pa.Table:
     """Take the rows of the objects whose turn it is."""
     names, codes = _objects(table)
     found = hashes_of_ids(names)

@@ -17,7 +17,7 @@ from fastavro.schema import load_schema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.alerts.avro_messages import Message, integer
+from simulators.alerts.avro_messages import SchemaWriter, integer
 from simulators.alerts.avro_schemas import elasticc_schema, fink_lsst_schema, lsst_schema
 from simulators.alerts.broker_forms import to_elasticc, to_fink_lsst
 from simulators.alerts.lsst_packets import LsstPackets
@@ -70,7 +70,7 @@ def messages(name: str) -> list[dict[str, Any]]:
 
 @functools.cache
 def bodies(name: str) -> tuple[bytes, ...]:
-    return tuple(map(Message(SCHEMAS[name]).bare, messages(name)))
+    return tuple(map(SchemaWriter(SCHEMAS[name]).bare, messages(name)))
 
 
 def read_slowly(schema: Any, body: bytes) -> Record | None:
@@ -112,12 +112,12 @@ class TestTheSameAsRecords:
     def test_a_schema_in_which_all_may_be_null(self, make: Any) -> None:
         made = [make(each) for each in recorded.alerts()]
         schema = recorded.schema_of(made)
-        assert check_equal(schema, list(map(Message(schema).bare, made))) == 2
+        assert check_equal(schema, list(map(SchemaWriter(schema).bare, made))) == 2
 
     def test_alerts_of_the_solar_system_and_of_nothing(self) -> None:
         made = [recorded.moving(), recorded.alert(0, [recorded.source(1)]) | {"diaObject": None}, recorded.alerts()[0]]
         schema = recorded.schema_of(made)
-        assert check_equal(schema, list(map(Message(schema).bare, made))) == 1
+        assert check_equal(schema, list(map(SchemaWriter(schema).bare, made))) == 1
 
     @pytest.mark.parametrize("content", [{"vsx_Type": "RRAB"}, {"vsx_Type": None}, {"vsx_Type": "Unknown"}, None])
     def test_matches_with_catalogues(self, content: Any) -> None:
@@ -125,7 +125,7 @@ class TestTheSameAsRecords:
         schema = recorded.schema_of([recorded.alerts()[0]])
         schema["fields"].append({"name": "xm", "type": ["null", {"type": "record", "name": "xm", "fields": fields}]})
         match = content and {"gcvs_type": "nan", **content}
-        assert check_equal(schema, [Message(schema).bare(recorded.alerts()[0] | {"xm": match})]) == 1
+        assert check_equal(schema, [SchemaWriter(schema).bare(recorded.alerts()[0] | {"xm": match})]) == 1
 
     def test_real_alerts(self, shared_data: Path) -> None:
         count = 0

@@ -17,12 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulators.alerts import avro_schemas, packets, ztf_schemas
-from simulators.alerts.avro_messages import Message
+from simulators.alerts.avro_messages import SchemaWriter
 from simulators.alerts.avro_schemas import ELASTICC_VERSIONS, LSST_VERSIONS, elasticc_schema, lsst_schema
 from simulators.alerts.broker_forms import LasairMode
 from simulators.alerts.encoders import (
     FORMATS,
-    Options,
+    EncodingOptions,
     encode,
     is_of_object,
     observed_ms,
@@ -85,7 +85,7 @@ class TestAvro:
     def test_the_bytes_are_those_of_fastavro(self, version: str) -> None:
         schema = lsst_schema(version)
         for packet in rubins(version, cutout_bytes=300):
-            assert Message(schema).bare(packet) == bare_by_fastavro(schema, packet)
+            assert SchemaWriter(schema).bare(packet) == bare_by_fastavro(schema, packet)
 
     @given(data=st.data())
     def test_so_they_are_whatever_is_missing(self, data: st.DataObject) -> None:
@@ -97,18 +97,20 @@ class TestAvro:
             "boolean": st.booleans(),
             "string": st.text(),
         }
-        fields = avro_schemas.fields_of(avro_schemas.SS_SOURCE) + avro_schemas.fields_of("boolean? flag\nlong? last")
+        fields = avro_schemas.fields_of_table(avro_schemas.SS_SOURCE) + avro_schemas.fields_of_table(
+            "boolean? flag\nlong? last"
+        )
         made = {
             name: data.draw(st.none() | of_type[kind[1]] if isinstance(kind, list) else of_type[kind])
             for name, kind in fields
         }
         schema = avro_schemas.record("made.record", fields)
         kept = {name: value for name, value in made.items() if value is not None or data.draw(st.booleans())}
-        assert Message(schema).bare(kept) == bare_by_fastavro(schema, kept)
+        assert SchemaWriter(schema).bare(kept) == bare_by_fastavro(schema, kept)
 
     def test_a_union_of_more_is_no_schema_of_ours(self) -> None:
         with pytest.raises(ValueError, match="a union is of null and another type"):
-            Message(avro_schemas.record("made.record", [("a", ["null", "int", "string"])]))
+            SchemaWriter(avro_schemas.record("made.record", [("a", ["null", "int", "string"])]))
 
     def test_every_schema_is_one_and_can_be_told_by_its_name(self) -> None:
         made = [
@@ -133,7 +135,7 @@ class TestPublishedSchemas:
         published = shared_data / "lsst" / "schema" / f"v{version}" / f"lsst.v{version}.alert.avsc"
         self.compare(published, lsst_schema(version))
         for packet in rubins(version):
-            message = encode(packet, "rubin", Options(lsst_version=version)).value
+            message = encode(packet, "rubin", EncodingOptions(lsst_version=version)).value
             known = decoded(message[5:], load_schema(str(published)))
             assert known["diaSource"]["diaObjectId"] == packet["diaSource"]["diaObjectId"]
             assert (known["ssSource"] is None) == (packet["ssSource"] is None)
@@ -143,7 +145,7 @@ class TestPublishedSchemas:
         published = shared_data / "elasticc" / "schema" / f"elasticc.v{version}.alert.avsc"
         self.compare(published, elasticc_schema(version))
         other = elasticc_schema(next(each for each in ELASTICC_VERSIONS if each != version))
-        message = encode(of_objects()[0], "elasticc", Options(elasticc_version=version)).value
+        message = encode(of_objects()[0], "elasticc", EncodingOptions(elasticc_version=version)).value
         assert decoded(message, load_schema(str(published)))["diaSource"]["diaSourceId"] > 2**53
         with pytest.raises((EOFError, IndexError, ValueError, AssertionError)):
             decoded(message, other)
@@ -172,7 +174,7 @@ class TestFramings:
     def test_rubins_messages_have_confluents_header(self) -> None:
         for version, number in (("9_0", 900), ("10_0", 1000), ("12_0", 1200)):
             packet = rubins(version)[0]
-            key, value = encode(packet, "rubin", Options(lsst_version=version))
+            key, value = encode(packet, "rubin", EncodingOptions(lsst_version=version))
             assert (key, value[0], struct.unpack(">I", value[1:5])[0]) == (None, 0, number)
             assert decoded(value[5:], lsst_schema(version))["diaSourceId"] == packet["diaSourceId"]
 
@@ -235,7 +237,7 @@ class TestFramings:
 
 class TestLasair:
     def message(self, packet: Packet, mode: LasairMode, **options: Any) -> Any:
-        return json.loads(encode(packet, "lasair-lsst", Options(lasair_mode=mode, **options)).value)
+        return json.loads(encode(packet, "lasair-lsst", EncodingOptions(lasair_mode=mode, **options)).value)
 
     def longest(self) -> Packet:
         return max(of_objects(), key=lambda packet: len(packet["prvDiaSources"]))
@@ -279,7 +281,7 @@ class TestUnits:
     def test_elasticc_has_its_zero_point_and_names(self) -> None:
         packet = next(each for each in of_objects() if each["diaSource"]["band"] == "y")
         usual, old = (
-            decoded(encode(packet, "elasticc", Options(zero_point=zero)).value, elasticc_schema())
+            decoded(encode(packet, "elasticc", EncodingOptions(zero_point=zero)).value, elasticc_schema())
             for zero in (31.4, 27.5)
         )
         assert usual["diaSource"]["psFlux"] == packet["diaSource"]["psfFlux"]

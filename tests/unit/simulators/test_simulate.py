@@ -12,10 +12,18 @@ import typer
 from typer.testing import CliRunner
 
 from simulators.alerts.avro_schemas import LSST_VERSIONS
-from simulators.alerts.encoders import FORMATS, Options
+from simulators.alerts.encoders import FORMATS, EncodingOptions
 from simulators.alerts.lsst_packets import LsstPackets, is_known_asteroid, object_id
 from simulators.alerts.packets import name
-from simulators.alerts.simulate import Plan, Written, alerts_in_time, detections_in_time, simulate, sky_of, truth_of
+from simulators.alerts.simulate import (
+    SimulationPlan,
+    Written,
+    alerts_in_time,
+    detections_in_time,
+    sky_of,
+    truth_of,
+    write_simulated_alerts,
+)
 from simulators.commands.simulate import Form
 from simulators.commands.simulate import simulate as command
 from simulators.sky import Sky
@@ -27,22 +35,22 @@ from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import BANDS, TAI_AHEAD
 
 OBJECTS, NIGHTS = 36, 30
-LSST = Plan("lsst-avro", OBJECTS, NIGHTS)
-ZTF = Plan("ztf-json", OBJECTS, NIGHTS)
+LSST = SimulationPlan("lsst-avro", OBJECTS, NIGHTS)
+ZTF = SimulationPlan("ztf-json", OBJECTS, NIGHTS)
 
 READABLE = {
     "containers": (LSST, {}),
     **{
-        f"rubin {version}": (replace(LSST, format="rubin", options=Options(lsst_version=version)), {})
+        f"rubin {version}": (replace(LSST, format="rubin", options=EncodingOptions(lsst_version=version)), {})
         for version in LSST_VERSIONS
     },
     "elasticc": (replace(LSST, format="elasticc"), {}),
     "elasticc 27.5": (
-        replace(LSST, format="elasticc", options=Options(elasticc_version="0_9", zero_point=27.5)),
+        replace(LSST, format="elasticc", options=EncodingOptions(elasticc_version="0_9", zero_point=27.5)),
         {"zero_point": 27.5},
     ),
     "lasair FULL": (replace(LSST, format="lasair-lsst"), {}),
-    "lasair LITE": (replace(LSST, format="lasair-lsst", options=Options(lasair_mode="LITE")), {}),
+    "lasair LITE": (replace(LSST, format="lasair-lsst", options=EncodingOptions(lasair_mode="LITE")), {}),
 }
 """LSST's formats that can be read from files, and how."""
 
@@ -57,8 +65,8 @@ def ztf() -> Sky:
     return sky_of(ZTF)
 
 
-def written_and_read(plan: Plan, folder: Path, **options: Any) -> tuple[Written, LightCurves, Told]:
-    written = simulate(plan, folder)
+def written_and_read(plan: SimulationPlan, folder: Path, **options: Any) -> tuple[Written, LightCurves, Told]:
+    written = write_simulated_alerts(plan, folder)
     schema = {"schema": written.schema.parents[1]} if written.schema else {}
     return written, *read(written.place, **schema, **options)
 
@@ -123,7 +131,9 @@ class TestLightCurves:
             np.testing.assert_allclose(points["magnitude"], true.magnitude[recent], rtol=1e-7)
 
     def test_a_wrong_zero_point_is_noticed_by_the_reader(self, tmp_path: Path) -> None:
-        written = simulate(replace(LSST, format="elasticc", options=Options(zero_point=27.5)), tmp_path / "out")
+        written = write_simulated_alerts(
+            replace(LSST, format="elasticc", options=EncodingOptions(zero_point=27.5)), tmp_path / "out"
+        )
         assert written.schema is not None
         noted: list[str] = []
         _, told = read(written.place, schema=written.schema, noted=lambda _, why: noted.append(why))
@@ -225,17 +235,17 @@ def day(alerts: list[dict[str, Any]]) -> int:
 class TestFiles:
     @pytest.mark.parametrize("form", FORMATS)
     def test_the_same_seed_gives_the_same_bytes(self, form: str, tmp_path: Path) -> None:
-        plan = Plan(form, 8, 15)
+        plan = SimulationPlan(form, 8, 15)
         first, again, other = (tmp_path / each for each in ("first", "again", "other"))
-        assert simulate(plan, first).alerts > 0
-        simulate(plan, again)
-        simulate(replace(plan, seed=2), other)
+        assert write_simulated_alerts(plan, first).alerts > 0
+        write_simulated_alerts(plan, again)
+        write_simulated_alerts(replace(plan, seed=2), other)
         assert contents(first) == contents(again)
         assert contents(first) != contents(other)
 
     @pytest.mark.parametrize("form", ["ztf-avro", "rubin", "elasticc"])
     def test_names_of_files_sort_by_time(self, form: str, tmp_path: Path) -> None:
-        written = simulate(Plan(form, OBJECTS, NIGHTS), tmp_path / "out")
+        written = write_simulated_alerts(SimulationPlan(form, OBJECTS, NIGHTS), tmp_path / "out")
         files = sorted(written.place.rglob("*.avro*"))
         epochs = [float(file.name.split("_")[1].removeprefix("mjd")) for file in files]
         assert len(files) == written.alerts > 60
@@ -243,15 +253,15 @@ class TestFiles:
 
     @pytest.mark.parametrize("form", ["fink-lsst", "fink-ztf", "antares"])
     def test_recordings_are_in_time(self, form: str, tmp_path: Path) -> None:
-        written = simulate(Plan(form, OBJECTS, NIGHTS), tmp_path / "out")
+        written = write_simulated_alerts(SimulationPlan(form, OBJECTS, NIGHTS), tmp_path / "out")
         times = [message.timestamp_ms for message in recorded_in(written.place)]
         assert len(times) == written.alerts > 60
         assert times == sorted(times)
 
     def test_any_format_can_be_one_recording(self, tmp_path: Path) -> None:
-        plan = Plan("rubin", 20, 20, as_recording=True)
-        written = simulate(plan, tmp_path / "out")
-        separate = simulate(replace(plan, as_recording=False), tmp_path / "files")
+        plan = SimulationPlan("rubin", 20, 20, as_recording=True)
+        written = write_simulated_alerts(plan, tmp_path / "out")
+        separate = write_simulated_alerts(replace(plan, as_recording=False), tmp_path / "files")
         values = [message.value for message in recorded_in(written.place)]
         assert sorted(values) == sorted(file.read_bytes() for file in separate.place.rglob("*.avro"))
 
@@ -265,8 +275,8 @@ class TestFiles:
 
     @pytest.mark.parametrize("form", ["rubin", "ztf-avro"])
     def test_images_make_packets_as_large_as_real_ones(self, form: str, tmp_path: Path) -> None:
-        plain = simulate(Plan(form, 8, 20), tmp_path / "plain")
-        large = simulate(Plan(form, 8, 20, cutout_bytes=90_000), tmp_path / "large")
+        plain = write_simulated_alerts(SimulationPlan(form, 8, 20), tmp_path / "plain")
+        large = write_simulated_alerts(SimulationPlan(form, 8, 20, cutout_bytes=90_000), tmp_path / "large")
         added = (large.bytes - plain.bytes) / plain.alerts
         assert 90_000 <= added < 90_200
 
@@ -275,13 +285,13 @@ class TestFiles:
         sky = Sky(1, "lsst", objects=20, nights=300)
         number, visits = max(seen(sky).items(), key=lambda item: item[1].size)
         packet = LsstPackets(sky).packet(number, int(visits[-1]))
-        size = len(FORMATS["rubin"].encode(packet, Options()).value)
+        size = len(FORMATS["rubin"].encode(packet, EncodingOptions()).value)
         assert len(packet["prvDiaSources"]) > 40 and 15_000 < size < 90_000
 
 
 class TestTruth:
     @pytest.mark.parametrize("plan", [ZTF, LSST], ids=["ztf", "lsst"])
-    def test_the_backtest_can_read_it(self, plan: Plan, tmp_path: Path) -> None:
+    def test_the_backtest_can_read_it(self, plan: SimulationPlan, tmp_path: Path) -> None:
         written, curves, _ = written_and_read(plan, tmp_path / "out")
         table = read_truth([TruthFile(tmp_path / "out" / "truth.csv")])
         assert sorted(table.index) == sorted(curves.object_ids)
@@ -310,31 +320,31 @@ class TestPlan:
     @pytest.mark.parametrize(
         ("plan", "option"),
         [
-            (Plan("rubin", 5, 5, survey="ztf"), "--survey"),
-            (Plan("ztf-avro", 5, 5, survey="lsst"), "--survey"),
-            (Plan("elasticc", 5, 5, cutout_bytes=10), "--cutouts"),
-            (Plan("lasair-lsst", 5, 5, cutout_bytes=10), "--cutouts"),
-            (Plan("rubin", 5, 5, options=Options(lsst_version="8_0")), "--schema-version"),
-            (Plan("lasair-lsst", 5, 5, options=Options(lsst_version="11_0")), "--schema-version"),
-            (Plan("rubin", 5, 5, options=Options(zero_point=27.5)), "--zero-point"),
-            (Plan("rubin", 5, 5, options=Options(lasair_mode="LITE")), "--lasair-mode"),
-            (Plan("elasticc", 5, 5, options=Options(elasticc_version="1_0")), "--schema-version"),
+            (SimulationPlan("rubin", 5, 5, survey="ztf"), "--survey"),
+            (SimulationPlan("ztf-avro", 5, 5, survey="lsst"), "--survey"),
+            (SimulationPlan("elasticc", 5, 5, cutout_bytes=10), "--cutouts"),
+            (SimulationPlan("lasair-lsst", 5, 5, cutout_bytes=10), "--cutouts"),
+            (SimulationPlan("rubin", 5, 5, options=EncodingOptions(lsst_version="8_0")), "--schema-version"),
+            (SimulationPlan("lasair-lsst", 5, 5, options=EncodingOptions(lsst_version="11_0")), "--schema-version"),
+            (SimulationPlan("rubin", 5, 5, options=EncodingOptions(zero_point=27.5)), "--zero-point"),
+            (SimulationPlan("rubin", 5, 5, options=EncodingOptions(lasair_mode="LITE")), "--lasair-mode"),
+            (SimulationPlan("elasticc", 5, 5, options=EncodingOptions(elasticc_version="1_0")), "--schema-version"),
         ],
     )
-    def test_what_does_not_fit_is_told(self, plan: Plan, option: str, tmp_path: Path) -> None:
+    def test_what_does_not_fit_is_told(self, plan: SimulationPlan, option: str, tmp_path: Path) -> None:
         with pytest.raises(SettingsError, match=option):
-            simulate(plan, tmp_path / "out")
+            write_simulated_alerts(plan, tmp_path / "out")
         assert not (tmp_path / "out").exists()
 
     def test_nothing_is_overwritten(self, tmp_path: Path) -> None:
         (tmp_path / "precious").write_text("mine")
         with pytest.raises(SettingsError, match="holds files"):
-            simulate(Plan("rubin", 5, 5), tmp_path)
+            write_simulated_alerts(SimulationPlan("rubin", 5, 5), tmp_path)
         assert [each.name for each in tmp_path.iterdir()] == ["precious"]
 
     def test_antares_takes_either_survey(self, tmp_path: Path) -> None:
-        assert Plan("antares", 5, 5).observed_by == "lsst"
-        assert simulate(Plan("antares", 8, 20, survey="ztf"), tmp_path / "out").alerts > 0
+        assert SimulationPlan("antares", 5, 5).observed_by == "lsst"
+        assert write_simulated_alerts(SimulationPlan("antares", 8, 20, survey="ztf"), tmp_path / "out").alerts > 0
 
 
 class TestCommand:

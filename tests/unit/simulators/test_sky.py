@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from simulators.alerts.packets import alerts, name, packet, truth
+from simulators.alerts.packets import alerts, name, packet, ztf_truth
 from simulators.services.lasair import to_light_curve, to_message
 from simulators.sky import LSST, SHARES, SUPERNOVAE, Sky, bazin, black_body_colour, redshift_of, to_flux, to_magnitude
 
@@ -128,7 +128,7 @@ def test_an_object_not_seen_causes_no_alert(sky: Sky) -> None:
 
 
 def test_the_truth_lists_what_was_detected(sky: Sky) -> None:
-    rows = {row["objectId"]: row for row in truth(sky)}
+    rows = {row["objectId"]: row for row in ztf_truth(sky)}
     seen = {a["objectId"]: a for night in clear_nights(sky) for a in alerts(sky, night)}
     assert set(rows) == set(seen)
     for key, alert in seen.items():

@@ -14,7 +14,7 @@ import fastavro
 import msgspec
 
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import Index, Piece, Refused, in_one_line
+from tides_bridge.formats import FilePiece, Index, Refused, in_one_line
 from tides_bridge.formats.avro.schemas import BAD_SCHEMA, number_in_name, schemas_in
 from tides_bridge.formats.contents import BROKEN, open_unpacked, whole_content
 from tides_bridge.formats.json_text import chosen_records, identify_head
@@ -40,7 +40,7 @@ def index_container(path: Path, refused: Refused) -> Index:
     return index
 
 
-def read_container(piece: Piece, refused: Refused) -> list[Record]:
+def read_container(piece: FilePiece, refused: Refused) -> list[Record]:
     """Read the chosen records of a container."""
     with open_unpacked(piece.path) as stream:
         numbered = enumerate(_contained(stream, Record, piece.path, lambda *_: None))
@@ -55,7 +55,7 @@ def index_message(path: Path, schema: Path | None, refused: Refused) -> Index:
     return index
 
 
-def read_message_file(piece: Piece, schema: Path | None, refused: Refused) -> list[Record]:
+def read_message_file(piece: FilePiece, schema: Path | None, refused: Refused) -> list[Record]:
     """Read the one record of a message."""
     return list(chosen_records([_converted(message_of(piece.path, schema), Record)], piece, refused))
 
