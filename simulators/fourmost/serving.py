@@ -116,7 +116,10 @@ def _configure(options: ServingOptions, faults: FaultPlan) -> WSGIHandler:
         LOGGING_CONFIG=None,
         DATABASES={"default": _database(options.state)},
         REST_FRAMEWORK={
-            "DEFAULT_AUTHENTICATION_CLASSES": [f"{package}.authentication.Basic", f"{package}.authentication.Token"],
+            "DEFAULT_AUTHENTICATION_CLASSES": [
+                f"{package}.authentication.Basic",
+                f"{package}.authentication.TokenHeader",
+            ],
             "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
             "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
             "EXCEPTION_HANDLER": f"{package}.answers.answer_error",
