@@ -1,15 +1,14 @@
 """Work in pieces, here or on Dask: results come in the order of the pieces, and few of them wait at a time."""
 
-import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from multiprocessing import resource_tracker
 from typing import Any, Protocol
 
 from flows.local_cluster import start_cluster
 from tides_bridge.errors import SettingsError, WorkerLost
+from tides_bridge.processes import children_deaf_to_interrupts
 
 MODULE = "tides_bridge.archives.judging"
 """What workers need first."""
@@ -116,7 +115,7 @@ def _client(workers: int, address: str | None) -> Iterator[Any]:
         with _connected(connect, address) as client:
             yield client
         return
-    with _deaf_to_interrupts():
+    with children_deaf_to_interrupts():
         started = start_cluster(workers, 1, processes=True, quiet=True)
     with started as cluster, connect(cluster) as client:
         # While the workers import what they need, the files are looked through.
@@ -124,21 +123,6 @@ def _client(workers: int, address: str | None) -> Iterator[Any]:
         warm = [client.submit(import_module, MODULE, workers=[worker], **imports) for worker in client.nthreads()]
         yield client
         del warm
-
-
-@contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """
-    Let processes that start now not hear Ctrl-C, which a terminal sends to all: this one will end them.
-
-    They inherit it; else each of them would tell of the interrupt, at length. This one hears it afterwards.
-    """
-    resource_tracker.ensure_running()  # of multiprocessing: when it starts it lets interrupts through again
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _connected(client: Callable[..., Any], address: str) -> Any:

@@ -1,7 +1,6 @@
 """The commands `tides database`, `tides schema` and `tides psql`: the database as a whole."""
 
 import os
-import signal
 import subprocess
 import threading
 from typing import TYPE_CHECKING
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from flows.commands.options import Config, SettingsFile, errors_told
+from tides_bridge.processes import asked_to_end, ignore_interrupts
 
 if TYPE_CHECKING:
     from tides_bridge.database.embedded import EmbeddedServer
@@ -31,9 +31,7 @@ def database(config: Config = None, settings: SettingsFile = None) -> None:
         if chosen.host != "embedded":
             file = str(find_file(settings, config))
             raise SettingsError(file, "database.host", f"is {chosen.host}: there is nothing to keep here")
-        is_over = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: is_over.set())
+        is_over = asked_to_end()
         with acquire_server(chosen.folder) as server:
             _keep(server, is_over)
 
@@ -79,7 +77,7 @@ def psql(context: typer.Context, config: Config = None, settings: SettingsFile =
     from tides_bridge.settings import load_settings
 
     with errors_told(), open_database(load_settings(config, settings)) as database:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # psql's business
+        ignore_interrupts()  # psql's business
         raise typer.Exit(
             subprocess.call([postgres_program("psql"), *context.args], env=os.environ | database.for_psql())
         )

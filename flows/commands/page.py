@@ -1,12 +1,12 @@
 """The command `tides page`: the bridge's own page, until it is stopped."""
 
 import contextlib
-import signal
 import socket
 
 import typer
 
 from flows.commands.options import Config, SettingsFile, errors_told
+from tides_bridge.processes import interrupt_on_sigterm
 
 STOP_SECONDS = 5
 """[s] What is being answered when the page is stopped may take so long."""
@@ -32,7 +32,7 @@ def page(config: Config = None, settings: SettingsFile = None) -> None:
             database = KeptDatabase(chosen)
             app = make_app(chosen, database, ask_prefect, ui_address(chosen))
             options = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=STOP_SECONDS)
-            signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn repeats the signal when it has stopped
+            interrupt_on_sigterm()  # uvicorn repeats the signal when it has stopped
             with contextlib.closing(database), contextlib.suppress(KeyboardInterrupt):
                 typer.echo(f"page: {page_address(chosen)}")
                 uvicorn.Server(options).run(sockets=[listener])

@@ -3,15 +3,19 @@
 import json
 import logging
 import os
-import signal
-from types import FrameType
 from typing import Annotated
+from uuid import uuid4
 
 import typer
 from rich.table import Table
 
 from flows.commands.options import Config, SettingsFile, errors_told, stdout_console
+from tides_bridge.processes import end_after_us, interrupt_on_sigterm
 
+RUN_MARK = "BRIDGE_RUN"
+"""Variable in the environment of a run and of all that it starts."""
+TEMPORARY_SERVER = "prefect.server.api.server:create_app"
+"""Word in the command of the server that Prefect starts for a run, and ends with it only if that ends in good order."""
 START_SECONDS = 180
 """[s] Prefect waits 20 s for its own server, which needs as long with a new home on a slow machine."""
 
@@ -73,15 +77,10 @@ def _prepare_prefect() -> None:
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", str(START_SECONDS))
     from prefect.settings import PREFECT_API_URL
 
-    from flows.lifeline import guard_temporary_server
     from tasks.behaviour import speak_plainly
 
     speak_plainly()
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupt_on_sigterm()
     if not PREFECT_API_URL.value():
-        guard_temporary_server()
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """End on SIGTERM as on Ctrl-C: in order, and with Prefect's temporary server."""
-    raise KeyboardInterrupt
+        os.environ[RUN_MARK] = str(uuid4())
+        end_after_us(RUN_MARK, os.environ[RUN_MARK], TEMPORARY_SERVER)  # else a killed run leaves 250 MB behind

@@ -1,12 +1,10 @@
 """``tides select``: judges light curves in files. It needs no settings, broker, database or server."""
 
-import signal
 import time
 from collections import Counter
 from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from flows.commands.options import errors_told, stdout_console
+from tides_bridge.processes import INTERRUPTED, interruptible
 
 if TYPE_CHECKING:
     from flows.from_files import Selecting
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 
 TOLD_OF_A_FILE = 5
 """Refused records of one file that are told one by one; of the others only their number."""
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as a shell has it."""
 
 
 class Picture(StrEnum):
@@ -110,10 +106,10 @@ def _carry_out(selecting: "Selecting", workers: int, dask: str | None, console: 
     from flows.from_files import run_selection
     from flows.in_order import runner
 
-    before = signal.signal(signal.SIGTERM, _interrupt)
     bar = _bar(console)
     try:
         with (
+            interruptible(),
             bar if console.is_terminal else nullcontext(),
             ProgressPrinter(bar, console) as printer,
             runner(workers, dask) as run,
@@ -126,12 +122,6 @@ def _carry_out(selecting: "Selecting", workers: int, dask: str | None, console: 
     except OSError as error:
         console.print(f"tides: {error}", markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _bar(console: Console) -> Progress:

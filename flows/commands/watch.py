@@ -1,12 +1,10 @@
 """``tides watch``: shows a stream of alerts, saves them, and draws their light curves. It needs no database."""
 
-import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +12,7 @@ from rich.console import Console
 
 from flows.commands.options import Config, SettingsFile, errors_told
 from tides_bridge.errors import MalformedAlert, SettingsError
+from tides_bridge.processes import INTERRUPTED, interruptible
 
 if TYPE_CHECKING:
     from tides_bridge.brokers.models import Message
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     from tides_bridge.selection import SelectionFunction
     from tides_bridge.selection.plots import Plots
     from tides_bridge.settings import Settings
-
-INTERRUPTED = 130
-"""Exit code after SIGTERM, as a shell has it; Ctrl-C is how a watch without an end ends."""
 
 
 class StreamStart(StrEnum):
@@ -117,7 +113,7 @@ def watch(  # noqa: PLR0913, PLR0917
             drawing=_drawing(_made(plot), function, scale),
         )
         is_complete = _show(place, viewer, limit, silence)
-    if not is_complete:
+    if not is_complete:  # SIGTERM ended it; Ctrl-C is how a watch without an end ends
         raise typer.Exit(INTERRUPTED)
     raise typer.Exit(1 if viewer.refused else 0)
 
@@ -188,12 +184,8 @@ def _show(place: "WatchedStream", viewer: "Viewer", limit: int | None, silence: 
     """Show messages until there is an end; False if SIGTERM was it."""
     from tides_bridge.brokers.viewer import Watch
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt("SIGTERM")
-
-    before = signal.signal(signal.SIGTERM, interrupt)
     try:
-        with Watch(place) as stream:
+        with interruptible(), Watch(place) as stream:
             for message in stream.messages(silence):
                 viewer.show(message)
                 stream.note_handled(message)
@@ -206,8 +198,6 @@ def _show(place: "WatchedStream", viewer: "Viewer", limit: int | None, silence: 
         return not end.args
     except OSError as error:
         raise SettingsError(str(error.filename or "output"), "", f"cannot be written: {error.strerror}") from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
     viewer.tell_number(place.topic)
     return True
 

@@ -1,7 +1,5 @@
 """The command that looks from outside whether the bridge works, and calls somebody when it does not."""
 
-import signal
-import threading
 from collections.abc import Callable
 from typing import Annotated
 
@@ -10,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from flows.commands.options import Config, SettingsFile
 from tides_bridge.errors import BridgeError
+from tides_bridge.processes import asked_to_end
 
 
 def watchdog(
@@ -54,9 +53,7 @@ def _seconds(every: str) -> float:
 
 def _repeat(look: Callable[[], int], pause: float) -> None:
     """Look until the process is asked to end."""
-    is_over = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: is_over.set())
+    is_over = asked_to_end()
     while not is_over.is_set():
         look()
         is_over.wait(pause)

@@ -21,6 +21,7 @@ import psutil
 
 from tides_bridge.database.embedded import SOCKET_PATH_BYTES, EmbeddedServer, acquire_server
 from tides_bridge.errors import SettingsError, TransientError
+from tides_bridge.processes import marked, start_watcher
 
 MARK = "BRIDGE_UP"
 """Variable in the environment of all that is started: the folder."""
@@ -187,13 +188,9 @@ class Supervisor:
 
     def _watch_over(self) -> None:
         """Start the watcher; it has no mark, so that it does not end itself."""
-        self._watcher = subprocess.Popen(
-            [sys.executable, "-m", "flows.up.supervised", str(self.folder)],
-            env={name: value for name, value in self._environment.items() if name != MARK},
-            stdin=subprocess.PIPE,  # closed by the kernel when we end
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            text=True, start_new_session=True, pass_fds=[self._lock.fileno()],
-        )  # fmt: skip
+        environment = {name: value for name, value in self._environment.items() if name != MARK}
+        module, handed = "flows.up.supervised", [self._lock]
+        self._watcher = start_watcher(module, str(self.folder), environment=environment, handed=handed)
 
     def _start(self) -> None:
         configuration, output = self.folder / "supervisor.conf", self.logs / "supervisord.out"
@@ -258,20 +255,10 @@ def _escaped(text: object) -> str:
     return str(text).replace("%", "%%")
 
 
-def marked(folder: Path) -> list[psutil.Process]:
-    """List the processes that were started for a folder."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.environ().get(MARK) == str(folder):
-                found.append(process)
-    return found
-
-
 def end_runs(folder: Path, meanwhile: Callable[[], None] = lambda: None) -> None:
     """Let the runs end, and tell the server that they did: a worker that is stopped kills them without a word."""
     asked, limit = set[psutil.Process](), time.monotonic() + RUN_SECONDS
-    while (runs := _runs(folder)) and time.monotonic() < limit:
+    while (runs := set(marked(MARK, str(folder), RUN))) and time.monotonic() < limit:
         for run in runs - asked:
             with contextlib.suppress(psutil.Error):
                 run.terminate()
@@ -280,20 +267,11 @@ def end_runs(folder: Path, meanwhile: Callable[[], None] = lambda: None) -> None
         time.sleep(0.05)
 
 
-def _runs(folder: Path) -> set[psutil.Process]:
-    found = set()
-    for process in marked(folder):
-        with contextlib.suppress(psutil.Error):
-            if RUN in process.cmdline():
-                found.add(process)
-    return found
-
-
 def end_marked(folder: Path) -> None:
     """End all that was started for a folder: first in order, then by force."""
     # Killed twice: a process may have started another one between the list and its end.
     for end in (psutil.Process.terminate, psutil.Process.kill, psutil.Process.kill):
-        found = marked(folder)
+        found = marked(MARK, str(folder))
         for process in found:
             with contextlib.suppress(psutil.Error):
                 end(process)
@@ -310,7 +288,7 @@ def clean_up_at_end_of(pipe: IO[str], folder: Path) -> None:
     """Wait until the other end of a pipe is closed, which said where the database is; then end all that is left."""
     database = pipe.read()  # the kernel closes the other end even if `tides up` is killed
     end_runs(folder)
-    supervisord = [process for process in marked(folder) if "supervisor.supervisord" in process.cmdline()]
+    supervisord = marked(MARK, str(folder), "supervisor.supervisord")
     for process in supervisord:
         process.terminate()
     psutil.wait_procs(supervisord, STOP_SECONDS)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import IO
 
 import requests
@@ -16,6 +15,7 @@ from flows.up.programs import StartStep, UpPlan, check_port, check_settings, dat
 from flows.up.supervised import SupervisedProgram, Supervisor
 from flows.up.terminal import Terminal
 from tides_bridge.errors import SettingsError, TransientError
+from tides_bridge.processes import interruptible_once
 from tides_bridge.resources import command_to_type
 from tides_bridge.settings import find_file, page_address
 
@@ -41,7 +41,7 @@ def keep_up(plan: UpPlan) -> None:
     BridgeError
         When it cannot be: a port or the folder is taken, a setting is wrong, supervisord or the stand-ins cannot start.
     """
-    with stoppable():
+    with interruptible_once(signal.SIGHUP):  # which tells of the end of the terminal
         check_port(plan.port, "127.0.0.1", "--port", "stop what listens there, or choose another, as --port 4201")
         with locked(plan.folder) as lock:
             if not plan.is_demo:
@@ -83,24 +83,6 @@ def locked(folder: Path) -> Iterator[IO[str]]:
         lock.write(f"{os.getpid()}\n")
         lock.flush()
         yield lock
-
-
-@contextmanager
-def stoppable() -> Iterator[None]:
-    """Let SIGTERM and the end of the terminal stop a block as Ctrl-C does: once, so that the stopping is left alone."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        for each in numbers:
-            signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = {each: signal.signal(each, stop) for each in numbers}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 class Up:

@@ -6,6 +6,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from tides_bridge.errors import BridgeError
+from tides_bridge.processes import INTERRUPTED
 
 
 def _fail(error: BridgeError) -> NoReturn:
@@ -40,7 +41,7 @@ def demo(
         agreed = show_demo(folder or demo_folder(), seed, Console())
     except KeyboardInterrupt:
         typer.echo("stopped: nothing was left running", err=True)
-        raise typer.Exit(130) from None
+        raise typer.Exit(INTERRUPTED) from None
     except BridgeError as error:
         _fail(error)
     if not agreed:

@@ -9,6 +9,7 @@ import typer
 
 from simulators.fourmost.clock import read_time_of_day
 from tides_bridge.errors import SettingsError
+from tides_bridge.processes import end_with_stdin
 
 SURVEYS = (15, 5, 46)
 """S10 TiDES, S_test and S16 CHANGES."""
@@ -55,12 +56,12 @@ def fourmost(  # noqa: PLR0913 (one argument an option)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--ingest-at") from None
     try:  # only here: Django must not be loaded into every tides command
-        from simulators.fourmost.serving import ServingOptions, serve_fourmost, stop_with_stdin
+        from simulators.fourmost.serving import ServingOptions, serve_fourmost
     except ModuleNotFoundError as error:
         _fail(f"{error.name} is not installed, which the stand-ins need: pip install 'tides-bridge[standins]'", 1)
 
     if until_stdin_ends:
-        stop_with_stdin()
+        end_with_stdin()
     options = ServingOptions(
         host, port, state, user, password, survey, create_status, paginate, errors_as_200, at, faults
     )

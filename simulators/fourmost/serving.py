@@ -1,10 +1,8 @@
 """The serving process: Django's settings, the socket, signals."""
 
 import logging
-import os
 import signal
 import socket
-import sys
 import threading
 from dataclasses import dataclass
 from datetime import time
@@ -162,14 +160,3 @@ def _announce(options: ServingOptions, port: int) -> None:
     print(f"user: {account.username}\npassword: {account.password}\ntoken: {account.token}", flush=True)
     if options.ingest_at:
         ingest_daily(options.ingest_at)
-
-
-def stop_with_stdin() -> None:
-    """Stop this process when its stdin ends: whoever started it is gone, even if it was killed."""
-
-    def watch() -> None:
-        while os.read(sys.stdin.fileno(), 1024):
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, name="stdin", daemon=True).start()

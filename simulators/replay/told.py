@@ -1,6 +1,5 @@
 """What ``tides replay`` tells as it goes, and how it ends."""
 
-import signal
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from simulators.replay import replay as replaying
 from simulators.replay.ordered import Ordered
 from simulators.replay.replay import ReplayPace, Target
 from tides_bridge.errors import BrokerUnavailable
+from tides_bridge.processes import INTERRUPTED, interruptible
 
 TOLD_OF_A_FILE = 5
 """Refused alerts of one file that are told one by one; of the others only their number."""
@@ -96,21 +96,18 @@ def carry_out(  # noqa: PLR0913
     voice = ReplayPrinter(console, is_paced_by_sky=pace.speed is not None)
     progress = replaying.ReplayProgress(done=skip)
     total = 0
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with voice, Ordered(paths, schemas, voice.refused) as alerts:
+        with interruptible(), voice, Ordered(paths, schemas, voice.refused) as alerts:
             total = len(alerts)
             voice.begin(skip, skip + pace.number(total - skip))
             print(_overview(alerts), flush=True)
             replaying.send_alerts(alerts, target, pace, voice, progress=progress, fields=fields)
     except KeyboardInterrupt:
         print(f"stopped: {_outcome(progress, target.topic, total)}")
-        return 130
+        return INTERRUPTED
     except BrokerUnavailable:
         print(f"failed: {_outcome(progress, target.topic, total)}", flush=True)
         raise
-    finally:
-        signal.signal(signal.SIGTERM, before)
     print(_outcome(progress, target.topic, total))
     return 1 if voice.number_refused else 0
 

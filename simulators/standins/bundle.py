@@ -5,13 +5,12 @@ import hashlib
 import json
 import os
 import secrets
-import signal
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -387,20 +386,3 @@ def folder_for(settings_out: Path) -> Path:
     """Give the folder of stand-ins that write a settings file: the same for the same file, and for no other."""
     path = settings_out.expanduser().resolve()
     return standard_folder("standins", f"{path.stem}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}")
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Let SIGTERM end a block as Ctrl-C does: by KeyboardInterrupt, once, so that the cleaning up is left alone."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)

@@ -4,11 +4,9 @@ import csv
 import gzip
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,11 +16,11 @@ from rich.console import Console
 from rich.table import Table
 
 from simulators.alerts.packets import alerts, ztf_truth
-from simulators.services.lifeline import INTERRUPT_SECONDS
 from simulators.sky import SUPERNOVAE, Sky
-from simulators.standins.bundle import StandinAlert, Standins, interruptible, write_settings
+from simulators.standins.bundle import StandinAlert, Standins, write_settings
 from simulators.standins.folders import standard_folder, stop_left_database
 from tides_bridge.errors import BridgeError
+from tides_bridge.processes import interruptible_once, tethered
 from tides_bridge.resources import command_to_type
 
 OBJECTS = 150
@@ -40,7 +38,6 @@ DAWN = timedelta(hours=13)
 """When the night ends at Palomar [UTC]."""
 RUN_SECONDS = 300
 """Longest time for a run, which takes some 15 s."""
-STOP_SECONDS = INTERRUPT_SECONDS + 5
 MATCH_DEG = 1 / 3600
 """One arcsecond: two names of one object."""
 MJD_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
@@ -117,7 +114,7 @@ def show_demo(folder: Path, seed: int, console: Console) -> bool:
         On SIGINT or SIGTERM.
     """
     sky = Sky(seed=seed, objects=OBJECTS, nights=SKY_NIGHTS)
-    with interruptible(), Standins(folder) as standins:
+    with interruptible_once(), Standins(folder) as standins:
         settings = standins.folder / "settings.yaml"
         write_settings(settings, standins.settings(TARGETS))
         first, second = _choose_nights(sky)
@@ -193,20 +190,12 @@ def _finish(
     command: list[str], environment: dict[str, str], folder: Path, output: IO[str], errors: IO[str]
 ) -> int | None:
     """Run a program and answer its exit code, or None if it takes too long; nothing that it started goes on."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "simulators.services.lifeline", *command],
-        env=environment, cwd=folder, stdin=subprocess.PIPE, stdout=output, stderr=errors, start_new_session=True,
-    )  # fmt: skip
     try:
-        return process.wait(RUN_SECONDS)
+        with tethered(command, environment, folder, output, errors) as process:
+            return process.wait(RUN_SECONDS)
     except subprocess.TimeoutExpired:
         return None
     finally:
-        if process.stdin:
-            process.stdin.close()
-        process.wait(STOP_SECONDS)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # what a program left that ended by itself
         stop_left_database(folder)
 
 

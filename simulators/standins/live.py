@@ -20,13 +20,14 @@ from pydantic import BaseModel, ConfigDict
 from simulators.alerts.encoders import Encoded
 from simulators.alerts.packet_files import Found
 from simulators.standins.broker_streams import LASAIR_ZTF, STREAMS, load_of
-from simulators.standins.bundle import HEADER, SURVEY_ID, Kept, Standins, interruptible, write_ours, write_settings
+from simulators.standins.bundle import HEADER, SURVEY_ID, Kept, Standins, write_ours, write_settings
 from simulators.standins.demo import TARGETS
 from simulators.standins.folders import kept
 from simulators.standins.seasons import Due, due_after
 from simulators.standins.serving import NAMES, WATCH_SECONDS, beware
 from tides_bridge.errors import SettingsError
 from tides_bridge.lightcurves.photometry import MJD_OF_UNIX
+from tides_bridge.processes import interruptible_once
 from tides_bridge.resources import command_to_type
 
 CONFIGURATION = "demo"
@@ -171,7 +172,7 @@ def serve_live(standins: Standins, plan: LivePlan, settings_out: Path) -> NoRetu
     SettingsError
         When the folder is used, or has a stream of another sky.
     """
-    with interruptible(), kept(standins.folder) as folder:
+    with interruptible_once(), kept(standins.folder) as folder:
         start = find_start(folder / START, standins, plan, time.time())
         standins.kept = Kept(start.token, start.ports)
         with standins:

@@ -14,7 +14,6 @@ from simulators.standins.bundle import (
     SURVEY_ID,
     Filled,
     Standins,
-    interruptible,
     read_packet_lines,
     write_schemas,
     write_settings,
@@ -22,6 +21,7 @@ from simulators.standins.bundle import (
 from tides_bridge.formats.avro.records import CONTAINER
 from tides_bridge.formats.contents import first_bytes
 from tides_bridge.formats.whole_alerts import epoch_of
+from tides_bridge.processes import interruptible_once
 from tides_bridge.resources import command_to_type
 
 RECORDED_AGE = "7305 days"
@@ -74,7 +74,7 @@ def serve_standins(standins: Standins, source: StandinSource, settings_out: Path
     settings_out
         Where to write the settings for runs; the schemas that messages lack go into a folder beside it.
     """
-    with interruptible():
+    with interruptible_once():
         found = read(standins, source, _warn)
         schemas = settings_out.with_name(f"{settings_out.stem}-schemas")
         with standins:

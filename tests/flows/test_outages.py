@@ -15,7 +15,7 @@ import pytest
 import requests
 import yaml
 
-from flows import lifeline
+from flows.commands.run import TEMPORARY_SERVER
 from simulators.alerts.packets import alerts
 from simulators.sky import Sky
 from simulators.standins.bundle import StandinAlert, Standins
@@ -160,7 +160,7 @@ def servers_of(home: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            is_server = lifeline.SERVER in process.cmdline()
+            is_server = TEMPORARY_SERVER in process.cmdline()
             if is_server and process.environ().get("PREFECT_HOME") == str(home / "prefect"):
                 found.append(process)
     return found
