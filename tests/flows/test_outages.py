@@ -15,7 +15,7 @@ import pytest
 import requests
 import yaml
 
-from flows.commands.run import TEMPORARY_SERVER
+from flows.commands.run import START_SECONDS, TEMPORARY_SERVER
 from simulators.alerts.packets import alerts
 from simulators.sky import Sky
 from simulators.standins.bundle import StandinAlert, Standins
@@ -149,10 +149,12 @@ def test_a_killed_run_leaves_no_server_of_prefect_behind(settings_file: Path, tm
     command = [sys.executable, "-m", "flows.cli", "run", "--settings", str(settings_file)]
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-    wait_until(lambda: "Beginning flow run" in (tmp_path / "log").read_text())
-    assert len(servers_of(tmp_path)) == 1
-    process.kill()
-    process.wait(10)
+    try:
+        wait_until(lambda: "Beginning flow run" in (tmp_path / "log").read_text(), START_SECONDS)
+        assert len(servers_of(tmp_path)) == 1
+    finally:
+        process.kill()
+        process.wait(10)
     wait_until(lambda: not servers_of(tmp_path))
 
 
@@ -166,8 +168,8 @@ def servers_of(home: Path) -> list[psutil.Process]:
     return found
 
 
-def wait_until(is_so: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 60
+def wait_until(is_so: Callable[[], bool], seconds: float = 60) -> None:
+    limit = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < limit
         time.sleep(0.1)
