@@ -21,13 +21,14 @@ import requests
 
 from flows.up import upkeep
 from flows.up.programs import StartStep, UpPlan, ask_prefect_api, python
-from flows.up.supervised import SupervisedProgram, marked
+from flows.up.supervised import MARK, SupervisedProgram
 from flows.up.terminal import Log
 from tests.flows.test_deployment import hearing_ctrl_c
 from tests.support.folders import reachable_folder
 from tests.support.processes import ROOT, free_port, tides
 from tides_bridge.database import open_database
 from tides_bridge.database.embedded import EmbeddedServer
+from tides_bridge.processes import marked
 from tides_bridge.settings import load_settings
 
 READY = re.compile(r"^up +\| ready \(Ctrl-C stops all\)$", re.MULTILINE)
@@ -109,7 +110,7 @@ class Terminal:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return False
-        return not marked(self.folder) and self.database.pid() is None
+        return not marked(MARK, str(self.folder)) and self.database.pid() is None
 
     @property
     def database(self) -> EmbeddedServer:
@@ -117,7 +118,7 @@ class Terminal:
 
     def find(self, *words: str) -> psutil.Process:
         """Find the program with these words in its command."""
-        (found,) = [each for each in marked(self.folder) if set(words) <= set(each.cmdline())]
+        (found,) = [each for each in marked(MARK, str(self.folder)) if set(words) <= set(each.cmdline())]
         return found
 
     def is_back(self, name: str) -> bool:
@@ -268,7 +269,7 @@ def test_what_cannot_start_is_told_and_tried_again_and_the_rest_goes_on(
     assert "up  | bad is not healthy: the rest goes on without it" in said
     assert "up  | a is healthy" in said
     assert re.findall(r"stopped: ([ab])\b", said) == ["b", "a"]
-    assert not marked(plan.folder)
+    assert not marked(MARK, str(plan.folder))
 
 
 def test_only_what_is_needed_is_started_and_nothing_leads_elsewhere(
