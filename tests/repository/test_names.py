@@ -36,9 +36,7 @@ VAGUE = {"told", "said", "it", "there", "each"}
 WAITING = (
     "tides_bridge/decisions/",
     "flows/batches.py",
-    "flows/up/upkeep.py",
     "tasks/",
-    "simulators/standins/bundle.py",
 )
 
 
