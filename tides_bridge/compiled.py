@@ -45,5 +45,17 @@ class Compiled:
 
 
 def compiled(function: Function) -> Function:
-    """Let numba compile a function, once it is called."""
+    """
+    Let numba compile a function, once it is called.
+
+    Parameters
+    ----------
+    function
+        On arrays and numbers only, as numba takes them; it may call others that are `compiled`.
+
+    Returns
+    -------
+    callable
+        With the same name and signature. Only its first call imports numba.
+    """
     return cast(Function, Compiled(function))

@@ -31,7 +31,14 @@ _left = [int(_passes or 1)]
 
 
 def reach(point: str) -> None:
-    """Be at a point: where the variable names it, the process gets the signal."""
+    """
+    Be at a point: where the variable names it, the process gets the signal.
+
+    Parameters
+    ----------
+    point
+        One of `POINTS`.
+    """
     if point == _point:
         _left[0] -= 1
         if _left[0] == 0:
@@ -42,7 +49,14 @@ def reach(point: str) -> None:
 
 @contextlib.contextmanager
 def around(name: str) -> Iterator[None]:
-    """Reach a point before and, if all went well, after what is done here."""
+    """
+    Reach a point before and, if all went well, after what is done here.
+
+    Parameters
+    ----------
+    name
+        One of `COMMITS` or `CALLS`. After an error the second point is not reached: nothing was committed or answered.
+    """
     reach(f"{name}.before")
     yield
     reach(f"{name}.after")

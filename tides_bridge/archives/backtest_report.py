@@ -48,7 +48,20 @@ class ReportTable:
 
 
 def report_tables(backtest: Backtest) -> list[ReportTable]:
-    """Give all tables of a report."""
+    """
+    Give all tables of a report.
+
+    Parameters
+    ----------
+    backtest
+        With one selection function or several.
+
+    Returns
+    -------
+    list of ReportTable
+        Functions, classes, contamination, delays, with several functions their agreement, and efficiency
+        along each of `QUANTITIES`.
+    """
     found = [_functions(backtest), _classes(backtest), _contamination(backtest), _delays(backtest)]
     if len(backtest.functions) > 1:
         found.append(_agreement(backtest))
@@ -56,7 +69,20 @@ def report_tables(backtest: Backtest) -> list[ReportTable]:
 
 
 def report_notes(backtest: Backtest) -> list[str]:
-    """Say what the numbers mean, and what this archive cannot tell."""
+    """
+    Say what the numbers mean, and what this archive cannot tell.
+
+    Parameters
+    ----------
+    backtest
+        Whose objects and wanted classes the sentences count.
+
+    Returns
+    -------
+    list of str
+        Whole sentences. One says so where all known classes are wanted ones, or none is: of such an archive
+        contamination or efficiency is no measurement.
+    """
     objects = backtest.objects
     untold = int((~objects.is_known).sum())
     sentences = [
@@ -77,7 +103,19 @@ def report_notes(backtest: Backtest) -> list[str]:
 
 
 def report_as_markdown(backtest: Backtest) -> str:
-    """Write the report as Markdown."""
+    """
+    Write the report as Markdown.
+
+    Parameters
+    ----------
+    backtest
+        What is reported.
+
+    Returns
+    -------
+    str
+        The notes as a list, then a table a section, as GitHub and pandoc read them; a bar in a cell becomes a slash.
+    """
     parts = ["\n".join(f"- {note}" for note in report_notes(backtest))]
     for section in report_tables(backtest):
         rule = ["---", *["---:"] * (len(section.header) - 1)]
@@ -158,7 +196,18 @@ def write_output(backtest: Backtest, path: Path) -> None:
 
 
 def write_files(backtest: Backtest, output: Path | None, plot: Path | None) -> None:
-    """Write what is asked for: the report, the picture."""
+    """
+    Write what is asked for: the report, the picture.
+
+    Parameters
+    ----------
+    backtest
+        What is reported.
+    output
+        File of the report, whose ending says the format; None: none.
+    plot
+        File of the picture; None: none, and matplotlib is not imported.
+    """
     if output:
         write_output(backtest, output)
     if plot:

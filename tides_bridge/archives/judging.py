@@ -72,7 +72,22 @@ class JudgedUnits:
 
 
 def judge_units(question: Question, units: Sequence[Unit]) -> JudgedUnits:
-    """Read the light curves of some units, and judge them. This is what is done in other processes."""
+    """
+    Read the light curves of some units, and judge them. This is what is done in other processes.
+
+    Parameters
+    ----------
+    question
+        The function, and the time to judge at.
+    units
+        Whose light curves become one batch of columns, in their order.
+
+    Returns
+    -------
+    JudgedUnits
+        One row an object and no points, so that little goes back between processes. What could not be read is in
+        it, never raised.
+    """
     parts = [unit.read() for unit in units]
     curves = parts[0].curves if len(parts) == 1 else LightCurves.joined([part.curves for part in parts])
     (verdicts,) = judge(curves, [question.function], question.now_mjd)
@@ -119,7 +134,16 @@ class Tally:
 
 
 def chunks_of(units: Sequence[Unit], objects: int) -> list[tuple[Unit, ...]]:
-    """Put units together, in their order, until there are so many objects."""
+    """
+    Put units together, in their order, until there are so many objects.
+
+    Parameters
+    ----------
+    units
+        As `work_units` made them; none is divided.
+    objects
+        How many a chunk has at least; the last one may have fewer.
+    """
     chunks: list[tuple[Unit, ...]] = []
     waiting: list[Unit] = []
     for unit in units:
@@ -131,7 +155,18 @@ def chunks_of(units: Sequence[Unit], objects: int) -> list[tuple[Unit, ...]]:
 
 
 def chosen_curves(units: Sequence[Unit], places: Integers, size: int) -> Iterator[LightCurves]:
-    """Read again the light curves at some places among those of the units, some at a time."""
+    """
+    Read again the light curves at some places among those of the units, some at a time.
+
+    Parameters
+    ----------
+    units
+        Those that were judged together: places count through all of them.
+    places
+        (n,) Which objects, from 0.
+    size
+        How many come at a time: so many are drawn in one process.
+    """
     parts = [unit.read().curves for unit in units]
     curves = parts[0] if len(parts) == 1 else LightCurves.joined(parts)
     for start in range(0, len(places), size):

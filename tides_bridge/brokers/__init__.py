@@ -53,7 +53,24 @@ def broker_of(settings: Settings) -> Broker:
 def stream_of(
     settings: Settings, positions: Mapping[Place, int] | None = None, digests: Mapping[Place, str] | None = None
 ) -> AlertStream:
-    """Give the stream of a broker, to be read on from some positions; files are one, too."""
+    """
+    Give the stream of a broker, to be read on from some positions; files are one, too.
+
+    Parameters
+    ----------
+    settings
+        Of one broker; its kind ``recorded`` reads files as if they were a stream.
+    positions
+        Offset of the next message by topic and partition, as the database keeps them; where none is known it begins
+        at the beginning.
+    digests
+        Of the last message before each position: another one there means that the topic was filled anew.
+
+    Raises
+    ------
+    SettingsError
+        If librdkafka refuses the options, or the files are not there.
+    """
     if settings.broker.kind == "recorded":
         of_files = import_module("tides_bridge.brokers.file_stream").FileStream
         return cast(AlertStream, of_files(settings, positions, digests))
@@ -61,7 +78,18 @@ def stream_of(
 
 
 def problem_with(settings: Settings, broker: str, message: Message) -> str | None:
-    """Tell why a message cannot be read by the broker of some name; None if it can."""
+    """
+    Tell why a message cannot be read by the broker of some name; None if it can.
+
+    Parameters
+    ----------
+    settings
+        In which the broker must still be named.
+    broker
+        Its name, as a refused message keeps it.
+    message
+        One that was refused before; a newer version of the bridge or of the schemas may read it.
+    """
     brokers = settings.each_broker()
     named = [candidate for candidate in brokers if candidate.broker_name == broker]
     if not named:

@@ -118,7 +118,19 @@ class Pull:
 
 
 def newest_of(alerts: Iterable[Alert]) -> list[Alert]:
-    """Give the newest alert of each object, of equally new ones the last, the most urgent first."""
+    """
+    Give the newest alert of each object, of equally new ones the last, the most urgent first.
+
+    Parameters
+    ----------
+    alerts
+        In the order of the stream; a name may stand in both surveys, where it is two objects.
+
+    Returns
+    -------
+    list of Alert
+        One an object, by `Alert.urgency`: what is asked for first when calls are few.
+    """
     newest: dict[tuple[str, str], Alert] = {}
     for alert in alerts:
         known = newest.get((alert.survey, alert.object_id))

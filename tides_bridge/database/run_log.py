@@ -67,13 +67,41 @@ def run_duration(database: Database, run_id: int) -> tuple[float, str]:
 
 
 def list_new_targets(database: Database, run_id: int, number: int) -> list[dict[str, Any]]:
-    """List the targets that are new since a run began, the first ones; each row has the ``total``."""
+    """
+    List the targets that are new since a run began, the first ones; each row has the ``total``.
+
+    Parameters
+    ----------
+    run_id
+        Of the run in `run_log`.
+    number
+        Rows at most.
+
+    Returns
+    -------
+    list of dict
+        As ``sql/database/list_new_targets.sql`` returns them; ``total`` counts those beyond number, too.
+    """
     with database.transaction() as connection:
         return run(connection, "database/list_new_targets.sql", {"run_id": run_id, "number": number})
 
 
 def list_newly_refused(database: Database, run_id: int, number: int) -> list[dict[str, Any]]:
-    """List the messages refused since a run began, the first ones; each row has the ``total``."""
+    """
+    List the messages refused since a run began, the first ones; each row has the ``total``.
+
+    Parameters
+    ----------
+    run_id
+        Of the run in `run_log`.
+    number
+        Rows at most.
+
+    Returns
+    -------
+    list of dict
+        As ``sql/database/list_newly_refused.sql`` returns them; ``total`` counts those beyond number, too.
+    """
     with database.transaction() as connection:
         return run(connection, "database/list_newly_refused.sql", {"run_id": run_id, "number": number})
 

@@ -46,7 +46,18 @@ def run(
 
 
 def copy_frame(connection: Connection, name: str, frame: "DataFrame") -> None:
-    """Load a frame through a COPY script that lists the same columns in the same order; NaN and None become NULL."""
+    """
+    Load a frame through a COPY script that lists the same columns in the same order; NaN and None become NULL.
+
+    Parameters
+    ----------
+    connection
+        Of the transaction that the rows belong to.
+    name
+        Of the file, from the ``sql`` folder on; it lists the columns once, see `listed_columns`.
+    frame
+        (n rows,) in the columns of the script, in that order: COPY matches by position, not by name.
+    """
     text = io.StringIO()
     frame.to_csv(text, index=False, header=False)
     text.seek(0)

@@ -154,6 +154,18 @@ def in_one_line(problem: object) -> str:
     r"""
     Write what a library says of bad input into a reason: in one line, and not too long.
 
+    Parameters
+    ----------
+    problem
+        An exception, or its text; one without a text is named by its class.
+
+    Returns
+    -------
+    str
+        200 characters at most: a library may quote the whole input, and reasons are stored and shown in tables.
+
+    Examples
+    --------
     >>> in_one_line(ValueError("not\nthis"))
     'not this'
     """
@@ -177,7 +189,20 @@ def check_depth(curves: LightCurves, path: Path, noted: Noted, others: int = 0) 
 
 
 def depth_of(curves: LightCurves) -> float | None:
-    """Give the median 5-sigma depth of the images [mag]; None if no point has an error."""
+    """
+    Give the median 5-sigma depth of the images [mag]; None if no point has an error.
+
+    Parameters
+    ----------
+    curves
+        With fluxes [nJy] and their errors.
+
+    Returns
+    -------
+    float or None
+        [mag] AB magnitude of five times the median error, 31.4 - 2.5 log10(5 sigma). Deeper or shallower by
+        magnitudes than any survey means a wrong zero point.
+    """
     error = curves.flux_error[curves.flux_error > 0]
     return AB_ZERO_POINT - 2.5 * float(np.log10(5 * np.median(error))) if len(error) else None
 

@@ -266,7 +266,21 @@ class Packets:
 
 
 def read_packets(program: Program, bodies: Sequence[bytes]) -> Packets:
-    """Read alerts of the schema of a program, without their framing."""
+    """
+    Read alerts of the schema of a program, without their framing.
+
+    Parameters
+    ----------
+    program
+        Of the schema that all of them were written with.
+    bodies
+        (n,) Avro records, without header.
+
+    Returns
+    -------
+    Packets
+        Columns over all of them. A body that does not fit is a problem of that packet, and the others stay good.
+    """
     fields = read_fields(program, SHAPE, bodies)
     newest = np.full(len(bodies), -1, dtype=np.int64)
     rows = np.flatnonzero(fields.group == 0)

@@ -29,7 +29,19 @@ def is_gzip(path: Path) -> bool:
 
 @contextmanager
 def open_unpacked(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file, unpacked."""
+    """
+    Open a file, unpacked.
+
+    Parameters
+    ----------
+    path
+        Packed by gzip or not: its first two bytes tell, not its name.
+
+    Yields
+    ------
+    file object
+        Of bytes. Going back in a packed file unpacks it from its beginning.
+    """
     if is_gzip(path):
         with gzip.open(path, "rb") as unpacked:
             yield cast(IO[bytes], unpacked)
@@ -39,7 +51,16 @@ def open_unpacked(path: Path) -> Iterator[IO[bytes]]:
 
 
 def first_bytes(path: Path, size: int = 1 << 16) -> bytes:
-    """Give the first bytes of a file, unpacked."""
+    """
+    Give the first bytes of a file, unpacked.
+
+    Parameters
+    ----------
+    path
+        Packed by gzip or not.
+    size
+        [bytes] At most; 64 kB show what a file is, with a header of any table.
+    """
     with open_unpacked(path) as stream:
         return stream.read(size)
 

@@ -190,6 +190,19 @@ def work_units(
     Divide the light curves in some files into units of about as many objects each; parameters as `read_light_curves`.
 
     All files are gone through once, to find the newest record of each object.
+
+    Parameters
+    ----------
+    paths
+        Files and folders; a file that is named twice counts once.
+    zero_point, schema, objects_per_part, refused
+        As those of `read_light_curves`.
+
+    Returns
+    -------
+    list of Unit
+        In the order of the files. A unit can be sent to another process, which reads the files there: they must lie
+        on a disk that both see, and not change in between.
     """
     options = Options(zero_point, schema)
     found = list(_indices(files_in(paths, refused), options, refused))
@@ -208,7 +221,21 @@ def work_units(
 
 
 def files_in(paths: Iterable[Path], refused: Refused) -> Iterator[Path]:
-    """Give files, and those in folders, sorted; without those whose name begins with a dot or, as Spark's, a dash."""
+    """
+    Give files, and those in folders, sorted; without those whose name begins with a dot or, as Spark's, a dash.
+
+    Parameters
+    ----------
+    paths
+        Files, and folders of any depth.
+    refused
+        Is told of a folder without files, and of a path where nothing is.
+
+    Yields
+    ------
+    Path
+        Each file once, even if two paths lead to it.
+    """
     seen: set[Path] = set()
     for path in paths:
         if path.is_dir():

@@ -56,6 +56,20 @@ def framing_of(value: bytes, key: bytes | None = None) -> Framing:
     r"""
     Tell how a message is packed. The last byte of a pair "x", and a check sum, tell zlib (RFC 1950).
 
+    Parameters
+    ----------
+    value
+        The message.
+    key
+        Its key; ELAsTiCC and Fink put the schema there.
+
+    Returns
+    -------
+    Framing
+        By the first bytes alone, so that it costs nothing. `Framing.BARE` is what is left: it may be no Avro at all.
+
+    Examples
+    --------
     >>> framing_of(b"\0\0\0\x03\x84\x02"), framing_of(b' {"a": NaN}'), framing_of(b"\x02\x04", b'{"type": "record"}')
     (<Framing.CONFLUENT: 'confluent'>, <Framing.JSON: 'json'>, <Framing.KEYED: 'keyed'>)
     """

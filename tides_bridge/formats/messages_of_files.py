@@ -71,7 +71,21 @@ def messages_in(path: Path, options: Options, name: str = "") -> Iterator[Conten
 
 
 def count_in(path: Path, options: Options) -> int:
-    """Count the records of a file; those of a table of alerts without reading them."""
+    """
+    Count the records of a file; those of a table of alerts without reading them.
+
+    Parameters
+    ----------
+    path
+        A file of any kind that `messages_in` reads.
+    options
+        What it does not say of itself.
+
+    Returns
+    -------
+    int
+        As many as `messages_in` gives; a broken file counts as the one message that says so.
+    """
     try:
         if not tarfile.is_tarfile(path) and kind_of(path, options.schema) == "alerts":
             return int(pq.read_metadata(path).num_rows)
@@ -93,6 +107,18 @@ def unreadable_reason(value: bytes) -> tuple[str, str]:
 
     A record of a file may begin in the same way and be broken: that is its reason then.
 
+    Parameters
+    ----------
+    value
+        A message that begins with `UNREADABLE`.
+
+    Returns
+    -------
+    (str, str)
+        The file and the reason.
+
+    Examples
+    --------
     >>> unreadable_reason(unreadable_message("night.json", "is empty")), unreadable_reason(b'{"unreadable": 7}')
     (('night.json', 'is empty'), ('', '7'))
     """

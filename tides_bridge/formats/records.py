@@ -132,7 +132,21 @@ def sources_of(record: Record | LsstAlert) -> list[Source]:
 
 
 def to_light_curves(records: Sequence[Record], scale: float = 1.0) -> tuple[LightCurves, LightCurves]:
-    """Build the light curves of records that `identify` knows: those of ZTF, and those in fluxes."""
+    """
+    Build the light curves of records that `identify` knows: those of ZTF, and those in fluxes.
+
+    Parameters
+    ----------
+    records
+        Decoded from JSON or Avro, of any survey.
+    scale
+        What turns ``psFlux`` of ELAsTiCC into nJy.
+
+    Returns
+    -------
+    (LightCurves, LightCurves)
+        Apart, since only those of ZTF are measured in magnitudes; the order of the records stays in each.
+    """
     ztf = [_of_ztf(record) for record in records if record.candidate is not None or record.candidates is not None]
     lsst = [_of_lsst(record) for record in records if record.candidate is None and record.candidates is None]
     return ztf_curves(ztf), lsst_curves(lsst, scale)

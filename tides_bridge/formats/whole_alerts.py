@@ -186,6 +186,15 @@ def field_of(record: Any, path: str) -> Any:
     """
     Give a field by its path; None if the record has none there.
 
+    Parameters
+    ----------
+    record
+        As it was decoded: mappings, lists and values.
+    path
+        Names and, in lists, numbers from 0, with points between.
+
+    Examples
+    --------
     >>> field_of({"diaSource": {"ra": 1.5}, "prv": [{"ra": 2.5}]}, "diaSource.ra")
     1.5
     >>> field_of({"prv": [{"ra": 2.5}]}, "prv.0.ra"), field_of({"prv": None}, "prv.0.ra")
@@ -232,6 +241,18 @@ def object_of(record: Mapping[str, Any]) -> str:
     """
     Give the name of the object that an alert is about, "" if it has none.
 
+    Parameters
+    ----------
+    record
+        Of any broker, as decoded.
+
+    Returns
+    -------
+    str
+        Identifiers of Rubin are larger than 2**53: they are given as text, never through a float.
+
+    Examples
+    --------
     >>> object_of({"diaSource": {"diaObjectId": 0}, "diaObjectId": 313637935709683761})
     '313637935709683761'
     """
@@ -243,6 +264,18 @@ def epoch_of(record: Mapping[str, Any]) -> float:
     """
     Give the epoch of an alert [d, MJD, UTC], NaN if it has none.
 
+    Parameters
+    ----------
+    record
+        Of any broker, as decoded.
+
+    Returns
+    -------
+    float
+        [d, MJD, UTC] of the newest detection: JD is shifted, and TAI turned into UTC where the field is in TAI.
+
+    Examples
+    --------
     >>> epoch_of({"candidate": {"jd": 2461000.5}}), epoch_of({"candidate": None})
     (61000.0, nan)
     """
@@ -286,12 +319,38 @@ def to_plain(value: Any) -> Any:  # noqa: PLR0911 - one a type
 
 
 def to_json(record: Mapping[str, Any], indent: int | None = None) -> str:
-    """Write a record as JSON, on one line if it is not indented."""
+    """
+    Write a record as JSON, on one line if it is not indented.
+
+    Parameters
+    ----------
+    record
+        As decoded; for images, NaN and times see `to_plain`.
+    indent
+        Blanks a level.
+
+    Returns
+    -------
+    str
+        Strict JSON: no NaN, which PostgreSQL and most parsers refuse.
+    """
     return json.dumps(to_plain(record), indent=indent, ensure_ascii=False, allow_nan=False)
 
 
 def to_container(whole: Whole) -> bytes:
-    """Pack an alert as an Avro container, which has its schema in it."""
+    """
+    Pack an alert as an Avro container, which has its schema in it.
+
+    Parameters
+    ----------
+    whole
+        With the schema that it was written with.
+
+    Returns
+    -------
+    bytes
+        A container file of Avro with one record.
+    """
     stream = io.BytesIO()
     fastavro.writer(stream, whole.schema, [whole.record])
     return stream.getvalue()

@@ -96,7 +96,21 @@ def settle_unanswered(database: Database, client: FourmostClient) -> Sent:
 
 
 def prepare_4most_update(database: Database, settings: Settings) -> FourmostStage:
-    """Work out what is to be sent; keep why a target cannot be, and what is wanted and not allowed any more."""
+    """
+    Work out what is to be sent; keep why a target cannot be, and what is wanted and not allowed any more.
+
+    Parameters
+    ----------
+    database
+        With all targets.
+    settings
+        What a target must have to be sent, and in which units.
+
+    Returns
+    -------
+    FourmostStage
+        New targets and changes. It is computed from what 4MOST confirmed, so a run that died is simply repeated.
+    """
     with database.transaction("stage") as connection:
         stage = stage_for_4most(run(connection, "fourmost/list_targets.sql"), settings)
         refused = [{"tides_id": row["tides_id"], "reason": row["reason"], "payload": None} for row in stage.refused]
@@ -113,12 +127,44 @@ def create_new_transients_in_4most(
     Create targets in bulk, several pages at a time, and store their keys page by page.
 
     If a page is refused, its halves go by themselves, so that the good rows are not held up by a bad one.
+
+    Parameters
+    ----------
+    database
+        Where each page is noted before it is sent, and its answer after.
+    client
+        Of the service.
+    new
+        Rows with the payload to send.
+    page_size
+        Targets a call.
+
+    Returns
+    -------
+    Sent
+        What was confirmed, what was refused and why, and the outage that ended it.
     """
     return _send(database, client, new, page_size, _create)
 
 
 def update_existing_transients(database: Database, client: FourmostClient, rows: Sequence[Row]) -> Sent:
-    """Send changes, several at a time, and store what was confirmed."""
+    """
+    Send changes, several at a time, and store what was confirmed.
+
+    Parameters
+    ----------
+    database
+        Where each change is noted before it is sent, and its answer after.
+    client
+        Of the service.
+    rows
+        With ``pk_4most`` and the changed columns; `UPDATES` of them are logged together.
+
+    Returns
+    -------
+    Sent
+        What was confirmed, what was refused and why, and the outage that ended it.
+    """
     return _send(database, client, rows, UPDATES, _update)
 
 

@@ -57,6 +57,18 @@ def magnitude_from_flux(flux: Floats) -> Floats:
     """
     Turn positive fluxes [nJy] into AB magnitudes; NaN for any other.
 
+    Parameters
+    ----------
+    flux
+        (n,) [nJy] Any sign; a difference flux may be negative.
+
+    Returns
+    -------
+    (n,) float
+        [mag] 31.4 - 2.5 log10(flux/nJy) (Oke & Gunn 1983).
+
+    Examples
+    --------
     >>> magnitude_from_flux(np.array([3630.78, 0.0, -1.0])).round(2)
     array([22.5,  nan,  nan])
     """
@@ -68,6 +80,18 @@ def mjd_utc_from_tai(mjd_tai: Floats) -> Floats:
     """
     Turn MJD in TAI, as Rubin gives it, into MJD in UTC [d]; for epochs since 2017.
 
+    Parameters
+    ----------
+    mjd_tai
+        (n,) [d]
+
+    Returns
+    -------
+    (n,) float
+        [d] 37 s earlier: the difference since 2017-01-01. An older epoch comes out some seconds wrong.
+
+    Examples
+    --------
     >>> float(mjd_utc_from_tai(np.array([61000.0]))[0].round(6))
     60999.999572
     """
@@ -78,6 +102,18 @@ def night_of(mjd_utc: Floats) -> npt.NDArray[np.int64]:
     """
     Give the night of an epoch where the survey numbers none: Rubin's day of observation, floor(MJD_UTC - 0.5).
 
+    Parameters
+    ----------
+    mjd_utc
+        (n,) [d]
+
+    Returns
+    -------
+    (n,) int64
+        At Rubin a day begins at 12:00 UTC, so that a night in Chile has one number (SITCOMTN-032).
+
+    Examples
+    --------
     >>> night_of(np.array([61000.4, 61000.6]))
     array([60999, 61000])
     """
@@ -88,6 +124,13 @@ def mjd_from_time(time: datetime) -> float:
     """
     Turn a time that knows its zone into MJD [d, UTC].
 
+    Parameters
+    ----------
+    time
+        With its zone; one without is taken as local time, so all of ours have it.
+
+    Examples
+    --------
     >>> mjd_from_time(datetime.fromisoformat("2025-11-21T13:00+01:00"))
     61000.5
     """
@@ -98,6 +141,13 @@ def mjd_from_jd(jd: float) -> float:
     """
     Turn a Julian date into a modified one [d].
 
+    Parameters
+    ----------
+    jd
+        [d] In the scale that the result has, too.
+
+    Examples
+    --------
     >>> mjd_from_jd(2460000.5)
     60000.0
     """
@@ -108,6 +158,13 @@ def jd_from_mjd(mjd: float) -> float:
     """
     Turn a modified Julian date into a full one [d]; float64 throughout, as float32 would step by 0.25 d.
 
+    Parameters
+    ----------
+    mjd
+        [d] In the scale that the result has, too.
+
+    Examples
+    --------
     >>> jd_from_mjd(60000.25)
     2460000.75
     """

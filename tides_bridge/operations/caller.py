@@ -21,7 +21,16 @@ WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 
 
 def say(code: int, text: str) -> int:
-    """Print the line that monitoring systems show; gives the exit code, so that callers can return it at once."""
+    """
+    Print the line that monitoring systems show; gives the exit code, so that callers can return it at once.
+
+    Parameters
+    ----------
+    code
+        0 to 3: place in `WORDS`.
+    text
+        Any white space in it becomes a blank: the line must be one.
+    """
     typer.echo(f"BRIDGE {WORDS[code]}: {' '.join(text.split())}")
     return code
 

@@ -63,7 +63,19 @@ class Looker:
 
 
 def gather(settings: Settings, *, whole: bool = False) -> Facts:
-    """Look once; for the parameters see `Looker`."""
+    """
+    Look once; for the parameters see `Looker`.
+
+    Parameters
+    ----------
+    settings, whole
+        As those of `Looker`.
+
+    Returns
+    -------
+    Facts
+        What is away is said in them; nothing is raised.
+    """
     return Looker(settings, whole=whole).look()
 
 

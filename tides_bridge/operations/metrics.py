@@ -178,7 +178,16 @@ def _of_database(settings: Settings, database: Database) -> Iterator[Sample]:
 
 
 def in_use(settings: Settings, runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Leave out the pulls of brokers that the settings do not have any more: nobody must be called for them."""
+    """
+    Leave out the pulls of brokers that the settings do not have any more: nobody must be called for them.
+
+    Parameters
+    ----------
+    settings
+        With the brokers that are followed.
+    runs
+        Rows of the last runs by kind and broker.
+    """
     names = {broker_settings.broker_name for broker_settings in settings.each_broker()}
     return [row for row in runs if row["kind"] != "pull" or row["broker"] in names]
 

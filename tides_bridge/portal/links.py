@@ -9,6 +9,15 @@ def light_curve_page(settings: Settings, survey: str, object_id: str) -> str:
     """
     Give the address of our own page of an object that passed, with its light curve.
 
+    Parameters
+    ----------
+    settings
+        Its ``page.address``, or where the page runs.
+    survey, object_id
+        As the broker names it; anything that a path cannot hold is escaped.
+
+    Examples
+    --------
     >>> common = {"topic": "t", "groupID": 1, "selectFunction": "f"}
     >>> light_curve_page(Settings(**common), "ztf", "ZTF18abcdefg")
     'http://127.0.0.1:4280/light-curves/ztf/ZTF18abcdefg'
@@ -20,6 +29,17 @@ def object_page(settings: Settings, survey: str, object_id: str) -> str | None:
     """
     Give the address of an object's page at Lasair, None if no such broker is followed.
 
+    Parameters
+    ----------
+    settings
+        The address of the light-curve API tells which Lasair it is.
+    survey
+        ``ztf`` or ``lsst``.
+    object_id
+        As Lasair names it.
+
+    Examples
+    --------
     >>> common = {"topic": "t", "groupID": 1, "selectFunction": "f"}
     >>> object_page(Settings(**common), "ztf", "ZTF18abcdefg")
     'https://lasair-ztf.lsst.ac.uk/objects/ZTF18abcdefg/'

@@ -298,6 +298,13 @@ def measure(  # noqa: PLR0913
 
 
 def every_detection() -> SelectionFunction:
-    """Give a function that any detection satisfies: it judges light curves that are only looked at."""
+    """
+    Give a function that any detection satisfies: it judges light curves that are only looked at.
+
+    Returns
+    -------
+    SelectionFunction
+        At S/N 0.001 of either sign in any band: what is no detection still counts as none.
+    """
     keys = {"rules": "strict", "filters": list(BANDS), "significance": 0.001, "positiveOnly": False, "minDetections": 1}
     return SelectionFunction.parse("every detection", keys)

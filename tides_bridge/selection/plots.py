@@ -100,7 +100,25 @@ class Plots:
 
 
 def draw_light_curves(plots: Plots, function: SelectionFunction, now_mjd: float | None, curves: LightCurves) -> int:
-    """Plot some light curves, a file each, and tell how many. This is what is done in other processes."""
+    """
+    Plot some light curves, a file each, and tell how many. This is what is done in other processes.
+
+    Parameters
+    ----------
+    plots
+        Where to, and in which format.
+    function
+        Whose verdict is written into each plot.
+    now_mjd
+        [d, UTC] When it is, for ages; None: at the last point of each light curve.
+    curves
+        Of n objects.
+
+    Returns
+    -------
+    int
+        n. Each file is written under a hidden name and renamed; matplotlib draws one at a time in a process.
+    """
     (verdicts,) = judge(curves, [function], now_mjd)
     for place, object_id in enumerate(curves.object_ids):
         path = plots.folder / file_name_of_object(object_id, plots.ending)
@@ -116,6 +134,20 @@ def file_name_of_object(object_id: str, ending: str) -> str:
     """
     Make a file name of an object id; two objects never get the same.
 
+    Parameters
+    ----------
+    object_id
+        Any text: ids of files and brokers are not ours.
+    ending
+        Of the file, without the point.
+
+    Returns
+    -------
+    str
+        Nothing in it leads out of the folder or hides the file; a long one is cut and told apart by its SHA-256.
+
+    Examples
+    --------
     >>> file_name_of_object("ZTF26aaaaaaa", "png"), file_name_of_object("../a b", "png")
     ('ZTF26aaaaaaa.png', '%2E.%2Fa%20b.png')
     """

@@ -173,6 +173,18 @@ def find_file(file: Path | None = None, configuration: str | None = None) -> Pat
     Give the settings file: the one asked for, else $TIDES_SETTINGS, else flowSetting.yaml in this folder.
 
     For the configuration ``demo``, if that file lacks it, it is the one that the stand-ins of ``tides up`` write.
+
+    Parameters
+    ----------
+    file
+        From the command line.
+    configuration
+        From the command line; else ``$TIDES_CONFIG``.
+
+    Returns
+    -------
+    Path
+        Which may not be there: reading it says so, by its name.
     """
     found = Path(file or os.environ.get("TIDES_SETTINGS") or DEFAULT_FILE)
     is_demo = (configuration or os.environ.get("TIDES_CONFIG")) == DEMO
@@ -217,7 +229,16 @@ def load_settings(configuration: str | None = None, file: Path | None = None) ->
 
 
 def configuration_name(configuration: str | None = None, file: str | None = None) -> str:
-    """Give the name that `load_settings` would take, for a title: "bridge" if the settings are wrong."""
+    """
+    Give the name that `load_settings` would take, for a title: "bridge" if the settings are wrong.
+
+    Parameters
+    ----------
+    configuration
+        From the command line.
+    file
+        From the command line.
+    """
     try:
         return _configuration(find_file(Path(file) if file else None, configuration), configuration)[0]
     except SettingsError:

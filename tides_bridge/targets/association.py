@@ -36,7 +36,20 @@ class Moved(NamedTuple):
 
 
 def life_limits(settings: Settings) -> dict[str, Any]:
-    """Word the rules of a target's life for the scripts."""
+    """
+    Word the rules of a target's life for the scripts.
+
+    Parameters
+    ----------
+    settings
+        Its section ``targets``, and the clock.
+
+    Returns
+    -------
+    dict
+        ``now_mjd`` [d, UTC], ``deactivate_after_days`` [d], and ``faint_limits`` [mag] by `BANDS`, None where a band
+        has none.
+    """
     return {
         "now_mjd": settings.now_mjd(),
         "deactivate_after_days": settings.targets.deactivate_after / timedelta(days=1),
@@ -75,7 +88,14 @@ def associate_staged(connection: Connection, settings: Settings) -> int:
 
 
 def store_questions(connection: Connection) -> None:
-    """Keep what `associate_staged` asks of a person, once the targets in question are stored."""
+    """
+    Keep what `associate_staged` asks of a person, once the targets in question are stored.
+
+    Parameters
+    ----------
+    connection
+        Of the batch. The questions name targets by key, so they wait in the stage until these rows are there.
+    """
     run(connection, "targets/store_questions.sql")
 
 

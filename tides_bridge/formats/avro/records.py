@@ -121,7 +121,21 @@ def _converted(record: Any, kind: type[T]) -> T | str:
 
 
 def decode_exactly(body: bytes, schema: Any) -> dict[str, Any] | None:
-    """Decode a message if the schema fits it, to the last byte."""
+    """
+    Decode a message if the schema fits it, to the last byte.
+
+    Parameters
+    ----------
+    body
+        Without framing.
+    schema
+        Parsed. Several may fit the first bytes of a message, so that only the last byte tells.
+
+    Returns
+    -------
+    dict or None
+        None if it does not fit, has bytes left, or is no record. It never raises for what stands in a message.
+    """
     stream = io.BytesIO(body)
     try:
         record = fastavro.schemaless_reader(stream, schema, None)

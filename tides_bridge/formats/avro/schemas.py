@@ -65,6 +65,20 @@ def schema_number(name: str, schema: Any) -> int | None:
     """
     Give the number of a schema in Rubin's registry, by its file or its own name; None if these tell no version.
 
+    Parameters
+    ----------
+    name
+        Of the file.
+    schema
+        What is in it; its own name counts where the file has no number.
+
+    Returns
+    -------
+    int or None
+        Major * 100 + minor, as Rubin numbers schemas in its registry and in the header of a message.
+
+    Examples
+    --------
     >>> schema_number("alert.avsc", {"name": "lsst.v10_0.alert"}), schema_number("a.avsc", {"name": "alert"})
     (1000, None)
     """
