@@ -1,23 +1,26 @@
-"""The serving process: Django's settings, the socket, signals."""
+"""The serving process: Django's settings, the socket, the end."""
 
+import asyncio
 import logging
-import signal
 import socket
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import time
-from functools import partial
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
-from typing import NoReturn
 
-import waitress
+import django
 from django.conf import settings
-from django.core.handlers.wsgi import WSGIHandler
-from django.core.wsgi import get_wsgi_application
+from django.core.handlers.asgi import ASGIRequest
+from django.core.handlers.base import BaseHandler
+from django.core.signals import request_started
+from starlette.types import Receive, Scope, Send
 
 from simulators.services.faults import FaultPlan
-from simulators.services.faulty_wsgi import FaultyWsgi
+from simulators.services.faulty import Answer, start_answer
+from simulators.services.web import WebServer
+from tides_bridge.processes import asked_to_end
 
 THREADS = 8
 """Requests answered at the same time."""
@@ -78,28 +81,53 @@ def serve_fourmost(options: ServingOptions) -> None:
         The state file is something else, or the fault plan is wrong.
     """
     faults = FaultPlan.read(options.faults) if options.faults else FaultPlan()
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, partial(_stop, stopping))
+    is_over = asked_to_end()
     with socket.create_server((options.host, options.port)) as listener:
-        application = FaultyWsgi(_configure(options, faults), faults, "fourmost", stopping)
+        server = WebServer(_configure(options, faults), "fourmost", faults)
         _announce(options, listener.getsockname()[1])
-        server = waitress.create_server(
-            application, sockets=[listener], threads=THREADS, ident="4MOST stand-in",
-            channel_request_lookahead=1,  # so that a waiting fault sees its client go
-        )  # fmt: skip
-        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # that a request waits a moment is no news
+        server.serve(listener)
         print("ready", flush=True)
-        server.run()
+        is_over.wait()
+        server.stop()
 
 
-def _stop(stopping: threading.Event, *_: object) -> NoReturn:
-    """End the waits of faults, then the server."""
-    stopping.set()
-    raise SystemExit(0)
+class DjangoOnThreads:
+    """
+    Django behind ASGI, each call in one of a few threads.
+
+    Each thread keeps its connection to the state. Django's own ASGI makes a new thread for each call of a view that is
+    no coroutine, and with it a new connection.
+    """
+
+    def __init__(self) -> None:
+        self._handler = BaseHandler()
+        self._handler.load_middleware()
+        self._threads = ThreadPoolExecutor(THREADS, "answer")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one call, unless the client goes before it was heard."""
+        body, is_whole = b"", False
+        while not is_whole:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body, is_whole = body + message.get("body", b""), not message.get("more_body")
+        answer = await asyncio.get_running_loop().run_in_executor(self._threads, self._answer, scope, body)
+        await start_answer(answer, send)
+        await send({"type": "http.response.body", "body": answer.body})
+
+    def _answer(self, scope: Scope, body: bytes) -> Answer:
+        request_started.send(sender=type(self), scope=scope)
+        request = ASGIRequest(scope, BytesIO(body))
+        request.META["CONTENT_LENGTH"] = str(len(body))  # which a client that sends in pieces does not say
+        response = self._handler.get_response(request)
+        try:
+            return Answer(response.status_code, tuple(response.items()), response.content)
+        finally:
+            response.close()
 
 
-def _configure(options: ServingOptions, faults: FaultPlan) -> WSGIHandler:
+def _configure(options: ServingOptions, faults: FaultPlan) -> DjangoOnThreads:
     """Tell Django everything, for there is no settings module, and make the application."""
     package = "simulators.fourmost"
     settings.configure(
@@ -131,7 +159,8 @@ def _configure(options: ServingOptions, faults: FaultPlan) -> WSGIHandler:
     )
     # A refused request is answered, not news; a traceback is.
     logging.getLogger("django.request").setLevel(logging.ERROR)
-    return get_wsgi_application()
+    django.setup()
+    return DjangoOnThreads()
 
 
 def _database(state: Path) -> dict[str, object]:

@@ -1,11 +1,18 @@
-"""What a fault makes of an answer, whatever serves it."""
+"""
+The faults of a plan in a web service, which is an ASGI application under uvicorn.
 
+What a stand-in's own handle asks, which a header tells, is answered past all faults.
+"""
+
+import asyncio
 import json
 import threading
+import time
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
 
-from simulators.services.faults import FaultPlan, Rule, Service
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from simulators.services.faults import HANDLE_HEADER, FaultPlan, Rule, Service
 
 WORDS = "a fault of the plan"
 """What a made-up answer says."""
@@ -15,8 +22,12 @@ ERROR_KEYS: dict[Service, str] = {"fourmost": "err", "lasair": "message"}
 STEP_SECONDS = 0.05
 """How often a wait looks whether it should go on."""
 
+HANDLE_NAME = HANDLE_HEADER.lower().encode()
+"""As it stands in the scope."""
+TRANSPORT_KEY = "standin.transport"
+"""Where the server puts the connection into the scope: ASGI itself has no way to cut it."""
+
 Headers = tuple[tuple[str, str], ...]
-Application = TypeVar("Application")
 
 
 @dataclass(frozen=True)
@@ -34,7 +45,7 @@ class Answer:
         return [*kept, ("Content-Length", str(len(self.body)))] if self.body else kept
 
 
-class Faulty(Generic[Application]):
+class FaultyService:
     """
     Answers for an application what a plan says, and else lets it answer.
 
@@ -50,8 +61,73 @@ class Faulty(Generic[Application]):
         Set when the server stops: no wait goes on then.
     """
 
-    def __init__(self, app: Application, plan: FaultPlan, service: Service, stopping: threading.Event) -> None:
+    def __init__(self, app: ASGIApp, plan: FaultPlan, service: Service, stopping: threading.Event) -> None:
         self._app, self._plan, self._service, self._stopping = app, plan, service, stopping
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one call."""
+        rule = None
+        if scope["type"] == "http" and not any(name == HANDLE_NAME for name, _ in scope["headers"]):
+            rule = self._plan.due(self._service, scope["method"], scope["path"])
+        if rule is None:
+            await self._app(scope, receive, send)
+            return
+        connection: asyncio.Transport = scope[TRANSPORT_KEY]
+        real = await self._work(scope, receive, rule)
+        if rule.fault == "timeout":
+            await self._wait(rule.wait_seconds, connection)
+        answer = spoil(rule, self._service, real)
+        if answer is not None:
+            await start_answer(answer, send)
+            await self._send_body(rule, answer.body, connection, send)
+        if answer is None or rule.fault == "cut":
+            await _cut(connection, receive)
+
+    async def _work(self, scope: Scope, receive: Receive, rule: Rule) -> Answer | None:
+        """Let the application answer, and keep it; or only read what was sent."""
+        if not rule.does_work:
+            while (await receive()).get("more_body"):
+                pass
+            return None
+        sent: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            sent.append(message)
+
+        await self._app(scope, receive, keep)
+        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in sent[0]["headers"])
+        return Answer(sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent[1:]))
+
+    async def _send_body(self, rule: Rule, body: bytes, connection: asyncio.Transport, send: Send) -> None:
+        """Send the body as the rule wants it; uvicorn writes each piece at once."""
+        if rule.fault == "cut":
+            await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+            return
+        if rule.fault == "drip":
+            for index in range(len(body)):
+                await send({"type": "http.response.body", "body": body[index : index + 1], "more_body": True})
+                await self._wait(rule.wait_seconds if index + 1 < len(body) else 0, connection)
+            body = b""
+        await send({"type": "http.response.body", "body": body})
+
+    async def _wait(self, seconds: float, connection: asyncio.Transport) -> None:
+        """Wait, but no longer than the client does and the server runs."""
+        end = time.monotonic() + seconds
+        while not self._stopping.is_set() and not connection.is_closing() and (left := end - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, STEP_SECONDS))
+
+
+async def start_answer(answer: Answer, send: Send) -> None:
+    """Send all of an answer but its body."""
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.sized_headers]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+
+
+async def _cut(connection: asyncio.Transport, receive: Receive) -> None:
+    """Close the connection after what was written, and see it closed: uvicorn would answer 500 instead."""
+    connection.close()
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def spoil(rule: Rule, service: Service, real: Answer | None) -> Answer | None:
