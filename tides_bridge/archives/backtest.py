@@ -166,24 +166,20 @@ def judge_parts(
 
 def _judge_part(curves: LightCurves, functions: Sequence[SelectionFunction]) -> pd.DataFrame:
     verdicts = judge(curves, functions)
+    detected = np.flatnonzero(curves.is_detection)
+    at = np.searchsorted(detected, curves.offsets[:-1])
+    first = np.append(detected, len(curves.mjd))[at]
+    # Of either sign; NaN where there is none.
+    first_detection: Floats = np.where(first < curves.offsets[1:], np.append(curves.mjd, np.nan)[first], np.nan)
     columns: dict[str, object] = {
         "object_id": list(curves.object_ids),
-        "first_detection_mjd": _first_detection(curves),
+        "first_detection_mjd": first_detection,
         "n_detections": verdicts[0].n_detections,
     }
     for letter, verdict in zip(LETTERS, verdicts, strict=False):
         columns |= {f"trigger_mjd_{letter}": verdict.trigger_mjd, f"passed_{letter}": verdict.passed}
         columns[f"selected_{letter}"] = np.isfinite(verdict.trigger_mjd)
     return pd.DataFrame(columns)
-
-
-def _first_detection(curves: LightCurves) -> Floats:
-    """Find the epoch of the first detection of each object [d], of either sign; NaN where there is none."""
-    detected = np.flatnonzero(curves.is_detection)
-    at = np.searchsorted(detected, curves.offsets[:-1])
-    first = np.append(detected, len(curves.mjd))[at]
-    epochs: Floats = np.where(first < curves.offsets[1:], np.append(curves.mjd, np.nan)[first], np.nan)
-    return epochs
 
 
 def join_truth(

@@ -252,26 +252,24 @@ def _contamination(backtest: Backtest) -> ReportTable:
     for what, wanted in (("not of a wanted class", backtest.wanted), ("no SN Ia", IA)):
         for row in _records(contamination(backtest, wanted)):
             cells = (row["selected"], row["unknown"], row["others"])
-            rows.append((f"{row['function']}: {what}", *map(str, cells), percent(*_interval(row))))
+            rows.append(
+                (f"{row['function']}: {what}", *map(str, cells), percent(row["share"], row["low"], row["high"]))
+            )
     note = "It is that of the mixture in this archive, not of the sky. Objects of no known class are left out of it."
     return ReportTable("Contamination", note, ("", "selected", "no class", "others", "share"), tuple(rows))
 
 
-def _interval(row: dict[str, Any]) -> tuple[float | None, float | None, float | None]:
-    return row["share"], row["low"], row["high"]
-
-
 def _delays(backtest: Backtest) -> ReportTable:
     rows = [
-        (f"{row['function']}: since {row['since']}", str(row["number"]), *map(days, _days(row)))
+        (
+            f"{row['function']}: since {row['since']}",
+            str(row["number"]),
+            *map(days, (row["median"], row["p16"], row["p84"])),
+        )
         for row in _records(delays(backtest))
     ]
     note = "Of selected objects of wanted classes. Since peak, negative is before it."
     return ReportTable("Days at the trigger", note, ("", "objects", "median", "16 %", "84 %"), tuple(rows))
-
-
-def _days(row: dict[str, Any]) -> tuple[float | None, float | None, float | None]:
-    return row["median"], row["p16"], row["p84"]
 
 
 def _agreement(backtest: Backtest) -> ReportTable:

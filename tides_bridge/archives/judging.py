@@ -14,7 +14,7 @@ from tides_bridge.errors import SettingsError
 from tides_bridge.formats.files import Unit
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import MJD_ZERO, mjd_from_time
-from tides_bridge.selection import SelectionFunction, Verdicts, judge
+from tides_bridge.selection import SelectionFunction, judge
 
 LAST_MJD = 100_000.0
 """[d] The year 2132: what is later is a Julian date, or a slip."""
@@ -92,20 +92,16 @@ def judge_units(question: Question, units: Sequence[Unit]) -> JudgedUnits:
     curves = parts[0].curves if len(parts) == 1 else LightCurves.joined([part.curves for part in parts])
     (verdicts,) = judge(curves, [question.function], question.now_mjd)
     rows = encode_decisions(decision_table(curves.object_ids, verdicts), question.ending) if question.ending else b""
+    chosen = {"none": np.zeros_like(verdicts.passed), "passed": verdicts.passed, "all": verdicts.passed | True}
     return JudgedUnits(
         len(curves),
         int(verdicts.passed.sum()),
         {path: int((~fulfilled).sum()) for path, fulfilled in verdicts.fulfilled.items()},
         rows,
-        _plotted(verdicts, question.plotted),
+        np.flatnonzero(chosen[question.plotted]),
         tuple(refusal for part in parts for refusal in part.refused),
         tuple(note for part in parts for note in part.notes),
     )
-
-
-def _plotted(verdicts: Verdicts, which: str) -> Integers:
-    chosen = {"none": np.zeros_like(verdicts.passed), "passed": verdicts.passed, "all": verdicts.passed | True}
-    return np.flatnonzero(chosen[which])
 
 
 @dataclass
@@ -189,16 +185,12 @@ def mjd_of_text(text: str) -> float:
     try:
         mjd = float(text)
     except ValueError:
-        return _mjd_of_date(text)
+        try:
+            date = datetime.fromisoformat(text)
+        except ValueError:
+            raise SettingsError(f"--now {text}", "", "is neither an MJD nor a date such as 2026-03-01T12:00") from None
+        return mjd_from_time(date if date.tzinfo else date.replace(tzinfo=UTC))
     if not 0 < mjd < LAST_MJD:
         hint = f"; as MJD that is {mjd - MJD_ZERO:g}" if mjd > MJD_ZERO else ""
         raise SettingsError(f"--now {text}", "", f"is no MJD{hint}")
     return mjd
-
-
-def _mjd_of_date(text: str) -> float:
-    try:
-        date = datetime.fromisoformat(text)
-    except ValueError:
-        raise SettingsError(f"--now {text}", "", "is neither an MJD nor a date such as 2026-03-01T12:00") from None
-    return mjd_from_time(date if date.tzinfo else date.replace(tzinfo=UTC))

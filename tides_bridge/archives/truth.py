@@ -204,7 +204,13 @@ def _rows(
     rows = rows.join(_classes(source, by_name, names, column, len(rows)))
 
     def numbers(name: str) -> "pd.Series[float]":
-        return _numbers(source, name, column(name))
+        # What stands for no class stands for no number, too; anything else that is none would be lost silently.
+        text = column(name)
+        values = pd.to_numeric(text, errors="coerce").astype(float)
+        wrong = np.flatnonzero(values.isna() & ~text.str.casefold().isin(UNKNOWN))
+        if len(wrong):
+            raise SettingsError(str(source.file), name, f"row {wrong[0] + 1} is no number: {text.iloc[wrong[0]]!r}")
+        return values
 
     blank = pd.Series(np.full(len(rows), np.nan))
     mjd, redshift = _first(by_name, MJD_COLUMNS), _first(by_name, REDSHIFT_COLUMNS)
@@ -230,22 +236,6 @@ def _listed(names: Sequence[str]) -> str:
 def _within(name: str, values: "pd.Series[float]") -> "pd.Series[float]":
     """Take what is out of `NUMBERS` as unknown."""
     return values.where((values >= NUMBERS[name][0]) & (values <= NUMBERS[name][1]))
-
-
-def _numbers(source: TruthFile, name: str, text: "pd.Series[str]") -> "pd.Series[float]":
-    """
-    Read numbers; what stands for no class stands for no number, too.
-
-    Raises
-    ------
-    SettingsError
-        If anything else is no number: it would be lost silently.
-    """
-    values = pd.to_numeric(text, errors="coerce").astype(float)
-    wrong = np.flatnonzero(values.isna() & ~text.str.casefold().isin(UNKNOWN))
-    if len(wrong):
-        raise SettingsError(str(source.file), name, f"row {wrong[0] + 1} is no number: {text.iloc[wrong[0]]!r}")
-    return values
 
 
 def _classes(

@@ -86,7 +86,7 @@ class FileStream:
             messages,
             {place: message.offset + 1 for place, message in last.items()},
             {place: content_digest(message.value) for place, message in last.items()},
-            {place: self._written_at(place) for place in last},
+            {place: datetime.fromtimestamp(self._files[place].stat().st_mtime, UTC) for place in last},
             is_last=is_last,
         )
 
@@ -147,6 +147,3 @@ class FileStream:
             if offset >= start:
                 yield Message(*place, offset, value, key)
         return offset + 1 >= start
-
-    def _written_at(self, place: Place) -> datetime:
-        return datetime.fromtimestamp(self._files[place].stat().st_mtime, UTC)

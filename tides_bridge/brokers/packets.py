@@ -86,19 +86,15 @@ def decode_packets(
     groups: dict[tuple[int, ...], list[Unpacked]] = {}
     for message in messages:
         try:
-            unpacked = _checked(message, unpack)
+            check_length(message.value)
+            if not message.value:
+                raise MalformedAlert("message", "is empty")
+            unpacked = unpack(message)
             groups.setdefault(tuple(map(id, unpacked.readers)), []).append(unpacked)
         except MalformedAlert as error:
             refused.append(RefusedMessage.of(message, error.problem))
     found = [part for group in groups.values() for part in _decode_alike(group, to_alert or alert_of_record, scale)]
     return joined([*found, Decoded([], LightCurves.joined([]), refused)])
-
-
-def _checked(message: Message, unpack: Unpack) -> Unpacked:
-    check_length(message.value)
-    if not message.value:
-        raise MalformedAlert("message", "is empty")
-    return unpack(message)
 
 
 def _decode_alike(group: list[Unpacked], to_alert: ToRecord, scale: float) -> Iterator[Decoded]:
@@ -151,7 +147,12 @@ def _decode_columns(
             skipped += 1
         else:
             refused.append((part[number], problem))
-    chosen = _newest(packets, problems)
+    # The newest alert of each object, of equally new ones the last.
+    newest: dict[str, tuple[float, int]] = {}
+    for number, (name, epoch) in enumerate(zip(packets.object_ids, packets.epochs.tolist(), strict=True)):
+        if number not in problems and (name not in newest or epoch >= newest[name][0]):
+            newest[name] = epoch, number
+    chosen = np.array(sorted(number for _, number in newest.values()), dtype=np.int64)
     without_alerts = _refused(refused, {SOLAR_SYSTEM: skipped} if skipped else {})
     try:
         curves = packets.curves(chosen, scale)
@@ -160,15 +161,6 @@ def _decode_columns(
         return _one_by_one(part, reader, packets, chosen, scale, without_alerts)
     alerts = _alerts(packets, chosen, curves, reader.survey)
     return replace(without_alerts, alerts=alerts, curves=curves)
-
-
-def _newest(packets: Packets, problems: Mapping[int, str]) -> Integers:
-    """Choose the newest alert of each object, of equally new ones the last."""
-    newest: dict[str, tuple[float, int]] = {}
-    for number, (name, epoch) in enumerate(zip(packets.object_ids, packets.epochs.tolist(), strict=True)):
-        if number not in problems and (name not in newest or epoch >= newest[name][0]):
-            newest[name] = epoch, number
-    return np.array(sorted(number for _, number in newest.values()), dtype=np.int64)
 
 
 def _one_by_one(  # noqa: PLR0913, PLR0917

@@ -114,7 +114,11 @@ class RecordedBroker:
         if kind == "unreadable":
             return decode_each(messages, read_unreadable)
         if kind == "json":
-            return self._decode_json(messages)
+            zero_point = self._settings.broker.zero_point
+            found = without_moving(decode_each(messages, self._read_json, Options(zero_point).scale))
+            is_simulated = any(alert.survey == "elasticc" for alert in found.alerts)
+            note = note_of_depth(found.curves, zero_point) if is_simulated else ""
+            return replace(found, notes=(note,)) if note else found
         if kind == "curve":
             return _decode_curves(messages)
         try:
@@ -129,14 +133,6 @@ class RecordedBroker:
         refused = [reasons[message.partition, message.offset] for message in bare.refused]
         first = Decoded(found.alerts, found.curves, refused, found.skipped, found.notes)
         return joined([first, Decoded(bare.alerts, bare.curves, [], bare.skipped, bare.notes)])
-
-    def _decode_json(self, messages: list[Message]) -> Decoded:
-        """Read texts; where fluxes have a zero point, it is checked."""
-        zero_point = self._settings.broker.zero_point
-        found = without_moving(decode_each(messages, self._read_json, Options(zero_point).scale))
-        is_simulated = any(alert.survey == "elasticc" for alert in found.alerts)
-        note = note_of_depth(found.curves, zero_point) if is_simulated else ""
-        return replace(found, notes=(note,)) if note else found
 
     def _broker(self, kind: str) -> Broker:
         if kind not in self._brokers:
@@ -222,7 +218,10 @@ def _decode_curves(messages: Sequence[Message]) -> Decoded:
     for message in messages:
         try:
             curve = _curve_in(message.value)
-            alert = _alert_of_curve(curve)
+            name, epochs = curve.object_ids[0], curve.mjd[curve.is_detection]
+            newest = float(np.max(epochs)) if len(epochs) else NO_EPOCH
+            _check_epoch(newest)
+            alert = Alert("lsst" if name.isdecimal() else "ztf", name, newest, None, None, None, {})
         except MalformedAlert as problem:
             refused.append(RefusedMessage.of(message, problem.problem))
             continue
@@ -252,10 +251,3 @@ def _curve_in(value: bytes) -> LightCurves:
     if len(curve) != 1 or lengths != {int(curve.offsets[-1])} or not curve.object_ids[0]:
         raise MalformedAlert("message", "is an Arrow stream, but not of the light curve of one object")
     return curve
-
-
-def _alert_of_curve(curve: LightCurves) -> Alert:
-    name, epochs = curve.object_ids[0], curve.mjd[curve.is_detection]
-    newest = float(np.max(epochs)) if len(epochs) else NO_EPOCH
-    _check_epoch(newest)
-    return Alert("lsst" if name.isdecimal() else "ztf", name, newest, None, None, None, {})

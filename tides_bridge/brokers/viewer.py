@@ -132,20 +132,17 @@ class Watch:
             return
         first, following = self._reader.offsets(places, FIRST), self._reader.offsets(places, NEXT)
         try:
-            for place, committed in self._committed(places).items():
+            # A group without an offset answers with a negative one, which is none.
+            asked = [TopicPartition(*place) for place in places]
+            if self._place.group:
+                asked = self._reader.consumer.committed(asked, timeout=kafka.ANSWER_SECONDS)
+            for place, committed in {(place.topic, place.partition): place.offset for place in asked}.items():
                 usual = following[place] if self._place.from_end else first[place]
                 # Else none is committed, or the topic was filled anew.
                 self._start[place] = committed if first[place] <= committed <= following[place] else usual
             self._reader.consumer.assign([TopicPartition(*place, offset) for place, offset in self._start.items()])
         except KafkaException as error:
             raise self._reader.unavailable(error) from None
-
-    def _committed(self, places: list[Place]) -> dict[Place, int]:
-        """Ask where the group is in each partition; what is no offset means: nowhere."""
-        asked = [TopicPartition(*place) for place in places]
-        if self._place.group:
-            asked = self._reader.consumer.committed(asked, timeout=kafka.ANSWER_SECONDS)
-        return {(place.topic, place.partition): place.offset for place in asked}
 
     def _read(self) -> list[Message]:
         if not self.has_topic:

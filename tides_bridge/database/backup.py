@@ -71,7 +71,11 @@ def make_backup(settings: Settings) -> Backup:
             stack.enter_context(logged_run(database, "backup", counts=lambda: made))
         backup = copy_database(database, settings)
         made["bytes"] = backup.size
-        _remove_old(backup.file.parent, settings.tides_db_database, settings.backup.keep)
+        ours = re.compile(rf"{re.escape(settings.tides_db_database)}-\d{{8}}T\d{{6}}Z\.dump")
+        backups = sorted(file for file in backup.file.parent.iterdir() if ours.fullmatch(file.name))
+        for file in backups[: -settings.backup.keep]:
+            file.unlink(missing_ok=True)
+            _checksum_file(file).unlink(missing_ok=True)
     return backup
 
 
@@ -79,7 +83,9 @@ def copy_database(database: Database, settings: Settings) -> Backup:
     """Make a backup of an open database, after any other one that is just being made; it removes none."""
     try:
         with _locked(backup_folder(settings)) as folder:
-            file = _new_file(folder, settings.tides_db_database)
+            # One of the same second is not written over.
+            while (file := folder / f"{settings.tides_db_database}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.dump").exists():
+                time.sleep(0.1)
             return Backup(file, _dump(database, file))
     except OSError as error:
         raise BackupFailed(f"backup of {database.name}", str(error), "see backup.folder") from error
@@ -222,13 +228,6 @@ def _locked(folder: Path) -> Iterator[Path]:
         os.close(descriptor)
 
 
-def _new_file(folder: Path, name: str) -> Path:
-    """Name a backup by the time; one of the same second is not written over."""
-    while (file := folder / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.dump").exists():
-        time.sleep(0.1)
-    return file
-
-
 def _dump(database: Database, file: Path) -> int:
     """Write a backup; it gets its name when it is whole, was read through and is on the disk. Returns its bytes."""
     part = file.with_suffix(".part")
@@ -253,15 +252,6 @@ def _checksum(file: Path) -> str:
 
 def _checksum_file(file: Path) -> Path:
     return file.with_name(f"{file.name}.sha256")
-
-
-def _remove_old(folder: Path, name: str, keep: int) -> None:
-    """Remove all backups of a database but the newest."""
-    ours = re.compile(rf"{re.escape(name)}-\d{{8}}T\d{{6}}Z\.dump")
-    old = sorted(file for file in folder.iterdir() if ours.fullmatch(file.name))[:-keep]
-    for file in old:
-        file.unlink(missing_ok=True)
-        _checksum_file(file).unlink(missing_ok=True)
 
 
 def _check(server: Database, file: Path) -> None:

@@ -132,7 +132,11 @@ def open_database(settings: Settings) -> Iterator[Database]:
             server = stack.enter_context(embedded.acquire_server(settings.database.folder))
             name = f"embedded database in {server.folder}"
             url = URL.create("postgresql+psycopg2", query={key: str(value) for key, value in server.connection.items()})
-            _make_database(url, name, settings.tides_db_database)
+            engine = _engine(url.set(database="postgres"))
+            try:
+                make_database(Database(engine, name), settings.tides_db_database)
+            finally:
+                engine.dispose()
             url = url.set(database=settings.tides_db_database)
         else:
             name = f"database {settings.tides_db_database} on {settings.database.host}:{settings.database.port}"
@@ -154,15 +158,6 @@ def _engine(url: URL) -> Engine:
     """Make connections that give up after 10 s, speak UTC, and notice a server that came back."""
     arguments = {"connect_timeout": 10, "options": "-c timezone=UTC", "application_name": "tides-bridge"}
     return create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_size=2)
-
-
-def _make_database(url: URL, name: str, database: str) -> None:
-    """Make the database inside the embedded server if it is not there yet."""
-    engine = _engine(url.set(database="postgres"))
-    try:
-        make_database(Database(engine, name), database)
-    finally:
-        engine.dispose()
 
 
 def make_database(server: Database, name: str) -> None:

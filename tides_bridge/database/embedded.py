@@ -280,7 +280,10 @@ class EmbeddedServer:
             last_lines = " | ".join(done.stdout.splitlines()[-8:])
             raise self._unavailable(f"initdb failed: {last_lines}", "check the folder's permissions and free space")
         new.rename(self.data)
-        _sync_folder(self.folder)
+        # The rename survives a power cut only once the folder is on disk.
+        descriptor = os.open(self.folder, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)
 
     def _clear_stale_files(self) -> None:
         """
@@ -417,13 +420,6 @@ def _socket_folder(folder: Path) -> Path:
     if len(os.fsencode(inside / SOCKET_NAME)) <= SOCKET_PATH_BYTES and "," not in str(inside):
         return inside
     return Path("/tmp") / ("tides-bridge-" + hashlib.sha256(os.fsencode(folder)).hexdigest()[:20])  # noqa: S108
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.close(descriptor)
 
 
 def _lines(file: Path) -> list[str]:

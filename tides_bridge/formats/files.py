@@ -240,7 +240,9 @@ def files_in(paths: Iterable[Path], refused: Refused) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
             inside = sorted(entry for entry in path.rglob("*") if entry.is_file())
-            files = [file for file in inside if not _is_hidden(file.relative_to(path))]
+            files = [
+                file for file in inside if not any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
+            ]
             if not files:
                 refused(path, "is a folder without files")
         else:
@@ -279,7 +281,8 @@ def kind_of(path: Path, schema: Path | None = None) -> str:
     names, _ = tables.header_of(text)
     if tables.roles_of(names):
         return "text"
-    if schema is not None or _is_message(start):
+    # A message of Avro is no text, nor what begins as something else does.
+    if schema is not None or (b"\0" in start[:512] and not any(start.startswith(magic) for magic in FOREIGN)):
         return "message"
     raise MalformedAlert(str(path), _what(text, names))
 
@@ -297,11 +300,6 @@ def _kind_of_parquet(path: Path) -> str:
     raise MalformedAlert(str(path), problem)
 
 
-def _is_message(start: bytes) -> bool:
-    """Tell whether it may be an Avro message: it is no text, nor what begins as something else does."""
-    return b"\0" in start[:512] and not any(start.startswith(magic) for magic in FOREIGN)
-
-
 def _what(start: bytes, names: list[str]) -> str:
     """Say what was found in place of light curves."""
     for magic, what in FOREIGN.items():
@@ -310,10 +308,6 @@ def _what(start: bytes, names: list[str]) -> str:
     if len(names) > 1:
         return f"is a table with the columns {', '.join(names)[:200]}; needed are {tables.NEEDED}"
     return f"begins with {start[:40]!r}. {FORMATS} with {tables.NEEDED}"
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith((".", "_")) for part in path.parts)
 
 
 def _indices(paths: Iterable[Path], options: Options, refused: Refused) -> Iterator[tuple[Path, str, Index]]:

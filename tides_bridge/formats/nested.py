@@ -122,7 +122,9 @@ def _rows(piece: FilePiece) -> Iterator[tuple[int, pa.RecordBatch]]:
 
 def _batches(path: Path) -> Iterator[pa.RecordBatch]:
     with open_table(path) as file:
-        columns = _leaves(file, ("diaSource", "diaObject", "xm", *LISTS), BODY) or _leaves_of_records(file)
+        columns = _leaves(file, ("diaSource", "diaObject", "xm", *LISTS), BODY) or [
+            path for path in file.schema_arrow.names if path in RECORD
+        ]
         # A reader keeps what it has read until its last row: one for each row group.
         for group in range(file.num_row_groups):
             yield from file.iter_batches(ROWS, row_groups=[group], columns=columns)
@@ -131,10 +133,6 @@ def _batches(path: Path) -> Iterator[pa.RecordBatch]:
 def open_table(path: Path) -> pq.ParquetFile:
     """Open a table so that of a column only some pages are in memory, however long its row groups are."""
     return pq.ParquetFile(path, buffer_size=PAGES, pre_buffer=False)
-
-
-def _leaves_of_records(file: pq.ParquetFile) -> list[str]:
-    return [path for path in file.schema_arrow.names if path in RECORD]
 
 
 def _field(column: Any, name: str) -> Any:

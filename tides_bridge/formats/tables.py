@@ -162,7 +162,8 @@ def index_table(path: Path, kind: str, refused: Refused) -> Index:
         if len(table):
             names, codes = _objects(table)
             nameless += int(np.count_nonzero(np.array(names, dtype=object)[codes] == ""))
-            runs.add(hashes_of_ids(names)[codes], _known_epochs(table), base)
+            epochs = plausible_epochs(_epochs(table))
+            runs.add(hashes_of_ids(names)[codes], np.where(np.isnan(epochs), NO_EPOCH, epochs), base)
         end = base + len(table)
     if not runs.rows:
         raise MalformedAlert(str(path), "is a table without rows")
@@ -359,11 +360,6 @@ def _epochs(table: pa.Table) -> Floats:
     if mjd is not None:
         return mjd
     return jd - MJD_ZERO if jd is not None else mjd_utc_from_tai(np.asarray(tai))
-
-
-def _known_epochs(table: pa.Table) -> Floats:
-    epochs = plausible_epochs(_epochs(table))
-    return np.where(np.isnan(epochs), NO_EPOCH, epochs)
 
 
 def _whole_numbers(table: pa.Table, role: str) -> Integers | None:

@@ -88,13 +88,19 @@ class Opener:
         if framing is Framing.CONTAINER:
             return _of_container(value)
         if framing is Framing.KEYED:
-            return _of_key(value, key or b"")
+            schema = schema_of_text(key or b"")
+            record = decode_exactly(value, schema)
+            if record is None:
+                raise MalformedAlert("message", "does not fit the schema in its key")
+            return Whole(record, Framing.KEYED, schema, value)
         # A bare message may begin with any byte.
         try:
             if framing is Framing.JSON:
                 return open_json(value)
             if framing is Framing.BSON:
-                return _of_bson(value)
+                from tides_bridge.formats.bson_loci import locus_in  # pymongo's BSON, which few messages need
+
+                return Whole(locus_in(value), Framing.BSON)
             found = self._numbered(value) if framing is Framing.CONFLUENT else None
         except MalformedAlert:
             found = self._bare(value)
@@ -150,14 +156,6 @@ def _of_container(value: bytes) -> Whole:
     return Whole(record, Framing.CONTAINER, schema, body)
 
 
-def _of_key(value: bytes, key: bytes) -> Whole:
-    schema = schema_of_text(key)
-    record = decode_exactly(value, schema)
-    if record is None:
-        raise MalformedAlert("message", "does not fit the schema in its key")
-    return Whole(record, Framing.KEYED, schema, value)
-
-
 def open_json(value: bytes) -> Whole:
     """
     Read JSON text, with NaN and with integers of any length.
@@ -174,12 +172,6 @@ def open_json(value: bytes) -> Whole:
     if not isinstance(record, dict):
         raise MalformedAlert("message", "is JSON, but no object with fields")
     return Whole(record, Framing.JSON)
-
-
-def _of_bson(value: bytes) -> Whole:
-    from tides_bridge.formats.bson_loci import locus_in  # pymongo's BSON, which few messages need
-
-    return Whole(locus_in(value), Framing.BSON)
 
 
 def field_of(record: Any, path: str) -> Any:
@@ -287,13 +279,10 @@ def epoch_of(record: Mapping[str, Any]) -> float:
             values = (field_of(item, tail) for item in listed) if isinstance(listed, list) else ()
         epochs = [float(value) for value in values if isinstance(value, float | int) and math.isfinite(value)]
         if epochs:
-            return max(epochs) - (TAI_AHEAD if _is_of_lsst(record) else zero)
+            # The epoch of a locus of ANTARES is that of its newest alert, which is in TAI if it is one of LSST.
+            is_in_tai = str(field_of(record, "properties.newest_alert_id")).startswith("lsst")
+            return max(epochs) - (TAI_AHEAD if is_in_tai else zero)
     return math.nan
-
-
-def _is_of_lsst(record: Mapping[str, Any]) -> bool:
-    """Tell whether the epoch of a locus of ANTARES is that of an LSST alert, and so in TAI."""
-    return str(field_of(record, "properties.newest_alert_id")).startswith("lsst")
 
 
 def to_plain(value: Any) -> Any:  # noqa: PLR0911 - one a type

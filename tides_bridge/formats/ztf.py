@@ -89,11 +89,12 @@ def ztf_curves(objects: Sequence[ZtfObject]) -> LightCurves:
     is_detection = np.array([point.candid is not None for point in points], dtype=bool) & ~np.isnan(magnitude)
     mjd = plausible_epochs(_floats([point.jd for point in points]) - MJD_ZERO)
     deep = without_sentinels([point.drb for point in points])
+    known = [point.fid if point.fid is not None and 0 <= point.fid < 256 else 0 for point in points]
     return LightCurves.from_magnitudes(
         [ztf_object.object_id for ztf_object in objects],
         index,
         mjd,
-        _bands([point.fid for point in points]),
+        BAND_OF_FID[np.array(known, dtype=np.int64)],
         magnitude,
         without_sentinels([point.sigmapsf for point in points]),
         is_detection=is_detection,
@@ -118,7 +119,7 @@ def facts_of_alert(newest: NewestPoint) -> dict[str, Any]:
     return {
         "ra": newest.ra,
         "decl": newest.dec,
-        "solar_system": _solar_system(newest),
+        "solar_system": _NAN if newest.ssdistnr is None else float(0 <= newest.ssdistnr <= SOLAR_SYSTEM_RADIUS),
         "point_source": _point_source(newest),
     }
 
@@ -162,10 +163,6 @@ def columns_of_facts(known: Sequence[dict[str, Any]]) -> Objects:
     return Objects.of(len(known), **columns)
 
 
-def _solar_system(newest: NewestPoint) -> float:
-    return _NAN if newest.ssdistnr is None else float(0 <= newest.ssdistnr <= SOLAR_SYSTEM_RADIUS)
-
-
 def _point_source(newest: NewestPoint) -> float:
     if newest.sgscore1 is None or newest.distpsnr1 is None:
         return _NAN
@@ -179,7 +176,3 @@ def _floats(values: Sequence[float | None]) -> Floats:
 def _whole(values: Sequence[int | float | None]) -> Integers:
     """Read ids and nights; -1 for none. Tables keep ids as floats where some are missing: those are no ids any more."""
     return np.array([value if isinstance(value, int) else -1 for value in values], dtype=np.int64)
-
-
-def _bands(fids: Sequence[int | None]) -> Any:
-    return BAND_OF_FID[np.array([fid if fid is not None and 0 <= fid < 256 else 0 for fid in fids], dtype=np.int64)]

@@ -71,7 +71,8 @@ def magnitude_for(row: Row, settings: Settings) -> Magnitude:
     for term in options.colour_terms:
         problem = _problem_of(term, newest)
         if not problem:
-            return Magnitude(_converted(term, newest), f"{term}; source: {term.source}")
+            shift = term.slope * _colour(term.colour, newest) if term.colour else 0.0
+            return Magnitude(newest[term.from_band].mag + term.zero_point + shift, f"{term}; source: {term.source}")
         problems.append(f"{term} {problem}")
     raise FourmostRejected(row["name"], _reason(options, newest, problems))
 
@@ -123,12 +124,6 @@ def _problem_of(term: ColourTerm, newest: Mapping[str, Newest]) -> str:
 def _colour(bands: tuple[str, str], newest: Mapping[str, Newest]) -> float:
     """Give a colour [mag]: the first band's magnitude minus the second's."""
     return newest[bands[0]].mag - newest[bands[1]].mag
-
-
-def _converted(term: ColourTerm, newest: Mapping[str, Newest]) -> float:
-    """Apply a colour term that fits [mag]."""
-    shift = term.slope * _colour(term.colour, newest) if term.colour else 0.0
-    return newest[term.from_band].mag + term.zero_point + shift
 
 
 def _reason(options: FourmostSettings, newest: Mapping[str, Newest], problems: list[str]) -> str:

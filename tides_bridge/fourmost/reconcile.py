@@ -77,7 +77,9 @@ def reconcile(database: Database, client: FourmostClient, settings: Settings, *,
     found, names = [], {target["name"] for target in targets}
     for target in targets:
         rows = sorted(rows_of_name.pop(target["name"], []), key=lambda row: int(row["id"]))
-        if not _is_known(target, rows):  # a list alone is not believed
+        # A list alone is not believed: the target's own row must be in it, or neither side have one.
+        is_known = target["pk_4most"] in [row["id"] for row in rows] or (not rows and target["pk_4most"] is None)
+        if not is_known:
             rows = find_at_4most(client, target["name"], settings.fourmost.survey_id)
             rows = rows or _find_by_key(client, target, names)
         found += _compare(database, client, target, rows, is_dry=is_dry)
@@ -89,11 +91,6 @@ def reconcile(database: Database, client: FourmostClient, settings: Settings, *,
         for row in strangers
         if row.get("is_active")
     ]
-
-
-def _is_known(target: Row, rows: list[Row]) -> bool:
-    """Tell whether a target's own row is among those of its name, or neither side has one."""
-    return target["pk_4most"] in [row["id"] for row in rows] or (not rows and target["pk_4most"] is None)
 
 
 def _find_by_key(client: FourmostClient, target: Row, names: set[str]) -> list[Row]:

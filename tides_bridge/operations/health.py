@@ -105,17 +105,13 @@ def _certificates(settings: Settings) -> tuple[Certificate, ...]:
 def _disks(settings: Settings) -> Iterator[Disk]:
     """Look at each disk that is written to, once, however many of our folders it has."""
     seen = set()
-    for folder in _folders(settings):
+    folders = [backup_folder(settings), Path(prefect_variable("HOME") or "~/.prefect"), Path("/")]
+    if settings.database.host == "embedded":
+        folders.insert(0, settings.database.folder or embedded.default_folder())
+    for folder in [folder.expanduser().absolute() for folder in folders]:
         # Path.exists would raise where we may not look, and so silence the watchdog.
         existing = next(path for path in (folder, *folder.parents) if os.access(path, os.F_OK))
         if (device := existing.stat().st_dev) not in seen:
             seen.add(device)
             space = shutil.disk_usage(existing)
             yield Disk(str(existing), 100 * space.free / (space.used + space.free))
-
-
-def _folders(settings: Settings) -> list[Path]:
-    folders = [backup_folder(settings), Path(prefect_variable("HOME") or "~/.prefect"), Path("/")]
-    if settings.database.host == "embedded":
-        folders.insert(0, settings.database.folder or embedded.default_folder())
-    return [folder.expanduser().absolute() for folder in folders]

@@ -123,7 +123,11 @@ def _facts(server: _Server, pool: str) -> PrefectFacts:
     if not pools:
         return PrefectFacts(server.address)
     workers = server.ask("POST", f"work_pools/{pool}/workers/filter")
-    entries = _deployments(server, pool)
+    entries = server.ask("POST", "deployments/filter", work_pools={"name": {"any_": [pool]}}, sort="NAME_ASC")
+    flows = server.ask("POST", "flows/filter", flows={"id": {"any_": [entry["flow_id"] for entry in entries]}})
+    names = {flow["id"]: flow["name"] for flow in flows}
+    # Named flow/deployment, as Prefect's own commands want it.
+    entries = [{**entry, "name": f"{names.get(entry['flow_id'], '?')}/{entry['name']}"} for entry in entries]
     names = {entry["id"]: entry["name"] for entry in entries}
     ours = {"work_pools": {"name": {"any_": [pool]}}}
     soonest = {**ours, "sort": "EXPECTED_START_TIME_ASC"}
@@ -138,14 +142,6 @@ def _facts(server: _Server, pool: str) -> PrefectFacts:
         late=_flow_runs(late, names),
         running=_flow_runs(running, names),
     )
-
-
-def _deployments(server: _Server, pool: str) -> list[Row]:
-    """List the deployments of a pool, named flow/deployment as Prefect's own commands want it."""
-    entries = server.ask("POST", "deployments/filter", work_pools={"name": {"any_": [pool]}}, sort="NAME_ASC")
-    flows = server.ask("POST", "flows/filter", flows={"id": {"any_": [entry["flow_id"] for entry in entries]}})
-    names = {flow["id"]: flow["name"] for flow in flows}
-    return [{**entry, "name": f"{names.get(entry['flow_id'], '?')}/{entry['name']}"} for entry in entries]
 
 
 def _deployment(server: _Server, entry: Row, scheduled: Iterable[Row]) -> Deployment:

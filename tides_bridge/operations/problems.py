@@ -281,9 +281,15 @@ def _of_database(facts: Facts, settings: Settings, now: datetime) -> Iterator[Pr
         # A broker that was not read is not called silent, too: nobody listened.
         yield from _silent(facts.status, settings, now, {problem.which for problem in behind})
     if settings.fourmost.address:
-        yield from _backlog(facts.status, settings, now)
+        since = facts.status["backlog_since"]
+        if since and now - since > settings.watchdog.backlog_older_than:
+            number = sum(facts.status["backlog"].values())
+            yield Problem("backlog", "", f"4MOST was not told about {number} targets for {span(now - since)}", since)
         yield from _missed_exchange(facts.status, settings, now)
-    yield from _missing_backup(facts.status, settings, now)
+    good = [run["last_good"] for run in facts.status["runs"] if run["kind"] == "backup" and run["last_good"]]
+    since = max(good, default=facts.status["installed_at"])
+    if now - since > settings.watchdog.no_backup_for:
+        yield Problem("backup", "", f"no good backup for {span(now - since)}", since, "warning")
 
 
 def _overdue_runs(status: dict[str, Any], settings: Settings, now: datetime) -> Iterator[Problem]:
@@ -330,13 +336,6 @@ def _heard(status: dict[str, Any], settings: Settings) -> dict[str, datetime]:
     return {name: heard[name] for name in streams if name in heard}
 
 
-def _backlog(status: dict[str, Any], settings: Settings, now: datetime) -> Iterator[Problem]:
-    since = status["backlog_since"]
-    if since and now - since > settings.watchdog.backlog_older_than:
-        number = sum(status["backlog"].values())
-        yield Problem("backlog", "", f"4MOST was not told about {number} targets for {span(now - since)}", since)
-
-
 def _missed_exchange(status: dict[str, Any], settings: Settings, now: datetime) -> Iterator[Problem]:
     """Look whether the day of the last deadline, in Berlin, had a good exchange; it stays a problem until there is."""
     # Days of Berlin, not 24 hours: 4MOST takes its list over at 15:00 there, in summer and in winter.
@@ -349,13 +348,6 @@ def _missed_exchange(status: dict[str, Any], settings: Settings, now: datetime) 
     if status["installed_at"] < midnight and max(good, default=status["installed_at"]) < midnight:
         what = f"no good exchange with 4MOST on {deadline:%Y-%m-%d} by {deadline:%H:%M} in Berlin"
         yield Problem("exchange", "", what, deadline.astimezone(UTC))
-
-
-def _missing_backup(status: dict[str, Any], settings: Settings, now: datetime) -> Iterator[Problem]:
-    good = [run["last_good"] for run in status["runs"] if run["kind"] == "backup" and run["last_good"]]
-    since = max(good, default=status["installed_at"])
-    if now - since > settings.watchdog.no_backup_for:
-        yield Problem("backup", "", f"no good backup for {span(now - since)}", since, "warning")
 
 
 # Prefect

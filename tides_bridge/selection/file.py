@@ -62,14 +62,10 @@ def _with_mocs(value: Any, folder: Path, path: str = "") -> Any:
         return value
     return {
         key: _read_moc(folder / item, path)
-        if key == "footprint" and _names_file(item)
+        if key == "footprint" and isinstance(item, str) and item.lower().endswith(MOC_ENDINGS)
         else _with_mocs(item, folder, f"{path}{key}.")
         for key, item in value.items()
     }
-
-
-def _names_file(value: object) -> bool:
-    return isinstance(value, str) and value.lower().endswith(MOC_ENDINGS)
 
 
 def _read_moc(file: Path, path: str) -> str:

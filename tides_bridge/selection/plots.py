@@ -179,8 +179,13 @@ def light_curve_figure(curve: LightCurves, verdicts: Verdicts, place: int = 0) -
         _draw_limits(axes, points)
         _draw_detections(axes, points)
         _frame(axes, points, _magnitude_limits(verdicts.function))
-        _draw_thresholds(axes, _magnitude_limits(verdicts.function))
-        _draw_trigger(axes, float(verdicts.trigger_mjd[place]))
+        for path, value in _magnitude_limits(verdicts.function):
+            faint, bright = axes.get_ylim()
+            if bright < value < faint:
+                axes.axhline(value, color="0.25", linewidth=0.8, linestyle=":", zorder=1.5, gid=f"threshold {path}")
+        mjd = float(verdicts.trigger_mjd[place])
+        if np.isfinite(mjd):
+            axes.axvline(mjd, color="0.15", linewidth=0.9, linestyle=(0, (5, 2)), zorder=1.5, gid="trigger")
         _label(axes)
         _title(figure, curve.object_ids[0], verdicts, place)
         _legend(figure, points, verdicts, place)
@@ -324,18 +329,6 @@ def _frame(axes: Axes, points: _Points, thresholds: Sequence[tuple[str, float]])
     axes.set_xlim(first - margin, last + margin)
 
 
-def _draw_thresholds(axes: Axes, thresholds: Sequence[tuple[str, float]]) -> None:
-    for path, value in thresholds:
-        faint, bright = axes.get_ylim()
-        if bright < value < faint:
-            axes.axhline(value, color="0.25", linewidth=0.8, linestyle=":", zorder=1.5, gid=f"threshold {path}")
-
-
-def _draw_trigger(axes: Axes, mjd: float) -> None:
-    if np.isfinite(mjd):
-        axes.axvline(mjd, color="0.15", linewidth=0.9, linestyle=(0, (5, 2)), zorder=1.5, gid="trigger")
-
-
 def _label(axes: Axes) -> None:
     """Name the axes: MJD below, dates above."""
     axes.set_xlabel("MJD [d, UTC]")
@@ -410,9 +403,14 @@ def _legend(figure: Figure, points: _Points, verdicts: Verdicts, place: int) -> 
     ]
     grey = {"marker": "o", "markersize": 5.0, "color": "0.35"}
     fading = "fading (negative)" + (", counts" if (points.is_fading & points.counts).any() else "")
+    least = verdicts.function.points.significance
     kinds: list[tuple[Mask, str, dict[str, Any]]] = [
         (points.is_usual, "counts", {**grey, "markerfacecolor": "0.35"}),
-        (points.is_hollow, _hollow(verdicts.function), {**grey, "markerfacecolor": "white"}),
+        (
+            points.is_hollow,
+            "does not count" if least is None else f"does not count\n(S/N < {least:g}, band, ...)",
+            {**grey, "markerfacecolor": "white"},
+        ),
         (points.is_fading, fading, {**grey, "markerfacecolor": GREY}),
         (
             points.is_limit,
@@ -439,11 +437,6 @@ def _legend(figure: Figure, points: _Points, verdicts: Verdicts, place: int) -> 
     )
     for text in legend.get_texts():
         text.set_parse_math(False)
-
-
-def _hollow(function: SelectionFunction) -> str:
-    least = function.points.significance
-    return "does not count" if least is None else f"does not count\n(S/N < {least:g}, band, ...)"
 
 
 def _line_handles(axes: Axes, verdicts: Verdicts, place: int) -> list[Line2D]:

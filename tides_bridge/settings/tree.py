@@ -317,16 +317,11 @@ def _configuration(file: Path, name: str | None) -> tuple[str, dict[str, Any]]:
     return name, content[name]
 
 
-def _first_problem(error: ValidationError) -> tuple[list[str], str]:
-    """Give the keys and the text of the first thing that pydantic found."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    problem = {"extra_forbidden": "unknown key", "missing": "is missing"}.get(first["type"], first["msg"])
-    return [str(part) for part in first["loc"]], problem
-
-
 def _settings_error(error: ValidationError, file: Path, name: str) -> SettingsError:
     """Make one clear error of the first thing that pydantic found."""
-    keys, problem = _first_problem(error)
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    problem = {"extra_forbidden": "unknown key", "missing": "is missing"}.get(first["type"], first["msg"])
+    keys = [str(part) for part in first["loc"]]
     if _given(EnvSettingsSource(Settings)(), keys):
         return SettingsError("environment", "TIDES_" + "__".join(keys).upper(), problem)
     return SettingsError(str(file), ".".join([name, *keys]), problem)

@@ -240,6 +240,8 @@ def _row(point: dict[str, Any], index: int, has_nights: bool) -> tuple[object, .
     is_detection = candid is not None
     band = ZTF_BANDS.get(int(point["fid"]))
     measured = [_value(point, key) if is_detection else _NONE for key in ("ra", "dec", "drb")]
+    # An id that 64 bits do not hold is none.
+    number = int(candid) if isinstance(candid, int) or (isinstance(candid, str) and candid.isdecimal()) else -1
     return (
         index,
         mjd,
@@ -250,16 +252,10 @@ def _row(point: dict[str, Any], index: int, has_nights: bool) -> tuple[object, .
         is_detection,
         point.get("isdiffpos") in POSITIVE,
         *measured[:2],
-        _source_id(candid),
+        number if 0 <= number < 2**63 else -1,
         measured[2],
         _value(point, "diffmaglim"),
     )
-
-
-def _source_id(candid: object) -> int:
-    """Give a ``candid`` as a whole number; -1 where it is none that 64 bits hold."""
-    number = int(candid) if isinstance(candid, int) or (isinstance(candid, str) and candid.isdecimal()) else -1
-    return number if 0 <= number < 2**63 else -1
 
 
 def _value(point: dict[str, Any], key: str) -> float:

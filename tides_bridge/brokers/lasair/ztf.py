@@ -53,10 +53,14 @@ class LasairZtf(LightCurveApi):
         check_nesting(message)
         sherlock = message.get("classification")
         ra, decl = position_in(message, ("ramean", "ra"), ("decmean", "dec", "decl"))
+        # The newest of the bands where there is no newest of all; else the time of the message itself.
+        newest = _mjd_in(message, "jdmax")
+        if newest is None:
+            newest = _mjd_in(message, "jdgmax", "jdrmax")
         return Alert(
             survey="ztf",
             object_id=object_id.strip(),
-            newest_mjd=_newest_mjd(message),
+            newest_mjd=mjd_of_utc(message.get("UTC")) if newest is None else newest,
             ra=ra,
             decl=decl,
             sherlock_class=sherlock if isinstance(sherlock, str) and sherlock.isprintable() else None,
@@ -114,11 +118,3 @@ def _mjd_in(message: dict[str, Any], *keys: str) -> float | None:
     if jd is not None and not EPOCHS[0] < mjd_from_jd(jd) < EPOCHS[1]:
         raise MalformedAlert("message", f"{' or '.join(keys)} is {jd}, which is no Julian date of our time")
     return None if jd is None else mjd_from_jd(jd)
-
-
-def _newest_mjd(message: dict[str, Any]) -> float:
-    """Find how new a message is: ``jdmax``, else the newest of the bands, else the time of its ``UTC``."""
-    newest = _mjd_in(message, "jdmax")
-    if newest is None:
-        newest = _mjd_in(message, "jdgmax", "jdrmax")
-    return mjd_of_utc(message.get("UTC")) if newest is None else newest

@@ -126,7 +126,11 @@ def read_fields(program: Program, shape: Shape, bodies: Sequence[bytes]) -> Fiel
         first, rows = _walk(program.steps, program.table, numbers, ends, first, rows, fill, problem, sources, about)
         if first == n:
             break
-        sources = _more(shape, sources, rows)
+        # Twice the room, with the sources that there are.
+        larger = _room(shape, 2 * len(sources[0]))
+        for old, new in zip(sources, larger, strict=True):
+            new[..., :rows] = old[..., :rows]
+        sources = larger
     message, group, floats, integers, names = sources
     return Fields(
         problem,
@@ -153,14 +157,6 @@ def _room(shape: Shape, size: int) -> _Sources:
         np.empty((len(shape.integers), size), dtype=np.int64),
         np.empty((shape.names, size), dtype=np.uint64),
     )
-
-
-def _more(shape: Shape, sources: _Sources, rows: int) -> _Sources:
-    """Make twice the room, with the sources that there are."""
-    larger = _room(shape, 2 * len(sources[0]))
-    for old, new in zip(sources, larger, strict=True):
-        new[..., :rows] = old[..., :rows]
-    return larger
 
 
 @compiled
