@@ -107,7 +107,6 @@ def steps(folder: Path, packets: list[tuple[bytes, bytes]], images: int, number:
     decoded = timed("decoding to columns", number, lambda: broker.decode(read))
     assert len(decoded.alerts) == number, decoded.refused[:1]
     judged = timed("judging", number, lambda: judging.decide(decoded.alerts, decoded.curves, functions, {}, 0.0))
-    judged.alerts = decoded.alerts
     batch = judging.batch_of(Pull(read, {}, is_last=True), [judged], [])
     with open_database(settings) as database:
         apply_schema(database)

@@ -15,8 +15,8 @@ from typing import Any
 from prefect import flow, get_run_logger
 
 from flows.workers import Workers, one_prefect_server
-from tasks.behaviour import Handed
-from tasks.judge import Chunk, Work, judge_messages, light_curve_satisfies
+from tasks.handed import Handed
+from tasks.judge import Chunk, judge_messages, light_curve_satisfies
 from tasks.progress import Progress
 from tasks.pull import get_deferred_objects, get_latest_batch, split_into_chunks
 from tasks.store import create_transient_stage, judge_together, store_outcome, upsert_to_master
@@ -59,7 +59,7 @@ def take_batches(run: Run) -> None:
     end = time.monotonic() + settings.broker.longest_pull.total_seconds()
     positions, digests = get_positions(run.database, settings)
     with stream_of(settings, positions, digests) as stream:
-        deferred = get_deferred_objects(run.database, settings)
+        deferred = get_deferred_objects(run.database, settings).take()
         accepted = get_accepted(run.database, settings)
         read, there = 0, stream.left()
         while True:
@@ -67,7 +67,7 @@ def take_batches(run: Run) -> None:
             pull = get_latest_batch(stream).take()
             read += len(pull.messages)
             _tell(run, "read, the last of which are being decided", read, there)
-            pull.join(accepted)
+            pull = pull.with_accepted(accepted)
             if stream.refilled:
                 summary.note(f"topic {settings.topic} was filled anew: it was read from its beginning")
             if pull.messages or deferred or stream.refilled:
@@ -116,67 +116,83 @@ def decide_and_store(run: Run, pull: Pull, deferred: list[Alert]) -> None:
     with run.database.transaction("batch") as connection:
         if any(function.surveys for function in run.functions):
             judged = judge_together(connection, Handed(judged), settings, run.functions).take()
-        create_transient_stage(connection, judged)
+        create_transient_stage(connection, Handed(judged))
         inserted, updated = upsert_to_master(connection, settings)
-        store_outcome(connection, batch, judged, budget, settings, run.run_id)
+        store_outcome(connection, Handed((batch, judged)), budget, settings, run.run_id)
     run.summary.add(batch, judged, inserted, updated)
 
 
-def _read_and_judge(run: Run, messages: list[Message]) -> list[Judged]:
-    """Read messages and judge what is in them: here, or where there are many on Dask."""
-    chunks = judging.split_messages(messages, judging.CHUNK_BYTES)
-    if not chunks:
-        return []
-    if len(chunks) == 1:
-        return judge_messages(Chunk(chunks[0], run.settings, run.functions)).take()
-    judged = _chunky_assign(run, Work(chunks, run.settings, run.functions))
-    judging.keep_newest(judged)
-    return judged
-
-
-def _ask_and_judge(run: Run, alerts: list[Alert]) -> list[Judged]:
-    """Get the light curves of objects, and judge them, on Dask."""
-    if not alerts:
-        return []
-    chunks = split_into_chunks(Handed(alerts), run.settings).take()
-    return _chunky_assign(run, Work(chunks, run.settings, run.functions))
-
-
-def _chunky_assign(run: Run, work: Work) -> list[Judged]:
-    with one_prefect_server():
-        return chunky_assign.with_options(task_runner=run.workers())(Handed(work)).take()
-
-
-@flow(name="chunky_assign", flow_run_name="light curves", validate_parameters=False)
-def chunky_assign(given: Handed[Work]) -> Handed[list[Judged]]:
-    """Read messages, or get light curves, and judge what is in them: one Dask task a chunk."""
-    work = given.take()  # with every task Prefect sends what its flow was given
-    chunks = [Chunk(chunk, work.settings, work.functions) for chunk in work.chunks]
-    futures = [
-        light_curve_satisfies.submit(f"{number} of {len(chunks)}", chunk)
-        for number, chunk in enumerate(chunks, start=1)
-    ]
-    results = [_result(future, chunk, work) for future, chunk in zip(futures, work.chunks, strict=True)]
-    for chunk in chunks:
-        chunk.empty()
-    return Handed([call for result in results for call in result])
-
-
-def _result(future: Any, chunk: Sequence[Message | Alert], work: Work) -> list[Judged]:
+def _read_and_judge(run: Run, messages: Sequence[Message]) -> list[Judged]:
     """
-    Wait for a chunk; if its worker was lost or failed, the objects are deferred, and the others go on.
+    Read messages and judge what is in them: here, or where there are many on Dask.
 
     Raises
     ------
     WorkerLost
-        If it was of messages: nobody knows yet what is in them, so that they are left to the next run.
+        If a chunk was not read: nobody knows yet what is in it, so that the batch is left to the next run.
     """
+    chunks = [
+        Chunk(judging.judge_messages, part, run.settings, run.functions)
+        for part in judging.split_messages(messages, judging.CHUNK_BYTES)
+    ]
+    if not chunks:
+        return []
+    if len(chunks) == 1:
+        return judge_messages(chunks[0].boxed()).take()
+    judged: list[Judged] = []
+    for result in _chunky_assign(run, chunks):
+        if isinstance(result, WorkerLost):
+            raise result
+        judged += result
+    return judging.keep_newest(judged)
+
+
+def _ask_and_judge(run: Run, alerts: list[Alert]) -> list[Judged]:
+    """Get the light curves of objects, and judge them, on Dask; those of a chunk that was lost there are deferred."""
+    if not alerts:
+        return []
+    parts = split_into_chunks(Handed(alerts), run.settings).take()
+    chunks = [Chunk(judging.judge_objects, judging.unread(part), run.settings, run.functions) for part in parts]
+    judged: list[Judged] = []
+    for part, result in zip(parts, _chunky_assign(run, chunks), strict=True):
+        if isinstance(result, WorkerLost):
+            get_run_logger().warning(str(result))
+            calls = judging.calls_for(part, run.settings)
+            judged.append(judging.defer(part, str(result), outage=result, calls=calls))
+        else:
+            judged += result
+    return judged
+
+
+def _chunky_assign(run: Run, chunks: list[Chunk]) -> list[list[Judged] | WorkerLost]:
+    with one_prefect_server():
+        return chunky_assign.with_options(task_runner=run.workers())(Handed(chunks)).take()
+
+
+@flow(name="chunky_assign", flow_run_name="light curves", validate_parameters=False)
+def chunky_assign(chunks: Handed[list[Chunk]]) -> Handed[list[list[Judged] | WorkerLost]]:
+    """
+    Read messages, or get light curves, and judge what is in them: one Dask task a chunk.
+
+    Returns
+    -------
+    Handed
+        By chunk what was judged, or that its worker was lost or failed.
+    """
+    boxes = [chunk.boxed() for chunk in chunks.take()]  # with every task Prefect sends what its flow was given
+    futures = [
+        light_curve_satisfies.submit(f"{number} of {len(boxes)}", box) for number, box in enumerate(boxes, start=1)
+    ]
+    results = [_result(future) for future in futures]
+    for box in boxes:
+        box.take()  # what another process judged, or nobody, is in it still
+    return Handed(results)
+
+
+def _result(future: Any) -> list[Judged] | WorkerLost:
+    """Wait for a chunk."""
     result = future.result(raise_on_failure=False)
-    if isinstance(result, list):
-        return result
-    error = WorkerLost("Dask", f"a chunk was not judged: {type(result).__name__}: {result}")
-    alerts = [each for each in chunk if isinstance(each, Alert)]
-    if len(alerts) < len(chunk):
-        raise error
-    get_run_logger().warning(str(error))
-    return [judging.defer(alerts, str(error), outage=error, calls=judging.calls_for(alerts, work.settings))]
+    if isinstance(result, Handed):
+        judged: list[Judged] = result.take()
+        return judged
+    return WorkerLost("Dask", f"a chunk was not judged: {type(result).__name__}: {result}")

@@ -13,6 +13,7 @@ from tasks.exchange import (
     settle_unanswered,
     update_existing_transients,
 )
+from tasks.handed import Handed
 from tasks.summary import Summary, publish_summary
 from tides_bridge.database import Database, ensure_schema, open_database
 from tides_bridge.database.run_log import logged_run, run_duration
@@ -79,11 +80,11 @@ def exchange_with_4most(database: Database, settings: Settings, summary: Summary
     with logged_run(database, "exchange") as run_id:
         read_back_from_4most(database, client)
         created = settle_unanswered(database, client)
-        stage = prepare_4most_update(database, settings)
-        summary.add_forbidden(stage.content.refused)
-        created.add(create_new_transients_in_4most(database, client, stage, settings))
-        changed = update_existing_transients(database, client, stage, "changed")
-        deactivated = update_existing_transients(database, client, stage, "deactivated")
+        stage = prepare_4most_update(database, settings).take()
+        summary.add_forbidden(stage.refused)
+        created.add(create_new_transients_in_4most(database, client, Handed(stage.new), settings))
+        changed = update_existing_transients(database, client, Handed(stage.changed), "changed")
+        deactivated = update_existing_transients(database, client, Handed(stage.deactivated), "deactivated")
         summary.add_sent(created, changed, deactivated)
         summary.took = run_duration(database, run_id)
         # An outage is kept until here, as what was sent before it must be counted.

@@ -6,6 +6,7 @@ objects as `objects_per_task` says, since each costs some 75 ms; what is sent ar
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,8 @@ from flows.in_order import in_order, lost, set_up_dask
 from flows.parameters import Explained
 from flows.workers import dask_workers, one_prefect_server
 from tasks.behaviour import speak_plainly, without_causes
-from tasks.select_files import Piece, do_piece, publish_selection
+from tasks.handed import Handed
+from tasks.select_files import do_piece, publish_selection
 from tides_bridge.archives.judging import Tally
 from tides_bridge.settings.sections import DaskSettings
 
@@ -39,20 +41,12 @@ Address = Annotated[str | None, Explained("Scheduler of a Dask cluster to use in
 PerTask = Annotated[int, Field(ge=1), Explained("At least so many objects are judged by one task.")]
 
 
+@dataclass(frozen=True)
 class FilesWork:
-    """
-    What `judge_files` is to do. Without a ``__dict__``, so that Prefect keeps no copy of it on the run page.
+    """What `judge_files` is to do, and by how many workers."""
 
-    Parameters
-    ----------
-    selecting, workers
-        What, and by how many.
-    """
-
-    __slots__ = ("selecting", "workers")
-
-    def __init__(self, selecting: Selecting, workers: int) -> None:
-        self.selecting, self.workers = selecting, workers
+    selecting: Selecting
+    workers: int
 
 
 @flow(name="TiDES select", flow_run_name="{function}")
@@ -109,24 +103,24 @@ def _path(text: str | None) -> Path | None:
 def _on_dask(work: FilesWork, options: DaskSettings) -> tuple[Tally, int]:
     set_up_dask()
     with one_prefect_server(), dask_workers(options) as workers:
-        found: tuple[Tally, int] = judge_files.with_options(task_runner=workers())(work)
+        found: tuple[Tally, int] = judge_files.with_options(task_runner=workers())(Handed(work)).take()
         return found
 
 
 @flow(name="judge_files", flow_run_name="light curves", validate_parameters=False)
-def judge_files(work: FilesWork) -> tuple[Tally, int]:
+def judge_files(given: Handed[FilesWork]) -> Handed[tuple[Tally, int]]:
     """Go through the files: one Dask task some thousand objects, few of them under way at a time."""
-    log = _RunPageLog()
+    work, log = given.take(), _RunPageLog()
 
     def run(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         try:
             yield from in_order(
-                lambda item: do_piece.submit(log.title(), Piece(function, item)), items, 2 * work.workers + 1
+                lambda item: do_piece.submit(log.title(), Handed((function, item))), items, 2 * work.workers + 1
             )
         except (KilledWorker, CancelledError) as error:
             raise lost(error) from error
 
-    return run_selection(work.selecting, run, log)
+    return Handed(run_selection(work.selecting, run, log))
 
 
 class _RunPageLog:

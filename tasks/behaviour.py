@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from prefect import Task
 from prefect.cache_policies import NO_CACHE
@@ -31,29 +31,6 @@ def is_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
 
 RETRIED: dict[str, Any] = {**STEP, "retries": 2, "retry_delay_seconds": [1, 4], "retry_condition_fn": is_transient}
 """Of steps that may be repeated without harm."""
-
-
-class Handed(Generic[T]):
-    """
-    Something large on its way from one step to the next.
-
-    Prefect keeps what a step returns until the whole flow ends, and looks into it wherever it goes. This it cannot look
-    into, and it is empty once what is in it was taken.
-
-    >>> box = Handed([1, 2])
-    >>> box.take(), box.take()
-    ([1, 2], None)
-    """
-
-    __slots__ = ("_content",)
-
-    def __init__(self, content: T) -> None:
-        self._content: T | None = content
-
-    def take(self) -> T:
-        """Give what is in it, once."""
-        content, self._content = self._content, None
-        return cast(T, content)
 
 
 def skipped(message: str, result: T) -> T:

@@ -1,8 +1,11 @@
 """The steps that talk to 4MOST."""
 
+from typing import Any
+
 from prefect import get_run_logger, task
 
 from tasks.behaviour import RETRIED, STEP
+from tasks.handed import Handed
 from tides_bridge.database import Database
 from tides_bridge.fourmost import exchange
 from tides_bridge.fourmost import reconcile as reconciling
@@ -13,15 +16,6 @@ from tides_bridge.fourmost.reconcile import Difference
 from tides_bridge.settings import Settings
 
 
-class Stage:
-    """A "4MOST Stage", opaque to Prefect, which would look into each row of it."""
-
-    __slots__ = ("content",)
-
-    def __init__(self, content: FourmostStage) -> None:
-        self.content = content
-
-
 @task(**RETRIED, task_run_name="read_back_from_4most")
 def read_back_from_4most(database: Database, client: FourmostClient) -> int:
     """Read back keys and dates of what the operations system ingested."""
@@ -29,12 +23,12 @@ def read_back_from_4most(database: Database, client: FourmostClient) -> int:
 
 
 @task(**RETRIED, task_run_name="prepare_4most_update")
-def prepare_4most_update(database: Database, settings: Settings) -> Stage:
+def prepare_4most_update(database: Database, settings: Settings) -> Handed[FourmostStage]:
     """Work out which targets are new to 4MOST, changed, or to be switched off there."""
     stage = exchange.prepare_4most_update(database, settings)
     counts = len(stage.new), len(stage.changed), len(stage.deactivated), len(stage.refused)
     get_run_logger().info("4MOST stage new=%d changed=%d deactivated=%d refused=%d", *counts)
-    return Stage(stage)
+    return Handed(stage)
 
 
 @task(**STEP, task_run_name="settle_unanswered")
@@ -45,20 +39,22 @@ def settle_unanswered(database: Database, client: FourmostClient) -> Sent:
 
 @task(**STEP, task_run_name="create_new_transients_in_4most")
 def create_new_transients_in_4most(
-    database: Database, client: FourmostClient, stage: Stage, settings: Settings
+    database: Database, client: FourmostClient, new: Handed[list[dict[str, Any]]], settings: Settings
 ) -> Sent:
     """
     Create the new targets at 4MOST, and store their keys.
 
     Not retried here: the next exchange looks up by name what was asked for without an answer.
     """
-    return exchange.create_new_transients_in_4most(database, client, stage.content.new, settings.fourmost.page_size)
+    return exchange.create_new_transients_in_4most(database, client, new.take(), settings.fourmost.page_size)
 
 
 @task(**STEP, task_run_name="update_existing_transients: {what}")
-def update_existing_transients(database: Database, client: FourmostClient, stage: Stage, what: str) -> Sent:
+def update_existing_transients(
+    database: Database, client: FourmostClient, rows: Handed[list[dict[str, Any]]], what: str
+) -> Sent:
     """Send changes (``what`` is "changed") or the active flag ("deactivated")."""
-    return exchange.update_existing_transients(database, client, getattr(stage.content, what))
+    return exchange.update_existing_transients(database, client, rows.take())
 
 
 @task(**STEP, task_run_name="find_differences")

@@ -2,7 +2,8 @@
 
 from prefect import get_run_logger, task
 
-from tasks.behaviour import RETRIED, STEP, Handed
+from tasks.behaviour import RETRIED, STEP
+from tasks.handed import Handed
 from tides_bridge.brokers.models import Alert, Pull
 from tides_bridge.brokers.stream import AlertStream
 from tides_bridge.database import Database
@@ -12,9 +13,9 @@ from tides_bridge.settings import Settings
 
 
 @task(**RETRIED, task_run_name="get_deferred_objects")
-def get_deferred_objects(database: Database, settings: Settings) -> list[Alert]:
+def get_deferred_objects(database: Database, settings: Settings) -> Handed[list[Alert]]:
     """Give the objects that earlier runs had to defer, and that are due."""
-    return ingest.get_deferred_objects(database, settings)
+    return Handed(ingest.get_deferred_objects(database, settings))
 
 
 @task(**STEP, task_run_name="get_latest_batch")

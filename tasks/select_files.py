@@ -7,28 +7,14 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_table_artifact
 
 from tasks.behaviour import STEP
-
-
-class Piece:
-    """
-    Some of the work. Without a ``__dict__``, so that Prefect does not look into it.
-
-    Parameters
-    ----------
-    function, item
-        What is called, with what.
-    """
-
-    __slots__ = ("function", "item")
-
-    def __init__(self, function: Callable[[Any], Any], item: Any) -> None:
-        self.function, self.item = function, item
+from tasks.handed import Handed
 
 
 @task(**STEP, name="light_curves_of_files", task_run_name="{title}")
-def do_piece(title: str, piece: Piece) -> Any:
+def do_piece(title: str, piece: Handed[tuple[Callable[[Any], Any], Any]]) -> Any:
     """Do some of the work: judge the light curves of some files, or plot some."""
-    return piece.function(piece.item)
+    function, item = piece.take()
+    return function(item)
 
 
 @task(**STEP, task_run_name="publish_selection")

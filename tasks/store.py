@@ -3,7 +3,8 @@
 from prefect import get_run_logger, task
 from sqlalchemy import Connection
 
-from tasks.behaviour import RETRIED, STEP, Handed
+from tasks.behaviour import RETRIED, STEP
+from tasks.handed import Handed
 from tides_bridge.database import Database
 from tides_bridge.decisions import batch as ingest
 from tides_bridge.decisions import record
@@ -19,15 +20,13 @@ def judge_together(
     connection: Connection, judged: Handed[list[Judged]], settings: Settings, functions: list[SelectionFunction]
 ) -> Handed[list[Judged]]:
     """Judge the light curves of several surveys together, where a selection function says so."""
-    alone = judged.take()
-    together.judge_together(connection, alone, settings, functions)
-    return Handed(alone)
+    return Handed(together.judge_together(connection, judged.take(), settings, functions))
 
 
 @task(**STEP, task_run_name="create_transient_stage")
-def create_transient_stage(connection: Connection, judged: list[Judged]) -> int:
+def create_transient_stage(connection: Connection, judged: Handed[list[Judged]]) -> int:
     """Copy the objects that passed into the temporary table `tides_stage`."""
-    return ingest.create_transient_stage(connection, judged)
+    return ingest.create_transient_stage(connection, judged.take())
 
 
 @task(**STEP, task_run_name="upsert_to_master")
@@ -39,10 +38,11 @@ def upsert_to_master(connection: Connection, settings: Settings) -> tuple[int, i
 
 
 @task(**STEP, task_run_name="store_outcome")
-def store_outcome(  # noqa: PLR0913, PLR0917
-    connection: Connection, batch: Batch, judged: list[Judged], budget: Budget, settings: Settings, run_id: int
+def store_outcome(
+    connection: Connection, outcome: Handed[tuple[Batch, list[Judged]]], budget: Budget, settings: Settings, run_id: int
 ) -> None:
     """Keep refused messages, decisions, deferred objects, the number of calls made, and the place in the stream."""
+    batch, judged = outcome.take()
     ingest.store_outcome(connection, batch, judged, budget, settings, run_id)
 
 

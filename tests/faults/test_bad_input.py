@@ -132,7 +132,7 @@ def fill(lasair: LasairStandin, *names: str) -> None:
 
 def judge(lasair: LasairStandin, *names: str) -> Judged:
     settings = ztf_settings(lightCurves={"address": lasair.address, "timeout": 5})
-    calls = judging.judge_chunk([BROKER.alert_in(text(name)) for name in names], settings, [FUNCTION])
+    calls = judging.judge_objects([BROKER.alert_in(text(name)) for name in names], settings, [FUNCTION])
     return Judged(
         {name: passed for call in calls for name, passed in call.passed.items()},
         pd.concat([call.targets for call in calls]),
@@ -201,7 +201,7 @@ def test_an_answer_without_light_curves_defers_the_chunk_with_a_reason(
 ) -> None:
     monkeypatch.setattr(judging, "broker_of", lambda _: broker_that_hears(answer, status)[0])
     names = ["ZTF26good0", "ZTF26good1", "ZTF26good2"]
-    (judged,) = judging.judge_chunk([BROKER.alert_in(text(name)) for name in names], ztf_settings(), [FUNCTION])
+    (judged,) = judging.judge_objects([BROKER.alert_in(text(name)) for name in names], ztf_settings(), [FUNCTION])
     assert (judged.passed, len(judged.targets), list(judged.deferred)) == ({}, 0, names)
     for reason in judged.deferred.values():
         assert "light-curve API" in reason and len(reason) < LONGEST_REASON and reason.isprintable()
@@ -345,7 +345,7 @@ def test_good_alerts_are_decided_as_they_would_be_alone(night: Night, first: dic
     found = {row["object_id"]: row["passed"] for row in night.ask("SELECT * FROM last_decision")}
     by_name = {alert.object_id: alert for body in night.bodies.values() if isinstance(alert := decoded(body), Alert)}
     names = sorted(night.good)
-    judged = judging.judge_chunk([by_name[name] for name in names], night.settings, [FUNCTION])
+    judged = judging.judge_objects([by_name[name] for name in names], night.settings, [FUNCTION])
     passed = {name: result for call in judged for name, result in call.passed.items()}
     assert {name: found[name] for name in names} == passed
     assert len(names) > 50 and any(passed.values())

@@ -275,7 +275,7 @@ def decide_until_nothing_is_deferred(database: Database, settings: Settings) -> 
         chunks = judging.split_into_chunks(batch.alerts, settings.light_curves.objects_per_call)
         budget = ingest.take_calls(database, settings, len(chunks))
         assert budget.calls == len(chunks)
-        judged = [call for chunk in chunks for call in judging.judge_chunk(chunk, settings, [FUNCTION])]
+        judged = [call for chunk in chunks for call in judging.judge_objects(chunk, settings, [FUNCTION])]
         with database.transaction("batch") as connection:
             ingest.create_transient_stage(connection, judged)
             ingest.upsert_to_master(connection, settings)

@@ -199,13 +199,13 @@ def test_real_files_as_they_are(world: World, name: str, shared_data: Path) -> N
         pytest.skip("the real alerts are not on this machine")
     settings = ztf_settings(now=NOW, broker={"kind": "recorded", "files": [str(path)], "schemas": str(schemas)})
     messages = read_stream(settings)
-    recorded = decisions_in([judge_messages(messages, settings, world.functions)])
+    recorded = decisions_in(judge_messages(messages, settings, world.functions))
     assert recorded and unlike(selected(world, path, schemas, lacking), recorded) == {}
     if kind:
         world.topics += 1
         world.kafka.publish(f"t{world.topics}", [each.value for each in messages])
         own = world.settings(Way(kind, ""), "lsst", schemas=str(schemas))
-        sent = decisions_in([judge_messages(read_stream(own), own, world.functions)])
+        sent = decisions_in(judge_messages(read_stream(own), own, world.functions))
         assert unlike(sent, recorded) == {}
 
 

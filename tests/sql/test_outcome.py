@@ -146,7 +146,7 @@ def test_a_message_that_can_be_read_after_all_is_judged_by_the_next_run(database
     )
     assert [row["refused_id"] for row in list_refused(database, 10)] == [2]
     batch = batch_of()
-    batch.pull.join(accepted)
+    batch = replace(batch, pull=batch.pull.with_accepted(accepted))
     outcome(database, settings, batch)
     assert get_accepted(database, settings) == {}
 

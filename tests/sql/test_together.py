@@ -78,8 +78,7 @@ def chunk_of(
     chunk = decide(alerts, curves, functions, {}, now_mjd)
     known = [Objects.of(1, ra=a.ra, decl=a.decl, sherlock_class=[a.sherlock_class], **a.known) for a in alerts]
     told = [replace(each, objects=about) for (_, each), about in zip(objects, known, strict=True)]
-    chunk.alerts, chunk.curves = alerts, LightCurves.joined(told)
-    return chunk
+    return replace(chunk, alerts=alerts, curves=LightCurves.joined(told))
 
 
 def take(
@@ -93,7 +92,7 @@ def take(
     judged = [chunk_of(chunk, functions, now_mjd) for chunk in chunks]
     put_in_force(database, settings, functions)
     with database.transaction() as connection:
-        judge_together(connection, judged, at(settings, now_mjd), functions)
+        judged = judge_together(connection, judged, at(settings, now_mjd), functions)
         create_transient_stage(connection, judged)
         upsert_to_master(connection, at(settings, now_mjd))
         alerts = {alert.object_id: alert for chunk in judged for alert in chunk.alerts}
@@ -390,9 +389,10 @@ class NeverAsked:
 def test_nothing_is_asked_where_no_function_says_so(settings: Settings) -> None:
     judged = [chunk_of([ZTF, LSST], [ALONE])]
     before = judged[0].decisions.copy()
-    judge_together(NeverAsked(), judged, settings, [ALONE])  # type: ignore[arg-type]
-    judge_together(NeverAsked(), [], settings, [BOTH])  # type: ignore[arg-type]
-    judge_together(NeverAsked(), [Judged({}, pd.DataFrame(), {"ZTF26a": "none"})], settings, [BOTH])  # type: ignore[arg-type]
+    deferred = [Judged({}, pd.DataFrame(), {"ZTF26a": "none"})]
+    assert judge_together(NeverAsked(), judged, settings, [ALONE]) == judged  # type: ignore[arg-type]
+    assert judge_together(NeverAsked(), [], settings, [BOTH]) == []  # type: ignore[arg-type]
+    assert judge_together(NeverAsked(), deferred, settings, [BOTH]) == deferred  # type: ignore[arg-type]
     assert len(judged) == 1 and judged[0].decisions.equals(before)
 
 

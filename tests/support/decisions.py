@@ -83,10 +83,10 @@ def judged_of(
     read = [
         judged
         for chunk in judging.split_messages(messages, size)
-        for judged in judging.judge_chunk(chunk, settings, functions)
+        for judged in judging.judge_messages(chunk, settings, functions)
     ]
-    judging.keep_newest(read)
-    return [*read, *judging.judge_chunk(judging.waiting(read, []), settings, functions)]
+    read = judging.keep_newest(read)
+    return [*read, *judging.judge_objects(judging.waiting(read, []), settings, functions)]
 
 
 def decisions_in(judged: Iterable[Judged]) -> Decisions:
@@ -167,7 +167,7 @@ def stored(database: Database, settings: Settings, functions: Sequence[Selection
     budget = ingest.take_calls(database, settings, sum(chunk.calls for chunk in judged))
     with database.transaction() as connection:
         if any(function.surveys for function in functions):
-            judge_together(connection, judged, settings, functions)
+            judged = judge_together(connection, judged, settings, functions)
         ingest.create_transient_stage(connection, judged)
         ingest.upsert_to_master(connection, settings)
         batch = judging.batch_of(pull, judged, [])

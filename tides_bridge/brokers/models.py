@@ -1,7 +1,7 @@
 """What brokers send, as models: messages, alerts, and what was pulled together. No input or output here."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -75,13 +75,12 @@ class RefusedMessage:
         return cls(message.topic, message.partition, message.offset, message.value, reason, message.key)
 
 
+@dataclass(frozen=True)
 class Pull:
     """
     Messages that are decided and stored together, as they came.
 
-    Not a dataclass on purpose: Prefect looks into those, field by field, whenever one is handed to a task.
-
-    Parameters
+    Attributes
     ----------
     messages
         In the order of the stream.
@@ -91,30 +90,20 @@ class Pull:
         Digest of the last message read of each (topic, partition), and when it was published.
     is_last
         Whether the stream was silent after them.
-
-    Attributes
-    ----------
     accepted
         Keys of messages among them that were refused by an earlier run.
     """
 
-    def __init__(
-        self,
-        messages: list[Message],
-        positions: dict[tuple[str, int], int],
-        digests: Mapping[tuple[str, int], str] | None = None,
-        published: Mapping[tuple[str, int], datetime] | None = None,
-        *,
-        is_last: bool,
-    ) -> None:
-        self.messages, self.positions, self.is_last = messages, positions, is_last
-        self.digests, self.published = dict(digests or {}), dict(published or {})
-        self.accepted: list[int] = []
+    messages: Sequence[Message]
+    positions: Mapping[tuple[str, int], int]
+    digests: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    published: Mapping[tuple[str, int], datetime] = field(default_factory=dict)
+    is_last: bool = field(kw_only=True)
+    accepted: Sequence[int] = field(default=(), kw_only=True)
 
-    def join(self, accepted: Mapping[int, Message]) -> None:
-        """Put messages before them that an earlier run had refused, by their keys."""
-        self.accepted = list(accepted)
-        self.messages = [*accepted.values(), *self.messages]
+    def with_accepted(self, accepted: Mapping[int, Message]) -> "Pull":
+        """Give it with messages before its own that an earlier run had refused, by their keys."""
+        return replace(self, accepted=list(accepted), messages=[*accepted.values(), *self.messages])
 
 
 def newest_of(alerts: Iterable[Alert]) -> list[Alert]:

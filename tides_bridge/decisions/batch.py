@@ -175,7 +175,7 @@ def store_outcome(  # noqa: PLR0913, PLR0917
         for (topic, partition), offset in pull.positions.items()
     ]
     run(connection, "decisions/store_position.sql", places)
-    run(connection, "decisions/settle_accepted.sql", {"refused_ids": pull.accepted, "now": now})
+    run(connection, "decisions/settle_accepted.sql", {"refused_ids": list(pull.accepted), "now": now})
 
 
 def _deferred(alert: Alert, reason: str, chunk: Judged, settings: Settings, now: datetime) -> dict[str, Any]:

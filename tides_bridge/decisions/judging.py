@@ -43,6 +43,11 @@ def split_into_chunks(alerts: Sequence[Alert], size: int) -> list[list[Alert]]:
     return [list(alerts[start : start + size]) for start in range(0, len(alerts), size)]
 
 
+def unread(alerts: Sequence[Alert]) -> list[Alert]:
+    """Give alerts without their messages: who asks for light curves needs none, and they are large."""
+    return [replace(alert, message={}) for alert in alerts]
+
+
 def calls_for(alerts: Sequence[Alert], settings: Settings) -> int:
     """Tell how many calls of the light-curve API some alerts need."""
     return -(-len(alerts) // broker_of(settings).objects_per_call)
@@ -78,32 +83,37 @@ def split_messages(messages: Sequence[Message], size: int) -> list[list[Message]
     return [list(messages[start:stop]) for start, stop in pairwise(edges) if stop > start]
 
 
-def judge_messages(messages: Sequence[Message], settings: Settings, functions: Sequence[SelectionFunction]) -> Judged:
+def judge_messages(
+    messages: Sequence[Message], settings: Settings, functions: Sequence[SelectionFunction]
+) -> list[Judged]:
     """
     Read messages, and decide on the objects whose message brought the light curve.
 
     Returns
     -------
-    Judged
-        The alerts of the other objects are in it, too: see `waiting`.
+    list of Judged
+        One of all messages. The alerts of the other objects are in it, too: see `waiting`.
     """
     decoded = broker_of(settings).decode(messages)
     brought = set(decoded.curves.object_ids)
     ready = [alert for alert in decoded.alerts if alert.object_id in brought]
     judged = decide(ready, decoded.curves, functions, {}, settings.now_mjd()) if ready else defer([], "")
-    judged.calls = 0
-    judged.alerts, judged.refused = decoded.alerts, decoded.refused
-    judged.skipped, judged.notes = dict(decoded.skipped), decoded.notes
-    return judged
+    told = {name: getattr(decoded, name) for name in ("alerts", "refused", "skipped", "notes")}
+    return [replace(judged, calls=0, **told)]
 
 
-def keep_newest(chunks: Sequence[Judged]) -> None:
-    """Let each object be in the chunk of its newest alert only; of equally new ones in the last with a light curve."""
+def keep_newest(chunks: Sequence[Judged]) -> list[Judged]:
+    """
+    Give chunks of which each object is in that of its newest alert only.
+
+    Of equally new alerts that of the last chunk with a light curve counts.
+    """
     places = newest_parts([(chunk.alerts, chunk.passed) for chunk in chunks])
+    kept = []
     for number, chunk in enumerate(chunks):
-        older = {each.object_id for each in chunk.alerts if places[each.survey, each.object_id] != number}
-        if older:
-            chunk.drop(older)
+        older = {alert.object_id for alert in chunk.alerts if places[alert.survey, alert.object_id] != number}
+        kept.append(chunk.without(older) if older else chunk)
+    return kept
 
 
 def waiting(chunks: Sequence[Judged], deferred: Sequence[Alert]) -> list[Alert]:
@@ -128,23 +138,17 @@ def waiting(chunks: Sequence[Judged], deferred: Sequence[Alert]) -> list[Alert]:
     return newest_of([*left, *new])
 
 
-def judge_chunk(
-    items: Sequence[Message | Alert], settings: Settings, functions: Sequence[SelectionFunction]
-) -> list[Judged]:
+def judge_objects(alerts: Sequence[Alert], settings: Settings, functions: Sequence[SelectionFunction]) -> list[Judged]:
     """
-    Read messages, or get the light curves of objects, call by call, and decide on each.
+    Get the light curves of objects, call by call, and decide on each.
 
     An API that cannot be reached is no error here but an outage of that call, so that others are not lost.
 
     Returns
     -------
     list of Judged
-        One of all messages, or one a call.
+        One a call.
     """
-    messages = [item for item in items if isinstance(item, Message)]
-    if messages:
-        return [judge_messages(messages, settings, functions)]
-    alerts = [item for item in items if isinstance(item, Alert)]
     broker = broker_of(settings)
     outcomes: list[Judged] = []
     outages = 0
@@ -173,8 +177,8 @@ def _judge_call(
     except BrokerUnavailable as error:
         return defer(alerts, str(error), outage=error, calls=broker.calls - before)
     judged = decide(alerts, fetched.curves, functions, fetched.missing, settings.now_mjd())
-    judged.calls = max(broker.calls - before, 1)  # to be told that nobody can be asked is an attempt, too
-    return judged
+    # To be told that nobody can be asked is an attempt, too.
+    return replace(judged, calls=max(broker.calls - before, 1))
 
 
 def defer(alerts: Sequence[Alert], reason: str, outage: Exception | None = None, calls: int = 0) -> Judged:

@@ -1,20 +1,20 @@
 """What flows from alerts to decisions. No input or output here."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import pandas as pd
 
 from tides_bridge.brokers.models import Alert, Pull, RefusedMessage
 from tides_bridge.lightcurves import LightCurves
 
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
-
+@dataclass(frozen=True)
 class Batch:
     """
-    What was read together: its alerts are decided and stored together. Not a dataclass, as `Pull`.
+    What was read together: its alerts are decided and stored together.
 
-    Parameters
+    Attributes
     ----------
     pull
         The messages.
@@ -24,15 +24,17 @@ class Batch:
         Messages that could not be read.
     """
 
-    def __init__(self, pull: Pull, alerts: Iterable[Alert], refused: Iterable[RefusedMessage]) -> None:
-        self.pull, self.alerts, self.refused = pull, list(alerts), list(refused)
+    pull: Pull
+    alerts: Sequence[Alert]
+    refused: Sequence[RefusedMessage]
 
 
+@dataclass(frozen=True, eq=False)
 class Judged:
     """
     What was decided about a chunk of messages or alerts.
 
-    Parameters
+    Attributes
     ----------
     passed
         Whether each object with a light curve satisfies the selection function, by object id.
@@ -54,32 +56,29 @@ class Judged:
         The light curves, where they are judged together with those of other surveys.
     """
 
-    def __init__(  # noqa: PLR0913
-        self,
-        passed: dict[str, bool],
-        targets: "DataFrame",
-        deferred: dict[str, str],
-        calls: int = 0,
-        outage: Exception | None = None,
-        *,
-        decisions: "DataFrame | None" = None,
-        alerts: Sequence[Alert] = (),
-        refused: Sequence[RefusedMessage] = (),
-        skipped: Mapping[str, int] | None = None,
-        notes: Sequence[str] = (),
-        curves: LightCurves | None = None,
-    ) -> None:
-        self.decisions = targets.iloc[:0, :0] if decisions is None else decisions
-        self.passed, self.targets, self.deferred, self.calls, self.outage = passed, targets, deferred, calls, outage
-        self.alerts, self.refused, self.skipped, self.notes = list(alerts), list(refused), dict(skipped or {}), notes
-        self.curves = curves
+    passed: Mapping[str, bool]
+    targets: pd.DataFrame
+    deferred: Mapping[str, str]
+    calls: int = 0
+    outage: Exception | None = None
+    decisions: pd.DataFrame = field(default_factory=pd.DataFrame, kw_only=True)
+    alerts: Sequence[Alert] = field(default=(), kw_only=True)
+    refused: Sequence[RefusedMessage] = field(default=(), kw_only=True)
+    skipped: Mapping[str, int] = field(default_factory=dict, kw_only=True)
+    notes: Sequence[str] = field(default=(), kw_only=True)
+    curves: LightCurves | None = field(default=None, kw_only=True)
 
-    def drop(self, object_ids: Collection[str]) -> None:
-        """Forget some objects: another message has newer news of them."""
-        self.alerts = [alert for alert in self.alerts if alert.object_id not in object_ids]
-        self.passed = {name: result for name, result in self.passed.items() if name not in object_ids}
-        self.deferred = {name: reason for name, reason in self.deferred.items() if name not in object_ids}
-        for frame in ("targets", "decisions"):
-            rows: DataFrame = getattr(self, frame)
-            if len(rows):
-                setattr(self, frame, rows[~rows["object_id"].isin(list(object_ids))])
+    def without(self, object_ids: Collection[str]) -> "Judged":
+        """Give it without some objects: another message has newer news of them."""
+        return replace(
+            self,
+            alerts=[alert for alert in self.alerts if alert.object_id not in object_ids],
+            passed={name: result for name, result in self.passed.items() if name not in object_ids},
+            deferred={name: reason for name, reason in self.deferred.items() if name not in object_ids},
+            targets=_rows_without(self.targets, object_ids),
+            decisions=_rows_without(self.decisions, object_ids),
+        )
+
+
+def _rows_without(rows: pd.DataFrame, object_ids: Collection[str]) -> pd.DataFrame:
+    return rows[~rows["object_id"].isin(list(object_ids))] if len(rows) else rows

@@ -5,7 +5,7 @@ The workers judge each light curve alone. Then, in the transaction of the batch,
 become a group; their points are put together, and the verdict on these is that on each of the group.
 """
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from itertools import groupby
@@ -45,9 +45,9 @@ LOAD: Final = "decisions/load_light_curve_stage.sql"
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """An object of the batch: its chunk with all light curves, the number of its own, and its newest detection."""
+    """An object of the batch: in which chunk it is, the light curves there, which is its own, its newest detection."""
 
-    chunk: Judged
+    chunk: int
     curves: LightCurves
     number: int
     newest_mjd: float
@@ -59,8 +59,8 @@ class Given:
 
 
 def judge_together(
-    connection: Connection, judged: list[Judged], settings: Settings, functions: Sequence[SelectionFunction]
-) -> None:
+    connection: Connection, judged: Sequence[Judged], settings: Settings, functions: Sequence[SelectionFunction]
+) -> list[Judged]:
     """
     Judge the objects of a batch with what other surveys know of them, by those functions that say so.
 
@@ -73,26 +73,30 @@ def judge_together(
     connection
         Of the batch, before anything is staged.
     judged
-        What was decided of each light curve alone; it is changed here. A chunk has its ``alerts`` and ``curves``.
+        What was decided of each light curve alone. A chunk has its ``alerts`` and ``curves``.
     settings
         Tells the time.
     functions
         The active one first.
+
+    Returns
+    -------
+    list of Judged
+        The chunks with what was decided together, and one more where others than those of the batch are concerned.
     """
     surveys = [survey for survey in SURVEYS if any(survey in function.surveys for function in functions)]
     given = _given(judged, surveys)
     if not given:
-        return
+        return list(judged)
     _store(connection, given, settings.now_mjd())
     at_one_place = groups_of(_neighbours(connection), MATCH_RADIUS_ARCSEC)
-    partners = Judged({}, pd.DataFrame(), {})
+    chunks = [*judged, Judged({}, pd.DataFrame(), {})]  # the last is for those not of the batch
     for chosen in sorted({function.surveys for function in functions if function.surveys}):
         groups = list(_to_be_judged(at_one_place, chosen, given))
         if groups:
             joint = Joint.of(groups, _curves(connection, groups, given))
-            _judge(joint, functions, chosen, settings.now_mjd()).put(given, partners)
-    if len(partners.decisions):
-        judged.append(partners)
+            chunks = _judge(joint, functions, chosen, settings.now_mjd()).put_into(chunks, given)
+    return chunks if len(chunks[-1].decisions) else chunks[:-1]
 
 
 def _to_be_judged(
@@ -210,25 +214,38 @@ class Outcome:
     decisions: pd.DataFrame
     active: Verdicts | None
 
-    def put(self, given: dict[Key, Given], partners: Judged) -> None:
-        """Put it in the place of what was decided of the objects alone; `partners` takes those not of the batch."""
-        chunks = [given[place.key].chunk if place.key in given else partners for place in self.joint.places]
-        numbered = {id(chunk): chunk for chunk in chunks}
-        for chunk in numbered.values():
-            members = np.flatnonzero([each is chunk for each in chunks])
-            _replace_decisions(chunk, self.decisions[self.decisions["member"].isin(members)].drop(columns="member"))
-            if self.active is not None:
-                self._put_targets(chunk, members, self.active, is_of_batch=chunk is not partners)
+    def put_into(self, chunks: Sequence[Judged], given: Mapping[Key, Given]) -> list[Judged]:
+        """
+        Give chunks with it in the place of what was decided of the objects alone.
 
-    def _put_targets(self, chunk: Judged, members: Integers, active: Verdicts, *, is_of_batch: bool) -> None:
-        """Put the rows of the stage: those of the objects whose group passes."""
+        Parameters
+        ----------
+        chunks
+            Of the batch; the last is for the objects that are not of the batch.
+        given
+            The objects of the batch.
+        """
+        others = len(chunks) - 1
+        number_of = [given[place.key].chunk if place.key in given else others for place in self.joint.places]
+        result = list(chunks)
+        for number in set(number_of):
+            members = np.flatnonzero(np.array(number_of) == number)
+            rows = self.decisions[self.decisions["member"].isin(members)].drop(columns="member")
+            chunk = replace(chunks[number], decisions=_with_rows(chunks[number].decisions, rows))
+            if self.active is not None:
+                chunk = self._with_targets(chunk, members, self.active, is_of_batch=number != others)
+            result[number] = chunk
+        return result
+
+    def _with_targets(self, chunk: Judged, members: Integers, active: Verdicts, *, is_of_batch: bool) -> Judged:
+        """Give a chunk with the rows of the stage of those objects whose group passes."""
         passes = active.passed[self.joint.group[members]]
         names = [self.joint.places[member].key[1] for member in members]
-        if is_of_batch:
-            chunk.passed |= dict(zip(names, passes.tolist(), strict=True))
+        verdicts = dict(zip(names, passes.tolist(), strict=True)) if is_of_batch else {}
         rows = _targets(self.joint, members[passes], active.function)
         kept = chunk.targets[~chunk.targets["object_id"].isin(names)] if len(chunk.targets) else chunk.targets
-        chunk.targets = pd.concat([frame for frame in (kept, rows) if len(frame)] or [kept], ignore_index=True)
+        targets = pd.concat([frame for frame in (kept, rows) if len(frame)] or [kept], ignore_index=True)
+        return replace(chunk, passed={**chunk.passed, **verdicts}, targets=targets)
 
 
 def _judge(joint: Joint, functions: Sequence[SelectionFunction], chosen: tuple[str, ...], now_mjd: float) -> Outcome:
@@ -264,14 +281,14 @@ def _judged_with(joint: Joint) -> list[str]:
     ]
 
 
-def _replace_decisions(chunk: Judged, rows: pd.DataFrame) -> None:
+def _with_rows(decisions: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """Put decisions in the place of those on the same objects by the same functions."""
+    if not len(decisions):
+        return rows
     names = ["object_id", "function"]
-    if len(chunk.decisions):
-        old = pd.MultiIndex.from_frame(chunk.decisions[names])
-        kept = chunk.decisions[~old.isin(pd.MultiIndex.from_frame(rows[names]))]
-        rows = pd.concat([frame for frame in (kept, rows) if len(frame)], ignore_index=True)
-    chunk.decisions = rows
+    old = pd.MultiIndex.from_frame(decisions[names])
+    kept = decisions[~old.isin(pd.MultiIndex.from_frame(rows[names]))]
+    return pd.concat([frame for frame in (kept, rows) if len(frame)], ignore_index=True)
 
 
 def _targets(joint: Joint, members: Integers, function: SelectionFunction) -> pd.DataFrame:
@@ -295,7 +312,7 @@ def _targets(joint: Joint, members: Integers, function: SelectionFunction) -> pd
 def _given(judged: Sequence[Judged], surveys: Sequence[str]) -> dict[Key, Given]:
     """Find the objects of a batch that may have others at their place: judged, of these surveys, at a known place."""
     given: dict[Key, Given] = {}
-    for chunk in judged if surveys else ():
+    for chunk_number, chunk in enumerate(judged if surveys else ()):
         if chunk.curves is None:
             continue
         alerts = {alert.object_id: alert for alert in chunk.alerts if alert.survey in surveys}
@@ -303,15 +320,15 @@ def _given(judged: Sequence[Judged], surveys: Sequence[str]) -> dict[Key, Given]
         for number in np.flatnonzero(is_placed).tolist():
             alert = alerts.get(chunk.curves.object_ids[number])
             if alert is not None and alert.object_id in chunk.passed:
-                given[alert.survey, alert.object_id] = Given(chunk, chunk.curves, number, alert.newest_mjd)
+                given[alert.survey, alert.object_id] = Given(chunk_number, chunk.curves, number, alert.newest_mjd)
     return given
 
 
 def _store(connection: Connection, given: dict[Key, Given], now_mjd: float) -> None:
     """Keep the light curves of the batch, and forget those that are old."""
     of_chunks: dict[int, dict[Key, Given]] = {}
-    for key, each in given.items():
-        of_chunks.setdefault(id(each.chunk), {})[key] = each
+    for key, light_curve in given.items():
+        of_chunks.setdefault(light_curve.chunk, {})[key] = light_curve
     rows = pd.concat([_rows(of_chunk) for of_chunk in of_chunks.values()])
     run(connection, "decisions/create_light_curve_stage.sql")
     copy_frame(connection, LOAD, rows[listed_columns(LOAD)])

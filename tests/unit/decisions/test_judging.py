@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from tides_bridge.brokers.models import Alert, newest_of
 from tides_bridge.database import listed_columns
 from tides_bridge.decisions import judging
 from tides_bridge.decisions.batch import LOAD_STAGE
-from tides_bridge.decisions.judging import decide, defer, judge_chunk, split_into_chunks
+from tides_bridge.decisions.judging import decide, defer, judge_objects, split_into_chunks
 from tides_bridge.decisions.models import Judged
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.lightcurves import LightCurves
@@ -133,7 +134,7 @@ def test_objects_put_off_cost_no_call() -> None:
 
 def judge_with(broker: LasairZtf, monkeypatch: pytest.MonkeyPatch) -> Judged:
     monkeypatch.setattr(judging, "broker_of", lambda _: broker)
-    (judged,) = judge_chunk([alert("a"), alert("b")], ztf_settings(), [FUNCTION])
+    (judged,) = judge_objects([alert("a"), alert("b")], ztf_settings(), [FUNCTION])
     return judged
 
 
@@ -187,8 +188,7 @@ def read(*alerts: Alert, curves: LightCurves | None = None) -> Judged:
     """Make what comes of messages: alerts, of which those with a light curve are judged."""
     ready = [each for each in alerts if curves and each.object_id in curves.object_ids]
     judged = judge(*ready, curves=curves) if curves else defer([], "")
-    judged.alerts = list(alerts)
-    return judged
+    return replace(judged, alerts=list(alerts))
 
 
 def test_objects_whose_message_brought_no_light_curve_are_asked_for_with_those_deferred_earlier() -> None:
@@ -201,7 +201,7 @@ def test_objects_whose_message_brought_no_light_curve_are_asked_for_with_those_d
 def test_an_object_is_judged_by_its_newest_message_whichever_chunk_has_it() -> None:
     both, one = curves_of(*passing(of=0), *passing(of=1)), curves_of(*passing())
     old, new = read(alert("a", 61001.0), alert("b", 61002.0), curves=both), read(alert("a", 61002.0), curves=one)
-    judging.keep_newest([old, new])
+    old, new = judging.keep_newest([old, new])
     assert (old.passed, new.passed) == ({"b": True}, {"a": True})
     assert [each.object_id for each in old.alerts] == ["b"]
     assert old.targets["object_id"].tolist() == old.decisions["object_id"].tolist() == ["b"]
@@ -209,12 +209,12 @@ def test_an_object_is_judged_by_its_newest_message_whichever_chunk_has_it() -> N
 
 def test_of_equally_new_messages_in_two_chunks_the_last_counts() -> None:
     first, last = (read(alert("a", ra=ra), curves=curves_of(*passing())) for ra in (1.0, 2.0))
-    judging.keep_newest([first, last])
+    first, last = judging.keep_newest([first, last])
     assert (first.passed, last.targets["ra"].tolist()) == ({}, [2.0])
 
 
 def test_an_object_whose_light_curve_nobody_can_give_is_at_fault_so_that_it_is_given_up_at_last() -> None:
     """Else it would be due in every run, for ever: a broker of alert packets has no service to call."""
-    (outcome,) = judge_chunk([alert()], ztf_settings(broker={"kind": "fink_ztf"}), [FUNCTION])
+    (outcome,) = judge_objects([alert()], ztf_settings(broker={"kind": "fink_ztf"}), [FUNCTION])
     assert outcome.deferred == {"a": "its alert brought no light curve"}
     assert (outcome.calls, outcome.outage) == (1, None)

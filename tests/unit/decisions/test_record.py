@@ -19,7 +19,7 @@ from tides_bridge.brokers.lasair.ztf import LasairZtf
 from tides_bridge.brokers.models import Alert
 from tides_bridge.decisions import judging
 from tides_bridge.decisions.history import explained
-from tides_bridge.decisions.judging import decide, judge_chunk, task_size
+from tides_bridge.decisions.judging import decide, judge_objects, task_size
 from tides_bridge.decisions.models import Judged
 from tides_bridge.decisions.record import code_version, decisions_of, load_functions, role_of
 from tides_bridge.errors import BrokerUnavailable
@@ -271,7 +271,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, plan: Sequence[bool], number: int) ->
     api = Api(plan)
     monkeypatch.setattr(judging, "broker_of", lambda _: api)
     alerts = [alert(f"object {place}") for place in range(number)]
-    return api, judge_chunk(alerts, ztf_settings(), [function_of(minBands=2)])
+    return api, judge_objects(alerts, ztf_settings(), [function_of(minBands=2)])
 
 
 def test_a_task_has_an_outcome_for_each_call(monkeypatch: pytest.MonkeyPatch) -> None:

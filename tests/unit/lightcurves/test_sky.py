@@ -33,7 +33,7 @@ def packet() -> dict[str, object]:
 def test_a_target_west_of_zero_is_placed(kind: str, packet: dict[str, object], tmp_path: Path) -> None:
     (tmp_path / "elasticc.v0_9_1.alert.avsc").write_text(json.dumps(elasticc_schema()))
     settings = ztf_settings(broker={"kind": kind, "schemas": str(tmp_path)})
-    judged = judge_messages([Message("alerts", 0, 0, encode(packet, "elasticc").value)], settings, [ANY])
+    (judged,) = judge_messages([Message("alerts", 0, 0, encode(packet, "elasticc").value)], settings, [ANY])
     assert judged.deferred == {}
     assert judged.targets["ra"].tolist() == [359.75]
     assert [alert.ra for alert in judged.alerts] == [359.75]
