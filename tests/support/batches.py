@@ -49,7 +49,7 @@ def decided(
         pd.DataFrame(),
         dict(deferred or {}),
         calls=calls,
-        decisions=decision_rows(results) if results else None,
+        decisions=decision_rows(results) if results else pd.DataFrame(),
     )
 
 

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -322,19 +323,29 @@ class LightCurves:
             (n,) 32 hexadecimal characters; equal where all columns are. Brightness is taken to 7 digits: the last of 16
             is that of the processor that worked it out.
         """
+        known = zip(*(getattr(self.objects, field.name).tolist() for field in fields(Objects)), strict=True)
+        digests: list[str] = []
+        # Some objects after the other: what is copied stays in the processor's cache.
+        edges = np.searchsorted(self.offsets, np.arange(0, len(self.mjd), DIGESTED_POINTS)).tolist()
+        for start, stop in pairwise([0, *edges, len(self)]):
+            rows = self._rows(int(self.offsets[start]), int(self.offsets[stop]))
+            content = memoryview(rows.view(np.uint8).data)
+            ends = ((self.offsets[start : stop + 1] - self.offsets[start]) * rows.dtype.itemsize).tolist()
+            for (begin, end), about in zip(pairwise(ends), islice(known, stop - start), strict=True):
+                digest = hashlib.blake2b(content[begin:end], digest_size=16)
+                digest.update(repr(about).encode())
+                digests.append(digest.hexdigest())
+        return digests
+
+    def _rows(self, start: int, stop: int) -> npt.NDArray[np.void]:
+        """Give points as rows of bytes, equal where the points are: one NaN, one zero, 7 digits of brightness."""
         types = [(name, np.float32 if name in BRIGHTNESS else getattr(self, name).dtype) for name in POINT_COLUMNS]
-        rows = np.empty(len(self.mjd), dtype=types)
+        rows = np.empty(stop - start, dtype=types)
         for name in POINT_COLUMNS:
-            values = getattr(self, name)
+            values = getattr(self, name)[start:stop]
             with np.errstate(over="ignore"):  # beyond 3e38 all are one
                 rows[name] = np.where(np.isnan(values), np.nan, values) + 0.0 if values.dtype.kind == "f" else values
-        content = memoryview(rows.tobytes())
-        known = zip(*(getattr(self.objects, field.name).tolist() for field in fields(Objects)), strict=True)
-        ends = (self.offsets * rows.dtype.itemsize).tolist()
-        return [
-            hashlib.blake2b(b"".join((content[start:end], repr(about).encode())), digest_size=16).hexdigest()
-            for start, end, about in zip(ends, ends[1:], known, strict=False)
-        ]
+        return rows
 
     def to_arrow(self) -> "pa.Table":
         """Give an Arrow table, one row an object: its points are lists. `from_arrow` gives the same back."""
@@ -373,6 +384,9 @@ BRIGHTNESS = ("flux", "flux_error", "magnitude", "magnitude_error", "significanc
 
 TIE_ORDER = ("decl", "ra", "night", "reliability", "is_positive", "magnitude", "magnitude_error", "flux_error", "flux")
 """The columns by which points of one source at one epoch are sorted, the last first; what follows from these is not."""
+
+DIGESTED_POINTS = 8192
+"""Of so many points the digests are made at a time, about."""
 
 ARROW_TYPES = {field.name: "float64" for field in fields(Objects)} | {"sherlock_class": "string"}
 
