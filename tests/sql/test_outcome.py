@@ -75,8 +75,8 @@ def test_the_digest_of_the_message_before_is_kept_as_long_as_its_place(database:
 
     def digest_after(offset: int, digest: str | None) -> str | None:
         batch = batch_of(positions={place: offset})
-        batch.pull.digests = {place: digest} if digest else {}
-        outcome(database, settings, batch)
+        pull = replace(batch.pull, digests={place: digest} if digest else {})
+        outcome(database, settings, replace(batch, pull=pull))
         return get_positions(database, settings)[1].get(place)
 
     assert digest_after(7, "a") == "a"

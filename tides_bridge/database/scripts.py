@@ -58,8 +58,13 @@ def copy_frame(connection: Connection, name: str, frame: "DataFrame") -> None:
     frame
         (n rows,) in the columns of the script, in that order: COPY matches by position, not by name.
     """
-    text = io.StringIO()
-    frame.to_csv(text, index=False, header=False)
+    import pyarrow as pa
+    from pyarrow import csv
+
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    plain = [column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column for column in table]
+    text = io.BytesIO()
+    csv.write_csv(pa.table(plain, table.column_names), text, csv.WriteOptions(include_header=False))
     text.seek(0)
     driver_connection: Any = connection.connection.driver_connection
     with driver_connection.cursor() as cursor:

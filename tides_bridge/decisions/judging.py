@@ -17,7 +17,7 @@ from tides_bridge.decisions.record import decisions_of
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.sky import is_on_sky, right_ascension
-from tides_bridge.lightcurves.stored import pack_table
+from tides_bridge.lightcurves.stored import pack_rows
 from tides_bridge.lightcurves.summaries import summarise_light_curves
 from tides_bridge.selection import SelectionFunction, judge
 from tides_bridge.settings import Settings
@@ -254,8 +254,8 @@ def _packed(curves: LightCurves, passing: Sequence[Alert]) -> list[str]:
     """Pack the light curves of objects that pass: they are drawn for people, and no decision comes of them."""
     if not passing:
         return []
-    table, numbers = curves.to_arrow(), {object_id: number for number, object_id in enumerate(curves.object_ids)}
-    return [pack_table(table.slice(numbers[alert.object_id], 1)) for alert in passing]
+    number_of = {object_id: number for number, object_id in enumerate(curves.object_ids)}
+    return pack_rows(curves.to_arrow().take([number_of[alert.object_id] for alert in passing]))
 
 
 def _objects(alerts: Sequence[Alert], curves: LightCurves, summary: pd.DataFrame) -> Objects:

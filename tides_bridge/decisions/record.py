@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
-from itertools import repeat
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import orjson
 import pandas as pd
 from sqlalchemy import Connection
@@ -114,25 +114,29 @@ def decisions_of(verdicts: Sequence[Verdicts], object_ids: Sequence[str], digest
     DataFrame
         A row for each object and function.
     """
-    frames = [
-        pd.DataFrame(
-            {
-                "object_id": object_ids,
-                "function": verdict.function.name,
-                "version": verdict.function.version,
-                "role": role_of(number),
-                "curve_digest": digests,
-                "n_detections": verdict.n_detections,
-                "passed": verdict.passed,
-                "trigger_mjd": verdict.trigger_mjd,
-                "measured": measured_text(verdict),
-                "failed": failed_text(verdict),
-                "code_version": code_version(),
-            }
-        )
-        for number, verdict in enumerate(verdicts)
-    ]
-    return pd.concat(frames, ignore_index=True)
+    functions, number, n = [verdict.function for verdict in verdicts], len(verdicts), len(object_ids)
+    return pd.DataFrame(
+        {
+            "object_id": np.tile(np.asarray(object_ids, dtype=object), number),
+            "function": _each_repeated([function.name for function in functions], n),
+            "version": _each_repeated([function.version for function in functions], n),
+            "role": _each_repeated([role_of(place) for place in range(number)], n),
+            "curve_digest": np.tile(np.asarray(digests, dtype=object), number),
+            "n_detections": np.concatenate([verdict.n_detections for verdict in verdicts]),
+            "passed": np.concatenate([verdict.passed for verdict in verdicts]),
+            "trigger_mjd": np.concatenate([verdict.trigger_mjd for verdict in verdicts]),
+            "measured": [text for verdict in verdicts for text in measured_text(verdict)],
+            "failed": [text for verdict in verdicts for text in failed_text(verdict)],
+            "code_version": _each_repeated([code_version()], n * number),
+        }
+    )
+
+
+def _each_repeated(values: Sequence[str], number: int) -> "pd.Categorical[str]":
+    """Repeat each of some values so many times; each is kept once."""
+    kept = list(dict.fromkeys(values))
+    codes = np.array([kept.index(value) for value in values], dtype=np.int64)
+    return pd.Categorical.from_codes(np.repeat(codes, number), categories=pd.Index(kept))
 
 
 def measured_text(verdict: Verdicts) -> list[str]:
@@ -144,13 +148,12 @@ def measured_text(verdict: Verdicts) -> list[str]:
 
 def failed_text(verdict: Verdicts) -> list[str]:
     """Write the criteria that are not fulfilled as an array of PostgreSQL, one text an object."""
-    rows = zip(*(mask.tolist() for mask in verdict.fulfilled.values()), strict=True)
-    return [
-        "{"
-        + ",".join(path for path, is_fulfilled in zip(verdict.fulfilled, row, strict=True) if not is_fulfilled)
-        + "}"
-        for row in rows
-    ]
+    texts: dict[tuple[bool, ...], str] = {}  # few combinations occur, in many objects: each is written once
+    rows = list(zip(*(mask.tolist() for mask in verdict.fulfilled.values()), strict=True))
+    for row in set(rows):
+        failed = (path for path, is_fulfilled in zip(verdict.fulfilled, row, strict=True) if not is_fulfilled)
+        texts[row] = "{" + ",".join(failed) + "}"
+    return [texts[row] for row in rows]
 
 
 def store_decisions(
@@ -175,8 +178,8 @@ def store_decisions(
         return
     rows = pd.concat(frames, ignore_index=True)
     for name in ("survey", "newest_mjd"):
-        told = zip(rows["object_id"], rows.get(name, repeat(None)), strict=False)
-        rows[name] = [getattr(alerts[object_id], name) if pd.isna(value) else value for object_id, value in told]
+        of_alerts = rows["object_id"].map({object_id: getattr(alert, name) for object_id, alert in alerts.items()})
+        rows[name] = rows[name].fillna(of_alerts) if name in rows else of_alerts
     rows["judged_with"] = rows.get("judged_with")
     run(connection, "decisions/create_decision_stage.sql")
     copy_frame(connection, LOAD, rows[listed_columns(LOAD)])

@@ -23,7 +23,7 @@ from tides_bridge.decisions.models import Judged
 from tides_bridge.decisions.record import decisions_of, role_of
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.photometry import night_of
-from tides_bridge.lightcurves.stored import pack_table, unpack_table
+from tides_bridge.lightcurves.stored import pack_rows, unpack_table
 from tides_bridge.lightcurves.summaries import summarise_light_curves
 from tides_bridge.selection import SelectionFunction, Verdicts, judge
 from tides_bridge.selection.parsing import SURVEYS
@@ -302,7 +302,7 @@ def _targets(joint: Joint, members: Integers, function: SelectionFunction) -> pd
     for name in ("ra", "decl", "sherlock_class"):
         rows[name] = getattr(joint.own.objects, name)[at]
     rows["selection_function"], table = function.name, joint.own.to_arrow()
-    rows["curve"] = [pack_table(table.slice(member, 1)) for member in at.tolist()]
+    rows["curve"] = pack_rows(table.take(at))
     return rows
 
 
@@ -347,7 +347,7 @@ def _rows(given: dict[Key, Given]) -> pd.DataFrame:
     rows["first_mjd"] = np.where(np.isnan(first), rows["newest_mjd"], first)
     digests, table = curves.digests(), curves.to_arrow()
     rows["curve_digest"] = [digests[number] for number in numbers]
-    rows["curve"] = [pack_table(table.slice(number, 1)) for number in numbers]
+    rows["curve"] = pack_rows(table.take(numbers))
     return rows
 
 

@@ -2,31 +2,34 @@
 
 import pyarrow as pa
 
+END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
+"""Ends a stream: the mark of a message, and a length of zero (Arrow columnar format, IPC streaming format)."""
 
-def pack_table(table: pa.Table) -> str:
+
+def pack_rows(table: pa.Table) -> list[str]:
     """
-    Write a table for a column of bytes: an IPC stream, packed by zstd, in hexadecimal digits.
+    Write each row of a table for a column of bytes: an IPC stream, packed by zstd, in hexadecimal digits.
 
     Parameters
     ----------
     table
-        Of any columns; their types are in the stream.
+        As `LightCurves.to_arrow` gives it, of n objects; the types of its columns are in each stream.
 
     Returns
     -------
-    str
-        A backslash, an x and the digits: what PostgreSQL reads as bytea, also through COPY.
+    list of str
+        (n,) A backslash, an x and the digits each: what PostgreSQL reads as bytea, also through COPY.
     """
-    sink = pa.BufferOutputStream()
-    with pa.CompressedOutputStream(sink, "zstd") as stream, pa.ipc.new_stream(stream, table.schema) as writer:
-        writer.write_table(table)
-    content: bytes = sink.getvalue().to_pybytes()
-    return rf"\x{content.hex()}"
+    # A stream is the schema, which all rows have in common, the batches, and an end.
+    schema, codec = table.schema.serialize().to_pybytes(), pa.Codec("zstd")
+    rows = (batch.slice(row, 1) for batch in table.to_batches() for row in range(len(batch)))
+    streams = (schema + row.serialize().to_pybytes() + END_OF_STREAM for row in rows)
+    return [rf"\x{codec.compress(stream, asbytes=True).hex()}" for stream in streams]
 
 
 def unpack_table(content: bytes) -> pa.Table:
     """
-    Read what `pack_table` wrote, as the database gives it back.
+    Read what `pack_rows` wrote of a row, as the database gives it back.
 
     Parameters
     ----------
