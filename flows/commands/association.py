@@ -8,7 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from flows.commands.options import Config, SettingsFile, errors_told, stdout_console
+from flows.commands.options import Config, SettingsFile
+from tides_bridge.console import exit_on_error, stdout_console
 
 Reason = Annotated[str, typer.Option("--reason", help="Why, for those who look at it later.")]
 
@@ -29,7 +30,7 @@ def merge(
     from tides_bridge.settings import load_settings
     from tides_bridge.targets.association import merge_targets
 
-    with errors_told():
+    with exit_on_error():
         chosen = load_settings(config, settings)
         with open_database(chosen) as database:
             ensure_schema(database, is_ours=False)
@@ -53,7 +54,7 @@ def split(
     from tides_bridge.settings import load_settings
     from tides_bridge.targets.association import split_object, split_target
 
-    with errors_told():
+    with exit_on_error():
         chosen = load_settings(config, settings)
         with open_database(chosen) as database:
             ensure_schema(database, is_ours=False)
@@ -83,7 +84,7 @@ def associations(  # noqa: PLR0913, PLR0917
     from tides_bridge.settings import load_settings
     from tides_bridge.targets.association import keep_apart, list_associations
 
-    with errors_told():
+    with exit_on_error():
         chosen = load_settings(config, settings)
         with open_database(chosen) as database:
             ensure_schema(database, is_ours=False)

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from flows.commands.options import errors_told, stdout_console
 from flows.commands.selecting import ProgressPrinter
+from tides_bridge.console import exit_on_error, stderr_console, stdout_console
 
 if TYPE_CHECKING:
     from tides_bridge.archives.backtest import Backtest
@@ -73,7 +72,7 @@ def backtest(  # noqa: PLR0913, PLR0917
     if len(function) > 2:
         raise typer.BadParameter("one function, or two that are compared", param_hint="--function")
     refused: list[str] = []
-    with errors_told():
+    with exit_on_error():
         check_places(output, plot)
         chosen = [load_function(functions_file(functions), name) for name in function]
         sources = [TruthFile.parse(text) for text in truth]
@@ -99,7 +98,7 @@ def _run(
     """Do the work, with a count of objects on a terminal, and tell what could not be used."""
     from tides_bridge.archives.backtest import run_backtest
 
-    console = Console(stderr=True, highlight=False)
+    console = stderr_console(highlight=False)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
     bar = Progress(*columns, console=console, transient=True)
     with bar if console.is_terminal else nullcontext(), ProgressPrinter(bar, console) as printer:

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.options import Config, SettingsFile, errors_told
+from flows.commands.options import Config, SettingsFile
+from tides_bridge.console import exit_on_error
 
 
 def backup(config: Config = None, settings: SettingsFile = None) -> None:
@@ -17,7 +18,7 @@ def backup(config: Config = None, settings: SettingsFile = None) -> None:
     from tides_bridge.database.backup import make_backup
     from tides_bridge.settings import load_settings
 
-    with errors_told():
+    with exit_on_error():
         made = make_backup(load_settings(config, settings))
     typer.echo(f"{made.file}: {made.size / 1e6:.1f} MB")
 
@@ -41,7 +42,7 @@ def restore(
     from tides_bridge.database.backup import restore_backup
     from tides_bridge.settings import load_settings
 
-    with errors_told():
+    with exit_on_error():
         chosen = load_settings(config, settings)
         if into:
             chosen = chosen.model_copy(update={"tides_db_database": into})
@@ -60,7 +61,7 @@ def upgrade(config: Config = None, settings: SettingsFile = None) -> None:
     from tides_bridge.database.backup import upgrade_database as upgrade_tables
     from tides_bridge.settings import load_settings
 
-    with errors_told():
+    with exit_on_error():
         applied, made = upgrade_tables(load_settings(config, settings))
     if made:
         typer.echo(f"{made.file}: {made.size / 1e6:.1f} MB, as it was before")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from flows.commands.options import Config, SettingsFile, errors_told
+from flows.commands.options import Config, SettingsFile
+from tides_bridge.console import exit_on_error
 from tides_bridge.processes import asked_to_end, ignore_interrupts
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def database(config: Config = None, settings: SettingsFile = None) -> None:
     from tides_bridge.errors import SettingsError
     from tides_bridge.settings import find_file, load_settings
 
-    with errors_told():
+    with exit_on_error():
         chosen = load_settings(config, settings).database
         if chosen.host != "embedded":
             file = str(find_file(settings, config))
@@ -61,7 +62,7 @@ def schema(config: Config = None, settings: SettingsFile = None) -> None:
     from tides_bridge.database import apply_schema, open_database
     from tides_bridge.settings import load_settings
 
-    with errors_told(), open_database(load_settings(config, settings)) as database:
+    with exit_on_error(), open_database(load_settings(config, settings)) as database:
         applied = apply_schema(database)
         typer.echo(f"{database.name}: " + (f"applied {', '.join(applied)}" if applied else "up to date"))
 
@@ -76,7 +77,7 @@ def psql(context: typer.Context, config: Config = None, settings: SettingsFile =
     from tides_bridge.database.embedded import postgres_program
     from tides_bridge.settings import load_settings
 
-    with errors_told(), open_database(load_settings(config, settings)) as database:
+    with exit_on_error(), open_database(load_settings(config, settings)) as database:
         ignore_interrupts()  # psql's business
         raise typer.Exit(
             subprocess.call([postgres_program("psql"), *context.args], env=os.environ | database.for_psql())

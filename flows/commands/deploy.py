@@ -11,7 +11,7 @@ import requests
 import typer
 import yaml
 
-from flows.commands.options import errors_told
+from tides_bridge.console import exit_on_error
 from tides_bridge.errors import SettingsError, TransientError
 from tides_bridge.operations.prefect_server import POOL
 from tides_bridge.resources import shipped
@@ -39,7 +39,7 @@ def deploy(
 
     Reads prefect.yaml and automations.yaml; writes the server. Runs will work in the folder in which this is typed.
     """
-    with errors_told():
+    with exit_on_error():
         file = prefect_file or shipped("deployments/prefect.yaml")
         ours = {(entry["name"], entry["entrypoint"]) for entry in _content(file)["deployments"]}
         server = PrefectServer(os.environ.get("PREFECT_API_URL") or "http://127.0.0.1:4200/api")

@@ -7,7 +7,8 @@ from uuid import uuid4
 import requests
 import typer
 
-from flows.commands.options import Config, SettingsFile, errors_told
+from flows.commands.options import Config, SettingsFile
+from tides_bridge.console import exit_on_error
 from tides_bridge.errors import SettingsError, TransientError
 from tides_bridge.web import problem_of
 
@@ -34,7 +35,7 @@ def notify(
     from tides_bridge.operations.prefect_server import prefect_address
     from tides_bridge.settings import load_settings
 
-    with errors_told():
+    with exit_on_error():
         chosen = load_settings(config, settings)
         name = _broker_name(chosen, broker)
         send_event(prefect_address(chosen), name)

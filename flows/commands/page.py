@@ -5,7 +5,8 @@ import socket
 
 import typer
 
-from flows.commands.options import Config, SettingsFile, errors_told
+from flows.commands.options import Config, SettingsFile
+from tides_bridge.console import exit_on_error
 from tides_bridge.processes import interrupt_on_sigterm
 
 STOP_SECONDS = 5
@@ -20,7 +21,7 @@ def page(config: Config = None, settings: SettingsFile = None) -> None:
     """
     from tides_bridge.settings import load_settings, page_address
 
-    with errors_told():
+    with exit_on_error():
         chosen = load_settings(config, settings)
         with _listen(chosen.page.host, chosen.page.port) as listener:
             import uvicorn

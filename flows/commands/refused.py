@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.options import Config, SettingsFile, errors_told
+from flows.commands.options import Config, SettingsFile
+from tides_bridge.console import exit_on_error
 
 app = typer.Typer(
     no_args_is_help=True, help="Messages that could not be read: list them, look at one, read them again."
@@ -26,7 +27,7 @@ def list_messages(
     from tides_bridge.decisions.refused import list_refused
     from tides_bridge.settings import load_settings
 
-    with errors_told(), open_database(load_settings(config, settings)) as database:
+    with exit_on_error(), open_database(load_settings(config, settings)) as database:
         rows = list_refused(database, number)
     for row in rows:
         place = f"{row['topic']}[{row['partition_number']}]@{row['stream_offset']}"
@@ -47,7 +48,7 @@ def show(
     from tides_bridge.errors import RejectedError
     from tides_bridge.settings import load_settings
 
-    with errors_told(), open_database(load_settings(config, settings)) as database:
+    with exit_on_error(), open_database(load_settings(config, settings)) as database:
         rows = get_refused(database, [key])
         if not rows:
             raise RejectedError(f"message {key}", "there is no such one: tides refused list")
@@ -67,7 +68,7 @@ def retry(keys: Keys = None, config: Config = None, settings: SettingsFile = Non
     from tides_bridge.decisions.refused import retry_refused
     from tides_bridge.settings import load_settings
 
-    with errors_told():
+    with exit_on_error():
         chosen = load_settings(config, settings)
         with open_database(chosen) as database:
             results = retry_refused(database, partial(problem_with, chosen), keys)

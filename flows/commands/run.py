@@ -9,7 +9,8 @@ from uuid import uuid4
 import typer
 from rich.table import Table
 
-from flows.commands.options import Config, SettingsFile, errors_told, stdout_console
+from flows.commands.options import Config, SettingsFile
+from tides_bridge.console import exit_on_error, stdout_console
 from tides_bridge.processes import end_after_us, interrupt_on_sigterm
 
 RUN_MARK = "BRIDGE_RUN"
@@ -34,7 +35,7 @@ def run(
     from tides_bridge.decisions.record import load_functions
     from tides_bridge.settings import load_settings
 
-    with errors_told():
+    with exit_on_error():
         chosen = load_settings(config, settings)  # a wrong setting is told before Prefect takes its seconds to start
         load_functions(chosen)
         _prepare_prefect()
@@ -58,7 +59,7 @@ def reconcile(
     """
     from tides_bridge.settings import load_settings
 
-    with errors_told():
+    with exit_on_error():
         load_settings(config, settings)
         _prepare_prefect()
         from flows.reconcile import reconcile_with_4most

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from flows.commands.options import errors_told, stdout_console
+from tides_bridge.console import exit_on_error, stderr_console, stdout_console
+from tides_bridge.errors import BridgeError
 from tides_bridge.processes import INTERRUPTED, interruptible
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def select(  # noqa: PLR0913, PLR0917
     the plots that are asked for. What cannot be read is told, and all else is done: the exit code is 1 then.
     """
     started = time.monotonic()
-    with errors_told():
+    with exit_on_error():
         from flows.from_files import prepare
 
         if dask:  # its workers work in folders of their own
@@ -95,7 +96,7 @@ def select(  # noqa: PLR0913, PLR0917
             zero_point=zero_point,
             schema=schema,
         )
-        console = Console(stderr=True, highlight=False)
+        console = stderr_console(highlight=False)
         tally, plotted = _carry_out(selecting, workers, dask, console)
     stdout_console(highlight=False).print(_table(selecting, tally, plotted, time.monotonic() - started), markup=False)
     raise typer.Exit(1 if tally.refused else 0)
@@ -120,8 +121,7 @@ def _carry_out(selecting: "Selecting", workers: int, dask: str | None, console: 
         console.print(f"tides: interrupted{lost}", markup=False, soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
     except OSError as error:
-        console.print(f"tides: {error}", markup=False, soft_wrap=True)
-        raise typer.Exit(1) from None
+        raise BridgeError(str(error)) from None
 
 
 def _bar(console: Console) -> Progress:

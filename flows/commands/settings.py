@@ -3,7 +3,8 @@
 import typer
 from rich.table import Table
 
-from flows.commands.options import Config, SettingsFile, errors_told, stdout_console
+from flows.commands.options import Config, SettingsFile
+from tides_bridge.console import exit_on_error, stdout_console
 
 
 def show_settings(config: Config = None, settings: SettingsFile = None) -> None:
@@ -14,7 +15,7 @@ def show_settings(config: Config = None, settings: SettingsFile = None) -> None:
     """
     from tides_bridge.settings import provenance
 
-    with errors_told():
+    with exit_on_error():
         rows = provenance(config, settings)
     table = Table("setting", "value", "from", "meaning", box=None, pad_edge=False)
     for row in rows:
@@ -31,7 +32,7 @@ def check(config: Config = None, settings: SettingsFile = None) -> None:
     from flows.commands.checks import check_all
     from tides_bridge.settings import load_settings
 
-    with errors_told():
+    with exit_on_error():
         chosen = load_settings(config, settings)
     failed = 0
     for service, problem, text in check_all(chosen):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.commands.options import Config, SettingsFile, errors_told, stdout_console
+from flows.commands.options import Config, SettingsFile
+from tides_bridge.console import exit_on_error, stdout_console
 
 if TYPE_CHECKING:
     from tides_bridge.operations.problems import Facts, Problem
@@ -36,7 +37,7 @@ def status(
     """
     from tides_bridge.settings import configuration_name, load_settings
 
-    with errors_told():
+    with exit_on_error():
         chosen = load_settings(config, settings)
     name = configuration_name(config, str(settings) if settings else None)
     if watch:

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.options import Config, SettingsFile, errors_told
+from flows.commands.options import Config, SettingsFile
+from tides_bridge.console import exit_on_error
 
 SHOWN = 10
 """Rows that could not be read, at most: the others are counted."""
@@ -28,7 +29,7 @@ def tns(
     from tides_bridge.settings import load_settings
     from tides_bridge.targets.tns import load_tns
 
-    with errors_told():
+    with exit_on_error():
         chosen = load_settings(config, settings)
         with open_database(chosen) as database:
             ensure_schema(database, is_ours=chosen.database.host == "embedded")

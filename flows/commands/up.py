@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.commands.options import Config, SettingsFile, errors_told
+from flows.commands.options import Config, SettingsFile
+from tides_bridge.console import exit_on_error
 
 if TYPE_CHECKING:
     from flows.up.programs import UpPlan
@@ -32,7 +33,7 @@ def up(
 
     Reads the settings. Writes the database, and into the folder: Prefect's history, logs, the state of stand-ins.
     """
-    with errors_told():
+    with exit_on_error():
         from flows.up.upkeep import keep_up
 
         keep_up(make_plan(config, settings, port, folder, speed))

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
-from flows.commands.options import Config, SettingsFile, errors_told
+from flows.commands.options import Config, SettingsFile
+from tides_bridge.console import exit_on_error, stderr_console
 from tides_bridge.errors import MalformedAlert, SettingsError
 from tides_bridge.processes import INTERRUPTED, interruptible
 
@@ -88,7 +88,7 @@ def watch(  # noqa: PLR0913, PLR0917
     Reads the stream, and the settings where --bootstrap or --topic is not given. Commits nothing without --group.
     Writes into the folders: alerts as Avro containers with their schema, those in JSON as they came; plots as PNG.
     """
-    with errors_told():
+    with exit_on_error():
         from tides_bridge.brokers.kafka import options_of
         from tides_bridge.brokers.viewer import WatchedStream
         from tides_bridge.formats import Options
@@ -227,7 +227,7 @@ class Viewer:
         self, opener: "Opener", *, indent: int | None = None, folder: Path | None = None, drawing: Drawing | None = None
     ) -> None:
         self._opener, self._indent, self._folder, self._drawing = opener, indent, folder, drawing
-        self._console = Console(stderr=True, highlight=False)
+        self._console = stderr_console(highlight=False)
         self.number = self.refused = 0
 
     def show(self, message: "Message") -> None:

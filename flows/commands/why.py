@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.commands.options import Config, SettingsFile, errors_told, stdout_console
+from flows.commands.options import Config, SettingsFile
+from tides_bridge.console import exit_on_error, stdout_console
 
 AsOf = Annotated[
     str | None, typer.Option("--as-of", help="What was known then: a date or time as 2026-11-01T12:00, UTC.")
@@ -42,7 +43,7 @@ def why(  # noqa: PLR0913, PLR0917
     from tides_bridge.settings import load_settings
     from tides_bridge.targets.tns import match_of
 
-    with errors_told():
+    with exit_on_error():
         chosen, then = load_settings(config, settings), read_time(as_of)
         with open_database(chosen) as database:
             ensure_schema(database, is_ours=False)
@@ -77,7 +78,7 @@ def selections(
     from tides_bridge.decisions.history import list_selections
     from tides_bridge.settings import load_settings
 
-    with errors_told():
+    with exit_on_error():
         chosen, then = load_settings(config, settings), read_time(as_of)
         with open_database(chosen) as database:
             ensure_schema(database, is_ours=False)

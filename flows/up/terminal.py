@@ -7,8 +7,9 @@ from itertools import cycle
 from pathlib import Path
 from typing import IO
 
-from rich.console import Console
 from rich.text import Text
+
+from tides_bridge.console import stdout_console
 
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_cyan", "bright_green", "bright_magenta")
 CHANGE = re.compile(r"\S+ \S+ [A-Z]+ ((?:spawned|exited|gave up|success|stopped|killing): .*?)(?:, process has .*)?")
@@ -80,7 +81,7 @@ class Terminal:
     OWN = "up"
 
     def __init__(self, logs: Mapping[str, Path], supervisor: Path) -> None:
-        self._console = Console(highlight=False, soft_wrap=True)
+        self._console = stdout_console(None, highlight=False, soft_wrap=True)
         self._logs = {name: Log(path) for name, path in logs.items()}
         self._supervisor = Log(supervisor)
         self._width = max(map(len, logs))

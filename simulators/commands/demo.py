@@ -1,18 +1,12 @@
 """The command ``tides demo``; what it needs is imported only when it runs."""
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-from tides_bridge.errors import BridgeError
+from tides_bridge.console import exit_on_error, stdout_console
 from tides_bridge.processes import INTERRUPTED
-
-
-def _fail(error: BridgeError) -> NoReturn:
-    """Say what is wrong in one line; 2 is a wrong setting or file, 1 anything else."""
-    typer.echo(f"tides: {error}", err=True)
-    raise typer.Exit(error.exit_code)
 
 
 def demo(
@@ -33,16 +27,13 @@ def demo(
     your data folder, or is /var/lib/tides-bridge/two-nights for root. The exit code is 1 when a run fails or 4MOST
     holds something else than the runs said, and 130 after Ctrl-C.
     """
-    try:
-        from rich.console import Console
+    with exit_on_error():
+        try:
+            from simulators.standins.demo import demo_folder, show_demo
 
-        from simulators.standins.demo import demo_folder, show_demo
-
-        agreed = show_demo(folder or demo_folder(), seed, Console())
-    except KeyboardInterrupt:
-        typer.echo("stopped: nothing was left running", err=True)
-        raise typer.Exit(INTERRUPTED) from None
-    except BridgeError as error:
-        _fail(error)
+            agreed = show_demo(folder or demo_folder(), seed, stdout_console(None))
+        except KeyboardInterrupt:
+            typer.echo("stopped: nothing was left running", err=True)
+            raise typer.Exit(INTERRUPTED) from None
     if not agreed:
         raise typer.Exit(1)

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from tides_bridge.errors import BridgeError, SettingsError
+from tides_bridge.console import exit_on_error
+from tides_bridge.errors import SettingsError
 
 
 class ReplayPacking(StrEnum):
@@ -77,7 +78,7 @@ def replay(  # noqa: PLR0913 (one argument an option)
     Reads alerts of any format that tides select reads, recordings of tides simulate and tar archives, but no tables of
     points. Writes the topic, and a temporary file as large as what lies in archives and files of many alerts.
     """
-    try:
+    with exit_on_error():
         from simulators.replay.replay import ReplayPace, Target
         from simulators.replay.told import carry_out
         from tides_bridge.brokers.kafka import options_of
@@ -100,7 +101,4 @@ def replay(  # noqa: PLR0913 (one argument an option)
             wait_for_group,
         )
         code = carry_out(paths, target, pace, schemas=schemas, skip=skip, fields=field or ())
-    except BridgeError as error:
-        typer.echo(f"tides: {error}", err=True)
-        raise typer.Exit(error.exit_code) from None
     raise typer.Exit(code)

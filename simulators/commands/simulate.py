@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tides_bridge.errors import BridgeError
+from tides_bridge.console import exit_on_error
 
 
 class SimulatedSurvey(StrEnum):
@@ -110,11 +110,8 @@ def simulate(  # noqa: PLR0913 (one argument an option)
         recording,
         options,
     )
-    try:
+    with exit_on_error():
         written = write_simulated_alerts(plan, output)
-    except BridgeError as error:
-        typer.echo(f"tides: {error}", err=True)
-        raise typer.Exit(error.exit_code) from None
     typer.echo(
         f"{written.alerts} alerts, {written.bytes / 1e6:.1f} MB, in {written.place}; "
         f"what is true of {written.objects} objects in {output / 'truth.csv'}"

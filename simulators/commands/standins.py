@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from tides_bridge.errors import BridgeError, SettingsError
+from tides_bridge.console import exit_on_error
+from tides_bridge.errors import SettingsError
 
 
 class AnswerShape(StrEnum):
@@ -111,35 +112,33 @@ def standins(  # noqa: PLR0913 (one argument an option)
     tokens, the stream with the same messages at the same offsets, and what came meanwhile. At another speed, or after
     seven days of the stream, a start begins the stream anew. The settings file is written anew at each start.
     """
-    try:
-        from simulators.standins.broker_streams import MIXED
-        from simulators.standins.bundle import Standins, folder_for
-        from simulators.standins.live import LivePlan, check_streams, serve_live
-        from simulators.standins.serving import StandinSource, serve_standins
+    with exit_on_error():
+        try:
+            from simulators.standins.broker_streams import MIXED
+            from simulators.standins.bundle import Standins, folder_for
+            from simulators.standins.live import LivePlan, check_streams, serve_live
+            from simulators.standins.serving import StandinSource, serve_standins
 
-        sky = {"objects": objects, "nights": nights, "seed": seed}
-        given = {key: value for key, value in sky.items() if value is not None}
-        names = [name.value for name in stream or [StreamName.LASAIR_ZTF]]
-        _check(names, given if alerts else {}, lasair_mode)
-        _check_live(live, speed, {"--alerts": alerts, "--nights": nights, "--schemas": schemas})
-        three = Standins(
-            folder or folder_for(settings_out),
-            streams=names,
-            modes=MIXED if lasair_mode in {None, Mode.MIXED} else [mode for mode in MIXED if mode == lasair_mode],
-            calls_per_hour=calls_per_hour,
-            old_shape=shape is AnswerShape.OLD,
-            faults=faults,
-        )
-        if live:
-            check_streams(names)
-            plan = LivePlan()._replace(**{key: value for key, value in given.items() if key in LivePlan._fields})
-            serve_live(three, plan._replace(speed=speed or plan.speed), settings_out)
-        serve_standins(three, StandinSource(tuple(alerts or ()), schemas, **given), settings_out)
-    except KeyboardInterrupt:
-        typer.echo("stopped")
-    except BridgeError as error:
-        typer.echo(f"tides: {error}", err=True)
-        raise typer.Exit(error.exit_code) from None
+            sky = {"objects": objects, "nights": nights, "seed": seed}
+            given = {key: value for key, value in sky.items() if value is not None}
+            names = [name.value for name in stream or [StreamName.LASAIR_ZTF]]
+            _check(names, given if alerts else {}, lasair_mode)
+            _check_live(live, speed, {"--alerts": alerts, "--nights": nights, "--schemas": schemas})
+            three = Standins(
+                folder or folder_for(settings_out),
+                streams=names,
+                modes=MIXED if lasair_mode in {None, Mode.MIXED} else [mode for mode in MIXED if mode == lasair_mode],
+                calls_per_hour=calls_per_hour,
+                old_shape=shape is AnswerShape.OLD,
+                faults=faults,
+            )
+            if live:
+                check_streams(names)
+                plan = LivePlan()._replace(**{key: value for key, value in given.items() if key in LivePlan._fields})
+                serve_live(three, plan._replace(speed=speed or plan.speed), settings_out)
+            serve_standins(three, StandinSource(tuple(alerts or ()), schemas, **given), settings_out)
+        except KeyboardInterrupt:
+            typer.echo("stopped")
 
 
 def _check(names: list[str], not_used: dict[str, int], lasair_mode: Mode | None) -> None:

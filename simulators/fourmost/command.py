@@ -2,13 +2,14 @@
 
 import errno
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import platformdirs
 import typer
 
 from simulators.fourmost.clock import read_time_of_day
-from tides_bridge.errors import SettingsError
+from tides_bridge.console import exit_on_error
+from tides_bridge.errors import BridgeError
 from tides_bridge.processes import end_with_stdin
 
 SURVEYS = (15, 5, 46)
@@ -55,26 +56,21 @@ def fourmost(  # noqa: PLR0913 (one argument an option)
         at = read_time_of_day(ingest_at)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--ingest-at") from None
-    try:  # only here: Django must not be loaded into every tides command
-        from simulators.fourmost.serving import ServingOptions, serve_fourmost
-    except ModuleNotFoundError as error:
-        _fail(f"{error.name} is not installed, which the stand-ins need: pip install 'tides-bridge[standins]'", 1)
-
-    if until_stdin_ends:
-        end_with_stdin()
-    options = ServingOptions(
-        host, port, state, user, password, survey, create_status, paginate, errors_as_200, at, faults
-    )
-    try:
-        serve_fourmost(options)
-    except SettingsError as error:
-        _fail(str(error), 2)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            _fail(f"port {port} of {host} is in use: choose another with --port, 0 for any free one", 1)
-        _fail(f"cannot serve at {host}:{port} with state {state}: {error}", 1)
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    typer.echo(f"tides: {message}", err=True)
-    raise typer.Exit(code)
+    with exit_on_error():
+        try:  # only here: Django must not be loaded into every tides command
+            from simulators.fourmost.serving import ServingOptions, serve_fourmost
+        except ModuleNotFoundError as error:
+            missing = f"{error.name} is not installed, which the stand-ins need"
+            raise BridgeError(f"{missing}: pip install 'tides-bridge[standins]'") from None
+        if until_stdin_ends:
+            end_with_stdin()
+        options = ServingOptions(
+            host, port, state, user, password, survey, create_status, paginate, errors_as_200, at, faults
+        )
+        try:
+            serve_fourmost(options)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                problem = f"port {port} of {host} is in use: choose another with --port, 0 for any free one"
+                raise BridgeError(problem) from None
+            raise BridgeError(f"cannot serve at {host}:{port} with state {state}: {error}") from None

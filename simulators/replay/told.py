@@ -1,6 +1,5 @@
 """What ``tides replay`` tells as it goes, and how it ends."""
 
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from simulators.replay import replay as replaying
 from simulators.replay.ordered import Ordered
 from simulators.replay.replay import ReplayPace, Target
+from tides_bridge.console import stderr_console
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.processes import INTERRUPTED, interruptible
 
@@ -92,7 +92,7 @@ def carry_out(  # noqa: PLR0913
     SettingsError, BrokerUnavailable
         As `replay.replay`; what was sent until then is told.
     """
-    console = Console(stderr=True, width=None if sys.stderr.isatty() else 200)
+    console = stderr_console(200)
     voice = ReplayPrinter(console, is_paced_by_sky=pace.speed is not None)
     progress = replaying.ReplayProgress(done=skip)
     total = 0
