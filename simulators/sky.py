@@ -416,20 +416,17 @@ class Sky:
     def _true_flux(self, thing: SkyObject, visits: Visits, random: Generator) -> Floats:
         """Give the noiseless difference to the reference image [nJy]."""
         if thing.is_supernova:
-            return self._supernova(thing, visits)
+            model, wavelength = SUPERNOVAE[thing.kind], self._wavelengths[visits.band]
+            fall = model.fall * (wavelength / 480) ** model.reddening
+            colour = black_body_colour(wavelength, model.temperature, thing.redshift)
+            days = (visits.mjd_utc - (thing.peak_mjd or 0.0)) / (1 + thing.redshift)
+            return to_flux(thing.magnitude + colour) * bazin(days, model.rise, fall)
         mean = to_flux(np.full(visits.mjd_utc.size, thing.magnitude))
         if thing.peak_mjd is not None:
             return np.where(np.abs(visits.mjd_utc - thing.peak_mjd) * 86400 < ASTEROID_SECONDS, mean, 0.0)
         wavelength = self._wavelengths[visits.band]
         change = _walk(visits.mjd_utc, random) if thing.kind == "AGN" else _pulse(visits.mjd_utc, random)
         return np.asarray(mean * (10 ** (-0.4 * change * (480 / wavelength) ** 0.6) - 1))
-
-    def _supernova(self, thing: SkyObject, visits: Visits) -> Floats:
-        model, wavelength = SUPERNOVAE[thing.kind], self._wavelengths[visits.band]
-        fall = model.fall * (wavelength / 480) ** model.reddening
-        colour = black_body_colour(wavelength, model.temperature, thing.redshift)
-        days = (visits.mjd_utc - (thing.peak_mjd or 0.0)) / (1 + thing.redshift)
-        return to_flux(thing.magnitude + colour) * bazin(days, model.rise, fall)
 
 
 def _walk(mjd: Floats, random: Generator) -> Floats:

@@ -1,6 +1,5 @@
 """The command that looks from outside whether the bridge works, and calls somebody when it does not."""
 
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -38,7 +37,10 @@ def watchdog(
         raise typer.Exit(say(UNKNOWN, str(error))) from None
     if test or pause is None:
         raise typer.Exit(caller.send_test() if test else caller.look())
-    _repeat(caller.look, pause)
+    is_over = asked_to_end()
+    while not is_over.is_set():
+        caller.look()
+        is_over.wait(pause)
 
 
 def _seconds(every: str) -> float:
@@ -49,11 +51,3 @@ def _seconds(every: str) -> float:
         return max(TypeAdapter(Seconds).validate_python(every).total_seconds(), 1.0)
     except ValidationError:
         raise typer.BadParameter(f'{every} is no length of time, such as "1 minute"', param_hint="--every") from None
-
-
-def _repeat(look: Callable[[], int], pause: float) -> None:
-    """Look until the process is asked to end."""
-    is_over = asked_to_end()
-    while not is_over.is_set():
-        look()
-        is_over.wait(pause)

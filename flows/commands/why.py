@@ -1,7 +1,7 @@
 """The commands `tides why` and `tides selections`: what was decided, by which version, and why."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -144,7 +144,13 @@ def _show(console: Console, found: Mapping[str, Any]) -> None:
     loaded = found["tns"]["last_load"]
     if found["targets"] and loaded and not found["tns"]["matches"]:
         console.print(f"TNS: nothing in the list loaded {_at(loaded['loaded_at'])}")
-    _show_sent(console, found["sent"])
+    for row in found["sent"]:
+        key = f" {row['pk_4most']}" if row["pk_4most"] else ""
+        answer = f": {row['answer']}" if row["answer"] else ""
+        origin = f", magnitude of {row['magnitude_origin']}" if row["magnitude_origin"] else ""
+        console.print(
+            f"{_at(row['logged_at'])}  4MOST {row['operation']}{key} ({row['survey']}) {row['status']}{answer}{origin}"
+        )
 
 
 def _at_4most(row: Mapping[str, Any]) -> str:
@@ -179,16 +185,6 @@ def _show_decision(console: Console, row: Mapping[str, Any]) -> None:
         if criterion["short"] is not None and not is_forbidden:
             misses = f": misses by {criterion['short']:g} {criterion['unit']}".rstrip()
         console.print(f"    {mark}{criterion['criterion']:22} {measurement(criterion)}, {demand}{misses}")
-
-
-def _show_sent(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
-    for row in rows:
-        key = f" {row['pk_4most']}" if row["pk_4most"] else ""
-        answer = f": {row['answer']}" if row["answer"] else ""
-        origin = f", magnitude of {row['magnitude_origin']}" if row["magnitude_origin"] else ""
-        console.print(
-            f"{_at(row['logged_at'])}  4MOST {row['operation']}{key} ({row['survey']}) {row['status']}{answer}{origin}"
-        )
 
 
 def _at(time: datetime) -> str:

@@ -110,7 +110,11 @@ _SIMPLE: Named = {
 def _writer(kind: Any, named: Named) -> Write:
     """Make the function that writes a type; records are known by name from then on."""
     if isinstance(kind, list):
-        return _union(kind, named)
+        if len(kind) != 2 or "null" not in kind:
+            raise ValueError(f"a union is of null and another type here, not {kind}")
+        at = kind.index("null")
+        null, other, write = integer(at), integer(1 - at), _writer(kind[1 - at], named)
+        return lambda value: null if value is None else other + write(value)
     if isinstance(kind, str):
         return _SIMPLE.get(kind) or named[kind]
     if kind["type"] == "record":
@@ -120,15 +124,6 @@ def _writer(kind: Any, named: Named) -> Write:
     if kind["type"] == "array":
         return _array(_writer(kind["items"], named))
     return _writer(kind["type"], named)
-
-
-def _union(kinds: list[Any], named: Named) -> Write:
-    """Write a value, or null, whichever stands first in the schema."""
-    if len(kinds) != 2 or "null" not in kinds:
-        raise ValueError(f"a union is of null and another type here, not {kinds}")
-    at = kinds.index("null")
-    null, other, write = integer(at), integer(1 - at), _writer(kinds[1 - at], named)
-    return lambda value: null if value is None else other + write(value)
 
 
 def _array(write: Write) -> Write:

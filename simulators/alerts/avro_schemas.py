@@ -241,6 +241,7 @@ def lsst_schema(version: str = "10_0") -> dict[str, Any]:
         # In the middle: who reads by position instead of by name fails.
         source = [*source[:6], ("sourceQualityScore", ["null", "float"]), *source[6:], ("crowding", "double")]
         dia_object = [("objectFlags", {"type": "array", "items": "string"}), *dia_object]
+    name, table = ("MPCORB", MPCORB_9) if is_nine else ("mpc_orbits", MPC_ORBITS)
     fields: list[Field] = [
         *fields_of_table("long diaSourceId\nstring? observation_reason target_name"),
         ("diaSource", record(f"{space}.diaSource", source)),
@@ -248,7 +249,7 @@ def lsst_schema(version: str = "10_0") -> dict[str, Any]:
         ("prvDiaForcedSources", array_or_null(record(f"{space}.diaForcedSource", forced))),
         ("diaObject", ["null", record(f"{space}.diaObject", dia_object)]),
         ("ssSource", ["null", record(f"{space}.ssSource", fields_of_table(SS_SOURCE_9 if is_nine else SS_SOURCE))]),
-        _orbit(space, is_nine),
+        (name, ["null", record(f"{space}.{name}", fields_of_table(table))]),
         *fields_of_table("bytes? cutoutDifference cutoutScience cutoutTemplate"),
     ]
     if version == "12_0":
@@ -372,8 +373,3 @@ def _type(kind: str) -> Any:
 
 def _counted(fields: list[Field]) -> list[Field]:
     return [(name, "int" if COUNTS.fullmatch(name) else kind) for name, kind in fields]
-
-
-def _orbit(space: str, is_nine: bool) -> Field:
-    name, table = ("MPCORB", MPCORB_9) if is_nine else ("mpc_orbits", MPC_ORBITS)
-    return name, ["null", record(f"{space}.{name}", fields_of_table(table))]

@@ -56,12 +56,13 @@ def to_full_ztf(packet: Mapping[str, Any]) -> Packet:
     start = candidate["jd"] - REFERENCE_DAYS
     added = ZTF_REQUIRED | {"ranr": candidate["ra"], "decnr": candidate["dec"], "jdstartref": start, "jdendref": start}
     earlier = packet.get("prv_candidates")
+    forced = packet.get("fp_hists")
     return {
         **packet,
         "publisher": packet.get("publisher") or "simulated",
         "candidate": added | _whole(candidate),
         "prv_candidates": earlier and [{"rbversion": ZTF_REQUIRED["rbversion"]} | _whole(point) for point in earlier],
-        "fp_hists": _forced_of_ztf(packet, added),
+        "fp_hists": forced and [{key: added[key] for key in ("ranr", "decnr", "rfid")} | point for point in forced],
         **{name: _stamp(name, packet.get(name)) for name in IMAGES},
     }
 
@@ -105,11 +106,6 @@ def to_babamul_ztf(packet: Mapping[str, Any]) -> Packet:
         "fp_hists": [],
         **{name: (full[name] or {}).get("stampData") for name in IMAGES},
     }
-
-
-def _forced_of_ztf(packet: Mapping[str, Any], added: Packet) -> list[Packet] | None:
-    forced = packet.get("fp_hists")
-    return forced and [{key: added[key] for key in ("ranr", "decnr", "rfid")} | point for point in forced]
 
 
 def _whole(point: Mapping[str, Any]) -> Packet:

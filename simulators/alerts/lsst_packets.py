@@ -143,7 +143,8 @@ class LsstPackets:
         if not seen.size or seen[-1] != visit:
             raise ValueError(f"object {number} of the simulated sky was not detected in visit {visit}")
         recent = seen[curve.mjd_utc[seen] > curve.mjd_utc[visit] - HISTORY_DAYS]
-        *history, newest = self._sources(columns, recent[-1:] if is_asteroid else recent)
+        blank = BLANK_SOURCE if self.version != "12_0" else BLANK_SOURCE | {"sourceQualityScore": None, "crowding": 0.5}
+        *history, newest = _rows(blank, columns.sources, recent[-1:] if is_asteroid else recent)
         return {
             "diaSourceId": newest["diaSourceId"],
             "observation_reason": None,
@@ -185,10 +186,6 @@ class LsstPackets:
             "dec": thing.dec + north,
         }  # fmt: skip
         return Columns(curve, sources | _ids(thing, identifier), forced)
-
-    def _sources(self, columns: Columns, visits: Integers) -> list[Packet]:
-        blank = BLANK_SOURCE if self.version != "12_0" else BLANK_SOURCE | {"sourceQualityScore": None, "crowding": 0.5}
-        return _rows(blank, columns.sources, visits)
 
     def _forced(self, columns: Columns, first: int, visit: int) -> list[Packet]:
         """List forced photometry: it is made by day, so an alert has that of earlier nights."""

@@ -253,19 +253,14 @@ def _write(plan: SimulationPlan, messages: Iterator[tuple[Packet, Encoded]], out
     else:
         place = output / "alerts"
         place.mkdir()
-        _write_files(chosen.suffix, messages, place)
+        for packet, message in messages:
+            mjd = observed_ms(packet) / 86_400_000 + MJD_OF_UNIX
+            day = place / f"{int(mjd)}"
+            day.mkdir(exist_ok=True)
+            name = f"alert_mjd{mjd:.4f}_obj{_object_of(packet)}_src{_source_of(packet)}{chosen.suffix}"
+            content = gzip.compress(message.value, mtime=0) if chosen.suffix.endswith(".gz") else message.value
+            (day / name).write_bytes(content)
     return place
-
-
-def _write_files(suffix: str, messages: Iterator[tuple[Packet, Encoded]], folder: Path) -> None:
-    """Write each alert into a file of its own, named as in ELAsTiCC's archives, in a folder for each day (MJD, UTC)."""
-    for packet, message in messages:
-        mjd = observed_ms(packet) / 86_400_000 + MJD_OF_UNIX
-        day = folder / f"{int(mjd)}"
-        day.mkdir(exist_ok=True)
-        name = f"alert_mjd{mjd:.4f}_obj{_object_of(packet)}_src{_source_of(packet)}{suffix}"
-        content = gzip.compress(message.value, mtime=0) if suffix.endswith(".gz") else message.value
-        (day / name).write_bytes(content)
 
 
 def _object_of(packet: Packet) -> str:

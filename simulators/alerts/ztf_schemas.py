@@ -96,10 +96,11 @@ def ztf_schema() -> dict[str, Any]:
     """
     space = "ztf.alert"
     cutout = record(f"{space}.cutout", fields_of_table("string fileName\nbytes stampData"))
+    table = DETECTION.format("?") + CALIBRATION
     fields: list[Field] = [
         *fields_of_table("string schemavsn publisher objectId\nlong candid"),
         ("candidate", record(f"{space}.candidate", fields_of_table(DETECTION.format("") + SURROUNDINGS))),
-        ("prv_candidates", _earlier(space)),
+        ("prv_candidates", array_or_null(record(f"{space}.prv_candidate", fields_of_table(table)))),
         ("fp_hists", array_or_null(record(f"{space}.fp_hist", fields_of_table(FORCED)))),
         ("cutoutScience", ["null", cutout]),
         ("cutoutTemplate", ["null", f"{space}.cutout"]),
@@ -129,8 +130,3 @@ def babamul_ztf_schema() -> dict[str, Any]:
         *babamul_history("prv_candidates", "prv_nondetections", "fp_hists"),
     ]
     return record("babamul.EnrichedZtfAlert", fields)
-
-
-def _earlier(space: str) -> list[Any]:
-    table = DETECTION.format("?") + CALIBRATION
-    return array_or_null(record(f"{space}.prv_candidate", fields_of_table(table)))

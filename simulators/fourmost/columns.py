@@ -143,7 +143,13 @@ def problem(column: FourmostColumn, value: int | float | str) -> str:
     ''
     """
     if isinstance(value, str):
-        return _text_problem(column, value)
+        if len(value) > TEXT_LENGTH:
+            return f"{value[:20]!r}... has {len(value)} characters, at most {TEXT_LENGTH} are allowed"
+        if column.name == "classification" and value:
+            codes = [code.strip() for code in value.split(",")]
+            if len(codes) > MAX_CLASSES or not set(codes) <= set(CLASSES):
+                return f"{value!r} is not up to {MAX_CLASSES} of {', '.join(CLASSES)}"
+        return ""
     if not math.isfinite(value):
         return f"{value} is not a finite number"
     if column.zero and value == 0:
@@ -151,16 +157,6 @@ def problem(column: FourmostColumn, value: int | float | str) -> str:
     low = -math.inf if column.minimum is None else column.minimum
     high = math.inf if column.maximum is None else column.maximum
     return "" if low <= value <= high else f"{value} is outside {low} ... {high}"
-
-
-def _text_problem(column: FourmostColumn, value: str) -> str:
-    if len(value) > TEXT_LENGTH:
-        return f"{value[:20]!r}... has {len(value)} characters, at most {TEXT_LENGTH} are allowed"
-    if column.name == "classification" and value:
-        codes = [code.strip() for code in value.split(",")]
-        if len(codes) > MAX_CLASSES or not set(codes) <= set(CLASSES):
-            return f"{value!r} is not up to {MAX_CLASSES} of {', '.join(CLASSES)}"
-    return ""
 
 
 def extent_problems(flag: int, parameter: float, index: float) -> dict[str, str]:

@@ -80,7 +80,9 @@ class FourmostStandin:
         self._reader = threading.Thread(target=self._read_output, daemon=True)
         self._reader.start()
         try:
-            self._wait_until_ready()
+            self._started.wait(START_SECONDS)
+            if "ready" not in self._output:
+                raise FourmostUnavailable("4MOST stand-in", "it did not start: " + " / ".join(self._output))
         except BaseException:
             self.stop()
             raise
@@ -137,11 +139,6 @@ class FourmostStandin:
         """
         FaultPlan(rules)
         return int(self._ask("POST", f"{self.address}/standin/faults/", rules)["rules"])
-
-    def _wait_until_ready(self) -> None:
-        self._started.wait(START_SECONDS)
-        if "ready" not in self._output:
-            raise FourmostUnavailable("4MOST stand-in", "it did not start: " + " / ".join(self._output))
 
     def _ask(self, method: str, url: str, content: Any = None) -> Any:
         account, headers = (self.user, self.password), {HANDLE_HEADER: "1"}

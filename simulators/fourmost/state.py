@@ -24,8 +24,18 @@ def open_state(file: Path) -> None:
         with connection.cursor() as cursor:
             tables = connection.introspection.table_names(cursor)
         if not tables:
-            _make_tables()
-        _check_columns(file)
+            with connection.cursor() as cursor:
+                cursor.execute("PRAGMA journal_mode=WAL")  # stays with the file; readers and one writer do not wait
+            with connection.schema_editor() as editor:
+                for model in (Account, Transient):
+                    editor.create_model(model)
+        for model in (Account, Transient):
+            wanted = {field.column for field in model._meta.fields}
+            table = model._meta.db_table
+            with connection.cursor() as cursor:
+                found = {column.name for column in connection.introspection.get_table_description(cursor, table)}
+            if wanted != found:
+                raise _unfit(file, f"columns of table {table} differ: {', '.join(sorted(wanted ^ found))}")
     except DatabaseError as error:
         raise _unfit(file, str(error)) from error
 
@@ -33,24 +43,6 @@ def open_state(file: Path) -> None:
 def _unfit(file: Path, reason: str) -> SettingsError:
     problem = f"no state of this stand-in ({reason}): name another file with --state, or delete it"
     return SettingsError(str(file), "", problem)
-
-
-def _make_tables() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA journal_mode=WAL")  # stays with the file; readers and one writer do not wait
-    with connection.schema_editor() as editor:
-        for model in (Account, Transient):
-            editor.create_model(model)
-
-
-def _check_columns(file: Path) -> None:
-    for model in (Account, Transient):
-        wanted = {field.column for field in model._meta.fields}
-        table = model._meta.db_table
-        with connection.cursor() as cursor:
-            found = {column.name for column in connection.introspection.get_table_description(cursor, table)}
-        if wanted != found:
-            raise _unfit(file, f"columns of table {table} differ: {', '.join(sorted(wanted ^ found))}")
 
 
 def open_account(username: str, password: str | None, surveys: list[int]) -> Account:

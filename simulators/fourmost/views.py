@@ -87,7 +87,10 @@ class Transients(GenericViewSet):
             new = {name: value for name, value in new.items() if name not in old or old[name] != value}
         serializer = self.get_serializer(row, data=new, partial=True)
         serializer.is_valid(raise_exception=True)
-        _refuse_after_ingestion(row, set(serializer.validated_data) - {"is_active"})
+        names = set(serializer.validated_data) - {"is_active"}
+        if row.date_ingested and names:
+            text = f"row {row.id} is ingested: only is_active may change"
+            raise ValidationError(dict.fromkeys(sorted(names), text))
         if serializer.validated_data:
             serializer.save()
         return Response(serializer.data)
@@ -100,12 +103,6 @@ class Transients(GenericViewSet):
             raise ValidationError(f"row {row.id} is ingested and stays: set is_active to false instead of deleting it")
         row.delete()
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-def _refuse_after_ingestion(row: Transient, names: set[str]) -> None:
-    if row.date_ingested and names:
-        text = f"row {row.id} is ingested: only is_active may change"
-        raise ValidationError(dict.fromkeys(sorted(names), text))
 
 
 class Credentials(serializers.Serializer):

@@ -199,7 +199,9 @@ def send_alerts(  # noqa: PLR0913
     groups = _by_sky(epochs, pace.speed, clock) if pace.speed is not None else _by_interval(len(epochs), pace, clock)
     try:
         for count, (first, last, due) in enumerate(groups, start=1):
-            _wait_until(due, clock)
+            # In short turns: the computer may have slept, or its clock may have been set.
+            while (left := due - clock.now()) > 0:
+                clock.sleep(min(left, 1.0))
             names, number = _send(alerts, range(start + first, start + last), target, sender, voice, fields)
             sender.flush()
             progress.done, progress.sent = start + last, progress.sent + number
@@ -259,9 +261,3 @@ def _by_sky(epochs: Floats, speed: float, clock: Clock) -> Iterator[AlertGroup]:
         stop = min(end, start + MOST_TOGETHER)
         yield AlertGroup(start, stop, begin + float(seconds[start]))
         start = stop
-
-
-def _wait_until(due: float, clock: Clock) -> None:
-    """Wait in short turns: the computer may have slept, or its clock may have been set."""
-    while (left := due - clock.now()) > 0:
-        clock.sleep(min(left, 1.0))

@@ -100,7 +100,11 @@ def carry_out(  # noqa: PLR0913
         with interruptible(), voice, Ordered(paths, schemas, voice.refused) as alerts:
             total = len(alerts)
             voice.begin(skip, skip + pace.number(total - skip))
-            print(_overview(alerts), flush=True)
+            known = alerts.epochs[np.isfinite(alerts.epochs)]
+            span = f"MJD {known[0]:.4f} to {known[-1]:.4f}" if len(known) else "without an epoch"
+            unknown = len(alerts) - len(known)
+            without = f"; {unknown} without an epoch come last" if unknown and len(known) else ""
+            print(f"{len(alerts)} alerts in {alerts.number_of_files} files, {span}{without}", flush=True)
             replaying.send_alerts(alerts, target, pace, voice, progress=progress, fields=fields)
     except KeyboardInterrupt:
         print(f"stopped: {_outcome(progress, target.topic, total)}")
@@ -110,14 +114,6 @@ def carry_out(  # noqa: PLR0913
         raise
     print(_outcome(progress, target.topic, total))
     return 1 if voice.number_refused else 0
-
-
-def _overview(alerts: Ordered) -> str:
-    known = alerts.epochs[np.isfinite(alerts.epochs)]
-    span = f"MJD {known[0]:.4f} to {known[-1]:.4f}" if len(known) else "without an epoch"
-    unknown = len(alerts) - len(known)
-    without = f"; {unknown} without an epoch come last" if unknown and len(known) else ""
-    return f"{len(alerts)} alerts in {alerts.number_of_files} files, {span}{without}"
 
 
 def _outcome(progress: replaying.ReplayProgress, topic: str, total: int) -> str:

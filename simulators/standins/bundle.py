@@ -210,7 +210,12 @@ class Standins:
                 stack.enter_context(claimed(self.folder))
                 fourmost = FourmostStandin(*self._options, state=self.folder / "fourmost.sqlite3")
             else:
-                fourmost = self._go_on(self.kept)
+                # What runs with the tokens and ports of the last start, and 4MOST with its state.
+                self.lasair.token = self.kept.token
+                for name, api in self.services.items():
+                    api.port = self.kept.ports.get(name, 0)
+                port = str(still_free(self.kept.ports.get("fourmost", 0)))
+                fourmost = FourmostStandin(*self._options, "--port", port, state=self.folder / LIVE_STATE)
             self.fourmost = stack.enter_context(fourmost)
             stack.enter_context(self.kafka)
             for api in self.services.values():
@@ -223,14 +228,6 @@ class Standins:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
-
-    def _go_on(self, kept: Kept) -> FourmostStandin:
-        """Prepare what runs with the tokens and ports of the last start, and 4MOST with its state."""
-        self.lasair.token = kept.token
-        for name, api in self.services.items():
-            api.port = kept.ports.get(name, 0)
-        port = str(still_free(kept.ports.get("fourmost", 0)))
-        return FourmostStandin(*self._options, "--port", port, state=self.folder / LIVE_STATE)
 
     def ports(self) -> dict[str, int]:
         """Give the ports of 4MOST and of the APIs, by name."""

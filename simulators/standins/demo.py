@@ -120,8 +120,22 @@ def show_demo(folder: Path, seed: int, console: Console) -> bool:
         first, second = _choose_nights(sky)
         nights = []
         for start, end in ((first - LOOK_BACK + 1, first), (first + 1, second)):
-            console.print(_publish(sky, start, end, standins), soft_wrap=True)
-            nights.append(Night(_date(end), _run(standins.folder, settings, end), _rows(standins)))
+            # Night by night, the alerts that pass the filter.
+            issued = [packet for night in range(start, end + 1) for packet in alerts(sky, night)]
+            kept = [packet for packet in issued if packet["labels"]["sherlock"] in KEPT]
+            standins.load(StandinAlert.from_packet(packet) for packet in kept)
+            period = f"{_date(start)} to {_date(end)}"
+            console.print(
+                f"{period}: {len(issued)} alerts, {len(kept)} pass the filter at Lasair; the flow runs ...",
+                soft_wrap=True,
+            )
+            nights.append(
+                Night(
+                    _date(end),
+                    _run(standins.folder, settings, end),
+                    {int(row["id"]): row for row in standins.fourmost.rows()},
+                )
+            )
         _write_sky(sky, second, standins.folder)
         console.print(_table(nights, sky), _examples(nights[-1], sky))
     disagreements = _disagreements(nights)
@@ -136,15 +150,6 @@ def _choose_nights(sky: Sky) -> tuple[int, int]:
     clear = [night for night in range(sky.first_night + 30, sky.first_night + sky.nights) if sky.is_clear(night)]
     first = clear[0]
     return first, next(night for night in clear if night >= first + APART)
-
-
-def _publish(sky: Sky, start: int, end: int, standins: Standins) -> str:
-    """Publish, night by night, the alerts that pass the filter; say what was done."""
-    issued = [packet for night in range(start, end + 1) for packet in alerts(sky, night)]
-    kept = [packet for packet in issued if packet["labels"]["sherlock"] in KEPT]
-    standins.load(StandinAlert.from_packet(packet) for packet in kept)
-    period = f"{_date(start)} to {_date(end)}"
-    return f"{period}: {len(issued)} alerts, {len(kept)} pass the filter at Lasair; the flow runs ..."
 
 
 def _run(folder: Path, settings: Path, night: int) -> dict[str, int]:
@@ -197,10 +202,6 @@ def _finish(
         return None
     finally:
         stop_left_database(folder)
-
-
-def _rows(standins: Standins) -> dict[int, dict[str, Any]]:
-    return {int(row["id"]): row for row in standins.fourmost.rows()}
 
 
 def _disagreements(nights: list[Night]) -> list[str]:

@@ -51,7 +51,12 @@ def claimed(folder: Path) -> Iterator[Path]:
         _lock(folder, marker)
         if not stop_left_database(folder):
             raise SettingsError(str(folder), "", "its database is used by a run: wait for its end, or choose another")
-        _empty(folder)
+        # A symbolic link goes; what it points to stays.
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != MARKER:
+                path.unlink()
         yield folder
 
 
@@ -102,12 +107,3 @@ def stop_left_database(folder: Path) -> bool:
     if EmbeddedServer(database).pid() is not None:
         acquire_server(database).release()
     return EmbeddedServer(database).pid() is None
-
-
-def _empty(folder: Path) -> None:
-    """Remove everything but the marker; a symbolic link goes, what it points to stays."""
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        elif path.name != MARKER:
-            path.unlink()

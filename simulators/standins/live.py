@@ -120,7 +120,13 @@ class LiveStream:
         """Publish what came up to a moment and is not yet published: light curves first."""
         while batch := list(self._take(mjd)):
             for name in self._standins.streams:
-                self._fill(name, batch)
+                stream, messages = self._standins.streams[name], list[tuple[float, Encoded]]()
+                for due in batch:
+                    load = load_of(stream, [Found(due.packet, "live sky")], self._standins.modes, print)
+                    if stream.service:
+                        self._standins.services[stream.service].load(load.curves)
+                    messages += [(self._start.clock(due.mjd), message) for message in load.messages]
+                self._standins.kafka.append(stream.topic, messages)
             self._forget(batch)
             self.published += len(batch)
 
@@ -130,16 +136,6 @@ class LiveStream:
                 return
             yield self._next
             self._next = next(self._coming)
-
-    def _fill(self, name: str, batch: list[Due]) -> None:
-        """Give the alerts to one stream, and what is known of their objects to its API."""
-        stream, messages = self._standins.streams[name], list[tuple[float, Encoded]]()
-        for due in batch:
-            load = load_of(stream, [Found(due.packet, "live sky")], self._standins.modes, print)
-            if stream.service:
-                self._standins.services[stream.service].load(load.curves)
-            messages += [(self._start.clock(due.mjd), message) for message in load.messages]
-        self._standins.kafka.append(stream.topic, messages)
 
     def _forget(self, batch: list[Due]) -> None:
         """Note which objects came, and drop those that did not for long: so the memory does not grow."""

@@ -184,22 +184,18 @@ class DecisionFile:
     ) -> None:
         try:
             if error is None:
-                self._finish()
+                if self._ending == ".parquet":
+                    if self._waiting:
+                        self._write_group()
+                    self._parquet.close()
+                elif self._ending == ".json":
+                    self._stream.write(b"\n]\n")
+                self._stream.flush()
+                os.fsync(self._stream.fileno())
+                self._hidden.replace(self._path)
         finally:
             if self._ending == ".parquet":
                 with suppress(OSError, pa.ArrowException):  # it is thrown away, or was closed
                     self._parquet.close()
             self._stream.close()
             self._hidden.unlink(missing_ok=True)
-
-    def _finish(self) -> None:
-        """Write what is left, wait until it is on the disk, and give it its name."""
-        if self._ending == ".parquet":
-            if self._waiting:
-                self._write_group()
-            self._parquet.close()
-        elif self._ending == ".json":
-            self._stream.write(b"\n]\n")
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
-        self._hidden.replace(self._path)

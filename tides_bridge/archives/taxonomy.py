@@ -234,7 +234,12 @@ def class_of(given: str, kind: Kind) -> TrueClass:
     if given.strip().casefold() in UNKNOWN:
         raise ValueError("not classified")
     if kind == "text":
-        return _of_text(given)
+        if given.strip().endswith("?"):
+            raise ValueError(f"{given} is uncertain")
+        try:
+            return class_named(given)
+        except ValueError:
+            raise ValueError(f"{given} is no class known here") from None
     number = whole_number(given)
     if number is None:
         raise ValueError(f"{given} is no {'GENTYPE' if kind == 'gentype' else 'class id'}")
@@ -250,15 +255,6 @@ def whole_number(text: str) -> int | None:
     """
     found = re.fullmatch(r"\s*(\d+)(?:\.0*)?\s*", text)
     return int(found[1]) if found else None
-
-
-def _of_text(given: str) -> TrueClass:
-    if given.strip().endswith("?"):
-        raise ValueError(f"{given} is uncertain")
-    try:
-        return class_named(given)
-    except ValueError:
-        raise ValueError(f"{given} is no class known here") from None
 
 
 def _of_gentype(number: int) -> TrueClass:

@@ -10,7 +10,6 @@ import hashlib
 import logging
 from collections.abc import Generator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -64,7 +63,15 @@ class FileStream:
         self._next, self._digests = dict(positions or {}), dict(digests or {})
         self._whole: set[Place] = set()
         self.refilled: list[Place] = []
-        self._files = self._found(settings)
+        problems: list[str] = []
+        paths = files_in(self._broker.files, lambda path, problem: problems.append(f"{path} {problem}"))
+        found = {(str(path.resolve()), 0): path for path in paths}
+        if not found:
+            problem = "; ".join(problems) or "names no files: the kind recorded needs some"
+            raise SettingsError("settings", f"{settings.broker_name}.files", problem)
+        for problem in problems:
+            logger.warning("not read: %s", problem)
+        self._files = found
         self._records = self._all_records()
 
     def __enter__(self) -> Self:
@@ -103,18 +110,6 @@ class FileStream:
     def left(self) -> int | None:
         """Tell nothing: to count its records a file has to be read."""
         return None
-
-    def _found(self, settings: Settings) -> dict[Place, Path]:
-        """List the files, in their order."""
-        problems: list[str] = []
-        paths = files_in(self._broker.files, lambda path, problem: problems.append(f"{path} {problem}"))
-        found = {(str(path.resolve()), 0): path for path in paths}
-        if not found:
-            problem = "; ".join(problems) or "names no files: the kind recorded needs some"
-            raise SettingsError("settings", f"{settings.broker_name}.files", problem)
-        for problem in problems:
-            logger.warning("not read: %s", problem)
-        return found
 
     def _read(self) -> tuple[list[Message], bool]:
         """Read until there are enough; True when nothing is left."""

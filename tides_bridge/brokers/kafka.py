@@ -190,20 +190,17 @@ class KafkaReader:
         BrokerUnavailable
             If it lasts, and the broker says that it has messages.
         """
-        unread = self._unread(start)
-        if unread and silent >= max(PATIENCE_SECONDS, wanted):
-            raise BrokerUnavailable(self._service, f"sends nothing, though {unread} messages are unread")
-        return not unread
-
-    def _unread(self, start: Mapping[Place, int]) -> int:
-        """Count the messages that the broker has and we have not."""
+        # The messages that the broker has and we have not.
         try:
             places = self.consumer.position([TopicPartition(*place) for place in start])
         except KafkaException as error:
             raise self.unavailable(error) from None
         ends = self.offsets(list(start), NEXT)
         read = {(place.topic, place.partition): place.offset for place in places if place.offset >= 0}
-        return sum(max(end - read.get(place, start[place]), 0) for place, end in ends.items())
+        unread = sum(max(end - read.get(place, start[place]), 0) for place, end in ends.items())
+        if unread and silent >= max(PATIENCE_SECONDS, wanted):
+            raise BrokerUnavailable(self._service, f"sends nothing, though {unread} messages are unread")
+        return not unread
 
     def unavailable(self, error: KafkaException) -> BrokerUnavailable:
         """Make our error of librdkafka's."""

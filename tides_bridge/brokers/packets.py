@@ -158,24 +158,20 @@ def _decode_columns(
         curves = packets.curves(chosen, scale)
     except Exception:
         logger.warning("light curves failed", exc_info=True)
-        return _one_by_one(part, reader, packets, chosen, scale, without_alerts)
+        # One of the light curves is at fault: each is built by itself, so that its message alone is refused.
+        parts = [without_alerts]
+        for number in chosen.tolist():
+            one = np.array([number], dtype=np.int64)
+            try:
+                curves = packets.curves(one, scale)
+                parts.append(Decoded(_alerts(packets, one, curves, reader.survey), curves, []))
+            except Exception as error:
+                parts.append(
+                    _refused([(part[number], f"its light curve cannot be read: {type(error).__name__}: {error}")])
+                )
+        return joined(parts)
     alerts = _alerts(packets, chosen, curves, reader.survey)
     return replace(without_alerts, alerts=alerts, curves=curves)
-
-
-def _one_by_one(  # noqa: PLR0913, PLR0917
-    part: list[Unpacked], reader: Reader, packets: Packets, chosen: Integers, scale: float, without_alerts: Decoded
-) -> Decoded:
-    """Build light curves one by one, to refuse the message that is at fault."""
-    parts = [without_alerts]
-    for number in chosen.tolist():
-        one = np.array([number], dtype=np.int64)
-        try:
-            curves = packets.curves(one, scale)
-            parts.append(Decoded(_alerts(packets, one, curves, reader.survey), curves, []))
-        except Exception as error:
-            parts.append(_refused([(part[number], f"its light curve cannot be read: {type(error).__name__}: {error}")]))
-    return joined(parts)
 
 
 def _alerts(packets: Packets, chosen: Integers, curves: LightCurves, survey: str) -> list[Alert]:

@@ -54,15 +54,14 @@ class Rubin(PacketBroker):
         if number in self._unknown:  # a broken stream is no reason to ask for a number again and again
             raise MalformedAlert("message", self._unknown[number])
         try:
-            return self._asked_for(number)
+            if self._registry is None:
+                where = (
+                    f"in {self._schemas}"
+                    if self._schemas
+                    else "known: broker.schemas or broker.schemaRegistry names some"
+                )
+                raise MalformedAlert("message", f"has the schema number {number}, which is not {where}")
+            return numbered_reader(registry.schema_text(self._registry, number, self._timeout), number)
         except MalformedAlert as error:
             self._unknown[number] = error.problem
             raise
-
-    def _asked_for(self, number: int) -> Reader:
-        if self._registry is None:
-            where = (
-                f"in {self._schemas}" if self._schemas else "known: broker.schemas or broker.schemaRegistry names some"
-            )
-            raise MalformedAlert("message", f"has the schema number {number}, which is not {where}")
-        return numbered_reader(registry.schema_text(self._registry, number, self._timeout), number)

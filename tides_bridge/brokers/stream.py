@@ -172,19 +172,15 @@ class AlertStream:
             if digest is None or message.offset() != self._start[key] - 1:
                 news += [] if key in rewound else [message]
             elif digest != digest_of(message):
-                self._rewind(key)
+                self._note_refilled(key)
+                place = TopicPartition(*key, self._reader.offsets([key], FIRST)[key])
+                try:
+                    self._reader.consumer.seek(place)
+                except KafkaException as error:
+                    raise self._reader.unavailable(error) from None
+                self._start[key] = self._next[key] = place.offset
                 rewound.add(key)
         return news
-
-    def _rewind(self, key: Place) -> None:
-        """Read a partition from its beginning."""
-        self._note_refilled(key)
-        place = TopicPartition(*key, self._reader.offsets([key], FIRST)[key])
-        try:
-            self._reader.consumer.seek(place)
-        except KafkaException as error:
-            raise self._reader.unavailable(error) from None
-        self._start[key] = self._next[key] = place.offset
 
     def lag(self) -> dict[Place, int]:
         """Count the messages that are still to be read, by topic and partition."""

@@ -249,7 +249,12 @@ class EmbeddedServer:
     # Starting
 
     def _launch(self, start_lock: IO[str], server_lock: IO[str]) -> None:
-        account, programs = self._find_account(), self._find_programs()
+        # Root runs a copy: its environment may lie where the service account cannot read, and may be removed under a
+        # server that goes on.
+        folder = postgres_program("postgres").parent
+        account, programs = self._find_account(), folder
+        if os.geteuid() == 0:
+            programs = _copy_programs(folder.parents[1]) / folder.relative_to(folder.parents[1])
         for needed in (self.folder, programs):
             self._check_reachable(account, needed)
         if not (self.data / "PG_VERSION").exists():
@@ -364,17 +369,6 @@ class EmbeddedServer:
             place = next(filter(is_closed, reversed(target.parents)), target)
             problem = f"the user {account.pw_name}, who runs it for root, may not enter {place}"
             raise self._unavailable(problem, f"{CHOOSE_ANOTHER}, as under /var/lib, or let all users pass there")
-
-    def _find_programs(self) -> Path:
-        """
-        Give the folder of PostgreSQL's programs: those in the wheel, or for root a copy of them.
-
-        The environment of root may lie where the service account cannot read, and may be removed under a server.
-        """
-        folder = postgres_program("postgres").parent
-        return (
-            _copy_programs(folder.parents[1]) / folder.relative_to(folder.parents[1]) if os.geteuid() == 0 else folder
-        )
 
     def _unavailable(self, problem: str, remedy: str) -> DatabaseUnavailable:
         return DatabaseUnavailable(f"embedded PostgreSQL in {self.folder}", problem, remedy)

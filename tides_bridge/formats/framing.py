@@ -174,7 +174,13 @@ def _unpacked(body: bytes, codec: bytes) -> bytes:
         if codec == b"deflate":
             return inflated(body, -zlib.MAX_WBITS)
         if codec == b"snappy":
-            return _unsnapped(body)
+            packed, check = body[:-4], body[-4:]
+            if cramjam.snappy.decompress_raw_len(packed) > LARGEST:
+                raise _too_large()
+            found = bytes(cramjam.snappy.decompress_raw(packed))
+            if zlib.crc32(found).to_bytes(4, "big") != check:
+                raise _broken("its check sum is another one")
+            return found
     except (zlib.error, cramjam.DecompressionError, ValueError) as problem:
         raise _broken(in_one_line(problem)) from None
     name = codec.decode(errors="replace")[:20]
@@ -205,16 +211,6 @@ def inflated(content: bytes, bits: int = zlib.MAX_WBITS) -> bytes:
         if len(found) < LARGEST:
             raise zlib.error("it ends too early")
         raise _too_large()
-    return found
-
-
-def _unsnapped(block: bytes) -> bytes:
-    packed, check = block[:-4], block[-4:]
-    if cramjam.snappy.decompress_raw_len(packed) > LARGEST:
-        raise _too_large()
-    found = bytes(cramjam.snappy.decompress_raw(packed))
-    if zlib.crc32(found).to_bytes(4, "big") != check:
-        raise _broken("its check sum is another one")
     return found
 
 

@@ -53,7 +53,12 @@ def index_nested(path: Path, refused: Refused) -> Index:
     noted = Index()
     with open_table(path) as file:
         is_ztf = "diaSource" not in file.schema_arrow.names
-        _check_fields(path, file.schema_arrow)
+        for place in ("diaSource", "prvDiaSources"):
+            kind = file.schema_arrow.field(place).type if place in file.schema_arrow.names else pa.null()
+            kind = kind if pa.types.is_struct(kind) or pa.types.is_null(kind) else kind.value_type
+            name = lacking_field([field.name for field in kind]) if pa.types.is_struct(kind) else ""
+            if name:
+                raise MalformedAlert(str(path), f"{place}.{name} is missing")
         columns = _leaves(file, ("diaSource", "diaObject", "candidate", "objectId"), HEAD)
         for batch in file.iter_batches(ROWS, columns=columns):
             names, epochs, reasons = _ztf_heads(batch) if is_ztf else _heads(batch)
@@ -76,16 +81,6 @@ def read_nested(piece: FilePiece, scale: float, refused: Refused, noted: Noted) 
     curves = LightCurves.joined([_curves(batch, scale) for _, batch in batches if len(batch)])
     check_depth(curves, piece.path, noted)
     return curves
-
-
-def _check_fields(path: Path, schema: pa.Schema) -> None:
-    """Raise MalformedAlert, naming it, if detections lack a needed field."""
-    for place in ("diaSource", "prvDiaSources"):
-        kind = schema.field(place).type if place in schema.names else pa.null()
-        kind = kind if pa.types.is_struct(kind) or pa.types.is_null(kind) else kind.value_type
-        name = lacking_field([field.name for field in kind]) if pa.types.is_struct(kind) else ""
-        if name:
-            raise MalformedAlert(str(path), f"{place}.{name} is missing")
 
 
 def _leaves(file: pq.ParquetFile, tops: tuple[str, ...], names: tuple[str, ...]) -> list[str]:

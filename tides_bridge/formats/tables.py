@@ -379,7 +379,12 @@ def _curves(names: list[str], codes: Integers, table: pa.Table, options: Options
     if night is not None and (night >= 0).all():
         others["night"] = night
     if "magnitude" not in table.column_names:
-        return _of_fluxes(names, codes, mjd, band, table, options, others)
+        is_njy = "flux_njy" in table.column_names
+        scale = 1.0 if is_njy else options.scale
+        flux = np.asarray(_values(table, "flux_njy" if is_njy else "flux")) * scale
+        error = _values(table, "flux_njy_error" if is_njy else "flux_error")
+        error = np.full(len(flux), np.nan) if error is None else error * scale
+        return LightCurves.from_fluxes(names, codes, mjd, band, flux, error, is_detection=np.isfinite(flux), **others)
     magnitude = np.asarray(_values(table, "magnitude"))
     error = _values(table, "magnitude_error")
     return LightCurves.from_magnitudes(
@@ -394,23 +399,6 @@ def _curves(names: list[str], codes: Integers, table: pa.Table, options: Options
         limiting_magnitude=_values(table, "limiting_magnitude"),
         **others,
     )
-
-
-def _of_fluxes(  # noqa: PLR0913, PLR0917
-    names: list[str],
-    codes: Integers,
-    mjd: Floats,
-    band: npt.NDArray[np.int8],
-    table: pa.Table,
-    options: Options,
-    others: dict[str, Any],
-) -> LightCurves:
-    is_njy = "flux_njy" in table.column_names
-    scale = 1.0 if is_njy else options.scale
-    flux = np.asarray(_values(table, "flux_njy" if is_njy else "flux")) * scale
-    error = _values(table, "flux_njy_error" if is_njy else "flux_error")
-    error = np.full(len(flux), np.nan) if error is None else error * scale
-    return LightCurves.from_fluxes(names, codes, mjd, band, flux, error, is_detection=np.isfinite(flux), **others)
 
 
 def _signs(table: pa.Table) -> npt.NDArray[np.bool_]:

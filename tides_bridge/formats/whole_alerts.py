@@ -86,7 +86,12 @@ class Opener:
             raise MalformedAlert("message", "is empty")
         framing = framing_of(value, key)
         if framing is Framing.CONTAINER:
-            return _of_container(value)
+            text, body = of_container(value)
+            schema = schema_of_text(text)
+            record = decode_exactly(body, schema)
+            if record is None:
+                raise MalformedAlert("message", "is a broken Avro container: its record does not fit its schema")
+            return Whole(record, Framing.CONTAINER, schema, body)
         if framing is Framing.KEYED:
             schema = schema_of_text(key or b"")
             record = decode_exactly(value, schema)
@@ -145,15 +150,6 @@ class Opener:
             return f"is no message of these schemas: {names}.{framed}"
         start = f"begins with {value[:8]!r}: neither JSON, an Avro container, nor BSON."
         return f"{start}{framed} An Avro message without schema? Name its schema with --schemas."
-
-
-def _of_container(value: bytes) -> Whole:
-    text, body = of_container(value)
-    schema = schema_of_text(text)
-    record = decode_exactly(body, schema)
-    if record is None:
-        raise MalformedAlert("message", "is a broken Avro container: its record does not fit its schema")
-    return Whole(record, Framing.CONTAINER, schema, body)
 
 
 def open_json(value: bytes) -> Whole:

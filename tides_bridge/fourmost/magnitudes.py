@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from tides_bridge.errors import FourmostRejected
 from tides_bridge.lightcurves.photometry import PHOTOMETRIC_SYSTEMS
 from tides_bridge.settings import Settings
-from tides_bridge.settings.sections import ColourTerm, FourmostSettings
+from tides_bridge.settings.sections import ColourTerm
 
 Row = Mapping[str, Any]
 
@@ -74,7 +74,16 @@ def magnitude_for(row: Row, settings: Settings) -> Magnitude:
             shift = term.slope * _colour(term.colour, newest) if term.colour else 0.0
             return Magnitude(newest[term.from_band].mag + term.zero_point + shift, f"{term}; source: {term.source}")
         problems.append(f"{term} {problem}")
-    raise FourmostRejected(row["name"], _reason(options, newest, problems))
+    wanted, _, system = options.mag_type.rpartition("_")
+    kind = "" if system == OUR_SYSTEM else f"{system} "
+    available = ", ".join(f"{_shown(key)} {point.mag:.1f}" for key, point in newest.items()) or "none at all"
+    tried = "".join(f"; {problem}" for problem in problems)
+    another = "another of " if problems else ""
+    raise FourmostRejected(
+        row["name"],
+        f"mag: no {kind}magnitude in {_shown(wanted)}, the band of {options.mag_type}; it has {available}{tried}: "
+        f"state {another}fourmost.colourTerms, or set fourmost.magType",
+    )
 
 
 def newest_by_band(magnitudes: Mapping[str, Mapping[str, float]] | None) -> dict[str, Newest]:
@@ -124,16 +133,3 @@ def _problem_of(term: ColourTerm, newest: Mapping[str, Newest]) -> str:
 def _colour(bands: tuple[str, str], newest: Mapping[str, Newest]) -> float:
     """Give a colour [mag]: the first band's magnitude minus the second's."""
     return newest[bands[0]].mag - newest[bands[1]].mag
-
-
-def _reason(options: FourmostSettings, newest: Mapping[str, Newest], problems: list[str]) -> str:
-    """Say what is missing, what there is, and what would help."""
-    wanted, _, system = options.mag_type.rpartition("_")
-    kind = "" if system == OUR_SYSTEM else f"{system} "
-    available = ", ".join(f"{_shown(key)} {point.mag:.1f}" for key, point in newest.items()) or "none at all"
-    tried = "".join(f"; {problem}" for problem in problems)
-    another = "another of " if problems else ""
-    return (
-        f"mag: no {kind}magnitude in {_shown(wanted)}, the band of {options.mag_type}; it has {available}{tried}: "
-        f"state {another}fourmost.colourTerms, or set fourmost.magType"
-    )

@@ -6,7 +6,7 @@ tells what it knows.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Final
@@ -109,19 +109,14 @@ class BridgeCollector(Collector):
         samples = [*samples, *(brokers or [])]
         samples += prefect if prefect is not None else [("tides_prefect_up", (), 0.0)]
         samples.append(("tides_scrape_duration_seconds", (), time.monotonic() - begun))
-        yield from _families(samples)
-
-
-def _families(samples: Iterable[Sample]) -> Iterator[Metric]:
-    """Put the samples of each metric together."""
-    families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
-    for name, labels, value in samples:
-        if name not in families:
-            meaning, keys = METRICS[name]
-            family = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
-            families[name] = family(name, meaning, labels=keys)
-        families[name].add_metric(labels, value)
-    yield from families.values()
+        families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
+        for name, labels, value in samples:
+            if name not in families:
+                meaning, keys = METRICS[name]
+                family = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+                families[name] = family(name, meaning, labels=keys)
+            families[name].add_metric(labels, value)
+        yield from families.values()
 
 
 # Each service in turn

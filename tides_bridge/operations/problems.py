@@ -276,7 +276,11 @@ def _of_database(facts: Facts, settings: Settings, now: datetime) -> Iterator[Pr
         return
     behind = list(_overdue_runs(facts.status, settings, now))
     yield from behind
-    yield from _failing(facts.status)
+    for run in facts.status["runs"]:
+        if run["kind"] in ("bridge", "reconcile") and run["failed"] >= FAILED_IN_A_ROW:
+            cause = (run["problem"] or "the newest has no end")[:LONGEST_CAUSE]
+            what = f"the last {run['failed']} runs of the {run['kind']} failed: {cause}"
+            yield Problem("failing", run["kind"], what, run["last_good"] or run["first_at"], "warning")
     if settings.now is None:  # else recorded nights are read, of some time or other
         # A broker that was not read is not called silent, too: nobody listened.
         yield from _silent(facts.status, settings, now, {problem.which for problem in behind})
@@ -301,15 +305,6 @@ def _overdue_runs(status: dict[str, Any], settings: Settings, now: datetime) -> 
         since = (pull["last_good"] or pull["first_at"]) if pull else newest
         if now - since > settings.watchdog.no_good_run_for:
             yield Problem("run", name, f"no good run of {name} for {span(now - since)}", since)
-
-
-def _failing(status: dict[str, Any]) -> Iterator[Problem]:
-    """Find kinds of runs of which the last ones failed, or were killed."""
-    for run in status["runs"]:
-        if run["kind"] in ("bridge", "reconcile") and run["failed"] >= FAILED_IN_A_ROW:
-            cause = (run["problem"] or "the newest has no end")[:LONGEST_CAUSE]
-            what = f"the last {run['failed']} runs of the {run['kind']} failed: {cause}"
-            yield Problem("failing", run["kind"], what, run["last_good"] or run["first_at"], "warning")
 
 
 def _silent(status: dict[str, Any], settings: Settings, now: datetime, behind: set[str]) -> Iterator[Problem]:

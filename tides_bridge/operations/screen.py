@@ -79,10 +79,13 @@ def _of_database(facts: Facts, now: datetime) -> list[tuple[str, list[Row]]]:
     backlog = ", ".join(f"{number} {name}" for name, number in status["backlog"].items())
     if status["backlog_since"]:
         backlog += f"; for {span(now - status['backlog_since'])}"
+    words = [
+        f"{number} {name.replace('_', ' ').replace('4most', '4MOST')}" for name, number in status["states"].items()
+    ]
     return [
         ("Runs", list(_runs(status, now))),
         ("Stream", list(_stream(status, now))),
-        ("Objects and targets", _targets(status["states"])),
+        ("Objects and targets", [(", ".join(words[start : start + 5]),) for start in range(0, len(words), 5)]),
         ("Still to tell 4MOST", [(backlog,)]),
         ("Deferred objects", _deferred(status, now)),
     ]
@@ -121,12 +124,6 @@ def _stream(status: dict[str, Any], now: datetime) -> Iterator[Row]:
     for row in status["calls"]:
         if row["made"]:
             yield f"light curves, {row['broker']}", f"{row['made']} of {row['limit']} calls this hour"
-
-
-def _targets(states: dict[str, int]) -> list[Row]:
-    """Show the numbers, some in a line."""
-    words = [f"{number} {name.replace('_', ' ').replace('4most', '4MOST')}" for name, number in states.items()]
-    return [(", ".join(words[start : start + 5]),) for start in range(0, len(words), 5)]
 
 
 def _deferred(status: dict[str, Any], now: datetime) -> list[Row]:

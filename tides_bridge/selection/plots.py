@@ -186,7 +186,14 @@ def light_curve_figure(curve: LightCurves, verdicts: Verdicts, place: int = 0) -
         mjd = float(verdicts.trigger_mjd[place])
         if np.isfinite(mjd):
             axes.axvline(mjd, color="0.15", linewidth=0.9, linestyle=(0, (5, 2)), zorder=1.5, gid="trigger")
-        _label(axes)
+        axes.set_xlabel("MJD [d, UTC]")
+        axes.set_ylabel("AB magnitude of the difference")
+        axes.xaxis.set_major_locator(MaxNLocator(7))
+        axes.xaxis.set_major_formatter(ScalarFormatter(useOffset=False))
+        above = axes.secondary_xaxis("top", functions=(_days, _mjd))
+        above.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=6))  # type: ignore[no-untyped-call]
+        above.xaxis.set_major_formatter(DateFormatter("%Y-%m-%d"))  # type: ignore[no-untyped-call]
+        above.tick_params(labelsize=8)
         _title(figure, curve.object_ids[0], verdicts, place)
         _legend(figure, points, verdicts, place)
     return figure
@@ -327,18 +334,6 @@ def _frame(axes: Axes, points: _Points, thresholds: Sequence[tuple[str, float]])
     first, last = (points.mjd.min(), points.mjd.max()) if len(points.mjd) else (61000.0, 61001.0)
     margin = max(0.04 * (last - first), (SHORTEST - (last - first)) / 2)
     axes.set_xlim(first - margin, last + margin)
-
-
-def _label(axes: Axes) -> None:
-    """Name the axes: MJD below, dates above."""
-    axes.set_xlabel("MJD [d, UTC]")
-    axes.set_ylabel("AB magnitude of the difference")
-    axes.xaxis.set_major_locator(MaxNLocator(7))
-    axes.xaxis.set_major_formatter(ScalarFormatter(useOffset=False))
-    above = axes.secondary_xaxis("top", functions=(_days, _mjd))
-    above.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=6))  # type: ignore[no-untyped-call]
-    above.xaxis.set_major_formatter(DateFormatter("%Y-%m-%d"))  # type: ignore[no-untyped-call]
-    above.tick_params(labelsize=8)
 
 
 def _days(mjd: Any) -> Any:

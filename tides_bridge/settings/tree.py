@@ -221,7 +221,12 @@ def load_settings(configuration: str | None = None, file: Path | None = None) ->
     except UnreadableVariable as error:
         problem = f"{error}: write it as JSON, or give its keys one by one"
         raise SettingsError("environment", "", problem) from None
-    for variable in _unknown_variables():
+    known = {f"TIDES_{field.alias}".upper() for field in Settings.model_fields.values()} | {
+        "TIDES_SETTINGS",
+        "TIDES_CONFIG",
+    }
+    ours = [name for name in os.environ if name.upper().startswith("TIDES_")]
+    for variable in sorted(name for name in ours if name.upper().partition("__")[0] not in known):
         logger.warning("an environment variable that is no setting: is it misspelt? name=%s", variable)
     for key in () if name == DEMO else secrets_in(values):  # which has those of stand-ins
         logger.warning("a secret is written in a file: better the environment, file=%s key=%s.%s", file, name, key)
@@ -325,16 +330,6 @@ def _settings_error(error: ValidationError, file: Path, name: str) -> SettingsEr
     if _given(EnvSettingsSource(Settings)(), keys):
         return SettingsError("environment", "TIDES_" + "__".join(keys).upper(), problem)
     return SettingsError(str(file), ".".join([name, *keys]), problem)
-
-
-def _unknown_variables() -> list[str]:
-    """List the variables of the environment that look like ours and are not."""
-    known = {f"TIDES_{field.alias}".upper() for field in Settings.model_fields.values()} | {
-        "TIDES_SETTINGS",
-        "TIDES_CONFIG",
-    }
-    ours = [name for name in os.environ if name.upper().startswith("TIDES_")]
-    return sorted(name for name in ours if name.upper().partition("__")[0] not in known)
 
 
 def _selection_file(settings: Settings, file: Path) -> Path:

@@ -172,10 +172,16 @@ def _alert_in(row: Row, name: str, record: Record | None, rest: Mapping[str, Any
     fields = msgspec.structs.asdict(row)
     ra, decl = position_in(fields, ("ra",), ("decl", "dec"))
     ebv = number_in(fields, "ebv")
+    # The newest source where the message names no epoch; else the time of the message itself.
+    newest = _mjd_in(fields, "lastDiaSourceMjdTai")
+    if newest is None and record is not None and record.alert is not None:
+        epochs = [source.mjd_tai for source in record.alert.diaSourcesList or []]
+        known = [epoch for epoch in epochs if epoch is not None and EPOCHS[0] < epoch < EPOCHS[1]]
+        newest = max(known) - TAI_AHEAD if known else None
     return Alert(
         survey="lsst",
         object_id=name,
-        newest_mjd=_newest_mjd(fields, record),
+        newest_mjd=mjd_of_utc(fields.get("UTC")) if newest is None else newest,
         ra=ra,
         decl=decl,
         sherlock_class=_class_in(row),
@@ -199,16 +205,6 @@ def _class_in(row: Row) -> str | None:
     found = notes.get("sherlock") if isinstance(notes, dict) else None
     places += [annotation.get("classification") for annotation in found or [] if isinstance(annotation, dict)]
     return next((text for text in places if isinstance(text, str) and text and text.isprintable()), None)
-
-
-def _newest_mjd(fields: Mapping[str, Any], record: Record | None) -> float:
-    """Find how new a message is: its ``lastDiaSourceMjdTai``, else its newest source, else the time of its ``UTC``."""
-    newest = _mjd_in(fields, "lastDiaSourceMjdTai")
-    if newest is None and record is not None and record.alert is not None:
-        epochs = [source.mjd_tai for source in record.alert.diaSourcesList or []]
-        known = [epoch for epoch in epochs if epoch is not None and EPOCHS[0] < epoch < EPOCHS[1]]
-        newest = max(known) - TAI_AHEAD if known else None
-    return mjd_of_utc(fields.get("UTC")) if newest is None else newest
 
 
 def _mjd_in(fields: Mapping[str, Any], key: str) -> float | None:
