@@ -190,7 +190,6 @@ class KafkaReader:
         BrokerUnavailable
             If it lasts, and the broker says that it has messages.
         """
-        # The messages that the broker has and we have not.
         try:
             places = self.consumer.position([TopicPartition(*place) for place in start])
         except KafkaException as error:
