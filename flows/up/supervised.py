@@ -128,6 +128,7 @@ class Supervisor:
     def __exit__(self, *error: object) -> None:
         """End what is left, and wait for that."""
         if self._watcher is not None and self._watcher.stdin:
+            # The end of its input is what tells the watcher: the kernel closes it even if we are killed.
             self._watcher.stdin.close()
             self._watcher.wait()
 

@@ -168,6 +168,7 @@ class KafkaReader:
             error = message.error()
             if error is None:
                 messages.append(message)
+            # A topic that is deleted while we read is empty, not broken: Lasair makes it again with its next alert.
             elif error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                 raise self.unavailable(KafkaException(error))
         return messages
@@ -195,6 +196,7 @@ class KafkaReader:
         except KafkaException as error:
             raise self.unavailable(error) from None
         ends = self.offsets(list(start), NEXT)
+        # A negative position means that nothing was consumed there yet: reading began at the start.
         read = {(place.topic, place.partition): place.offset for place in places if place.offset >= 0}
         unread = sum(max(end - read.get(place, start[place]), 0) for place, end in ends.items())
         if unread and silent >= max(PATIENCE_SECONDS, wanted):

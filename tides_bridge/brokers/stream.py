@@ -95,6 +95,7 @@ class AlertStream:
     def __enter__(self) -> Self:
         partitions = self.partitions()
         if partitions:
+            # Assigned, not subscribed: the database says where to read on, not the offsets of the group at Kafka.
             self._reader.consumer.assign(self._resume(partitions))
         return self
 
@@ -114,12 +115,14 @@ class AlertStream:
             place, offset = place_of(message), message.offset() or 0
             messages.append(Message(*place, offset, message.value() or b"", message.key()))
             self._next[place], last[place] = offset + 1, message
+        # By the last message of each partition the next run proves that the topic is still the same.
         digests = {place: digest_of(message) for place, message in last.items()}
         published = {place: published_at(message) for place, message in last.items()}
         return Pull(messages, dict(self._next), digests, published, is_last=is_last)
 
     def commit(self, positions: Mapping[Place, int]) -> None:
         """Tell Kafka, for the tools that look there, what the database knows already."""
+        # After the database has them: were Kafka told first, a run killed in between would lose the batch.
         offsets = [TopicPartition(*place, offset) for place, offset in positions.items()]
         if not offsets:
             return
@@ -170,6 +173,7 @@ class AlertStream:
             key = place_of(message)
             digest = self._unproven.pop(key, None)
             if digest is None or message.offset() != self._start[key] - 1:
+                # What librdkafka had fetched before the seek comes again after it.
                 news += [] if key in rewound else [message]
             elif digest != digest_of(message):
                 self._note_refilled(key)
@@ -205,6 +209,8 @@ class AlertStream:
             if new:
                 heard = time.monotonic()
                 continue
+            # Until the message before was seen again, a short silence proves nothing: it may hide a topic that was
+            # filled anew.
             wanted = kafka.ANSWER_SECONDS if self._unproven else shortest
             if silence >= wanted and self._reader.is_at_end(self._start, silence, shortest):
                 return messages, True

@@ -156,6 +156,8 @@ def _replace(server: Database, settings: Settings, file: Path) -> str:
             with open_database(_other(settings, restored)) as empty:
                 _load(empty, file)
         aside = _stamped(name, "before")
+        # Both renames or none. A database that somebody is connected to cannot be renamed: if a run began meanwhile,
+        # this fails and the restored one is dropped.
         with server.transaction("swap") as connection:
             given = {"name": name, "aside": aside, "restored": restored}
             statements = run(connection, "database/swap_databases.sql", given)[0]
@@ -202,6 +204,7 @@ def _pour(database: Database, file: Path) -> None:
             with cast(IO[bytes], reading.stdout) as lines:
                 script.write(b"BEGIN;\n")
                 script.writelines(line for line in lines if line != NEWER_SETTING)
+            # Without a COMMIT the server rolls back: of a file that cannot be read to its end nothing stays.
             if reading.wait() == 0:
                 script.write(b"COMMIT;\n")
         if reading.wait() or writing.wait():

@@ -67,7 +67,9 @@ class Database:
         with self._translated():
             with self._engine.begin() as connection:
                 yield connection
+                # Here all is written and nothing is committed.
                 failpoints.reach(f"{name}.before")
+            # Here it is committed, and we have not acted upon it.
             failpoints.reach(f"{name}.after")
 
     @contextlib.contextmanager
@@ -88,6 +90,7 @@ class Database:
         """
         end = time.monotonic() + patience
         with self._translated(), self._engine.connect() as connection:
+            # The lock is the session's, which nothing else uses: the server frees it however this process ends.
             while not (taken := _take_lock(connection)) and time.monotonic() < end:
                 time.sleep(LOCK_SECONDS)
             try:
@@ -102,6 +105,7 @@ class Database:
         except (SQLAlchemyError, psycopg2.Error) as error:  # the latter from COPY
             cause = getattr(error, "orig", None) or error
             lines = str(cause).strip().splitlines() or [type(cause).__name__]
+            # A server that is away may be back for the next try; any other failure would be the same for ever.
             is_away = isinstance(cause, psycopg2.OperationalError | psycopg2.InterfaceError) or (
                 isinstance(error, DBAPIError) and error.connection_invalidated
             )

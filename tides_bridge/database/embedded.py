@@ -147,6 +147,7 @@ class EmbeddedServer:
         """Make sure that the server runs, and count one more use of it in this process."""
         with _mutex:
             try:
+                # One thread at a time: uses are counted here, while the lock files know of processes only.
                 self._join()
             except BaseException as error:
                 if self._uses == 0:
@@ -180,6 +181,8 @@ class EmbeddedServer:
             raise self._unavailable("the folder belongs to another user", CHOOSE_ANOTHER)
         with self._lock_file("start") as start_lock:
             fcntl.flock(start_lock, fcntl.LOCK_EX)
+            # Nobody else starts or stops the server now. The shared lock of a user is freed by the kernel, however it
+            # ends.
             if self._users_lock is None:
                 self._users_lock = self._lock_file("users")
                 fcntl.flock(self._users_lock, fcntl.LOCK_SH)
@@ -204,6 +207,7 @@ class EmbeddedServer:
         deadline = time.monotonic() + WAIT_SECONDS
         while not self.is_ready():
             with self._lock_file("server") as server_lock:
+                # The server holds this lock itself: while it is taken, a server lives, whoever started it.
                 if _try_lock(server_lock):
                     self._launch(start_lock, server_lock)
                     return

@@ -35,6 +35,7 @@ def logged_run(
     """
     with database.transaction("run") as connection:
         run_id = run(connection, "database/begin_run.sql", {"kind": kind, "broker": broker})[0]["run_id"]
+    # What is said if the run ends by Ctrl-C or SIGTERM, which are no Exception.
     problem: str | None = "stopped"
     try:
         yield run_id
@@ -46,6 +47,7 @@ def logged_run(
         problem = f"{type(error).__name__}: {error}"
         raise
     finally:
+        # In a transaction of its own: that of the run may have failed.
         ended = {"run_id": run_id, "problem": problem, "counts": json.dumps(dict(counts())) if counts else None}
         with database.transaction("run") as connection:
             run(connection, "database/end_run.sql", ended)

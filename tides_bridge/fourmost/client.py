@@ -151,6 +151,7 @@ class FourmostClient:
         response = self._try(method, url, **arguments)
         answer = _json(response)
         error_text = answer.get("err") if isinstance(answer, dict) else None
+        # No target is at fault: taken for a refusal it would mark each of them as refused.
         if response.status_code in (401, 403):
             raise FourmostUnavailable(self._service, f"refuses our token: {error_text}", "set TIDES_FOURMOST__TOKEN")
         if response.status_code in AGAIN or response.status_code >= 500:

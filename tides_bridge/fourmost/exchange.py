@@ -74,6 +74,7 @@ def read_back_from_4most(database: Database, client: FourmostClient) -> int:
     """
     with database.transaction() as connection:
         newest = run(connection, "fourmost/newest_ingestion.sql")[0]["date_ingested"]
+    # From the newest moment on, not after it: some rows of that moment may have come after our last look.
     since = {"date_ingested__gte": f"{newest:%Y-%m-%d %H:%M:%S.%f}Z"} if newest else {"date_ingested__isnull": "False"}
     ingested = client.rows(**since)
     store_ingested(database, ingested)
@@ -182,6 +183,7 @@ def _send(
     is_away = threading.Event()
 
     def send(start: int) -> Sent:
+        # Of a page that is not begun nothing was noted, so nothing will have to be looked up.
         if is_away.is_set():
             return Sent()
         sent = send_page(database, client, rows[start : start + page_size])
@@ -198,6 +200,7 @@ def _send(
 
 def _create(database: Database, client: FourmostClient, page: Sequence[Row]) -> Sent:
     """Create a page, or its halves if it is refused; what was not answered stays open."""
+    # Committed before the call: if we die in it, the next exchange knows that rows may be there, and looks.
     _store_intents(database, page, "create")
     return _create_asked(database, client, page)
 
@@ -219,6 +222,7 @@ def _create_asked(database: Database, client: FourmostClient, page: Sequence[Row
     sent = _store_confirmed(
         database, [{**row, "pk_4most": created[row["name"]]["id"]} for row in page if row["name"] in created]
     )
+    # A row that the answer does not show may be there or not, whatever the status says: it is looked up.
     if lost := [row for row in page if row["name"] not in created]:
         names = ", ".join(row["name"] for row in lost[:5])
         sent.add(_store_outage(database, lost, FourmostUnavailable("4MOST", f"answered without the rows of {names}")))
@@ -345,6 +349,7 @@ def store_answers(database: Database, answers: Sequence[Row]) -> None:
     """Log answers, and keep in `tides_master` what they mean."""
     if answers:
         with database.transaction("answers") as connection:
+            # First, as a key is unique: after a restoration it may still stand at a target whose row is gone.
             release_keys(connection, [row for row in answers if row["status"] in ("confirmed", "adopted")])
             run(connection, "fourmost/store_answers.sql", {"answers": json.dumps(answers)})
 
