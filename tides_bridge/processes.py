@@ -133,7 +133,23 @@ def end_after_us(mark: str, value: str, word: str) -> None:
 
 
 def marked(mark: str, value: str, word: str = "") -> "list[psutil.Process]":
-    """List the processes that have a variable in their environment and, if it is given, a word in their command."""
+    """
+    List the processes that have a variable in their environment and, if it is given, a word in their command.
+
+    Parameters
+    ----------
+    mark
+        Name of the variable; all that a process starts inherits it.
+    value
+        What only ours have, such as the path of their folder.
+    word
+        Such as the name of a module.
+
+    Returns
+    -------
+    list of Process
+        Those that we may look into; one of another account is never ours.
+    """
     import psutil
 
     found = []

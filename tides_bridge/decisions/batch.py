@@ -107,7 +107,16 @@ def get_positions(database: Database, settings: Settings) -> tuple[dict[Place, i
 
 
 def get_deferred_objects(database: Database, settings: Settings) -> list[Alert]:
-    """Give the objects that earlier runs had to defer and that are due, the most urgent first, a batch at most."""
+    """
+    Give the objects that earlier runs had to defer and that are due, the most urgent first, a batch at most.
+
+    Parameters
+    ----------
+    database
+        Of the run.
+    settings
+        Of one broker: its objects, and how many make a batch.
+    """
     due = {"broker": settings.broker_name, "number": settings.broker.batch_size, "now": datetime.now(UTC)}
     with database.transaction() as connection:
         rows = run(connection, "decisions/list_deferred.sql", due)
@@ -127,6 +136,15 @@ def take_calls(database: Database, settings: Settings, wanted: int) -> Budget:
     Take calls from the budget of the hour before they are made, so that a killed run has made no more than it took.
 
     If the budget is used up but for a moment, as it is for runs an hour apart, that moment is waited for.
+
+    Parameters
+    ----------
+    database
+        Where all runs of all machines count the calls of the last hour.
+    settings
+        Of one broker: its calls an hour, and how long to wait for one.
+    wanted
+        How many; the answer may be fewer, and 0 when the hour is used up.
     """
     patience = settings.light_curves.longest_wait
     while True:
@@ -150,7 +168,24 @@ def store_outcome(  # noqa: PLR0913, PLR0917
     settings: Settings,
     run_id: int | None = None,
 ) -> None:
-    """Keep what else came of a batch: refused messages, decisions, light curves, deferred objects, calls, positions."""
+    """
+    Keep what else came of a batch: refused messages, decisions, light curves, deferred objects, calls, positions.
+
+    Parameters
+    ----------
+    connection
+        Of the batch: with its targets all of it is stored, or nothing.
+    batch
+        What was read.
+    judged
+        What was decided, a chunk each.
+    budget
+        Calls that were taken; those that were not made go back.
+    settings
+        Of one broker.
+    run_id
+        Of the run in `run_log`, for the record.
+    """
     now, pull = datetime.now(UTC), batch.pull
     about = {"broker": settings.broker_name}
     run(connection, "decisions/store_refused.sql", [asdict(message) | about for message in batch.refused])
@@ -221,7 +256,18 @@ def _clean(value: Any) -> Any:
 
 
 def store_lag(database: Database, settings: Settings, lag: Mapping[Place, int]) -> None:
-    """Note how many messages were left at the end of a pull, by topic and partition."""
+    """
+    Note how many messages were left at the end of a pull, by topic and partition.
+
+    Parameters
+    ----------
+    database
+        Of the run.
+    settings
+        Of one broker: its group.
+    lag
+        Messages left.
+    """
     about = {"group_id": settings.group_id, "now": datetime.now(UTC)}
     rows = [about | {"topic": topic, "partition": partition, "lag": left} for (topic, partition), left in lag.items()]
     with database.transaction("batch") as connection:

@@ -90,7 +90,16 @@ def explained(decision: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def stored_function(name: str, text: str | None) -> SelectionFunction | None:
-    """Read a version of a function from its stored text; None if it is of a bridge that knew other criteria."""
+    """
+    Read a version of a function from its stored text; None if it is of a bridge that knew other criteria.
+
+    Parameters
+    ----------
+    name
+        For the function, and for the log.
+    text
+        JSON, as ``sql/decisions/register_functions.sql`` keeps it.
+    """
     try:
         return SelectionFunction.parse(name, json.loads(text)) if text else None
     except ValueError as error:
@@ -99,7 +108,21 @@ def stored_function(name: str, text: str | None) -> SelectionFunction | None:
 
 
 def list_selections(database: Database, as_of: datetime | None = None) -> list[dict[str, Any]]:
-    """List when which version of which function was in force; with `as_of` those in force then."""
+    """
+    List when which version of which function was in force; with `as_of` those in force then.
+
+    Parameters
+    ----------
+    database
+        With the record.
+    as_of
+        A time with its zone; None: all versions there were.
+
+    Returns
+    -------
+    list of dict
+        As ``sql/decisions/list_functions.sql`` returns them.
+    """
     with database.transaction() as connection:
         return run(connection, "decisions/list_functions.sql", {"as_of": as_of})
 

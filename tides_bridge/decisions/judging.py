@@ -49,7 +49,16 @@ def unread(alerts: Sequence[Alert]) -> list[Alert]:
 
 
 def calls_for(alerts: Sequence[Alert], settings: Settings) -> int:
-    """Tell how many calls of the light-curve API some alerts need."""
+    """
+    Tell how many calls of the light-curve API some alerts need.
+
+    Parameters
+    ----------
+    alerts
+        Of which each object is asked for once.
+    settings
+        Of one broker: objects a call.
+    """
     return -(-len(alerts) // broker_of(settings).objects_per_call)
 
 
@@ -162,7 +171,23 @@ def judge_objects(alerts: Sequence[Alert], settings: Settings, functions: Sequen
 
 
 def batch_of(pull: Pull, read: Sequence[Judged], waiting: Sequence[Alert]) -> Batch:
-    """Put together what a batch is about: what its messages said, and what was or is to be asked for."""
+    """
+    Put together what a batch is about: what its messages said, and what was or is to be asked for.
+
+    Parameters
+    ----------
+    pull
+        What was read from the stream.
+    read
+        What the messages said, a chunk each.
+    waiting
+        Deferred objects, whose light curves are asked for.
+
+    Returns
+    -------
+    Batch
+        Of each object the newest alert, the most urgent first.
+    """
     alerts = newest_of([*(alert for chunk in read for alert in chunk.alerts), *waiting])
     return Batch(pull, alerts, [message for chunk in read for message in chunk.refused])
 
@@ -182,7 +207,25 @@ def _judge_call(
 
 
 def defer(alerts: Sequence[Alert], reason: str, outage: Exception | None = None, calls: int = 0) -> Judged:
-    """Put objects off: without a call, or after one that ended in an outage."""
+    """
+    Put objects off: without a call, or after one that ended in an outage.
+
+    Parameters
+    ----------
+    alerts
+        Of the objects; none of them is decided.
+    reason
+        It is stored, and shown to people.
+    outage
+        Why nobody could be asked; None: nobody was.
+    calls
+        How many were made, for the budget.
+
+    Returns
+    -------
+    Judged
+        Without decisions.
+    """
     deferred = dict.fromkeys((alert.object_id for alert in alerts), reason)
     return Judged({}, pd.DataFrame(), deferred, calls=calls, outage=outage)
 

@@ -10,13 +10,36 @@ from tides_bridge.settings import Settings
 
 
 def list_refused(database: Database, number: int) -> list[dict[str, Any]]:
-    """List the newest messages that are still refused, without their content."""
+    """
+    List the newest messages that are still refused, without their content.
+
+    Parameters
+    ----------
+    database
+        Of the bridge.
+    number
+        Messages at most.
+    """
     with database.transaction() as connection:
         return run(connection, "decisions/list_refused.sql", {"number": number})
 
 
 def get_refused(database: Database, refused_ids: Sequence[int] | None) -> list[dict[str, Any]]:
-    """Get some refused messages as they came; None for all that are still refused."""
+    """
+    Get some refused messages as they came; None for all that are still refused.
+
+    Parameters
+    ----------
+    database
+        Of the bridge.
+    refused_ids
+        Their keys.
+
+    Returns
+    -------
+    list of dict
+        Each with its ``message`` as it came: bytes, key and place in the stream.
+    """
     with database.transaction() as connection:
         found = run(connection, "decisions/get_refused.sql", {"refused_ids": refused_ids and list(refused_ids)})
     return [{**row, "message": _message(row)} for row in found]
@@ -30,7 +53,16 @@ def _message(row: Mapping[str, Any]) -> Message:
 
 
 def get_accepted(database: Database, settings: Settings) -> dict[int, Message]:
-    """Give the messages that were refused and can be read now, by their key, a batch at most."""
+    """
+    Give the messages that were refused and can be read now, by their key, a batch at most.
+
+    Parameters
+    ----------
+    database
+        Of the bridge.
+    settings
+        Of one broker; what another one refused is for that one.
+    """
     about = {"broker": settings.broker_name, "number": settings.broker.batch_size}
     with database.transaction() as connection:
         return {row["refused_id"]: _message(row) for row in run(connection, "decisions/list_accepted.sql", about)}
