@@ -4,9 +4,11 @@ A load of alerts: Rubin's packets of a real size in a real Kafka protocol, from 
 The stand-in for Kafka keeps only 5 MB of a partition and forgets the rest without a word. So the load is spread over
 several topics, and the generator waits for its consumer: no partition gets more than fits beyond what the consumer's
 group has committed, which the bridge does when the database has it. Every alert is another object: some hundred packets
-are made, and of each copy the object's id, wherever it stands in the bytes, becomes a new one of the same length.
+are made, and of each copy the object's id, wherever it stands in the bytes, becomes a new one of the same length; its right
+ascension becomes another, too, as objects at one place would be one target.
 """
 
+import struct
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -32,11 +34,21 @@ SIZES = (12_000, 30_000)
 """[bytes] Of the packets that are used, without images; they have 20 kB on average, as Rubin's."""
 FIRST_ID = 170_000_000_000_000_000
 """Of the objects; all have as many bytes in Avro."""
+GOLDEN = 137.50776405003785
+"""[deg] Multiples of the golden angle fill the circle, and none comes near another."""
 ROOM = PARTITION_BYTES - 200_000
 """[bytes] Of a partition that are used."""
 
 
-def make_packets(images: int = 0, objects: int = 400) -> list[tuple[bytes, bytes]]:
+class Packet(NamedTuple):
+    """A message, and the id and right ascension of its object as they stand in it."""
+
+    value: bytes
+    name: bytes
+    ra: bytes
+
+
+def make_packets(images: int = 0, objects: int = 400) -> list[Packet]:
     """
     Make packets of Rubin as they come from Kafka.
 
@@ -47,26 +59,24 @@ def make_packets(images: int = 0, objects: int = 400) -> list[tuple[bytes, bytes
     objects
         Of the sky that they are taken from.
 
-    Returns
-    -------
-    list of (value, id)
-        The message, and the object's id as it stands in it.
     """
     sky = Sky(seed=1, survey="lsst", objects=objects, nights=NIGHTS)
     packets = filter(None, map(LsstPackets(sky, cutout_bytes=images).newest, range(objects)))
     made = []
     for packet in packets:
         value = encode(packet, "rubin").value
-        if packet["diaObject"] and SIZES[0] <= len(value) - images <= SIZES[1]:
-            made.append((value, integer(packet["diaObject"]["diaObjectId"])))
+        about = packet["diaObject"]
+        if about and SIZES[0] <= len(value) - images <= SIZES[1]:
+            made.append(Packet(value, integer(about["diaObjectId"]), struct.pack("<d", about["ra"])))
     return made
 
 
-def messages(packets: list[tuple[bytes, bytes]], number: int) -> Iterator[bytes]:
-    """Give messages about as many different objects."""
+def messages(packets: list[Packet], number: int) -> Iterator[bytes]:
+    """Give messages about as many different objects, at different places."""
     for index in range(number):
-        value, name = packets[index % len(packets)]
-        yield value.replace(name, integer(FIRST_ID + index))
+        packet = packets[index % len(packets)]
+        place = struct.pack("<d", index * GOLDEN % 360)
+        yield packet.value.replace(packet.name, integer(FIRST_ID + index)).replace(packet.ra, place)
 
 
 def write_schemas(folder: Path) -> Path:

@@ -20,7 +20,7 @@ import psutil
 import yaml
 from confluent_kafka import Consumer, TopicPartition
 
-from benchmarks.load import GROUP, load, make_packets, messages, write_schemas
+from benchmarks.load import GROUP, Packet, load, make_packets, messages, write_schemas
 from benchmarks.measure import machine
 from simulators.services.stream import PARTITIONS
 from tides_bridge.brokers import broker_of, stream_of
@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
 def compare(folder: Path, number: int, images: int, old: int) -> None:
     """Measure alerts of one size."""
     packets = make_packets(images)
-    size = sum(len(value) for value, _ in packets) / len(packets)
+    size = sum(len(packet.value) for packet in packets) / len(packets)
     print(f"alerts of {size / 1000:.0f} kB, {len(FUNCTIONS)} selection functions")
     before = the_old_way(packets, old)
     print(f"  one by one: fastavro, a DataFrame each, a row each {before:10,.0f}/s")
@@ -87,7 +87,7 @@ def describe(found: dict[str, float]) -> str:
 # The parts, one after the other in this process
 
 
-def steps(folder: Path, packets: list[tuple[bytes, bytes]], images: int, number: int) -> dict[str, float]:
+def steps(folder: Path, packets: list[Packet], images: int, number: int) -> dict[str, float]:
     """Give the rate of each step on one core [alerts/s]."""
     settings = settings_for(folder, "127.0.0.1:9092", "alerts")
     broker, found = broker_of(settings), dict[str, float]()
@@ -145,7 +145,7 @@ def _consuming(folder: Path, images: int, number: int) -> float:
 # The old way
 
 
-def the_old_way(packets: list[tuple[bytes, bytes]], number: int) -> float:
+def the_old_way(packets: list[Packet], number: int) -> float:
     """Poll one by one, decode to dicts, make a DataFrame of each, evaluate each function, and store a row each."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name, load(number) as (address, topic, generator):
         Path(name).chmod(0o755)

@@ -6,6 +6,7 @@ import re
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks import frames, startup, stream
@@ -61,6 +62,8 @@ def test_every_alert_of_the_load_is_another_object() -> None:
         found = broker.decode(read)
     assert (len({alert.object_id for alert in found.alerts}), found.refused) == (50, [])
     assert set(found.curves.object_ids) == {alert.object_id for alert in found.alerts}
+    places = sorted(alert.ra for alert in found.alerts if alert.ra is not None)
+    assert len(places) == 50 and min(np.diff(places)) > 1, "objects at one place would be one target"
 
 
 def test_what_goes_through_prefect_is_decided_alike_in_the_old_way(tmp_path: Path) -> None:

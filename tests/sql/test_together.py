@@ -368,7 +368,7 @@ def test_an_object_at_no_known_place_is_judged_alone(database: Database, setting
 
 def test_light_curves_come_back_as_they_were_stored() -> None:
     curves = LightCurves.joined([ZTF[1], LSST[1]])
-    packed = pack_rows(curves.to_arrow())
+    packed = pack_rows(curves.to_arrow(), range(2))
     tables = [unpack_table(bytes.fromhex(content.removeprefix("\\x"))) for content in packed]
     assert len(tables) == 2
     assert same(LightCurves.from_arrow(pa.concat_tables(tables)), curves)

@@ -52,7 +52,7 @@ class Unpacked:
     """A message without its framing, and the schemas that it may have: the first that fits to the last byte is it."""
 
     message: Message
-    body: bytes
+    body: bytes | memoryview
     readers: tuple[Reader, ...]
 
 

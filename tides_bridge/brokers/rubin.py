@@ -10,7 +10,7 @@ from tides_bridge.brokers.models import Message
 from tides_bridge.brokers.packets import PacketBroker, Unpacked
 from tides_bridge.brokers.readers import Reader, numbered_in, numbered_reader
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
-from tides_bridge.formats.framing import of_confluent
+from tides_bridge.formats.framing import HEADER, confluent_number
 from tides_bridge.settings import Settings
 
 
@@ -33,8 +33,8 @@ class Rubin(PacketBroker):
 
     def unpack(self, message: Message) -> Unpacked:
         """Find the schema by its number; raises BrokerUnavailable if only the registry has it, and is away."""
-        number, body = of_confluent(message.value)
-        return Unpacked(message, body, (self._numbered(number),))
+        reader = self._numbered(confluent_number(message.value))
+        return Unpacked(message, memoryview(message.value)[HEADER:], (reader,))  # without copying it
 
     def try_out(self) -> str:
         """Ask the registry; if it is away, say so only if there are no files, either."""

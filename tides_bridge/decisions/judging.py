@@ -298,7 +298,7 @@ def _packed(curves: LightCurves, passing: Sequence[Alert]) -> list[str]:
     if not passing:
         return []
     number_of = {object_id: number for number, object_id in enumerate(curves.object_ids)}
-    return pack_rows(curves.to_arrow().take([number_of[alert.object_id] for alert in passing]))
+    return pack_rows(curves.to_arrow(), [number_of[alert.object_id] for alert in passing])
 
 
 def _objects(alerts: Sequence[Alert], curves: LightCurves, summary: pd.DataFrame) -> Objects:

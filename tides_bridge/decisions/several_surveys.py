@@ -302,7 +302,7 @@ def _targets(joint: Joint, members: Integers, function: SelectionFunction) -> pd
     for name in ("ra", "decl", "sherlock_class"):
         rows[name] = getattr(joint.own.objects, name)[at]
     rows["selection_function"], table = function.name, joint.own.to_arrow()
-    rows["curve"] = pack_rows(table.take(at))
+    rows["curve"] = pack_rows(table, at.tolist())
     return rows
 
 
@@ -347,7 +347,7 @@ def _rows(given: dict[Key, Given]) -> pd.DataFrame:
     rows["first_mjd"] = np.where(np.isnan(first), rows["newest_mjd"], first)
     digests, table = curves.digests(), curves.to_arrow()
     rows["curve_digest"] = [digests[number] for number in numbers]
-    rows["curve"] = pack_rows(table.take(numbers))
+    rows["curve"] = pack_rows(table, numbers)
     return rows
 
 

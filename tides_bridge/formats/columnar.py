@@ -265,7 +265,7 @@ class Packets:
         )
 
 
-def read_packets(program: Program, bodies: Sequence[bytes]) -> Packets:
+def read_packets(program: Program, bodies: Sequence[bytes | memoryview]) -> Packets:
     """
     Read alerts of the schema of a program, without their framing.
 

@@ -98,9 +98,21 @@ def of_confluent(value: bytes) -> tuple[int, bytes]:
     >>> of_confluent(b"\0\0\0\x03\x84\x02")
     (900, b'\x02')
     """
+    return confluent_number(value), value[HEADER:]
+
+
+def confluent_number(value: bytes) -> int:
+    """
+    Read the number of the schema in Confluent's header, which is `HEADER` long.
+
+    Raises
+    ------
+    MalformedAlert
+        If there is none.
+    """
     if value[:1] != b"\0" or len(value) <= HEADER:
         raise MalformedAlert("message", f"begins with {value[:4]!r}, not with a zero byte and the number of its schema")
-    return int.from_bytes(value[1:HEADER], "big"), value[HEADER:]
+    return int.from_bytes(value[1:HEADER], "big")
 
 
 def of_container(value: bytes) -> Contained:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tides_bridge.compiled import Floats, Integers, Mask, compiled
-from tides_bridge.lightcurves.order import is_in_order, order_by_epoch
+from tides_bridge.lightcurves.order import is_in_order, is_increasing, order_by_epoch, order_of_ties
 from tides_bridge.lightcurves.photometry import (
     LIMIT_SIGNIFICANCE,
     POGSON,
@@ -425,32 +425,52 @@ def _ordered(
     index: Integers, points: dict[str, npt.NDArray[Any]], number: int
 ) -> tuple[Integers, dict[str, npt.NDArray[Any]]]:
     """Sort points by object and epoch, and count those once that come twice. Gives the offsets of the objects, too."""
-    if (np.diff(index) < 0).any():
-        index, points = _taken(index, points, np.argsort(index, kind="stable"))
-    offsets = _offsets(index, number)
-    if not is_in_order(offsets, points["mjd"]):
-        _, points = _taken(index, points, order_by_epoch(offsets, points["mjd"]))
-    is_tied = (np.diff(index) == 0) & (np.diff(points["mjd"]) == 0)
-    if not is_tied.any():
+    order = np.argsort(index, kind="stable") if (np.diff(index) < 0).any() else np.arange(len(index))
+    index = index[order]
+    offsets, mjd = _offsets(index, number), points["mjd"][order]
+    if not is_in_order(offsets, mjd):
+        by_epoch = order_by_epoch(offsets, mjd)
+        order, mjd = order[by_epoch], mjd[by_epoch]
+    if ((np.diff(index) == 0) & (np.diff(mjd) == 0)).any():
+        index, order = _without_twins(index, points, order)
+        offsets = _offsets(index, number)
+    if len(order) == len(mjd) and is_increasing(order):
         return offsets, points
-    return _without_twins(index, points, np.append(is_tied, False) | np.insert(is_tied, 0, False), number)
+    return offsets, {name: values[order] for name, values in points.items()}
 
 
-def _without_twins(
-    index: Integers, points: dict[str, npt.NDArray[Any]], is_tied: Mask, number: int
-) -> tuple[Integers, dict[str, npt.NDArray[Any]]]:
-    """Sort points of one object and epoch by all else, so that any order they came in gives the same; drop twins."""
-    same = ("is_detection", "source_id", "band", "mjd")
-    keys = [points[name][is_tied] for name in (*TIE_ORDER, *same)]
-    tied = np.flatnonzero(is_tied)
-    order = np.arange(len(index))
-    order[tied] = tied[np.lexsort([*keys, index[tied]])]
-    index, points = _taken(index, points, order)
-    has_one_flux = _equal(points["flux"]) & _equal(points["flux_error"])
-    is_twin = (np.diff(index) == 0) & np.all([_equal(points[name]) for name in same], axis=0)
-    is_twin &= has_one_flux | (points["source_id"][1:] >= 0)
-    index, points = _taken(index, points, np.insert(~is_twin, 0, True))
-    return _offsets(index, number), points
+def _without_twins(index: Integers, points: dict[str, npt.NDArray[Any]], order: Integers) -> tuple[Integers, Integers]:
+    """
+    Sort points of one object and epoch by all else, so that any order they came in gives the same; drop twins.
+
+    Parameters
+    ----------
+    index
+        (m,) The object of each point, increasing.
+    points
+        Columns, in any order.
+    order
+        (m,) What puts these in the order of objects and epochs.
+
+    Returns
+    -------
+    (index, order)
+        (k,) Of the points that are left.
+    """
+    same = ("mjd", "band", "source_id", "is_detection")
+    order = order[order_of_ties(index, *(points[name][order] for name in same))]
+    is_same = (np.diff(index) == 0) & np.all([np.diff(points[name][order]) == 0 for name in same[:-1]], axis=0)
+    is_same &= _equal(points["is_detection"][order])
+    if not is_same.any():
+        return index, order
+    # By what else differs: only few points get here.
+    tied = np.flatnonzero(np.append(is_same, False) | np.insert(is_same, 0, False))
+    group = np.cumsum(np.insert(~is_same, 0, True))[tied]
+    order[tied] = order[tied][np.lexsort([*(points[name][order[tied]] for name in TIE_ORDER), group])]
+    flux, error, source = (points[name][order] for name in ("flux", "flux_error", "source_id"))
+    is_twin = is_same & ((_equal(flux) & _equal(error)) | (source[1:] >= 0))
+    is_left = np.insert(~is_twin, 0, True)
+    return index[is_left], order[is_left]
 
 
 def _offsets(index: Integers, number: int) -> Integers:

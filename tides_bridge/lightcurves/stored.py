@@ -1,29 +1,34 @@
 """Light curves as bytes in a column of a table: each a table of Arrow with one row, packed."""
 
+from collections.abc import Iterable
+
 import pyarrow as pa
 
 END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 """Ends a stream: the mark of a message, and a length of zero (Arrow columnar format, IPC streaming format)."""
 
 
-def pack_rows(table: pa.Table) -> list[str]:
+def pack_rows(table: pa.Table, rows: Iterable[int]) -> list[str]:
     """
-    Write each row of a table for a column of bytes: an IPC stream, packed by zstd, in hexadecimal digits.
+    Write some rows of a table, each by itself, for a column of bytes: an IPC stream, packed by zstd, as digits.
 
     Parameters
     ----------
     table
         As `LightCurves.to_arrow` gives it, of n objects; the types of its columns are in each stream.
 
+    rows
+        (k,) Their numbers.
+
     Returns
     -------
     list of str
-        (n,) A backslash, an x and the digits each: what PostgreSQL reads as bytea, also through COPY.
+        (k,) A backslash, an x and the digits each: what PostgreSQL reads as bytea, also through COPY.
     """
     # A stream is the schema, which all rows have in common, the batches, and an end.
     schema, codec = table.schema.serialize().to_pybytes(), pa.Codec("zstd")
-    rows = (batch.slice(row, 1) for batch in table.to_batches() for row in range(len(batch)))
-    streams = (schema + row.serialize().to_pybytes() + END_OF_STREAM for row in rows)
+    whole = pa.RecordBatch.from_arrays([column.combine_chunks() for column in table.columns], schema=table.schema)
+    streams = (schema + whole.slice(row, 1).serialize().to_pybytes() + END_OF_STREAM for row in rows)
     return [rf"\x{codec.compress(stream, asbytes=True).hex()}" for stream in streams]
 
 

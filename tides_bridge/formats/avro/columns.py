@@ -96,7 +96,7 @@ class Fields:
     content: bytes
 
 
-def read_fields(program: Program, shape: Shape, bodies: Sequence[bytes]) -> Fields:
+def read_fields(program: Program, shape: Shape, bodies: Sequence[bytes | memoryview]) -> Fields:
     """
     Read the chosen fields of messages of one schema.
 

@@ -120,7 +120,7 @@ def _converted(record: Any, kind: type[T]) -> T | str:
     return f"{name} is missing" if name else value
 
 
-def decode_exactly(body: bytes, schema: Any) -> dict[str, Any] | None:
+def decode_exactly(body: bytes | memoryview, schema: Any) -> dict[str, Any] | None:
     """
     Decode a message if the schema fits it, to the last byte.
 
