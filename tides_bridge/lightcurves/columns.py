@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tides_bridge.compiled import Floats, Integers, Mask, compiled
-from tides_bridge.lightcurves.order import is_in_order, is_increasing, order_by_epoch, order_of_ties
+from tides_bridge.lightcurves.order import ordered
 from tides_bridge.lightcurves.photometry import (
     LIMIT_SIGNIFICANCE,
     POGSON,
@@ -250,7 +250,7 @@ class LightCurves:
             index, points = _taken(index, points, np.isfinite(epoch))
             night = None if night is None else np.asarray(night)[np.isfinite(epoch)]
         points["night"] = night_of(points["mjd"]) if night is None else np.asarray(night, dtype=np.int64)
-        offsets, points = _ordered(index, points, len(object_ids))
+        offsets, points = ordered(index, points, len(object_ids))
         return cls(tuple(object_ids), offsets, objects=objects or Objects.unknown(len(object_ids)), **points)
 
     @classmethod
@@ -384,9 +384,6 @@ POINT_COLUMNS = tuple(
 BRIGHTNESS = ("flux", "flux_error", "magnitude", "magnitude_error", "significance")
 """The columns of which some are worked out from others."""
 
-TIE_ORDER = ("decl", "ra", "night", "reliability", "is_positive", "magnitude", "magnitude_error", "flux_error", "flux")
-"""The columns by which points of one source at one epoch are sorted, the last first; what follows from these is not."""
-
 DIGESTED_POINTS = 8192
 """Of so many points the digests are made at a time, about."""
 
@@ -419,67 +416,3 @@ def _taken(
     index: Integers, points: dict[str, npt.NDArray[Any]], chosen: npt.NDArray[Any]
 ) -> tuple[Integers, dict[str, npt.NDArray[Any]]]:
     return index[chosen], {name: values[chosen] for name, values in points.items()}
-
-
-def _ordered(
-    index: Integers, points: dict[str, npt.NDArray[Any]], number: int
-) -> tuple[Integers, dict[str, npt.NDArray[Any]]]:
-    """Sort points by object and epoch, and count those once that come twice. Gives the offsets of the objects, too."""
-    order = np.argsort(index, kind="stable") if (np.diff(index) < 0).any() else np.arange(len(index))
-    index = index[order]
-    offsets, mjd = _offsets(index, number), points["mjd"][order]
-    if not is_in_order(offsets, mjd):
-        by_epoch = order_by_epoch(offsets, mjd)
-        order, mjd = order[by_epoch], mjd[by_epoch]
-    if ((np.diff(index) == 0) & (np.diff(mjd) == 0)).any():
-        index, order = _without_twins(index, points, order)
-        offsets = _offsets(index, number)
-    if len(order) == len(mjd) and is_increasing(order):
-        return offsets, points
-    return offsets, {name: values[order] for name, values in points.items()}
-
-
-def _without_twins(index: Integers, points: dict[str, npt.NDArray[Any]], order: Integers) -> tuple[Integers, Integers]:
-    """
-    Sort points of one object and epoch by all else, so that any order they came in gives the same; drop twins.
-
-    Parameters
-    ----------
-    index
-        (m,) The object of each point, increasing.
-    points
-        Columns, in any order.
-    order
-        (m,) What puts these in the order of objects and epochs.
-
-    Returns
-    -------
-    (index, order)
-        (k,) Of the points that are left.
-    """
-    same = ("mjd", "band", "source_id", "is_detection")
-    order = order[order_of_ties(index, *(points[name][order] for name in same))]
-    is_same = (np.diff(index) == 0) & np.all([np.diff(points[name][order]) == 0 for name in same[:-1]], axis=0)
-    is_same &= _equal(points["is_detection"][order])
-    if not is_same.any():
-        return index, order
-    # By what else differs: only few points get here.
-    tied = np.flatnonzero(np.append(is_same, False) | np.insert(is_same, 0, False))
-    group = np.cumsum(np.insert(~is_same, 0, True))[tied]
-    order[tied] = order[tied][np.lexsort([*(points[name][order[tied]] for name in TIE_ORDER), group])]
-    flux, error, source = (points[name][order] for name in ("flux", "flux_error", "source_id"))
-    is_twin = is_same & ((_equal(flux) & _equal(error)) | (source[1:] >= 0))
-    is_left = np.insert(~is_twin, 0, True)
-    return index[is_left], order[is_left]
-
-
-def _offsets(index: Integers, number: int) -> Integers:
-    offsets = np.zeros(number + 1, dtype=np.int64)
-    np.cumsum(np.bincount(index, minlength=number), out=offsets[1:])
-    return offsets
-
-
-def _equal(values: npt.NDArray[Any]) -> Mask:
-    """Tell which values equal the one before them; NaN equals NaN."""
-    equal: Mask = values[1:] == values[:-1]
-    return equal | (np.isnan(values[1:]) & np.isnan(values[:-1])) if values.dtype.kind == "f" else equal
