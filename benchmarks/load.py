@@ -4,8 +4,8 @@ A load of alerts: Rubin's packets of a real size in a real Kafka protocol, from 
 The stand-in for Kafka keeps only 5 MB of a partition and forgets the rest without a word. So the load is spread over
 several topics, and the generator waits for its consumer: no partition gets more than fits beyond what the consumer's
 group has committed, which the bridge does when the database has it. Every alert is another object: some hundred packets
-are made, and of each copy the object's id, wherever it stands in the bytes, becomes a new one of the same length; the right
-ascension becomes another, as objects at one place would be one target.
+are made, and of each copy the object's id, wherever it stands in the bytes, becomes a new one of the same length; its
+place becomes another, too, as objects at one place would be one target.
 """
 
 import struct
