@@ -33,24 +33,19 @@ def exchange(config: Config = None, settings_file: SettingsFile = None) -> dict[
     """
     speak_plainly()
     with without_causes():
-        return _exchange(config, settings_file)
-
-
-def _exchange(config: str | None, settings_file: str | None) -> dict[str, int]:
-    """Do one exchange, unless a run is at work, which does its own."""
-    settings, summary = load_settings(config, Path(settings_file) if settings_file else None), Summary()
-    if not settings.fourmost.address:
-        get_run_logger().warning("there is nobody to tell: fourmost.address is not set")
+        settings, summary = load_settings(config, Path(settings_file) if settings_file else None), Summary()
+        if not settings.fourmost.address:
+            get_run_logger().warning("there is nobody to tell: fourmost.address is not set")
+            return summary.counts()
+        with open_database(settings) as database, database.only_run() as is_alone:
+            if not is_alone:
+                return skip_this_run(summary.counts())
+            ensure_schema(database, is_ours=settings.database.host == "embedded")
+            try:
+                exchange_with_4most(database, settings, summary)
+            finally:
+                publish_summary(summary)
         return summary.counts()
-    with open_database(settings) as database, database.only_run() as is_alone:
-        if not is_alone:
-            return skip_this_run(summary.counts())
-        ensure_schema(database, is_ours=settings.database.host == "embedded")
-        try:
-            exchange_with_4most(database, settings, summary)
-        finally:
-            publish_summary(summary)
-    return summary.counts()
 
 
 def exchange_with_4most(database: Database, settings: Settings, summary: Summary) -> None:

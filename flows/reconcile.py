@@ -37,31 +37,26 @@ def reconcile_with_4most(
     """
     speak_plainly()
     with without_causes():
-        return _reconcile(config, settings_file, dry_run)
-
-
-def _reconcile(config: str | None, settings_file: str | None, dry_run: bool) -> list[Difference]:
-    """Do one reconciliation, after any other run that is at work."""
-    settings = load_settings(config, Path(settings_file) if settings_file else None)
-    if not settings.fourmost.address:
-        get_run_logger().warning("there is nothing to reconcile: fourmost.address is not set")
-        return []
-    with open_database(settings) as database, database.only_run(PATIENCE_SECONDS) as is_alone:
-        if not is_alone:
-            return skip_this_run(list[Difference]())
-        ensure_schema(database, is_ours=settings.database.host == "embedded")
-        client = FourmostClient(settings.fourmost)
-        with logged_run(database, "reconcile"):
+        settings = load_settings(config, Path(settings_file) if settings_file else None)
+        if not settings.fourmost.address:
+            get_run_logger().warning("there is nothing to reconcile: fourmost.address is not set")
+            return []
+        with open_database(settings) as database, database.only_run(PATIENCE_SECONDS) as is_alone:
+            if not is_alone:
+                return skip_this_run(list[Difference]())
+            ensure_schema(database, is_ours=settings.database.host == "embedded")
+            client = FourmostClient(settings.fourmost)
+            with logged_run(database, "reconcile"):
+                if not dry_run:
+                    settle_unanswered(database, client)
+                    read_back_from_4most(database, client)
+                differences = find_differences(database, client, settings, dry_run)
+                publish_differences(differences)
+            # Repairs are marks in tables; it is the exchange that tells 4MOST of them.
             if not dry_run:
-                settle_unanswered(database, client)
-                read_back_from_4most(database, client)
-            differences = find_differences(database, client, settings, dry_run)
-            publish_differences(differences)
-        # Repairs are marks in tables; it is the exchange that tells 4MOST of them.
-        if not dry_run:
-            summary = Summary()
-            try:
-                exchange_with_4most(database, settings, summary)
-            finally:
-                publish_summary(summary)
-    return differences
+                summary = Summary()
+                try:
+                    exchange_with_4most(database, settings, summary)
+                finally:
+                    publish_summary(summary)
+        return differences

@@ -1,7 +1,7 @@
 """The command `tides notify`: tell the Prefect server that there are new alerts."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from uuid import uuid4
 
 import requests
@@ -11,9 +11,6 @@ from flows.commands.options import Config, SettingsFile
 from tides_bridge.console import exit_on_error
 from tides_bridge.errors import SettingsError, TransientError
 from tides_bridge.web import problem_of
-
-if TYPE_CHECKING:
-    from tides_bridge.settings import Settings
 
 EVENT = "tides.alerts"
 """For which the deployment TiDES bridge/on-event waits: see deployments/prefect.yaml."""
@@ -37,17 +34,12 @@ def notify(
 
     with exit_on_error():
         chosen = load_settings(config, settings)
-        name = _broker_name(chosen, broker)
+        names = [broker_settings.broker_name for broker_settings in chosen.each_broker()]
+        if broker and broker not in names:
+            raise SettingsError("--broker", broker, f"no such broker; there are: {', '.join(names)}")
+        name = broker or names[0]
         send_event(prefect_address(chosen), name)
     typer.echo(f"{prefect_address(chosen)}: new alerts of {name} are announced")
-
-
-def _broker_name(settings: "Settings", asked: str | None) -> str:
-    """Give the name of a broker of the settings; without one, that of the first."""
-    names = [broker_settings.broker_name for broker_settings in settings.each_broker()]
-    if asked and asked not in names:
-        raise SettingsError("--broker", asked, f"no such broker; there are: {', '.join(names)}")
-    return asked or names[0]
 
 
 def send_event(address: str, broker: str) -> None:

@@ -235,7 +235,13 @@ def _simulate(plan: SimulationPlan, output: Path) -> Written:
             yield packet, message
 
     place = _write(plan, messages(), output)
-    objects = _write_truth(sky, output / "truth.csv")
+    objects = 0
+    name = "diaObjectId" if sky.survey.name == "lsst" else "objectId"
+    with (output / "truth.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, (name, *TRUTH_COLUMNS), lineterminator="\n")
+        writer.writeheader()
+        for objects, row in enumerate(truth_of(sky), start=1):  # noqa: B007
+            writer.writerow(row)
     return Written(objects=objects, place=place, schema=_write_schema(plan, output), **counts)
 
 
@@ -272,17 +278,6 @@ def _object_of(packet: Packet) -> str:
 
 def _source_of(packet: Packet) -> int:
     return int(packet["diaSourceId"] if "diaSource" in packet else packet["candid"])
-
-
-def _write_truth(sky: Sky, path: Path) -> int:
-    count = 0
-    name = "diaObjectId" if sky.survey.name == "lsst" else "objectId"
-    with path.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, (name, *TRUTH_COLUMNS), lineterminator="\n")
-        writer.writeheader()
-        for count, row in enumerate(truth_of(sky), start=1):  # noqa: B007
-            writer.writerow(row)
-    return count
 
 
 def _write_schema(plan: SimulationPlan, output: Path) -> Path | None:

@@ -84,7 +84,17 @@ def serve_fourmost(options: ServingOptions) -> None:
     is_over = asked_to_end()
     with socket.create_server((options.host, options.port)) as listener:
         server = WebServer(_configure(options, faults), "fourmost", faults)
-        _announce(options, listener.getsockname()[1])
+        # Only here: models can be imported once Django knows its settings.
+        from simulators.fourmost.ingestion import ingest_daily
+        from simulators.fourmost.state import open_account, open_state
+
+        import_module(settings.ROOT_URLCONF)  # now, not at the first request
+        open_state(options.state)
+        account = open_account(options.user, options.password, options.surveys)
+        print(f"address: http://{options.host}:{listener.getsockname()[1]}/QFSwi")
+        print(f"user: {account.username}\npassword: {account.password}\ntoken: {account.token}", flush=True)
+        if options.ingest_at:
+            ingest_daily(options.ingest_at)
         server.serve(listener)
         print("ready", flush=True)
         is_over.wait()
@@ -174,18 +184,3 @@ def _database(state: Path) -> dict[str, object]:
             "transaction_mode": "IMMEDIATE",
         },
     }
-
-
-def _announce(options: ServingOptions, port: int) -> None:
-    """Open the state, say how to reach the service, and start the daily ingestion."""
-    # Only here: models can be imported once Django knows its settings.
-    from simulators.fourmost.ingestion import ingest_daily
-    from simulators.fourmost.state import open_account, open_state
-
-    import_module(settings.ROOT_URLCONF)  # now, not at the first request
-    open_state(options.state)
-    account = open_account(options.user, options.password, options.surveys)
-    print(f"address: http://{options.host}:{port}/QFSwi")
-    print(f"user: {account.username}\npassword: {account.password}\ntoken: {account.token}", flush=True)
-    if options.ingest_at:
-        ingest_daily(options.ingest_at)

@@ -80,7 +80,12 @@ class AntaresStandin(RunningStandin):
         self.calls = self.port = 0
         self._loci: dict[str, Locus] = {}
         self._names: dict[str, str] = {}
-        self._server = WebServer(self._app(), "lasair", FaultPlan())
+        app = FastAPI(openapi_url=None)
+        app.add_api_route("/", lambda: {"service": "stand-in for the ANTARES API"})
+        app.add_api_route("/v2/loci", self._search)
+        app.add_api_route("/v2/loci/statistics", self._statistics)
+        app.add_api_route("/v2/loci/{locus_id}/alerts", self._alerts)
+        self._server = WebServer(app, "lasair", FaultPlan())
 
     @property
     def address(self) -> str:
@@ -105,14 +110,6 @@ class AntaresStandin(RunningStandin):
     def stop(self) -> None:
         """Stop to answer and close the port; a second call does nothing."""
         self._server.stop()
-
-    def _app(self) -> FastAPI:
-        app = FastAPI(openapi_url=None)
-        app.add_api_route("/", lambda: {"service": "stand-in for the ANTARES API"})
-        app.add_api_route("/v2/loci", self._search)
-        app.add_api_route("/v2/loci/statistics", self._statistics)
-        app.add_api_route("/v2/loci/{locus_id}/alerts", self._alerts)
-        return app
 
     async def _search(self, elasticsearch_query: str) -> Response:
         """Find the locus that has an object of a survey: one term is understood."""

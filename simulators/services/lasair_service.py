@@ -101,7 +101,11 @@ class LasairService(RunningStandin):
         self.token, self.calls, self.port = token, 0, 0
         self._limit = HourlyLimit(calls_per_hour, clock)
         self._curves: dict[str, LightCurve] = {}
-        self._server = WebServer(self._app(), "lasair", self.faults)
+        app = FastAPI(openapi_url=None)
+        for path, method in self._methods().items():
+            app.add_api_route(f"/api/{path}/", self._endpoint(method), methods=["GET", "POST"])
+        app.add_api_route("/", lambda: {"service": f"stand-in for the {self.name} API"}, methods=["GET"])
+        self._server = WebServer(app, "lasair", self.faults)
 
     @property
     def address(self) -> str:
@@ -129,14 +133,6 @@ class LasairService(RunningStandin):
     def _methods(self) -> Mapping[str, Method]:
         """Give the methods by their place in the address."""
         raise NotImplementedError
-
-    def _app(self) -> FastAPI:
-        """Route the methods; GET and POST mean the same."""
-        app = FastAPI(openapi_url=None)
-        for path, method in self._methods().items():
-            app.add_api_route(f"/api/{path}/", self._endpoint(method), methods=["GET", "POST"])
-        app.add_api_route("/", lambda: {"service": f"stand-in for the {self.name} API"}, methods=["GET"])
-        return app
 
     def _endpoint(self, method: Method) -> Callable[[Request], Any]:
         """Put the token and the limit, in this order, before a method."""

@@ -177,7 +177,17 @@ def serve_live(standins: Standins, plan: LivePlan, settings_out: Path) -> NoRetu
             stream.publish_until(start.mjd(time.time()))
             write_settings(settings_out, settings_of(standins), CONFIGURATION)
             print(_description(standins, stream, settings_out), flush=True)
-            _go_on(standins, start, stream)
+            hour, told_until = _hour(start), stream.published
+            while True:
+                time.sleep(WATCH_SECONDS)
+                standins.check_alive()
+                stream.publish_until(start.mjd(time.time()))
+                if _hour(start) > hour:
+                    hour = _hour(start)
+                    print(
+                        f"{hour:%Y-%m-%d %H:%M} UTC in the stream: {stream.published - told_until} alerts", flush=True
+                    )
+                    told_until = stream.published
 
 
 def find_start(file: Path, standins: Standins, plan: LivePlan, now: float) -> LiveStart:
@@ -233,19 +243,6 @@ def _description(standins: Standins, stream: LiveStream, settings_out: Path) -> 
             "ready (Ctrl-C stops all)",
         ]
     )
-
-
-def _go_on(standins: Standins, start: LiveStart, stream: LiveStream) -> NoReturn:
-    """Publish what comes; a line tells of each hour of the stream."""
-    hour, told_until = _hour(start), stream.published
-    while True:
-        time.sleep(WATCH_SECONDS)
-        standins.check_alive()
-        stream.publish_until(start.mjd(time.time()))
-        if _hour(start) > hour:
-            hour = _hour(start)
-            print(f"{hour:%Y-%m-%d %H:%M} UTC in the stream: {stream.published - told_until} alerts", flush=True)
-            told_until = stream.published
 
 
 def _hour(start: LiveStart) -> datetime:

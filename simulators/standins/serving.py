@@ -127,6 +127,8 @@ def _all(standins: Standins) -> str:
 
 def description(standins: Standins, filled: Mapping[str, Filled], settings_out: Path) -> str:
     """Say what runs where, and what would lead a run elsewhere."""
+    plan = standins.lasair.faults
+    numbers = f"{plan.left('lasair')} to come from Lasair, {plan.left('fourmost')} from 4MOST"
     return "\n".join(
         [
             *(f"Kafka     {standins.kafka.address}, {_of_stream(standins, name, filled[name])}" for name in filled),
@@ -134,7 +136,7 @@ def description(standins: Standins, filled: Mapping[str, Filled], settings_out: 
             f"4MOST     {standins.fourmost.address}: survey {SURVEY_ID}, no targets yet",
             f"folder    {standins.folder}: emptied now; it stays when the stand-ins stop",
             f"settings  {settings_out}: {command_to_type('tides')} run --settings {settings_out}",
-            *_described_faults(standins),
+            *([f"faults    {standins.faults}: {numbers}"] if standins.faults else []),
             *beware(),
         ]
     )
@@ -173,10 +175,3 @@ def _described_services(standins: Standins, filled: Mapping[str, Filled]) -> lis
 
 def _limit(standins: Standins, name: Service) -> str:
     return "no limit" if name == "antares" else f"{standins.calls_per_hour} calls an hour"
-
-
-def _described_faults(standins: Standins) -> list[str]:
-    """Say how many calls will go wrong, if any."""
-    plan = standins.lasair.faults
-    numbers = f"{plan.left('lasair')} to come from Lasair, {plan.left('fourmost')} from 4MOST"
-    return [f"faults    {standins.faults}: {numbers}"] if standins.faults else []

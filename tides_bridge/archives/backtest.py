@@ -157,29 +157,25 @@ def judge_parts(
     """Judge the light curves of an archive; gives one row an object, sorted by id."""
     tables = []
     for curves in parts:
-        tables.append(_judge_part(curves, functions))
+        verdicts = judge(curves, functions)
+        detected = np.flatnonzero(curves.is_detection)
+        at = np.searchsorted(detected, curves.offsets[:-1])
+        first = np.append(detected, len(curves.mjd))[at]
+        # Of either sign; NaN where there is none.
+        first_detection: Floats = np.where(first < curves.offsets[1:], np.append(curves.mjd, np.nan)[first], np.nan)
+        columns: dict[str, object] = {
+            "object_id": list(curves.object_ids),
+            "first_detection_mjd": first_detection,
+            "n_detections": verdicts[0].n_detections,
+        }
+        for letter, verdict in zip(LETTERS, verdicts, strict=False):
+            columns |= {f"trigger_mjd_{letter}": verdict.trigger_mjd, f"passed_{letter}": verdict.passed}
+            columns[f"selected_{letter}"] = np.isfinite(verdict.trigger_mjd)
+        tables.append(pd.DataFrame(columns))
         done(len(curves))
     if not tables:
         return pd.DataFrame({"object_id": []})
     return pd.concat(tables, ignore_index=True).sort_values("object_id", ignore_index=True)
-
-
-def _judge_part(curves: LightCurves, functions: Sequence[SelectionFunction]) -> pd.DataFrame:
-    verdicts = judge(curves, functions)
-    detected = np.flatnonzero(curves.is_detection)
-    at = np.searchsorted(detected, curves.offsets[:-1])
-    first = np.append(detected, len(curves.mjd))[at]
-    # Of either sign; NaN where there is none.
-    first_detection: Floats = np.where(first < curves.offsets[1:], np.append(curves.mjd, np.nan)[first], np.nan)
-    columns: dict[str, object] = {
-        "object_id": list(curves.object_ids),
-        "first_detection_mjd": first_detection,
-        "n_detections": verdicts[0].n_detections,
-    }
-    for letter, verdict in zip(LETTERS, verdicts, strict=False):
-        columns |= {f"trigger_mjd_{letter}": verdict.trigger_mjd, f"passed_{letter}": verdict.passed}
-        columns[f"selected_{letter}"] = np.isfinite(verdict.trigger_mjd)
-    return pd.DataFrame(columns)
 
 
 def join_truth(

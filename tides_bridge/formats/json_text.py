@@ -156,7 +156,19 @@ def _values(text: bytes, decoder: "msgspec.json.Decoder[Any]") -> Sequence[Any]:
     try:
         value = decoder.decode(text)
     except BAD as problem:
-        return _one_by_one(text, decoder, problem)
+        try:
+            parts = msgspec.json.decode(text, type=list[msgspec.Raw])
+        except BAD:
+            return (_told(problem),)
+        values: list[Any] = []
+        for part in parts:
+            try:
+                value = decoder.decode(part)
+            except BAD as problem_of_part:
+                values.append(_told(problem_of_part))
+            else:
+                values.append("is a list in a list, which names no object" if isinstance(value, list) else value)
+        return values
     return _checked(value if isinstance(value, list) else (value,), text)
 
 
@@ -195,22 +207,6 @@ def check_fields(record: LsstAlert, text: bytes) -> None:
     """
     for name in filter(None, _lacking(text) if is_bare(sources_of(record)) else []):
         raise MalformedAlert("record", f"{name} is missing")
-
-
-def _one_by_one(text: bytes, decoder: "msgspec.json.Decoder[Any]", problem: Exception) -> Sequence[Any]:
-    try:
-        parts = msgspec.json.decode(text, type=list[msgspec.Raw])
-    except BAD:
-        return (_told(problem),)
-    values: list[Any] = []
-    for part in parts:
-        try:
-            value = decoder.decode(part)
-        except BAD as problem_of_part:
-            values.append(_told(problem_of_part))
-        else:
-            values.append("is a list in a list, which names no object" if isinstance(value, list) else value)
-    return values
 
 
 def _told(problem: Exception) -> str:

@@ -63,7 +63,17 @@ def messages_in(path: Path, options: Options, name: str = "") -> Iterator[Conten
     name = name or str(path)
     try:
         if tarfile.is_tarfile(path):
-            yield from _members(path, options, name)
+            with tarfile.open(path) as archive, tempfile.TemporaryDirectory(prefix="tides-") as folder:
+                for member in archive:
+                    parts = Path(member.name).parts
+                    content = archive.extractfile(member) if member.isfile() else None
+                    if content is None or any(part.startswith((".", "_")) for part in parts):
+                        continue
+                    # Member by member under one name, so that only one lies on the disk.
+                    place = Path(folder) / "member"
+                    with place.open("wb") as file:
+                        shutil.copyfileobj(content, file)
+                    yield from messages_in(place, options, f"{name}/{member.name}")
         else:
             yield from READERS[kind_of(path, options.schema)](path, options)
     except BROKEN as problem:
@@ -136,20 +146,6 @@ def curve_message(curve: LightCurves) -> bytes:
     with pa.ipc.new_stream(stream, table.schema) as writer:
         writer.write_table(table)
     return stream.getvalue()
-
-
-def _members(path: Path, options: Options, name: str) -> Iterator[Content]:
-    """Unpack an archive member by member, so that only one lies on the disk."""
-    with tarfile.open(path) as archive, tempfile.TemporaryDirectory(prefix="tides-") as folder:
-        for member in archive:
-            parts = Path(member.name).parts
-            content = archive.extractfile(member) if member.isfile() else None
-            if content is None or any(part.startswith((".", "_")) for part in parts):
-                continue
-            place = Path(folder) / "member"
-            with place.open("wb") as file:
-                shutil.copyfileobj(content, file)
-            yield from messages_in(place, options, f"{name}/{member.name}")
 
 
 def _lines(path: Path, _: Options) -> Iterator[Content]:

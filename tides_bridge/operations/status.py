@@ -51,7 +51,15 @@ def get_status(database: Database, settings: Settings) -> dict[str, Any]:
     status["backlog"] = {name: len(rows) for name, rows in waiting.items()} | {"unanswered": states.pop("unanswered")}
     status["backlog_since"] = status["backlog_since"] if any(status["backlog"].values()) else None
     status["states"] = states
-    return status | _ask_streams(settings, status["positions"])
+    problems, total = [], 0
+    for broker_settings in settings.each_broker():
+        ours = [row for row in status["positions"] if row["group_id"] == broker_settings.group_id]
+        lag, problem = _lag(broker_settings, ours)
+        problems += [f"{broker_settings.broker_name}: {problem}"] if problem else []
+        total += sum(lag.values())
+        for row in ours:
+            row["lag"] = lag.get((row["topic"], row["partition_number"]), row["lag"])
+    return status | {"lag": None if problems else total, "problem": "; ".join(problems) or None}
 
 
 def _health(connection: Connection, settings: Settings) -> dict[str, Any]:
@@ -112,19 +120,6 @@ def _calls(connection: Connection, settings: Settings) -> list[dict[str, Any]]:
         {"broker": name, "made": made.get(name, 0), "limit": limit, "left": max(limit - made.get(name, 0), 0)}
         for name, limit in limits.items()
     ]
-
-
-def _ask_streams(settings: Settings, positions: list[dict[str, Any]]) -> dict[str, Any]:
-    """Ask each broker how much is still to be read; note it in its positions."""
-    problems, total = [], 0
-    for broker_settings in settings.each_broker():
-        ours = [row for row in positions if row["group_id"] == broker_settings.group_id]
-        lag, problem = _lag(broker_settings, ours)
-        problems += [f"{broker_settings.broker_name}: {problem}"] if problem else []
-        total += sum(lag.values())
-        for row in ours:
-            row["lag"] = lag.get((row["topic"], row["partition_number"]), row["lag"])
-    return {"lag": None if problems else total, "problem": "; ".join(problems) or None}
 
 
 def _lag(settings: Settings, positions: list[dict[str, Any]]) -> "tuple[dict[Place, int], str | None]":

@@ -244,24 +244,20 @@ def _threshold(criterion: Criterion, value: object) -> Any:
 def _number(value: object, unit: str) -> float:
     """Read a finite number, in its own unit or with one that can be converted."""
     if isinstance(value, str):
-        value = _converted(value, unit)
+        words = value.strip().replace("days", "d").replace("hours", "h")
+        written, _, given = words.partition(" ")
+        number: Any = None
+        with suppress(ValueError):
+            number = float(written)
+        if number is not None and (given, unit) == ("nJy", "mag"):
+            number = magnitude_from_flux(number)
+        elif number is None or given != unit:
+            number = _by_astropy(value, words, unit)  # slow to import: a run waits for it only where it has to
+        # To 12 digits, so that one value in two units is one, on any machine.
+        value = float(f"{number:.12g}")
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"must be a number{f' [{unit}]' if unit else ''}")
     return float(value) + 0.0  # -0.0 is 0.0
-
-
-def _converted(text: str, unit: str) -> float:
-    """Convert "10 days" or "3630.78 nJy"; to 12 digits, so that one value in two units is one, on any machine."""
-    words = text.strip().replace("days", "d").replace("hours", "h")
-    written, _, given = words.partition(" ")
-    number: Any = None
-    with suppress(ValueError):
-        number = float(written)
-    if number is not None and (given, unit) == ("nJy", "mag"):
-        number = magnitude_from_flux(number)
-    elif number is None or given != unit:
-        number = _by_astropy(text, words, unit)  # slow to import: a run waits for it only where it has to
-    return float(f"{number:.12g}")
 
 
 def _by_astropy(text: str, words: str, unit: str) -> Any:

@@ -161,18 +161,15 @@ class Compiler:
         elif wanted is not None:
             raise MalformedAlert("schema", f"{name} is {_word(kind)}")
         else:
-            self._skip(kind, name)
-
-    def _skip(self, kind: Any, name: str) -> None:
-        word = _word(kind)
-        if word in SIZES or word == "fixed":
-            self._fixed(kind["size"] if word == "fixed" else SIZES[word])
-        elif word in ("int", "long", "enum"):
-            self._add(INTEGER)
-        elif word in ("string", "bytes"):
-            self._add(SIZED)
-        else:
-            raise MalformedAlert("schema", f"{name} is {word}")
+            word = _word(kind)
+            if word in SIZES or word == "fixed":
+                self._fixed(kind["size"] if word == "fixed" else SIZES[word])
+            elif word in ("int", "long", "enum"):
+                self._add(INTEGER)
+            elif word in ("string", "bytes"):
+                self._add(SIZED)
+            else:
+                raise MalformedAlert("schema", f"{name} is {word}")
 
     def _column(self, kind: Any, column: Column, name: str) -> None:
         """Take a value: a = column, b = table."""
