@@ -40,7 +40,8 @@ PROGRAMS = {
     "server": ("server", "start"),
 }
 """Words of their commands."""
-WAIT_SECONDS = 120.0
+WAIT_SECONDS = 300.0
+"""Each program may take 120 s to become healthy, on a machine that also runs other tests."""
 STOP_SECONDS = 60.0
 Found = TypeVar("Found")
 
