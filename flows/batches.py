@@ -61,12 +61,12 @@ def take_batches(run: Run) -> None:
     with stream_of(settings, positions, digests) as stream:
         deferred = get_deferred_objects(run.database, settings).take()
         accepted = get_accepted(run.database, settings)
-        read, there = 0, stream.left()
+        read, waiting = 0, stream.left()
         while True:
-            _tell(run, "read and decided", read, there)
+            _tell(run, "read and decided", read, waiting)
             pull = get_latest_batch(stream).take()
             read += len(pull.messages)
-            _tell(run, "read, the last of which are being decided", read, there)
+            _tell(run, "read, the last of which are being decided", read, waiting)
             pull = pull.with_accepted(accepted)
             if stream.refilled:
                 summary.note(f"topic {settings.topic} was filled anew: it was read from its beginning")
@@ -86,10 +86,10 @@ def take_batches(run: Run) -> None:
         get_run_logger().warning(summary.notes[-1])
 
 
-def _tell(run: Run, what: str, read: int, there: int | None) -> None:
+def _tell(run: Run, what: str, read: int, waiting: int | None) -> None:
     """Say on the run page how far the stream was read, of the messages that were there when the pull began."""
-    known = f" of {max(there, read)}" if there else ""
-    part = read / max(there, read) if there else 0.0
+    known = f" of {max(waiting, read)}" if waiting else ""
+    part = read / max(waiting, read) if waiting else 0.0
     run.progress.read(f"{run.settings.broker_name}: {read}{known} messages {what}", part)
 
 

@@ -37,9 +37,9 @@ def publish_backtest(backtest: Backtest, refused: list[str]) -> None:
     """Show the report on the run page, and the counts by true class as a table."""
     text = report_as_markdown(backtest)
     if refused:
-        told = "\n".join(f"- {problem}" for problem in refused[:MOST_TOLD])
+        lines = "\n".join(f"- {problem}" for problem in refused[:MOST_TOLD])
         more = f"\n- and {len(refused) - MOST_TOLD} more: see the log" if len(refused) > MOST_TOLD else ""
-        text += f"\n## Not used\n\n{told}{more}\n"
+        text += f"\n## Not used\n\n{lines}{more}\n"
     names = " against ".join(function.name for function in backtest.functions)
     create_markdown_artifact(text, key="tides-backtest", description=f"Backtest of {names}")
     classes = next(section for section in report_tables(backtest) if section.title == "By true class")

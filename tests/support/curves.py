@@ -151,7 +151,7 @@ def objects(draw: st.DrawFn, number: int = 3) -> Objects:
 
 
 @st.composite
-def told(draw: st.DrawFn) -> tuple[list[Point], list[float], Objects]:
+def reliable_curves(draw: st.DrawFn) -> tuple[list[Point], list[float], Objects]:
     """Draw three light curves with ties, reliabilities, and what is known of the objects."""
     rows = draw(tied_points())
     reliability = st.lists(st.sampled_from([NAN, 0.2, 0.5, 0.9]), min_size=len(rows), max_size=len(rows))

@@ -43,8 +43,8 @@ def why(database: Database, object_id: str, survey: str | None = None, as_of: da
             "deferred": run(connection, "decisions/get_deferred.sql", about),
         }
         asked = [about] if _is_object(object_id, names) else [{key: row[key] for key in about} for row in names]
-        decisions = [row for each in asked for row in run(connection, "decisions/list_decisions.sql", each | then)]
-        found["last"] = [row for each in asked for row in run(connection, "decisions/list_last_decisions.sql", each)]
+        decisions = [row for key in asked for row in run(connection, "decisions/list_decisions.sql", key | then)]
+        found["last"] = [row for key in asked for row in run(connection, "decisions/list_last_decisions.sql", key)]
     found["decisions"] = sorted(decisions, key=lambda row: (row["decided_at"], row["decision_id"]))
     for row in decisions:
         row["criteria"] = explained(row)

@@ -107,8 +107,8 @@ def judge_messages(
     brought = set(decoded.curves.object_ids)
     ready = [alert for alert in decoded.alerts if alert.object_id in brought]
     judged = decide(ready, decoded.curves, functions, {}, settings.now_mjd()) if ready else defer([], "")
-    told = {name: getattr(decoded, name) for name in ("alerts", "refused", "skipped", "notes")}
-    return [replace(judged, calls=0, **told)]
+    findings = {name: getattr(decoded, name) for name in ("alerts", "refused", "skipped", "notes")}
+    return [replace(judged, calls=0, **findings)]
 
 
 def keep_newest(chunks: Sequence[Judged]) -> list[Judged]:
@@ -136,13 +136,13 @@ def waiting(chunks: Sequence[Judged], deferred: Sequence[Alert]) -> list[Alert]:
     deferred
         Objects of earlier runs: those that a message is about now are left out, unless they know a newer detection.
     """
-    told = {(each.survey, each.object_id): each.newest_mjd for chunk in chunks for each in chunk.alerts}
-    left = [each for each in deferred if each.newest_mjd > told.get((each.survey, each.object_id), -np.inf)]
+    newest = {(alert.survey, alert.object_id): alert.newest_mjd for chunk in chunks for alert in chunk.alerts}
+    left = [alert for alert in deferred if alert.newest_mjd > newest.get((alert.survey, alert.object_id), -np.inf)]
     new = [
-        each
+        alert
         for chunk in chunks
-        for each in chunk.alerts
-        if each.object_id not in chunk.passed and each.object_id not in chunk.deferred
+        for alert in chunk.alerts
+        if alert.object_id not in chunk.passed and alert.object_id not in chunk.deferred
     ]
     return newest_of([*left, *new])
 
@@ -283,8 +283,8 @@ def _targets(passing: Sequence[Alert], summary: pd.DataFrame, function: Selectio
     """Make the rows of the stage."""
     targets = summary.loc[[alert.object_id for alert in passing]].reset_index()
     for column in ("ra", "decl"):
-        said = pd.Series([getattr(alert, column) for alert in passing], dtype=float)
-        targets[column] = said.fillna(targets[column])
+        of_alerts = pd.Series([getattr(alert, column) for alert in passing], dtype=float)
+        targets[column] = of_alerts.fillna(targets[column])
     is_placed = is_on_sky(targets["ra"], targets["decl"])
     targets["ra"] = np.where(is_placed, right_ascension(targets["ra"]), targets["ra"])
     targets["survey"] = [alert.survey for alert in passing]
@@ -304,16 +304,16 @@ def _packed(curves: LightCurves, passing: Sequence[Alert]) -> list[str]:
 def _objects(alerts: Sequence[Alert], curves: LightCurves, summary: pd.DataFrame) -> Objects:
     """Put together what is known of the objects: from the message, and the position else of the light curve."""
     by_id = {alert.object_id: alert for alert in alerts}
-    told = [by_id[object_id] for object_id in curves.object_ids]
+    in_order = [by_id[object_id] for object_id in curves.object_ids]
     known: dict[str, Any] = {field.name: getattr(curves.objects, field.name) for field in fields(Objects)}
-    classes = zip((alert.sherlock_class for alert in told), known["sherlock_class"], strict=True)
-    known["sherlock_class"] = [said or of_curve for said, of_curve in classes]
-    for name in known.keys() & {name for alert in told for name in alert.known}:
-        said = pd.Series([alert.known.get(name) for alert in told], dtype=float)
-        known[name] = said.fillna(pd.Series(known[name])).to_numpy()
+    classes = zip((alert.sherlock_class for alert in in_order), known["sherlock_class"], strict=True)
+    known["sherlock_class"] = [of_alert or of_curve for of_alert, of_curve in classes]
+    for name in known.keys() & {name for alert in in_order for name in alert.known}:
+        of_alerts = pd.Series([alert.known.get(name) for alert in in_order], dtype=float)
+        known[name] = of_alerts.fillna(pd.Series(known[name])).to_numpy()
     for name in ("ra", "decl"):
-        said = pd.Series([getattr(alert, name) for alert in told], index=list(curves.object_ids), dtype=float)
-        known[name] = said.fillna(summary[name].reindex(said.index)).to_numpy()
+        of_alerts = pd.Series([getattr(alert, name) for alert in in_order], index=list(curves.object_ids), dtype=float)
+        known[name] = of_alerts.fillna(summary[name].reindex(of_alerts.index)).to_numpy()
     is_placed = is_on_sky(known["ra"], known["decl"])
     known["ra"], known["decl"] = (
         np.where(is_placed, right_ascension(known["ra"]), np.nan),

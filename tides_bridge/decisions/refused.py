@@ -92,5 +92,9 @@ def retry_refused(
     accepted = [refused_id for refused_id, problem in results.items() if problem is None]
     now = datetime.now(UTC)
     with database.transaction("batch") as connection:
-        run(connection, "decisions/accept_refused.sql", [{"refused_id": each, "now": now} for each in accepted])
+        run(
+            connection,
+            "decisions/accept_refused.sql",
+            [{"refused_id": refused_id, "now": now} for refused_id in accepted],
+        )
     return results

@@ -339,10 +339,10 @@ def _store(connection: Connection, given: dict[Key, Given], now_mjd: float) -> N
 def _rows(given: dict[Key, Given]) -> pd.DataFrame:
     """Make the rows of `light_curve` of one chunk; what has no detection was first seen when its alert says."""
     curves = next(iter(given.values())).curves
-    numbers = [each.number for each in given.values()]
+    numbers = [member.number for member in given.values()]
     rows = pd.DataFrame(list(given), columns=["survey", "object_id"])
     rows["ra"], rows["decl"] = curves.objects.ra[numbers], curves.objects.decl[numbers]
-    rows["newest_mjd"] = [each.newest_mjd for each in given.values()]
+    rows["newest_mjd"] = [member.newest_mjd for member in given.values()]
     first = summarise_light_curves(curves)["first_detection_mjd"].reindex(rows["object_id"]).to_numpy()
     rows["first_mjd"] = np.where(np.isnan(first), rows["newest_mjd"], first)
     digests, table = curves.digests(), curves.to_arrow()

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from tests.support.answers import ztf_settings
 from tests.support.batches import alert
-from tests.support.curves import NAN, curves_of, point, quick, told, told_curves
+from tests.support.curves import NAN, curves_of, point, quick, reliable_curves, told_curves
 from tests.support.functions import Keys, strict_keys
 from tides_bridge.brokers.base import Fetched
 from tides_bridge.brokers.lasair.ztf import LasairZtf
@@ -72,7 +72,7 @@ def test_the_first_function_is_active_and_the_others_are_shadows() -> None:
 
 
 @quick
-@given(told(), strict_keys())
+@given(reliable_curves(), strict_keys())
 def test_what_is_recorded_is_what_was_judged(drawn: tuple[list[Any], list[float], Objects], keys: Keys) -> None:
     curves, function = told_curves(*drawn), SelectionFunction.parse("f", keys)
     (verdict,) = judge(curves, [function], 61050.0)
@@ -91,7 +91,7 @@ def test_what_is_recorded_is_what_was_judged(drawn: tuple[list[Any], list[float]
 
 
 @quick
-@given(told(), strict_keys())
+@given(reliable_curves(), strict_keys())
 def test_every_drawn_decision_can_be_explained(drawn: tuple[list[Any], list[float], Objects], keys: Keys) -> None:
     curves, function = told_curves(*drawn), SelectionFunction.parse("f", keys)
     rows = decisions_of(judge(curves, [function], 61050.0), curves.object_ids, curves.digests())

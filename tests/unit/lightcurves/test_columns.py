@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.curves import NAN, Point, curves_of, point, quick, same, tied_points, told, told_curves
+from tests.support.curves import NAN, Point, curves_of, point, quick, reliable_curves, same, tied_points, told_curves
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.columns import POINT_COLUMNS
 
@@ -252,7 +252,7 @@ def test_the_order_of_points_changes_no_column(rows: list[Point], sources: list[
 
 
 @quick
-@given(told(), st.lists(st.integers(0, 3), max_size=4))
+@given(reliable_curves(), st.lists(st.integers(0, 3), max_size=4))
 def test_parts_joined_are_the_whole(drawn: Any, cuts: list[int]) -> None:
     curves = told_curves(*drawn)
     ends = [0, *sorted(cuts), 3]
@@ -263,7 +263,7 @@ def test_parts_joined_are_the_whole(drawn: Any, cuts: list[int]) -> None:
 
 
 @quick
-@given(told(), st.permutations([0, 1, 2]))
+@given(reliable_curves(), st.permutations([0, 1, 2]))
 def test_objects_merged_have_the_points_of_all_as_if_they_had_come_so(drawn: Any, order: list[int]) -> None:
     rows, reliability, about = drawn
     curves = told_curves(rows, reliability, about)
@@ -288,7 +288,7 @@ def test_a_part_shares_its_points() -> None:
 
 
 @quick
-@given(told(), st.integers(0, 3), st.integers(0, 3))
+@given(reliable_curves(), st.integers(0, 3), st.integers(0, 3))
 def test_arrow_gives_exactly_the_same_back(drawn: Any, start: int, length: int) -> None:
     curves = told_curves(*drawn)
     table = curves.to_arrow()
@@ -319,7 +319,7 @@ def _stream(table: pa.Table) -> pa.Buffer:
 
 
 @quick
-@given(told(), told())
+@given(reliable_curves(), reliable_curves())
 def test_digests_are_equal_exactly_where_the_columns_are(one: Any, other: Any) -> None:
     both = [told_curves(*each) for each in (one, other)]
     bare = [replace(each, object_ids=("", "", "")) for each in both]

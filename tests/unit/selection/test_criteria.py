@@ -13,10 +13,10 @@ from tests.support.curves import (
     Point,
     curves_of,
     point,
+    reliable_curves,
     rows_of_points,
     thorough,
     tied_points,
-    told,
     told_curves,
 )
 from tests.support.functions import (
@@ -232,7 +232,7 @@ def test_a_block_counts_detections_of_its_own() -> None:
 
 
 @thorough
-@given(told(), ANY_KEYS, st.sampled_from([None, 61013.0, 61005.0]))
+@given(reliable_curves(), ANY_KEYS, st.sampled_from([None, 61013.0, 61005.0]))
 def test_columns_are_judged_as_plain_python_judges(
     drawn: tuple[list[Point], list[float], Objects], keys: Keys, now: float | None
 ) -> None:
@@ -251,7 +251,7 @@ def test_columns_are_judged_as_plain_python_judges(
 
 
 @thorough
-@given(told(), ANY_KEYS, st.randoms(use_true_random=False))
+@given(reliable_curves(), ANY_KEYS, st.randoms(use_true_random=False))
 def test_the_order_of_points_changes_nothing(drawn: Any, keys: Keys, random: Any) -> None:
     points, reliability, objects = drawn
     function = SelectionFunction.parse("test", keys)
@@ -262,7 +262,7 @@ def test_the_order_of_points_changes_nothing(drawn: Any, keys: Keys, random: Any
 
 
 @thorough
-@given(told(), ANY_KEYS, st.permutations(range(3)))
+@given(reliable_curves(), ANY_KEYS, st.permutations(range(3)))
 def test_the_order_of_objects_changes_nothing(drawn: Any, keys: Keys, order: list[int]) -> None:
     points, reliability, objects = drawn
     moved = [(order.index(row[0]), *row[1:]) for row in points]
@@ -347,7 +347,7 @@ def test_a_longer_light_curve_never_fails_again(rows: list[Point], keys: Keys) -
 
 
 @thorough
-@given(told(), st.lists(ANY_KEYS, min_size=2, max_size=4))
+@given(reliable_curves(), st.lists(ANY_KEYS, min_size=2, max_size=4))
 def test_several_functions_at_once_are_judged_as_each_by_itself(drawn: Any, several: list[Keys]) -> None:
     curves = told_curves(*drawn)
     functions = [SelectionFunction.parse(f"f{i}", keys) for i, keys in enumerate(several)]
@@ -358,7 +358,7 @@ def test_several_functions_at_once_are_judged_as_each_by_itself(drawn: Any, seve
 
 
 @thorough
-@given(told(), ANY_KEYS, st.integers(1, 8))
+@given(reliable_curves(), ANY_KEYS, st.integers(1, 8))
 def test_the_size_of_blocks_changes_nothing(drawn: Any, keys: Keys, block_points: int) -> None:
     curves, function = told_curves(*drawn), SelectionFunction.parse("test", keys)
     whole = judge(curves, [function])[0]

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.support.curves import NAN, Point, curves_of, point, quick, rows_of_points, thorough, told, told_curves
+from tests.support.curves import (
+    NAN,
+    Point,
+    curves_of,
+    point,
+    quick,
+    reliable_curves,
+    rows_of_points,
+    thorough,
+    told_curves,
+)
 from tests.support.functions import ANY_KEYS, Keys, only, strict
 from tests.support.reference import known_of, trigger_of
 from tides_bridge.lightcurves import LightCurves, Objects
@@ -34,7 +44,7 @@ def by_prefixes(curves: LightCurves, points: list[Point], what: tuple[Any, ...],
 
 
 @thorough
-@given(told(), ANY_KEYS)
+@given(reliable_curves(), ANY_KEYS)
 def test_one_pass_finds_what_every_prefix_by_itself_gives(
     drawn: tuple[list[Point], list[float], Objects], keys: Keys
 ) -> None:
