@@ -43,27 +43,27 @@ def execute_comm_pipe(config: Config = None, settings_file: SettingsFile = None)
     """
     speak_plainly()
     with without_causes():
-        return _carry(config, settings_file)
-
-
-def _carry(config: str | None, settings_file: str | None) -> dict[str, int]:
-    """Do one run, unless another one is at work."""
-    settings = load_settings(config, Path(settings_file) if settings_file else None)
-    functions = load_functions(settings)
-    for of_broker in settings.each_broker():
-        broker_of(of_broker)  # what is wrong with its settings is told before any work is done
-    summary = Summary()
-    with open_database(settings) as database, database.only_run() as is_alone:
-        if not is_alone:
-            return skip_this_run(summary.counts())
-        ensure_schema(database, is_ours=settings.database.host == "embedded")
-        with logged_run(database, "bridge", counts=summary.counts) as run_id:
-            try:
-                _work(database, settings, functions, summary)
-            finally:
-                _publish(database, settings, summary, run_id)
-            _fail_if(summary.outage)
-    return summary.counts()
+        settings = load_settings(config, Path(settings_file) if settings_file else None)
+        functions = load_functions(settings)
+        for of_broker in settings.each_broker():
+            broker_of(of_broker)  # what is wrong with its settings is told before any work is done
+        summary = Summary()
+        with open_database(settings) as database, database.only_run() as is_alone:
+            if not is_alone:
+                return skip_this_run(summary.counts())
+            ensure_schema(database, is_ours=settings.database.host == "embedded")
+            with logged_run(database, "bridge", counts=summary.counts) as run_id:
+                try:
+                    _work(database, settings, functions, summary)
+                finally:
+                    # A database that is away now was told of already.
+                    with suppress(DatabaseUnavailable):
+                        summary.took = run_duration(database, run_id)
+                        publish_new_targets(database, settings, run_id)
+                        publish_refused_messages(database, run_id)
+                    publish_summary(summary)
+                _fail_if(summary.outage)
+        return summary.counts()
 
 
 def _work(database: Database, settings: Settings, functions: list[SelectionFunction], summary: Summary) -> None:
@@ -76,15 +76,6 @@ def _work(database: Database, settings: Settings, functions: list[SelectionFunct
     summary.deactivated = deactivate_unobserved_transients(database, settings)
     exchange_with_4most(database, settings, summary)
     progress.show(100, "done")
-
-
-def _publish(database: Database, settings: Settings, summary: Summary, run_id: int) -> None:
-    """Show what came of a run on its page, also if it fails; a database that is away now was told of already."""
-    with suppress(DatabaseUnavailable):
-        summary.took = run_duration(database, run_id)
-        publish_new_targets(database, settings, run_id)
-        publish_refused_messages(database, run_id)
-    publish_summary(summary)
 
 
 def _fail_if(outage: Exception | None) -> None:

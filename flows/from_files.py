@@ -181,8 +181,12 @@ def run_selection(selecting: Selecting, run: OrderedMap, listener: Listener) -> 
         listener.refuse(path, problem)
 
     listener.begin("looking through the files", None)
+    # What an earlier time has written into one of the folders is no input.
+    output = selecting.output.resolve() if selecting.output else None
+    plots = selecting.plots.folder.resolve() if selecting.plots else None
+    files = ((file, file.resolve()) for file in files_in(selecting.paths, refused))
     units = work_units(
-        _inputs(selecting, refused),
+        [file for file, whole in files if whole != output and (not plots or plots not in whole.parents)],
         zero_point=selecting.zero_point,
         schema=selecting.schema,
         objects_per_part=selecting.objects_of_a_unit,
@@ -203,14 +207,6 @@ def run_selection(selecting: Selecting, run: OrderedMap, listener: Listener) -> 
         if len(answer.plotted):
             chosen.append((chunk, answer.plotted.astype(np.int32)))
     return tally, _plot(selecting, chosen, run, listener)
-
-
-def _inputs(selecting: Selecting, refused: Any) -> list[Path]:
-    """Give the files, without those that an earlier time has written into one of the folders."""
-    output = selecting.output.resolve() if selecting.output else None
-    plots = selecting.plots.folder.resolve() if selecting.plots else None
-    files = ((file, file.resolve()) for file in files_in(selecting.paths, refused))
-    return [file for file, whole in files if whole != output and (not plots or plots not in whole.parents)]
 
 
 def _written(answers: Iterator[JudgedUnits], selecting: Selecting) -> Iterator[JudgedUnits]:

@@ -35,7 +35,21 @@ def publish_refused_messages(database: Database, run_id: int) -> None:
     rows = runs.list_newly_refused(database, run_id, MOST_ROWS)
     total = rows[0]["total"] if rows else 0
     title = "Messages that cannot be read: they are kept, and can be tried again"
-    publish_table([_refused(row) for row in rows], "tides-bridge-refused", title, total)
+    publish_table(
+        [
+            {
+                "key": row["refused_id"],
+                "reason": row["reason"][:LONGEST_REASON],
+                "more": f"`tides refused show {row['refused_id']}`",
+                "broker": row["broker"],
+                "place": f"{row['topic']}, partition {row['partition_number']}, offset {row['stream_offset']}",
+            }
+            for row in rows
+        ],
+        "tides-bridge-refused",
+        title,
+        total,
+    )
 
 
 def publish_table(rows: Sequence[Row], key: str, title: str, total: int | None = None) -> None:
@@ -85,14 +99,3 @@ def _why(row: Mapping[str, Any]) -> str:
 
 def _shown(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _refused(row: Mapping[str, Any]) -> Row:
-    """Word a refused message."""
-    return {
-        "key": row["refused_id"],
-        "reason": row["reason"][:LONGEST_REASON],
-        "more": f"`tides refused show {row['refused_id']}`",
-        "broker": row["broker"],
-        "place": f"{row['topic']}, partition {row['partition_number']}, offset {row['stream_offset']}",
-    }

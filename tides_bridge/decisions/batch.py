@@ -195,7 +195,9 @@ def store_outcome(  # noqa: PLR0913, PLR0917
         for chunk in judged
         for object_id, reason in chunk.deferred.items()
     ]
-    _store_deferred(connection, deferred)
+    # One that was given up begins anew with a newer alert.
+    run(connection, "decisions/forget_given_up.sql", deferred)
+    run(connection, "decisions/store_deferred.sql", deferred)
     store_decisions(connection, judged, alerts, run_id)
     store_target_curves(connection, (chunk.targets for chunk in judged), settings.now_mjd())
     decided = [alerts[object_id] for chunk in judged for object_id in chunk.passed]
@@ -236,12 +238,6 @@ def _deferred(alert: Alert, reason: str, chunk: Judged, settings: Settings, now:
         "longest_wait": LONGEST_WAIT,
         "give_up_after": options.give_up_after if is_at_fault else None,
     }
-
-
-def _store_deferred(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Keep deferred objects; one that was given up begins anew with a newer alert."""
-    run(connection, "decisions/forget_given_up.sql", rows)
-    run(connection, "decisions/store_deferred.sql", rows)
 
 
 def _clean(value: Any) -> Any:
