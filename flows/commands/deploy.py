@@ -50,7 +50,9 @@ def deploy(
         deployments = server.deployments()
     for deployment in deployments:
         is_ours = (deployment["name"], deployment["entrypoint"]) in ours
-        state = _when(deployment) if is_ours else f"is not in {file} any more"
+        schedules = [entry["schedule"] for entry in deployment["schedules"]]
+        when = ", ".join(f"{entry['cron']} {entry['timezone']}" for entry in schedules) or "when it is asked for"
+        state = when if is_ours else f"is not in {file} any more"
         typer.echo(f"{deployment['name']:18} {state}")
 
 
@@ -141,9 +143,3 @@ def _content(file: Path) -> Row:
         return dict(yaml.safe_load(file.read_text(encoding="utf-8")))
     except (OSError, TypeError, ValueError, yaml.YAMLError) as error:
         raise SettingsError(str(file), "", " ".join(str(error).split())) from None
-
-
-def _when(deployment: Row) -> str:
-    """Say when a deployment runs."""
-    schedules = [entry["schedule"] for entry in deployment["schedules"]]
-    return ", ".join(f"{entry['cron']} {entry['timezone']}" for entry in schedules) or "when it is asked for"

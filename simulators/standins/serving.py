@@ -82,7 +82,8 @@ def serve_standins(standins: Standins, source: StandinSource, settings_out: Path
             write_schemas(standins.streams, schemas)
             write_settings(settings_out, standins.settings({"deactivateAfter": RECORDED_AGE}, schemas))
             print(description(standins, filled, settings_out), flush=True)
-            print(f"ready (Ctrl-C stops {_all(standins)})", flush=True)
+            everything = {2: "both", 3: "all three"}.get(2 + len(standins.services), "all")
+            print(f"ready (Ctrl-C stops {everything})", flush=True)
             while True:
                 time.sleep(WATCH_SECONDS)
                 standins.check_alive()
@@ -119,10 +120,6 @@ def _has_lines(path: Path) -> bool:
 
 def _warn(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-def _all(standins: Standins) -> str:
-    return {2: "both", 3: "all three"}.get(2 + len(standins.services), "all")
 
 
 def description(standins: Standins, filled: Mapping[str, Filled], settings_out: Path) -> str:
@@ -169,9 +166,6 @@ def _described_services(standins: Standins, filled: Mapping[str, Filled]) -> lis
         served = [stream_name for stream_name, stream in standins.streams.items() if stream.service == name]
         number = sum(len(filled[stream_name].load.curves) for stream_name in served)
         service, what = NAMES[name]
-        lines.append(f"{service:<9} {api.address}: {number} {what}, {_limit(standins, name)}")
+        limit = "no limit" if name == "antares" else f"{standins.calls_per_hour} calls an hour"
+        lines.append(f"{service:<9} {api.address}: {number} {what}, {limit}")
     return lines
-
-
-def _limit(standins: Standins, name: Service) -> str:
-    return "no limit" if name == "antares" else f"{standins.calls_per_hour} calls an hour"

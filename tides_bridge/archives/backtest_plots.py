@@ -5,7 +5,6 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -59,16 +58,11 @@ def draw_backtest(backtest: Backtest) -> Figure:
     _efficiency(left, backtest, "peak_magnitude", "peak magnitude [mag]")
     _efficiency(middle, backtest, "redshift", "redshift")
     _triggers(right, backtest)
-    handles, labels = _legend(left, middle, right)
+    # Of the panel that has most entries, as one may be empty.
+    entries = [panel.get_legend_handles_labels() for panel in (left, middle, right)]
+    handles, labels = max(entries, key=lambda pair: len(pair[1]))
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
     return figure
-
-
-def _legend(*panels: Axes) -> tuple[list[Artist], list[str]]:
-    """Take the entries of the panel that has most, as one may be empty."""
-    found = [panel.get_legend_handles_labels() for panel in panels]
-    handles, labels = max(found, key=lambda entries: len(entries[1]))
-    return handles, labels
 
 
 def _label(backtest: Backtest, letter: str) -> str:

@@ -243,7 +243,16 @@ def class_of(given: str, kind: Kind) -> TrueClass:
     number = whole_number(given)
     if number is None:
         raise ValueError(f"{given} is no {'GENTYPE' if kind == 'gentype' else 'class id'}")
-    return _of_gentype(number) if kind == "gentype" else _of_class_id(number)
+    if kind == "gentype":
+        name, model = GENTYPES.get(number, ("", "not one of ELAsTiCC's"))
+        if isinstance(model, str):
+            raise ValueError(f"GENTYPE {number} is {name + ', ' if name else ''}{model}")
+        return BY_ID[model]
+    # The ids of 2022 end at 221, and 0 is theirs, since nothing is of the class Meta.
+    found = BY_OLD_ID.get(number) or BY_ID.get(number)
+    if found is None:
+        raise ValueError(f"class id {number} is in neither taxonomy of ELAsTiCC")
+    return found
 
 
 def whole_number(text: str) -> int | None:
@@ -255,21 +264,6 @@ def whole_number(text: str) -> int | None:
     """
     found = re.fullmatch(r"\s*(\d+)(?:\.0*)?\s*", text)
     return int(found[1]) if found else None
-
-
-def _of_gentype(number: int) -> TrueClass:
-    name, found = GENTYPES.get(number, ("", "not one of ELAsTiCC's"))
-    if isinstance(found, str):
-        raise ValueError(f"GENTYPE {number} is {name + ', ' if name else ''}{found}")
-    return BY_ID[found]
-
-
-def _of_class_id(number: int) -> TrueClass:
-    """Find an id of either taxonomy: those of 2022 end at 221, and 0 is theirs, since nothing is of the class Meta."""
-    found = BY_OLD_ID.get(number) or BY_ID.get(number)
-    if found is None:
-        raise ValueError(f"class id {number} is in neither taxonomy of ELAsTiCC")
-    return found
 
 
 @cache

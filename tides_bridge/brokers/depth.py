@@ -28,11 +28,6 @@ def note_of_depth(curves: LightCurves, zero_point: float | None) -> str:
     for other in OTHER_ZERO_POINTS:
         if DEPTHS[0] <= depth + other - used <= DEPTHS[1]:
             off = used - other
-            return (
-                f"{seen}; with {other:g} it is {depth - off:.1f}. All magnitudes are {abs(off):.1f} mag too {_way(off)}"
-            )
+            way = "faint" if off > 0 else "bright"
+            return f"{seen}; with {other:g} it is {depth - off:.1f}. All magnitudes are {abs(off):.1f} mag too {way}"
     return seen
-
-
-def _way(off: float) -> str:
-    return "faint" if off > 0 else "bright"

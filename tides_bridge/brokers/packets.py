@@ -270,8 +270,9 @@ class PacketBroker:
         """Read messages; all that are alerts bring their light curves."""
         scale = Options(self._zero_point).scale
         found = decode_packets(messages, self.unpack, self.to_alert, scale)
-        note = self._note(found)
-        if note:
+        # Only of ELAsTiCC's fluxes does a setting say the zero point, which may be wrong.
+        is_simulated = any(alert.survey == "elasticc" for alert in found.alerts)
+        if note := note_of_depth(found.curves, self._zero_point) if is_simulated else "":
             logger.warning("%s", note)
             found = replace(found, notes=(*found.notes, note))
         return found
@@ -291,9 +292,3 @@ class PacketBroker:
         if text != self._last[0]:
             self._last = text, (reader_of_text(text),)
         return self._last[1]
-
-    def _note(self, found: Decoded) -> str:
-        """Check the depth of what has a zero point."""
-        if not any(alert.survey == "elasticc" for alert in found.alerts):
-            return ""
-        return note_of_depth(found.curves, self._zero_point)

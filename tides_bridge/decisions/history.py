@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -42,18 +42,15 @@ def why(database: Database, object_id: str, survey: str | None = None, as_of: da
             "names": names,
             "deferred": run(connection, "decisions/get_deferred.sql", about),
         }
-        asked = [about] if _is_object(object_id, names) else [{key: row[key] for key in about} for row in names]
+        # The name of a target stands for all its objects; that of an object, or of nothing known, for itself.
+        is_object = not names or any(row["object_id"] == object_id for row in names)
+        asked = [about] if is_object else [{key: row[key] for key in about} for row in names]
         decisions = [row for key in asked for row in run(connection, "decisions/list_decisions.sql", key | then)]
         found["last"] = [row for key in asked for row in run(connection, "decisions/list_last_decisions.sql", key)]
     found["decisions"] = sorted(decisions, key=lambda row: (row["decided_at"], row["decision_id"]))
     for row in decisions:
         row["criteria"] = explained(row)
     return found
-
-
-def _is_object(name: str, names: Sequence[Mapping[str, Any]]) -> bool:
-    """Tell whether a name is that of an object rather than of a target, whose objects these are."""
-    return not names or any(row["object_id"] == name for row in names)
 
 
 def explained(decision: Mapping[str, Any]) -> list[dict[str, Any]]:

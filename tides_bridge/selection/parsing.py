@@ -198,7 +198,8 @@ def _check_keys(keys: Mapping[str, Any], path: str, needed: Sequence[str] = ()) 
         if key in FUNCTION_KEYS:
             raise ValueError(f"{path}{key}: belongs to the function as a whole, not to a block within")
         if key not in (*POINT_KEYS, *CRITERIA, *GROUPS):
-            raise ValueError(f"{path}{key}: unknown key{_near(str(key))}")
+            near = difflib.get_close_matches(str(key), [*POINT_KEYS, *CRITERIA, *GROUPS, "surveys"], 1)
+            raise ValueError(f"{path}{key}: unknown key" + (f"; did you mean {near[0]}?" if near else ""))
     for key in needed:
         if key not in keys:
             raise ValueError(f"{path}{key}: is missing")
@@ -210,11 +211,6 @@ def _told(path: str, read: Callable[[Any], Any], value: object) -> Any:
         return read(value)
     except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"{path}: {error}") from None
-
-
-def _near(key: str) -> str:
-    near = difflib.get_close_matches(key, [*POINT_KEYS, *CRITERIA, *GROUPS, "surveys"], 1)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 # Values
