@@ -27,6 +27,7 @@ from simulators.services.lasair import LasairStandin
 from simulators.services.stream import KafkaStandin
 from simulators.standins.bundle import read_alerts
 from tests.support.databases import rows_of
+from tests.support.forked import ForkedTides
 from tests.support.processes import ROOT, free_port
 from tides_bridge.database import open_database
 from tides_bridge.database.embedded import EmbeddedServer
@@ -98,6 +99,8 @@ class Scenario:
     world: World
     settings_file: Path
     fourmost: FourmostStandin
+    is_forked: bool = True
+    """Processes of the bridge are forked from one that has imported all; False starts Python for each."""
 
     @property
     def settings(self) -> Settings:
@@ -110,15 +113,18 @@ class Scenario:
             content["faults"][section] = content["faults"].get(section, {}) | changes
         self.settings_file.write_text(yaml.safe_dump(content))
 
-    def start(self, *command: str, point: str = "", **more: str) -> subprocess.Popen[str]:
+    def start(self, *command: str, point: str = "", **more: str) -> ForkedTides | subprocess.Popen[str]:
         """Start a command of the bridge, with a fail point."""
         tokens = {"TIDES_LASAIRTOKEN": self.world.lasair.token, "TIDES_FOURMOST__TOKEN": self.fourmost.token}
         environment = os.environ | {"PREFECT_API_URL": self.world.prefect_api} | tokens | more
         if point:
             environment["BRIDGE_FAIL_POINT"] = point
-        with self.settings_file.with_suffix(".log").open("a") as log:
-            arguments = [sys.executable, "-m", "flows.cli", *command, "--settings", str(self.settings_file)]
-            return subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=log, stderr=log, text=True)
+        words, log = [*command, "--settings", str(self.settings_file)], self.settings_file.with_suffix(".log")
+        if self.is_forked:
+            return ForkedTides(words, environment, log, log)
+        with log.open("a") as output:
+            arguments = [sys.executable, "-m", "flows.cli", *words]
+            return subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=output, stderr=output, text=True)
 
     def run(self, *command: str, point: str = "", **more: str) -> int:
         """Run a command of the bridge to its end; -9 if it was killed."""
@@ -146,7 +152,7 @@ class Scenario:
         return self.settings_file.with_name(f"{self.settings_file.stem}-{point}")
 
     @contextlib.contextmanager
-    def halted(self, point: str, *command: str) -> Iterator[subprocess.Popen[str]]:
+    def halted(self, point: str, *command: str) -> Iterator[ForkedTides | subprocess.Popen[str]]:
         """Have a run stand still at a point; it goes on afterwards, to its end."""
         process = self.start(*(command or ("run",)), point=f"{point} SIGSTOP {self.marker(point)}")
         limit = time.monotonic() + RUN_SECONDS

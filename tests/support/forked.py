@@ -1,0 +1,101 @@
+"""
+`tides` in processes of its own that are forked from one that has imported all: they start in milliseconds.
+
+Each is as real as one from the shell: it has its own environment, output and end, and can be killed. What is tested of
+a start itself, and of what Python or Prefect do before `main`, takes `tests.support.processes.tides` instead.
+"""
+
+import atexit
+import importlib
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from tests.support.processes import ROOT, RUN_SECONDS
+
+PRELOADED = "tests.support.preloaded"
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload([PRELOADED])
+
+
+class ForkedTides:
+    """A command of `tides` that runs; used as `subprocess.Popen` is."""
+
+    def __init__(self, arguments: list[str], environment: dict[str, str], output: Path, errors: Path) -> None:
+        folder = Path.cwd()
+        os.chdir(ROOT)  # the server, which the first of all starts, imports our packages from there
+        try:
+            self._process = _context.Process(target=_main, args=(arguments, environment, output, errors))
+            self._process.start()
+        finally:
+            os.chdir(folder)
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+
+    def poll(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+        return self._process.exitcode
+
+    def wait(self, timeout: float) -> int:
+        """Wait for the end, and give the exit code."""
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired(f"process {self.pid}", timeout)
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, unless it has ended."""
+        if self._process.exitcode is None:
+            os.kill(self.pid, number)
+
+
+def forked_tides(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line to its end, as `tests.support.processes.tides` does."""
+    words = [*map(str, arguments)]
+    with tempfile.TemporaryDirectory(prefix="tides-test-output-") as name:
+        output, errors = Path(name, "stdout"), Path(name, "stderr")
+        process = ForkedTides(words, os.environ | environment, output, errors)
+        try:
+            code = process.wait(RUN_SECONDS)
+        finally:
+            process.send_signal(signal.SIGKILL)
+        return subprocess.CompletedProcess(["tides", *words], code, output.read_text(), errors.read_text())
+
+
+def _main(arguments: list[str], environment: dict[str, str], output: Path, errors: Path) -> None:
+    """Be `python -m flows.cli`: in the forked process, from here to its end."""
+    for stream, file in ((sys.stdout, output), (sys.stderr, errors)):
+        with file.open("ab") as target:
+            os.dup2(target.fileno(), stream.fileno())
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environment)
+    _read_environment_again(before)
+    try:
+        importlib.import_module("flows.cli").main(arguments)
+    finally:  # multiprocessing ends its processes without what Python does at an end
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+
+
+def _read_environment_again(before: dict[str, str]) -> None:
+    """Have what is read from the environment at an import read from that of this process."""
+    import prefect.context
+    import prefect.logging.configuration
+
+    import flows
+    from tides_bridge import failpoints
+
+    importlib.reload(flows)
+    importlib.reload(failpoints)
+    different = {name for name, _ in before.items() ^ os.environ.items() if name.startswith("PREFECT_")}
+    if different:
+        prefect.context.refresh_global_settings_context()
+    if different - {"PREFECT_API_URL"}:
+        prefect.logging.configuration.setup_logging(incremental=False)
