@@ -26,6 +26,7 @@ from simulators.services.stream import PARTITIONS
 from tides_bridge.brokers import broker_of, stream_of
 from tides_bridge.brokers.models import Message, Pull
 from tides_bridge.database import Database, apply_schema, open_database
+from tides_bridge.database.run_log import logged_run
 from tides_bridge.decisions import batch as ingest
 from tides_bridge.decisions import judging, record
 from tides_bridge.resources import shipped
@@ -111,7 +112,8 @@ def steps(folder: Path, packets: list[Packet], images: int, number: int) -> dict
     with open_database(settings) as database:
         apply_schema(database)
         record.put_in_force(database, settings, functions)
-        timed("storing decisions and targets", number, lambda: _store(database, settings, batch, judged))
+        with logged_run(database, "pull", settings.broker_name) as run_id:
+            timed("storing decisions and targets", number, lambda: _store(database, settings, batch, judged, run_id))
     found["consuming"] = _consuming(folder, images, number)
     order = ("consuming", "decoding to columns", "judging", "storing decisions and targets")
     whole = sum(1 / found[step] for step in order)
@@ -123,11 +125,11 @@ def _decoded(body: bytes, schema: Any) -> Any:
     return fastavro.schemaless_reader(io.BytesIO(body), schema, None)
 
 
-def _store(database: Database, settings: Settings, batch: Any, judged: Any) -> None:
+def _store(database: Database, settings: Settings, batch: Any, judged: Any, run_id: int) -> None:
     with database.transaction("batch") as connection:
         ingest.create_transient_stage(connection, [judged])
         ingest.upsert_to_master(connection, settings)
-        ingest.store_outcome(connection, batch, [judged], ingest.Budget(0, 0), settings)
+        ingest.store_outcome(connection, batch, [judged], ingest.Budget(0, 0), settings, run_id)
 
 
 def _consuming(folder: Path, images: int, number: int) -> float:
