@@ -12,7 +12,6 @@ import textwrap
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -31,6 +30,7 @@ from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import BANDS, LIMIT_SIGNIFICANCE, MJD_OF_UNIX, POGSON, magnitude_from_flux
 from tides_bridge.selection.functions import SelectionFunction, Verdicts, judge
 from tides_bridge.selection.measures import points_that_count
+from tides_bridge.selection.words import date_of, printable_text, verdict_in_words
 
 COLOURS: Final[dict[str, str]] = dict(
     zip(BANDS, ("#0c71ff", "#49be61", "#c61c00", "#ffc200", "#f341a2", "#5d0000"), strict=True)
@@ -356,40 +356,6 @@ def _title(figure: Figure, object_id: str, verdicts: Verdicts, place: int) -> No
     figure.text(left, 0.933, "\n".join(why), fontsize=8.5, color=colour, va="top", parse_math=False)
 
 
-def printable_text(text: str) -> str:
-    r"""
-    Write what the fonts may not have in another way.
-
-    >>> printable_text("SN\u2605")
-    'SN\\u2605'
-    """
-    return (
-        "".join(letter if letter.isprintable() and ord(letter) < 256 else repr(letter)[1:-1] for letter in text)
-        .encode("ascii", "backslashreplace")
-        .decode()
-    )
-
-
-def verdict_in_words(verdicts: Verdicts, place: int) -> str:
-    """Say in one line whether an object passed, and what was measured: of one that did not, what is not fulfilled."""
-    passed = bool(verdicts.passed[place])
-    leaves = [leaf for leaf in verdicts.function.leaves if passed or not verdicts.fulfilled[leaf.path][place]]
-    measurements = []
-    for leaf in leaves:
-        value = verdicts.measured[leaf.path][place]
-        demand = leaf.demand().replace(">=", "\u2265").replace("<=", "\u2264")
-        measurements.append(f"{leaf.path} {_shown(value, leaf.criterion.kind)} ({demand})")
-    return f"{'passed' if passed else 'failed'}: {', '.join(measurements)}"
-
-
-def _shown(value: Any, kind: str) -> str:
-    if value is None or value != value:  # noqa: PLR0124 - NaN
-        return "not measured"
-    if kind == "is":
-        return "yes" if value else "no"
-    return printable_text(value) if isinstance(value, str) else f"{value:.4g}"
-
-
 def _legend(figure: Figure, points: _Points, verdicts: Verdicts, place: int) -> None:
     """Explain bands and kinds of points, those that there are, at the right of the frame."""
     bands = [band for band, _ in points.of_bands(np.isfinite(points.magnitude))]
@@ -450,13 +416,3 @@ def _line_handles(axes: Axes, verdicts: Verdicts, place: int) -> list[Line2D]:
 
 def _handle(label: str, **marks: Any) -> Line2D:
     return Line2D([], [], linestyle="none", label=label, markeredgewidth=0.8, **marks)
-
-
-def date_of(mjd: float) -> str:
-    """
-    Write an epoch [MJD] as a date and a time of day, to the minute.
-
-    >>> date_of(61000.5)
-    '2025-11-21 12:00'
-    """
-    return f"{datetime.fromtimestamp(round((mjd - MJD_OF_UNIX) * 1440) * 60, UTC):%Y-%m-%d %H:%M}"
