@@ -1,14 +1,19 @@
 """Where files lie: those that the bridge ships, and those that it makes for a user."""
 
+import hashlib
 import os
 import shutil
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import platformdirs
 
 ROOT_FOLDER = Path("/var/lib/tides-bridge")
 """Root's own home is closed to the account that runs PostgreSQL for root."""
+
+LONGEST_NAME = 180
+"""Bytes of a file name: file systems take 255."""
 
 _PACKAGE = Path(__file__).parent
 
@@ -45,3 +50,32 @@ def command_to_type(name: str) -> str:
     if shutil.which(name) == str(path) or not path.exists():
         return name
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def file_name_of_object(object_id: str, ending: str) -> str:
+    """
+    Make a file name of an object id; two objects never get the same.
+
+    Parameters
+    ----------
+    object_id
+        Any text: ids of files and brokers are not ours.
+    ending
+        Of the file, without the point.
+
+    Returns
+    -------
+    str
+        Nothing in it leads out of the folder or hides the file; a long one is cut and told apart by its SHA-256.
+
+    Examples
+    --------
+    >>> file_name_of_object("ZTF26aaaaaaa", "png"), file_name_of_object("../a b", "png")
+    ('ZTF26aaaaaaa.png', '%2E.%2Fa%20b.png')
+    """
+    name = quote(object_id, safe="+@,=")
+    if name.startswith("."):
+        name = f"%2E{name[1:]}"
+    if len(name) > LONGEST_NAME or not name:
+        name = f"{name[:LONGEST_NAME]}-{hashlib.sha256(object_id.encode()).hexdigest()[:16]}"
+    return f"{name}.{ending}"

@@ -20,7 +20,7 @@ from tides_bridge.brokers.kafka import FIRST, NEXT, KafkaReader, Place, place_of
 from tides_bridge.brokers.models import Message
 from tides_bridge.formats.framing import Framing
 from tides_bridge.formats.whole_alerts import Whole, object_of, to_container, to_json
-from tides_bridge.selection.plots import file_name_of_object
+from tides_bridge.resources import file_name_of_object
 
 logger = logging.getLogger(__name__)
 

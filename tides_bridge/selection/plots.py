@@ -7,14 +7,12 @@ markers have triangles for g and r; here a triangle is a limit, so each band has
 Nothing here uses pyplot, whose state all threads share and which keeps every figure.
 """
 
-import hashlib
 import textwrap
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 import matplotlib as mpl
 import numpy as np
@@ -28,6 +26,7 @@ from matplotlib.ticker import MaxNLocator, ScalarFormatter
 from tides_bridge.compiled import Mask
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import BANDS, LIMIT_SIGNIFICANCE, MJD_OF_UNIX, POGSON, magnitude_from_flux
+from tides_bridge.resources import file_name_of_object
 from tides_bridge.selection.functions import SelectionFunction, Verdicts, judge
 from tides_bridge.selection.measures import points_that_count
 from tides_bridge.selection.words import date_of, printable_text, verdict_in_words
@@ -71,9 +70,6 @@ LONGEST_BAR: Final = 1.2
 
 NEAR: Final = 1.5
 """[mag] So far from the points a magnitude limit still is within the frame."""
-
-LONGEST_NAME: Final = 180
-"""Bytes of a file name: file systems take 255."""
 
 ONE_AT_A_TIME: Final = threading.Lock()
 """The style is set for the whole process while a plot is made: threads take turns, as in workers of another cluster."""
@@ -128,35 +124,6 @@ def draw_light_curves(plots: Plots, function: SelectionFunction, now_mjd: float 
             figure.savefig(hidden, format=plots.ending, dpi=plots.dpi)
         hidden.replace(path)
     return len(curves)
-
-
-def file_name_of_object(object_id: str, ending: str) -> str:
-    """
-    Make a file name of an object id; two objects never get the same.
-
-    Parameters
-    ----------
-    object_id
-        Any text: ids of files and brokers are not ours.
-    ending
-        Of the file, without the point.
-
-    Returns
-    -------
-    str
-        Nothing in it leads out of the folder or hides the file; a long one is cut and told apart by its SHA-256.
-
-    Examples
-    --------
-    >>> file_name_of_object("ZTF26aaaaaaa", "png"), file_name_of_object("../a b", "png")
-    ('ZTF26aaaaaaa.png', '%2E.%2Fa%20b.png')
-    """
-    name = quote(object_id, safe="+@,=")
-    if name.startswith("."):
-        name = f"%2E{name[1:]}"
-    if len(name) > LONGEST_NAME or not name:
-        name = f"{name[:LONGEST_NAME]}-{hashlib.sha256(object_id.encode()).hexdigest()[:16]}"
-    return f"{name}.{ending}"
 
 
 def light_curve_figure(curve: LightCurves, verdicts: Verdicts, place: int = 0) -> Figure:
