@@ -113,6 +113,7 @@ def decide_and_store(run: Run, pull: Pull, deferred: list[Alert]) -> None:
     later = judging.defer(waiting[affordable:], str(run.outage or HOURLY_LIMIT))
     judged = [*read, *asked, later]
     batch = judging.batch_of(pull, read, waiting)
+    # All of it or nothing: if we die in here, the next run does it again from the same place in the stream.
     with run.database.transaction("batch") as connection:
         if any(function.surveys for function in run.functions):
             judged = judge_together(connection, Handed(judged), settings, run.functions).take()

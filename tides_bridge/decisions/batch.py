@@ -204,8 +204,10 @@ def store_outcome(  # noqa: PLR0913, PLR0917
     for survey in {alert.survey for alert in batch.alerts}:
         settled = [alert.object_id for alert in decided if alert.survey == survey]
         run(connection, "decisions/forget_deferred.sql", {"survey": survey, "object_ids": settled})
+    # Calls that were taken and not made go back: else a run that finds the API away would spend the hour of the next.
     calls = {"api_call_id": budget.key, "calls": sum(chunk.calls for chunk in judged)}
     run(connection, "decisions/settle_api_calls.sql", {**calls, "now": now, "since": now - HOUR})
+    # The place in the stream goes with the decisions: both are known, or the batch is read again.
     places = [
         {"group_id": settings.group_id, "topic": topic, "partition": partition, "next_offset": offset}
         | {"digest": pull.digests.get((topic, partition)), "published_at": pull.published.get((topic, partition))}

@@ -88,6 +88,7 @@ def retry_refused(
     dict
         By the key of the message why it is still refused, None if it is not.
     """
+    # Outside of any transaction: whatever a message does to its decoder, nobody waits for a lock.
     results = {row["refused_id"]: decode(row["broker"], row["message"]) for row in get_refused(database, refused_ids)}
     accepted = [refused_id for refused_id, problem in results.items() if problem is None]
     now = datetime.now(UTC)

@@ -77,6 +77,7 @@ def associate_staged(connection: Connection, settings: Settings) -> int:
         The number of objects that had no target.
     """
     match, near = {"match_radius": MATCH_RADIUS_ARCSEC}, {"question_radius": QUESTION_RADIUS_ARCSEC}
+    # To the end of the batch: two batches that meet a new object at once would make two targets of it.
     run(connection, "targets/lock.sql")
     run(connection, "targets/create_match_stage.sql")
     number = int(run(connection, "targets/find_new.sql", near)[0]["number"])
