@@ -41,8 +41,9 @@ demo: venv ## Show the whole bridge at work on this machine, with stand-ins for 
 up: venv ## Start all that the bridge needs, and keep it running until Ctrl-C; CONFIG=demo has stand-ins
 	@$(BIN)/tides up --config $(CONFIG) $(ARGS)
 
+# The slowest files first, as tests/conftest.py puts them: else one of them is what the other process waits for.
 test: venv ## Run all tests, in two processes; with ARGS='-n 0' in one
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: venv ## Kill the bridge and its services at random for 200 batches; on a simulated sky
 	@$(BIN)/python -m tests.faults.soak $(ARGS)
@@ -52,7 +53,8 @@ day: venv ## Let a simulated day pass in an hour, and see that nothing is left i
 
 bench: venv ## Measure speed and memory against the old ways, in some minutes
 	@for each in columns text orchestrated archive store stream startup; do \
-		echo "== $$each"; $(BIN)/python -m benchmarks.$$each; \
+		echo "== $$each"; \
+		$(BIN)/python -m benchmarks.$$each || { echo "benchmarks.$$each failed; those after it did not run" >&2; exit 1; }; \
 	done
 
 check: venv ## Check format, lint, types, import contracts, SQL, shell scripts, secrets, vulnerabilities and the wheel

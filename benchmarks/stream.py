@@ -48,6 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--alerts", type=int, default=30_000, help="through the bridge")
     parser.add_argument("--images", type=int, default=80_000, help="bytes of cut-outs of the larger alerts")
     parser.add_argument("--old", type=int, default=300, help="alerts of the old way")
+    parser.add_argument("--parts", type=int, default=3000, help="alerts of which each part is measured")
     parser.add_argument("--cluster", action="store_true", help="against a scheduler with 1, 2 and 4 workers as well")
     chosen = parser.parse_args(arguments)
     print(machine())
@@ -56,7 +57,8 @@ def main(arguments: list[str] | None = None) -> None:
         folder.chmod(0o755)  # PostgreSQL runs as another user, where the bridge is root's
         for images in (0, chosen.images):
             number = chosen.alerts if not images else chosen.alerts // 5
-            compare(folder / str(images), number, images, chosen.old)
+            parts = chosen.parts if not images else chosen.parts * 3 // 10
+            compare(folder / str(images), number, images, chosen.old, parts)
         if chosen.cluster:
             for workers in (1, 2, 4):
                 with scheduler(workers) as address:
@@ -64,14 +66,14 @@ def main(arguments: list[str] | None = None) -> None:
                 print(f"  a scheduler with {workers} workers {describe(found)}")
 
 
-def compare(folder: Path, number: int, images: int, old: int) -> None:
+def compare(folder: Path, number: int, images: int, old: int, parts: int) -> None:
     """Measure alerts of one size."""
     packets = make_packets(images)
     size = sum(len(packet.value) for packet in packets) / len(packets)
     print(f"alerts of {size / 1000:.0f} kB, {len(FUNCTIONS)} selection functions")
     before = the_old_way(packets, old)
     print(f"  one by one: fastavro, a DataFrame each, a row each {before:10,.0f}/s")
-    for step, rate in steps(folder / "steps", packets, images, 3000 if not images else 900).items():
+    for step, rate in steps(folder / "steps", packets, images, parts).items():
         print(f"  {step:51}{rate:10,.0f}/s {rate / before:10,.0f} x")
     found = through_the_bridge(folder / "bridge", number, images)
     print(f"  the bridge, two workers {describe(found)} {found['rate'] / before:10,.0f} x")

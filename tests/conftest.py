@@ -31,6 +31,27 @@ from tides_bridge.database import (  # noqa: E402
 from tides_bridge.settings import Settings  # noqa: E402
 
 TEMPLATE = "tides_template"
+SLOW = (
+    "faults/test_crashes.py",
+    "flows/test_outages.py",
+    "flows/test_up.py",
+    "brokers/test_live.py",
+    "faults/test_secrets.py",
+    "benchmarks/test_benchmarks.py",
+    "flows/test_same_decisions.py",
+    "faults/test_bad_input.py",
+    "flows/test_select.py",
+    "sql/test_together.py",
+    "brokers/test_standins.py",
+    "sql/test_embedded.py",
+)
+"""Files that take longest, which begin first: two processes that share the files then end together."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slowest files first, and leave the order otherwise."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(SLOW)}
+    items.sort(key=lambda item: places.get(item.path, len(SLOW)))
 
 
 @pytest.fixture(scope="session")
