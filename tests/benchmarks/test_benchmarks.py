@@ -3,6 +3,8 @@
 import importlib
 import json
 import re
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -26,6 +28,17 @@ SMALL = {
     "archive": ["--objects", "300"],
     "store": ["--objects", "60", "--known", "100"],
 }
+STREAM_FIGURES = [
+    "one by one: fastavro, a DataFrame each, a row each",
+    "decoding to dicts, fastavro",
+    "consuming",
+    "decoding to columns",
+    "judging",
+    "storing decisions and targets",
+    "the bridge, two workers",
+]
+STREAM_SECONDS = 900
+"""Two runs of the bridge, each with a Prefect server of its own: six minutes on a busy machine."""
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -33,6 +46,16 @@ def test_a_benchmark_runs(name: str, capsys: pytest.CaptureFixture[str]) -> None
     importlib.import_module(f"benchmarks.{name}").main(SMALL[name])
     rates = [float(rate.replace(",", "")) for rate in re.findall(r"([\d,.]+)/s", capsys.readouterr().out)]
     assert rates and min(rates) > 0
+
+
+def test_the_stream_is_measured_to_its_end() -> None:
+    few = ["--alerts", "60", "--images", "20000", "--old", "5", "--parts", "60"]
+    command = [sys.executable, "-m", "benchmarks.stream", *few]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=STREAM_SECONDS, check=False)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    figures = re.findall(r"^  (?!which)(\D+?),? *[\d,.]+(?:/s|% of| alerts in)", ended.stdout, re.MULTILINE)
+    assert figures == 2 * STREAM_FIGURES
+    assert len(re.findall(r"/s +[\d,]+ x$", ended.stdout, re.MULTILINE)) == 2 * (len(STREAM_FIGURES) - 1)
 
 
 def test_the_parts_of_the_stream_are_measured(tmp_path: Path) -> None:
