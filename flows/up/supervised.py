@@ -27,8 +27,8 @@ MARK = "BRIDGE_UP"
 """Variable in the environment of all that is started: the folder."""
 LOG_SIZE = "5MB"
 """Of each log; three older ones are kept."""
-START_SECONDS = 30.0
-"""Longest time until supervisord answers."""
+START_SECONDS = 120.0
+"""Longest time until supervisord answers: it takes 1, but a busy machine is normal."""
 STOP_SECONDS = 180.0
 """Longest time until all have ended in order: what the programs may take one after the other."""
 RUN = "prefect.engine"

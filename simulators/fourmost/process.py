@@ -15,7 +15,7 @@ import requests
 from simulators.services.faults import HANDLE_HEADER, FaultPlan
 from tides_bridge.errors import FourmostUnavailable
 
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 """How long the service may take to say "ready"."""
 
 STOP_SECONDS = 10.0

@@ -44,7 +44,7 @@ from tides_bridge.settings import tree as settings
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-c", "import typer; from simulators.commands.standins import standins; typer.run(standins)")
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
 TOPIC = STREAMS[LASAIR_ZTF].topic
 BEGAN = datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp()
 OBJECTS = 120

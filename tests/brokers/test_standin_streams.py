@@ -31,7 +31,7 @@ from tides_bridge.lightcurves import LightCurves
 from tides_bridge.settings import tree as settings
 
 ROOT = Path(__file__).parents[2]
-READY_SECONDS = 30.0
+READY_SECONDS = 180.0
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ from tides_bridge.settings import tree as settings
 ROOT = Path(__file__).parents[2]
 RECORDED = ROOT.parent / "shared" / "data" / "ztf" / "alerts.jsonl.gz"
 COMMAND = (sys.executable, "-c", "import typer; from simulators.commands.standins import standins; typer.run(standins)")
-READY_SECONDS = 30.0
+READY_SECONDS = 180.0
 
 
 def packets() -> list[dict[str, Any]]:

@@ -35,7 +35,7 @@ DEAD = "127.0.0.1:1"
 """A port that nobody listens on."""
 SAMPLING_SECONDS = 0.1
 AT_ONCE = 5
-RUN_SECONDS = 180.0
+RUN_SECONDS = 400.0
 
 
 def secret(name: str) -> str:

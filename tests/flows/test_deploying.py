@@ -28,7 +28,7 @@ from tides_bridge.errors import TransientError
 from tides_bridge.settings import load_settings
 
 Found = TypeVar("Found")
-WAIT_SECONDS = 120.0
+WAIT_SECONDS = 300.0
 HEARTBEAT = "prefect.flow-run.heartbeat"
 FILE = ROOT / "deployments" / "prefect.yaml"
 DEPLOYMENTS = {each["name"]: each for each in yaml.safe_load(FILE.read_text())["deployments"]}

@@ -41,7 +41,7 @@ TERMINAL = "export PREFECT_API_URL=http://127.0.0.1:4200/api\n"
 SERVER, WORKER = "prefect server start", "prefect worker start --pool tides --type process"
 DEPLOY, RUN_NOW = "tides deploy\n", 'prefect deployment run "TiDES bridge/hourly"\n'
 Found = TypeVar("Found")
-WAIT_SECONDS = 120.0
+WAIT_SECONDS = 300.0
 STOP_SECONDS = 30.0
 STEPS = {
     "get_deferred_objects",

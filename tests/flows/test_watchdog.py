@@ -32,7 +32,7 @@ from tides_bridge.database import apply_schema, embedded, open_database
 from tides_bridge.operations.problems import SCHEDULED
 from tides_bridge.settings import Settings
 
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 300.0
 SECRET = "kVb72Lq"  # pragma: allowlist secret
 SILENT = "6 seconds"
 """After which a worker is silent here; it gives a sign of life each second."""

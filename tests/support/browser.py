@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
-WAIT_SECONDS = 60
+WAIT_SECONDS = 180
 PICTURES = "BRIDGE_TEST_PICTURES"
 """Folder for what the browser shows, for people who want to look; without it no picture is kept."""
 

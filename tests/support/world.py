@@ -50,7 +50,7 @@ UNKNOWN = 3
 """So many objects of the last messages have no light curve."""
 RUNS = 5
 """A run that was killed is repeated until one ends well, at most so often."""
-RUN_SECONDS = 180.0
+RUN_SECONDS = 400.0
 
 OURS = (
     "tides_id",
