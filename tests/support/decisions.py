@@ -86,7 +86,7 @@ def judged_of(
         for judged in judging.judge_messages(chunk, settings, functions)
     ]
     read = judging.keep_newest(read)
-    return [*read, *judging.judge_objects(judging.waiting(read, []), settings, functions)]
+    return judging.keep_newest([*read, *judging.judge_objects(judging.waiting(read, []), settings, functions)])
 
 
 def decisions_in(judged: Iterable[Judged]) -> Decisions:

@@ -207,6 +207,17 @@ def test_an_object_is_judged_by_its_newest_message_whichever_chunk_has_it() -> N
     assert old.targets["object_id"].tolist() == old.decisions["object_id"].tolist() == ["b"]
 
 
+def test_an_object_that_was_deferred_with_newer_news_than_its_message_is_decided_once() -> None:
+    """Two decisions of one object in a batch would be refused by the database, in this run and in each after it."""
+    chunk = read(alert("a", 61001.0), alert("b", 61002.0), curves=curves_of(*passing(of=0), *passing(of=1)))
+    waiting = judging.waiting([chunk], [alert("a", 61003.0), alert("b", 61001.0)])
+    assert [(each.object_id, each.newest_mjd) for each in waiting] == [("a", 61003.0)]
+    asked = judge(*waiting, curves=curves_of(*passing()))
+    kept = judging.keep_newest([chunk, asked])
+    assert [chunk.passed for chunk in kept] == [{"b": True}, {"a": True}]
+    assert [object_id for chunk in kept for object_id in chunk.decisions["object_id"]] == ["b", "a"]
+
+
 def test_of_equally_new_messages_in_two_chunks_the_last_counts() -> None:
     first, last = (read(alert("a", ra=ra), curves=curves_of(*passing())) for ra in (1.0, 2.0))
     first, last = judging.keep_newest([first, last])
