@@ -6,7 +6,7 @@ from typing import Any
 
 from prefect import task
 
-from tasks.behaviour import STEP
+from tasks.behaviour import STEP, without_causes
 from tasks.handed import Handed
 from tides_bridge.decisions.models import Judged
 from tides_bridge.selection import SelectionFunction
@@ -41,7 +41,9 @@ class Chunk:
 
 def _judge(box: Handed[Chunk]) -> Handed[list[Judged]]:
     chunk = box.take()
-    return Handed(chunk.judge(chunk.items, chunk.settings, chunk.functions))
+    # Dask lets errors be pickled with all that they came from, and that may hold a token.
+    with without_causes():
+        return Handed(chunk.judge(chunk.items, chunk.settings, chunk.functions))
 
 
 @task(**STEP, name="light_curve_satisfies", task_run_name="chunk {number}")

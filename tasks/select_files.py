@@ -6,7 +6,7 @@ from typing import Any
 from prefect import get_run_logger, task
 from prefect.artifacts import create_table_artifact
 
-from tasks.behaviour import STEP
+from tasks.behaviour import STEP, without_causes
 from tasks.handed import Handed
 
 
@@ -14,7 +14,8 @@ from tasks.handed import Handed
 def do_piece(title: str, piece: Handed[tuple[Callable[[Any], Any], Any]]) -> Any:
     """Do some of the work: judge the light curves of some files, or plot some."""
     function, item = piece.take()
-    return function(item)
+    with without_causes():
+        return function(item)
 
 
 @task(**STEP, task_run_name="publish_selection")
