@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, TopicPartition
 
+from benchmarks.measure import GOLDEN_ANGLE
 from simulators.alerts.avro_messages import integer
 from simulators.alerts.avro_schemas import lsst_schema, to_text
 from simulators.alerts.encoders import encode
@@ -34,8 +35,6 @@ SIZES = (12_000, 30_000)
 """[bytes] Of the packets that are used, without images; they have 20 kB on average, as Rubin's."""
 FIRST_ID = 170_000_000_000_000_000
 """Of the objects; all have as many bytes in Avro."""
-GOLDEN = 137.50776405003785
-"""[deg] Multiples of the golden angle fill the circle, and none comes near another."""
 ROOM = PARTITION_BYTES - 200_000
 """[bytes] Of a partition that are used."""
 
@@ -75,7 +74,7 @@ def messages(packets: list[Packet], number: int) -> Iterator[bytes]:
     """Give messages about as many different objects, at different places."""
     for index in range(number):
         packet = packets[index % len(packets)]
-        place = struct.pack("<d", index * GOLDEN % 360)
+        place = struct.pack("<d", index * GOLDEN_ANGLE % 360)
         yield packet.value.replace(packet.name, integer(FIRST_ID + index)).replace(packet.ra, place)
 
 

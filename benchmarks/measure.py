@@ -35,6 +35,9 @@ FUNCTION = SelectionFunction.parse(
 )
 """What is judged by; some six in ten of the light curves below pass."""
 
+GOLDEN_ANGLE = 137.50776405003785
+"""[deg] From one object to the next: they spread evenly, and none comes near another."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Connection
 
-from benchmarks.measure import agree, machine
+from benchmarks.measure import GOLDEN_ANGLE, agree, machine
 from tides_bridge.database import apply_schema, embedded, listed_columns, open_database
 from tides_bridge.decisions import batch as ingest
 from tides_bridge.decisions.models import Judged
@@ -23,9 +23,6 @@ WHEN MATCHED THEN UPDATE SET ra = old_stage.ra, decl = old_stage.decl, r_latest_
 WHEN NOT MATCHED THEN INSERT (object_id, ra, decl, r_latest_mag, last_detection_mjd, n_detections)
     VALUES (object_id, ra, decl, r_latest_mag, last_detection_mjd, n_detections)
 """
-
-GOLDEN_ANGLE = 137.50776405003785
-"""[deg] From one object to the next: they spread evenly."""
 
 SUMMARY = "SELECT count(*), sum(n_detections), min(last_detection_mjd), max(last_detection_mjd) FROM {table}"
 """What both tables must have in common."""
