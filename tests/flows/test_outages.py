@@ -5,8 +5,7 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from simulators.alerts.packets import alerts
 from simulators.sky import Sky
 from simulators.standins.bundle import StandinAlert, Standins
 from tests.support.databases import rows_of
-from tests.support.processes import ROOT, tides
+from tests.support.processes import ROOT, tides, wait_until
 from tides_bridge.database import open_database
 from tides_bridge.settings import load_settings
 
@@ -166,13 +165,6 @@ def servers_of(home: Path) -> list[psutil.Process]:
             if is_server and process.environ().get("PREFECT_HOME") == str(home / "prefect"):
                 found.append(process)
     return found
-
-
-def wait_until(is_so: Callable[[], bool], seconds: float = 60) -> None:
-    limit = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < limit
-        time.sleep(0.1)
 
 
 def test_a_topic_that_does_not_exist_yet_is_an_empty_stream(settings_file: Path, prefect_api: str) -> None:

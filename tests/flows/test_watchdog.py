@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,7 +27,7 @@ from urllib3.util import Retry
 
 from tests.support.databases import make_settings
 from tests.support.folders import reachable_folder
-from tests.support.processes import ROOT, free_port, tides
+from tests.support.processes import ROOT, free_port, tides, wait_until
 from tides_bridge.database import apply_schema, embedded, open_database
 from tides_bridge.operations.problems import SCHEDULED
 from tides_bridge.settings import Settings
@@ -200,7 +200,7 @@ def test_it_looks_again_and_again_until_it_is_stopped(bridge: Bridge) -> None:
     command = [sys.executable, "-m", "flows.cli", "watchdog", "--settings", str(bridge.file), "--every", "0.1 seconds"]
     bridge.change(heartbeat=f"http://127.0.0.1:{bridge.receiver.port}/{SECRET}")
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        wait_for(lambda: bridge.receiver.signs >= 3)
+        wait_until(lambda: bridge.receiver.signs >= 3, WAIT_SECONDS)
         process.send_signal(signal.SIGTERM)
         said, errors = process.communicate(timeout=WAIT_SECONDS)
     assert (process.returncode, "Traceback" in errors, SECRET in said + errors) == (0, False, False)
@@ -208,13 +208,6 @@ def test_it_looks_again_and_again_until_it_is_stopped(bridge: Bridge) -> None:
     assert lines[-1].startswith("BRIDGE CRITICAL: no worker was ever heard of")
     assert len(lines) <= 2  # what has not changed is not said again
     assert bridge.receiver.subjects() == ["TiDES bridge: no worker was ever heard of"]
-
-
-def wait_for(look: Callable[[], object]) -> None:
-    limit = time.monotonic() + WAIT_SECONDS
-    while not look():
-        assert time.monotonic() < limit
-        time.sleep(0.1)
 
 
 # Everything away

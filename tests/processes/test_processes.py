@@ -4,14 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.processes import ROOT
+from tests.support.processes import ROOT, wait_until
 from tides_bridge.processes import (
     asked_to_end,
     children_deaf_to_interrupts,
@@ -59,13 +58,6 @@ def ended(process: subprocess.Popen[str]) -> int:
         process.communicate()
 
 
-def wait_until(is_so: Callable[[], bool]) -> None:
-    limit = time.monotonic() + SECONDS
-    while not is_so():
-        assert time.monotonic() < limit
-        time.sleep(0.02)
-
-
 def is_alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -110,7 +102,7 @@ def test_marked_processes_end_after_one_that_is_killed_and_no_others() -> None:
     holder.kill()
     ended(holder)
     assert [ended(process) for process in ours] == [-signal.SIGTERM, -signal.SIGTERM]
-    wait_until(lambda: len(marked(MARK, "ours")) == 2)  # the watcher has ended, too
+    wait_until(lambda: len(marked(MARK, "ours")) == 2, SECONDS)  # the watcher has ended, too
     assert [process.poll() for process in others] == [None, None, None]
     for process in others:
         process.kill()
@@ -130,12 +122,12 @@ def test_nothing_is_left_of_a_tethered_program_after_its_block(tmp_path: Path) -
     output = (tmp_path / "output").open("w")
     command = [sys.executable, "-c", CLEAN_UP]
     with output, tethered(command, os.environ, tmp_path, output, output) as process:
-        wait_until(lambda: (tmp_path / "output").read_text() == "at work\n")
+        wait_until(lambda: (tmp_path / "output").read_text() == "at work\n", SECONDS)
         child = int((tmp_path / "child").read_text())
         assert process.poll() is None
         assert is_alive(child)
     assert (tmp_path / "cleaned up").exists()
-    wait_until(lambda: not is_alive(child))
+    wait_until(lambda: not is_alive(child), SECONDS)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -144,7 +136,7 @@ def test_nothing_is_left_of_a_tethered_program_whose_holder_is_killed(tmp_path: 
     child = int((tmp_path / "child").read_text())
     holder.send_signal(number)
     assert ended(holder) == -number
-    wait_until(lambda: (tmp_path / "cleaned up").exists() and not is_alive(child))
+    wait_until(lambda: (tmp_path / "cleaned up").exists() and not is_alive(child), SECONDS)
 
 
 # Signals

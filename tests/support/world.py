@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -336,10 +336,3 @@ def kill_postgresql(folder: Path) -> None:
     for process in [psutil.Process(pid), *psutil.Process(pid).children()]:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-
-
-def wait_until(is_so: Callable[[], bool], seconds: float = 60.0) -> None:
-    limit = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < limit
-        time.sleep(0.05)
