@@ -17,6 +17,3 @@ CREATE TEMPORARY TABLE decision_stage (
     trigger_mjd double precision,
     judged_with text[]
 ) ON COMMIT DROP;
-
--- A batch of 10,000 alerts with three functions takes 20 MB, which need not go by way of a file.
-SET LOCAL work_mem = '64MB';
