@@ -112,7 +112,7 @@ def decide_and_store(run: Run, pull: Pull, deferred: list[Alert]) -> None:
         run.outage = outages[0]
     later = judging.defer(waiting[affordable:], str(run.outage or HOURLY_LIMIT))
     # An object that was deferred with a newer alert than the message's is judged in both: once may it be stored.
-    judged = [*judging.keep_newest([*read, *asked]), later]
+    judged = [*(judging.keep_newest([*read, *asked]) if asked else read), later]
     batch = judging.batch_of(pull, read, waiting)
     # All of it or nothing: if we die in here, the next run does it again from the same place in the stream.
     with run.database.transaction("batch") as connection:
