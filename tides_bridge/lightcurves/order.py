@@ -9,6 +9,8 @@ from tides_bridge.compiled import Floats, Integers, Mask, compiled
 
 TIE_ORDER = ("decl", "ra", "night", "reliability", "is_positive", "magnitude", "magnitude_error", "flux_error", "flux")
 """The columns by which points of one source at one epoch are sorted, the last first; what follows from these is not."""
+LONGEST_INSERTION = 50
+"""Of more points at one epoch insertion takes longer than another sort; no survey has so many."""
 
 
 def ordered(
@@ -49,8 +51,7 @@ def _without_twins(index: Integers, points: dict[str, npt.NDArray[Any]], order: 
     """
     same = ("mjd", "band", "source_id", "is_detection")
     order = order[order_of_ties(index, *(points[name][order] for name in same))]
-    is_same = (np.diff(index) == 0) & np.all([np.diff(points[name][order]) == 0 for name in same[:-1]], axis=0)
-    is_same &= _equal(points["is_detection"][order])
+    is_same = np.all([_equal(index), *(_equal(points[name][order]) for name in same)], axis=0)
     if not is_same.any():
         return index, order
     # By what else differs: only few points get here.
@@ -120,10 +121,6 @@ def order_of_ties(
     if longest_tie(index, mjd) > LONGEST_INSERTION:
         return np.lexsort((is_detection, source_id, band, mjd, index))
     return _inserted(index, mjd, band, source_id, is_detection)
-
-
-LONGEST_INSERTION = 50
-"""Of more points at one epoch insertion takes longer than another sort; no survey has so many."""
 
 
 @compiled

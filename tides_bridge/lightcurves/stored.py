@@ -16,7 +16,6 @@ def pack_rows(table: pa.Table, rows: Iterable[int]) -> list[str]:
     ----------
     table
         As `LightCurves.to_arrow` gives it, of n objects; the types of its columns are in each stream.
-
     rows
         (k,) Their numbers.
 
