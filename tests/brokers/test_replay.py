@@ -19,7 +19,7 @@ from simulators.replay.ordered import Ordered
 from simulators.replay.replay import Clock, ReplayPace, ReplayProgress, Target, send_alerts
 from simulators.replay.told import carry_out
 from simulators.services.stream import MESSAGE_BYTES, KafkaStandin
-from tests.support.processes import tides
+from tests.support.forked import forked_tides
 from tests.support.streams import (
     as_archive,
     as_one_container,
@@ -392,7 +392,7 @@ def test_stopped_and_gone_on_with_everything_is_sent_once(
 
 def test_the_command_says_what_it_sends(kafka: KafkaStandin, topic: str, tmp_path: Path) -> None:
     file = write_lines(tmp_path / "a.jsonl", [*ztf_packets(), {"objectId": "later", "jdmax": 2488070.0}])
-    done = tides("replay", file, "--topic", topic, "--bootstrap", kafka.address, "--interval", "0.01")
+    done = forked_tides("replay", file, "--topic", topic, "--bootstrap", kafka.address, "--interval", "0.01")
     assert done.returncode == 0, done.stderr
     total = len(ztf_packets()) + 1
     assert f"{total} alerts in 1 files" in done.stdout

@@ -27,7 +27,8 @@ from tests.support.corpus import ANSWERS, MESSAGES, light_curves, message, point
 from tests.support.curves import quick
 from tests.support.databases import rows_of
 from tests.support.folders import reachable_folder
-from tests.support.processes import ROOT, tides
+from tests.support.forked import forked_tides
+from tests.support.processes import ROOT
 from tides_bridge.brokers.decoding import read_message
 from tides_bridge.brokers.lasair.ztf import NAME, LasairZtf
 from tides_bridge.brokers.models import Alert, Message
@@ -225,7 +226,7 @@ class Night:
         return load_settings(None, self.settings_file)
 
     def run(self) -> dict[str, int]:
-        done = tides("run", "--settings", self.settings_file, "--json", PREFECT_API_URL=self.prefect_api)
+        done = forked_tides("run", "--settings", self.settings_file, "--json", PREFECT_API_URL=self.prefect_api)
         assert done.returncode == 0, done.stderr[-5000:]
         assert "Traceback" not in done.stderr
         return dict(json.loads(done.stdout))

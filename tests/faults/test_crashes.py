@@ -79,10 +79,21 @@ def difference(found: dict[str, Any], expected: dict[str, Any]) -> list[Any]:
     ][:3]
 
 
-@pytest.mark.parametrize("point", [f"{name}.{when}" for name in OF_RUN for when in ("before", "after")])
-def test_a_run_killed_at_any_point_is_completed_by_the_next(
+@pytest.mark.parametrize("name", OF_RUN)
+def test_a_run_killed_before_and_the_next_killed_after_are_completed_by_the_next(
+    name: str, world: World, undisturbed: dict[str, Any]
+) -> None:
+    with scenario(world, name) as history:
+        for point in (f"{name}.before", f"{name}.after"):
+            assert history.killed(point) == -signal.SIGKILL
+        recovered(history, undisturbed, f"{name}, before and then after")
+
+
+@pytest.mark.parametrize("point", ["create.after", "update.after", "batch.after", "answers.after"])
+def test_a_run_killed_after_a_point_is_completed_by_the_next(
     point: str, world: World, undisturbed: dict[str, Any]
 ) -> None:
+    """Those of which a run before was killed at no other point."""
     with scenario(world, point) as history:
         assert history.killed(point) == -signal.SIGKILL
         recovered(history, undisturbed, point)

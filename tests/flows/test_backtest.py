@@ -15,7 +15,8 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from flows import cli
-from tests.support.processes import ROOT, tides
+from tests.support.forked import forked_tides
+from tests.support.processes import ROOT
 
 PAGE = (ROOT / "docs" / "backtest.md").read_text()
 FUNCTIONS = ("--function", "tidesSNZTFSelect")
@@ -39,7 +40,7 @@ def test_the_command_prints_and_writes(archive: Path, tmp_path: Path) -> None:
         for name in ("a.json", "a.png")
         for option in (f"--{'plot' if 'png' in name else 'output'}", tmp_path / name)
     ]
-    done = tides("backtest", archive, *FUNCTIONS, "--function", "tidesSNLSSTSelect", "--truth", archive, *places)
+    done = forked_tides("backtest", archive, *FUNCTIONS, "--function", "tidesSNLSSTSelect", "--truth", archive, *places)
     assert (done.returncode, done.stderr) == (0, "")
     for words in ("tidesSNLSSTSelect", "By true class", "A against B", "Efficiency by redshift", "SN Ia", "AGN"):
         assert words in done.stdout

@@ -11,7 +11,7 @@ from simulators.alerts.packets import alerts
 from simulators.sky import Sky
 from simulators.standins.bundle import StandinAlert, Standins
 from tests.support.databases import rows_of
-from tests.support.processes import tides
+from tests.support.forked import forked_tides
 from tides_bridge.database import open_database
 from tides_bridge.settings import load_settings
 
@@ -26,7 +26,7 @@ def backed_up(settings_file: Path, tmp_path: Path) -> Path:
 
 
 def typed(*command: str | Path, settings: Path, **environment: str) -> str:
-    done = tides(*command, "--settings", settings, **environment)
+    done = forked_tides(*command, "--settings", settings, **environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -53,7 +53,7 @@ def test_a_restored_database_catches_up_with_4most(backed_up: Path, prefect_api:
     before = sides(backed_up, standins)
     assert before[0] == before[1] and len(before[0]) > len(early) > 0
 
-    refused = tides("restore", file, "--settings", backed_up)
+    refused = forked_tides("restore", file, "--settings", backed_up)
     assert (refused.returncode, "has tables: --replace" in refused.stderr) == (1, True)
     told = typed("restore", file, "--replace", settings=backed_up)
     assert "Next: tides run, then tides reconcile" in told and "DROP DATABASE" in told

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +22,8 @@ import yaml
 from flows.commands import deploy as deploying
 from flows.commands.deploy import PrefectServer
 from tests.support.folders import reachable_folder
-from tests.support.processes import ROOT, prefect_server, tides
+from tests.support.forked import forked_tides
+from tests.support.processes import ROOT, prefect_server
 from tides_bridge.database import apply_schema, open_database
 from tides_bridge.errors import TransientError
 from tides_bridge.settings import load_settings
@@ -37,11 +38,14 @@ TRIGGER = DEPLOYMENTS["on-event"]["triggers"][0]
 
 
 def wait_for(look: Callable[[], Found]) -> Found:
+    """Look until there is something; a server that is too busy to answer is nothing."""
     limit = time.monotonic() + WAIT_SECONDS
-    while not (found := look()):
+    while True:
+        with suppress(TransientError):
+            if found := look():
+                return found
         assert time.monotonic() < limit
         time.sleep(0.3)
-    return found
 
 
 class Deployed:
@@ -121,13 +125,13 @@ def deployed(database_folder: Path) -> Iterator[Deployed]:
         with open_database(load_settings(None, folder / "settings.yaml")) as database:
             apply_schema(database)
         with prefect_server(Path(home)) as address:
-            assert tides("deploy", PREFECT_API_URL=address).returncode == 0
+            assert forked_tides("deploy", PREFECT_API_URL=address).returncode == 0
             yield Deployed(address, folder / "settings.yaml")
 
 
 def test_all_of_the_file_is_deployed_and_again_nothing_is_doubled(deployed: Deployed) -> None:
     before, automations = deployed.deployments(), deployed.automations()
-    again = tides("deploy", PREFECT_API_URL=deployed.address)
+    again = forked_tides("deploy", PREFECT_API_URL=deployed.address)
     assert again.returncode == 0, again.stderr
     after = deployed.deployments()
     assert after.keys() == DEPLOYMENTS.keys()
@@ -163,7 +167,7 @@ def test_a_deployment_that_left_the_file_is_told_and_one_that_was_paused_goes_on
     content = yaml.safe_load(FILE.read_text())
     content["deployments"] = [each for each in content["deployments"] if each["name"] != "archive"]
     (tmp_path / "fewer.yaml").write_text(yaml.safe_dump(content))
-    told = tides("deploy", "--prefect-file", tmp_path / "fewer.yaml", PREFECT_API_URL=deployed.address)
+    told = forked_tides("deploy", "--prefect-file", tmp_path / "fewer.yaml", PREFECT_API_URL=deployed.address)
     assert told.returncode == 0, told.stderr
     assert re.search(r"^archive +is not in .*fewer.yaml any more$", told.stdout, re.M)
     assert not deployed.deployments()["files"]["paused"]
@@ -171,7 +175,7 @@ def test_a_deployment_that_left_the_file_is_told_and_one_that_was_paused_goes_on
 
 def test_what_is_wrong_is_told_in_one_line(deployed: Deployed, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("deployments: [}")
-    told = tides("deploy", "--prefect-file", tmp_path / "bad.yaml", PREFECT_API_URL=deployed.address)
+    told = forked_tides("deploy", "--prefect-file", tmp_path / "bad.yaml", PREFECT_API_URL=deployed.address)
     assert (told.returncode, told.stdout, told.stderr.count("\n")) == (2, "", 1), told.stderr
     assert told.stderr.startswith(f"tides: {tmp_path}/bad.yaml: while parsing")
 
@@ -184,13 +188,13 @@ def test_a_server_that_is_away_is_waited_for_and_told(monkeypatch: pytest.Monkey
 
 def test_a_burst_of_events_makes_one_run_that_begins_when_it_is_over(deployed: Deployed) -> None:
     settings = {"TIDES_SETTINGS": str(deployed.settings_file), "PREFECT_API_URL": deployed.address}
-    told = tides("notify", **settings)
+    told = forked_tides("notify", **settings)
     assert told.returncode == 0, told.stderr
     page = (ROOT / "docs" / "schedules.md").read_text()
     (webhook,) = re.findall(r"^curl .*?(?=^```)", page, re.M | re.S)
     for _ in range(3):
         subprocess.run(["bash", "-ec", webhook], env=os.environ | settings, check=True, timeout=20)
-    assert tides("notify", "--broker", "lasair_ztf", **settings).returncode == 0
+    assert forked_tides("notify", "--broker", "lasair_ztf", **settings).returncode == 0
     wait_for(lambda: len(deployed.events("tides.alerts")) == 5)
     first, *_, last = sorted((e["occurred"] for e in deployed.events("tides.alerts")), key=datetime.fromisoformat)
     wait_for(lambda: deployed.runs("on-event"))
@@ -206,9 +210,9 @@ def test_a_burst_of_events_makes_one_run_that_begins_when_it_is_over(deployed: D
 
 def test_an_event_that_cannot_be_sent_is_told(deployed: Deployed) -> None:
     settings = {"TIDES_SETTINGS": str(deployed.settings_file)}
-    away = tides("notify", PREFECT_API_URL="http://127.0.0.1:9/api", **settings)
+    away = forked_tides("notify", PREFECT_API_URL="http://127.0.0.1:9/api", **settings)
     assert (away.returncode, "cannot be reached" in away.stderr) == (1, True)
-    wrong = tides("notify", "--broker", "nobody", PREFECT_API_URL=deployed.address, **settings)
+    wrong = forked_tides("notify", "--broker", "nobody", PREFECT_API_URL=deployed.address, **settings)
     assert (wrong.returncode, "no such broker; there are: lasair_ztf" in wrong.stderr) == (2, True)
 
 

@@ -33,6 +33,7 @@ from simulators.sky import Sky
 from simulators.standins.bundle import StandinAlert, Standins, write_settings
 from tasks.summary import MEANING
 from tests.support.folders import reachable_folder
+from tests.support.prefect_home import furnish
 from tests.support.processes import ROOT, free_port
 
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
@@ -180,6 +181,7 @@ def bridge() -> Iterator[Bridge]:
         write_settings(folder / "settings.yaml", settings)
         home = Path(tempfile.mkdtemp(prefix="tides-test-home-"))
         stack.callback(shutil.rmtree, home)
+        furnish(home / "prefect")
         port = free_port()
         shell = Shell(home, environment(home, folder / "settings.yaml", port), port)
         bridge = Bridge(shell, standins, settings)

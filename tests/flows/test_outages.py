@@ -19,7 +19,8 @@ from simulators.alerts.packets import alerts
 from simulators.sky import Sky
 from simulators.standins.bundle import StandinAlert, Standins
 from tests.support.databases import rows_of
-from tests.support.processes import ROOT, tides, wait_until
+from tests.support.forked import forked_tides
+from tests.support.processes import ROOT, wait_until
 from tides_bridge.database import open_database
 from tides_bridge.settings import load_settings
 
@@ -46,7 +47,7 @@ def has_tables(database: Any) -> bool:
 
 
 def run(file: Path, prefect_api: str, *options: str) -> tuple[int, dict[str, int], str]:
-    done = tides("run", "--settings", file, "--json", *options, PREFECT_API_URL=prefect_api)
+    done = forked_tides("run", "--settings", file, "--json", *options, PREFECT_API_URL=prefect_api)
     return done.returncode, json.loads(done.stdout or "{}"), done.stderr
 
 
@@ -245,7 +246,7 @@ def test_chunks_are_judged_by_other_processes(
 
 
 def test_a_wrong_setting_ends_with_2_and_one_line(settings_file: Path) -> None:
-    done = tides("run", "--settings", with_change(settings_file, "broker", silense="5 s"))
+    done = forked_tides("run", "--settings", with_change(settings_file, "broker", silense="5 s"))
     assert done.returncode == 2
     assert (
         done.stderr.splitlines()[-1]
@@ -254,7 +255,7 @@ def test_a_wrong_setting_ends_with_2_and_one_line(settings_file: Path) -> None:
 
 
 def test_check_tells_what_is_down(settings_file: Path) -> None:
-    done = tides("check", "--settings", with_change(settings_file, "fourmost", address=f"http://{DEAD}/QFSwi"))
+    done = forked_tides("check", "--settings", with_change(settings_file, "fourmost", address=f"http://{DEAD}/QFSwi"))
     assert done.returncode == 1
     failed = [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
     assert len(failed) == 1 and "4MOST" in failed[0] and "is fourmost.address right" in failed[0]

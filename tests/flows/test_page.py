@@ -16,7 +16,8 @@ import yaml
 from simulators.standins.bundle import Standins, write_settings
 from tests.support.databases import rows_of
 from tests.support.exchanges import add
-from tests.support.processes import ROOT, free_port, tides
+from tests.support.forked import forked_tides
+from tests.support.processes import ROOT, free_port
 from tides_bridge.database import open_database
 from tides_bridge.database.embedded import EmbeddedServer
 from tides_bridge.settings import Settings, load_settings
@@ -57,7 +58,7 @@ def night(standins: Standins, tmp_path_factory: pytest.TempPathFactory, prefect_
     settings["broker"]["silence"] = "0.5 seconds"
     file = tmp_path_factory.mktemp("night") / "settings.yaml"
     write_settings(file, settings)
-    ended = tides("run", "--settings", file, PREFECT_API_URL=prefect_api)
+    ended = forked_tides("run", "--settings", file, PREFECT_API_URL=prefect_api)
     assert ended.returncode == 0, ended.stderr
     return file
 
@@ -196,7 +197,7 @@ def test_without_a_database_every_address_says_so(night: Path, prefect_api: str,
 
 def test_a_port_that_is_taken_is_named(page: Page, night: Path) -> None:
     port = page.address.rpartition(":")[2]
-    ended = tides("page", "--settings", night, TIDES_PAGE__PORT=port)
+    ended = forked_tides("page", "--settings", night, TIDES_PAGE__PORT=port)
     assert ended.returncode == 2
     (line,) = [line for line in ended.stderr.splitlines() if line.startswith("tides:")]
     assert f"127.0.0.1:{port} cannot be had" in line and "page.port" in line

@@ -17,8 +17,9 @@ import yaml
 
 from tests.support.databases import rows_of
 from tests.support.folders import reachable_folder
+from tests.support.forked import forked_tides
 from tests.support.places import apart
-from tests.support.processes import ROOT, tides
+from tests.support.processes import ROOT
 from tides_bridge.database import open_database
 from tides_bridge.settings import load_settings
 from tides_bridge.targets.association import MATCH_RADIUS_ARCSEC
@@ -68,7 +69,7 @@ def settings_file(shared_data: Path) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def first_run(settings_file: Path) -> dict[str, int]:
     """As the README has it: from a shell, with no Prefect server."""
-    done = tides("run", "--settings", settings_file, "--json")
+    done = forked_tides("run", "--settings", settings_file, "--json")
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
 
@@ -181,18 +182,20 @@ def test_what_4most_holds_is_what_the_newest_packet_says(
 
 def test_a_second_run_creates_nothing(first_run: dict[str, int], settings_file: Path) -> None:
     before = at_4most(settings_file)
-    done = tides("run", "--settings", settings_file, "--json")
+    done = forked_tides("run", "--settings", settings_file, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == dict.fromkeys(SUMMARY, 0)
     assert at_4most(settings_file) == before
 
 
 def test_check_finds_every_service(settings_file: Path, first_run: dict[str, int]) -> None:
-    done = tides("check", "--settings", settings_file)
+    done = forked_tides("check", "--settings", settings_file)
     assert done.returncode == 0, done.stdout + done.stderr
     assert [line.split("  ")[0] for line in done.stdout.splitlines()] == ["ok"] * 7
 
 
 def test_psql_asks_the_database_of_the_settings(settings_file: Path, first_run: dict[str, int]) -> None:
-    done = tides("psql", "--settings", settings_file, "--no-psqlrc", "-At", "-c", "SELECT count(*) FROM tides_master")
+    done = forked_tides(
+        "psql", "--settings", settings_file, "--no-psqlrc", "-At", "-c", "SELECT count(*) FROM tides_master"
+    )
     assert (done.returncode, done.stdout.strip()) == (0, str(TARGETS))

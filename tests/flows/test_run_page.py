@@ -17,7 +17,7 @@ from tasks import progress
 from tasks.summary import MEANING
 from tasks.tables import MOST_ROWS, publish_table
 from tests.support.databases import rows_of
-from tests.support.processes import tides
+from tests.support.forked import forked_tides
 from tides_bridge.database import apply_schema, open_database
 from tides_bridge.portal.plots import draw_target
 from tides_bridge.settings import Settings, load_settings
@@ -54,7 +54,7 @@ class Page:
 
     def run(self, file: Path, *command: str) -> tuple[int, str, Artifacts]:
         """Run the bridge from a shell; its exit code, what it printed, and what is on its page."""
-        done = tides(*(command or ("run",)), "--settings", file, PREFECT_API_URL=self.api)
+        done = forked_tides(*(command or ("run",)), "--settings", file, PREFECT_API_URL=self.api)
         name = "TiDES reconcile" if command[:1] == ("reconcile",) else "TiDES bridge"
         return done.returncode, done.stdout + done.stderr, self.artifacts(self.newest_run(name)["id"])
 

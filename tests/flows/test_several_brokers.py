@@ -13,7 +13,7 @@ from simulators.standins.bundle import Standins, write_settings
 from tests.support.databases import rows_of
 from tests.support.decisions import Decisions, decisions_in, judged_of, read_stream
 from tests.support.folders import reachable_folder
-from tests.support.processes import tides
+from tests.support.forked import forked_tides
 from tests.support.served import AGE
 from tides_bridge.database import open_database
 from tides_bridge.decisions.record import load_functions
@@ -73,7 +73,7 @@ def run(prefect_api: str) -> Iterator[Run]:
         write_settings(folder / "settings.yaml", written)
         settings = load_settings(None, folder / "settings.yaml")
         decided = {each.broker_name: decided_of(each) for each in settings.each_broker()[1:]}
-        done = tides("run", "--settings", folder / "settings.yaml", "--json", PREFECT_API_URL=prefect_api)
+        done = forked_tides("run", "--settings", folder / "settings.yaml", "--json", PREFECT_API_URL=prefect_api)
         with open_database(settings) as database:
             tables = [
                 rows_of(database, f"SELECT * FROM {name}")

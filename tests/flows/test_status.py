@@ -13,7 +13,8 @@ import yaml
 from rich.console import Console
 
 from tests.flows.test_deployment import hearing_ctrl_c
-from tests.support.processes import ROOT, free_port, tides
+from tests.support.forked import forked_tides
+from tests.support.processes import ROOT, free_port
 from tides_bridge.operations.problems import Deployment, Facts, FlowRun, PrefectFacts, Problem, Worker
 from tides_bridge.operations.screen import screen
 
@@ -22,14 +23,14 @@ MINUTE = timedelta(minutes=1)
 
 
 def status(file: Path, code: int = 0, **environment: str) -> dict[str, Any]:
-    done = tides("status", "--settings", file, "--json", **environment)
+    done = forked_tides("status", "--settings", file, "--json", **environment)
     assert done.returncode == code, done.stderr
     return dict(json.loads(done.stdout))
 
 
 def test_status_before_the_first_run_says_what_to_do(settings_file: Path) -> None:
-    assert tides("schema", "--settings", settings_file).returncode == 0
-    done = tides("status", "--settings", settings_file)
+    assert forked_tides("schema", "--settings", settings_file).returncode == 0
+    done = forked_tides("status", "--settings", settings_file)
     assert done.returncode == 0, done.stderr
     assert "no run yet: tides run" in done.stdout
 
@@ -39,13 +40,13 @@ def test_a_new_installation_is_no_problem_but_for_the_server_that_is_not_there(
 ) -> None:
     found = status(settings_file, PREFECT_API_URL=prefect_api)
     assert (found["problems"], found["database"], found["pending"]) == ([], None, [])
-    assert "it has no tables yet: tides run makes them" in tides("status", "--settings", settings_file).stdout
+    assert "it has no tables yet: tides run makes them" in forked_tides("status", "--settings", settings_file).stdout
     found = status(settings_file, PREFECT_API_URL=f"http://127.0.0.1:{free_port()}/api")
     assert [each["key"] for each in found["problems"]] == ["prefect"]
 
 
 def test_status_shows_how_the_bridge_does(settings_file: Path, prefect_api: str) -> None:
-    done = tides("run", "--settings", settings_file, "--json", PREFECT_API_URL=prefect_api)
+    done = forked_tides("run", "--settings", settings_file, "--json", PREFECT_API_URL=prefect_api)
     summary = json.loads(done.stdout)
     found = status(settings_file, PREFECT_API_URL=prefect_api)
     assert found["lag"] == 0
@@ -58,14 +59,14 @@ def test_status_shows_how_the_bridge_does(settings_file: Path, prefect_api: str)
     assert all(row["last_good"] and row["problem"] is None for row in found["runs"])
     assert [(row["made"] > 0, row["made"] + row["left"] == row["limit"]) for row in found["calls"]] == [(True, True)]
     assert (found["problems"], found["prefect"]["problem"]) == ([], None)
-    page = tides("status", "--settings", settings_file, PREFECT_API_URL=prefect_api).stdout
+    page = forked_tides("status", "--settings", settings_file, PREFECT_API_URL=prefect_api).stdout
     for words in ("all well", "Runs", "went well", "lag 0", "Deferred objects", "still to be read", "this hour"):
         assert words in page
     assert len(page.splitlines()) <= 40 and max(map(len, page.splitlines())) <= 100
 
 
 def test_status_without_kafka_says_why_the_lag_is_unknown(settings_file: Path) -> None:
-    assert tides("schema", "--settings", settings_file).returncode == 0
+    assert forked_tides("schema", "--settings", settings_file).returncode == 0
     content = yaml.safe_load(settings_file.read_text())
     content["standins"]["broker"]["bootstrapServers"] = "127.0.0.1:1"
     settings_file.write_text(yaml.safe_dump(content))
@@ -79,7 +80,7 @@ def test_without_the_database_the_rest_is_shown(settings_file: Path, prefect_api
     found = status(settings_file, 1, **away)
     assert "is the server up?" in found["database"] or "refused" in found["database"]
     assert (found["problems"][0]["key"], found["prefect"]["problem"]) == ("database", None)
-    done = tides("status", "--settings", settings_file, **away)
+    done = forked_tides("status", "--settings", settings_file, **away)
     assert done.returncode == 1
     assert "Database" in done.stdout and "work pool" in done.stdout
 

@@ -25,7 +25,9 @@ from flows.up.supervised import MARK, SupervisedProgram
 from flows.up.terminal import Log
 from tests.flows.test_deployment import hearing_ctrl_c
 from tests.support.folders import reachable_folder
-from tests.support.processes import ROOT, free_port, tides
+from tests.support.forked import forked_tides
+from tests.support.prefect_home import furnish
+from tests.support.processes import ROOT, free_port
 from tides_bridge.database import open_database
 from tides_bridge.database.embedded import EmbeddedServer
 from tides_bridge.processes import marked
@@ -176,16 +178,16 @@ def test_it_says_where_to_look(terminal: Terminal) -> None:
     assert f"http://127.0.0.1:{terminal.port}\n" in terminal.said()
     assert f"http://127.0.0.1:{terminal.page}\n" in terminal.said()
     hint = re.findall(r"(PREFECT_API_URL)=(\S+) \S*tides (status .*)", terminal.said())[0]
-    told = tides(*hint[2].split(), "--json", **{hint[0]: hint[1]})
+    told = forked_tides(*hint[2].split(), "--json", **{hint[0]: hint[1]})
     assert '"targets"' in told.stdout, told.stderr
 
 
 def test_a_second_one_of_the_same_folder_or_port_is_refused(terminal: Terminal) -> None:
     one = f"up --config demo --port {free_port()} --folder {terminal.folder}"
-    told = tides(*one.split())
+    told = forked_tides(*one.split())
     assert told.returncode == 2
     assert f"is used by another tides up (process {terminal.process and terminal.process.pid})" in told.stderr
-    told = tides(*f"up --config demo --port {terminal.port} --folder {terminal.folder}-2".split())
+    told = forked_tides(*f"up --config demo --port {terminal.port} --folder {terminal.folder}-2".split())
     assert told.returncode == 2
     assert f"--port: {terminal.port}: the port cannot be had" in told.stderr
     assert len(told.stderr.splitlines()) == 1
@@ -227,7 +229,7 @@ def test_nothing_outlives_it_when_it_is_killed_and_the_folder_can_be_used_again(
     """With settings of one's own, which here lead nowhere."""
     with reachable_folder() as folder:
         terminal = Terminal(folder / "mine", "mine")
-        terminal.folder.mkdir()
+        furnish(terminal.folder / "prefect")
         database = {"folder": str(terminal.database.folder)}
         terminal.settings.write_text(f"mine: {{{SETTINGS}, database: {json.dumps(database)}}}\n")
         terminal.start("killed")
@@ -321,7 +323,9 @@ def test_what_is_wrong_is_told_in_one_line_before_anything_starts(
         if text:
             (tmp_path / "settings.yaml").write_text(text.replace("TAKEN", str(taken)))
         options = ("--settings", tmp_path / "settings.yaml", "--folder", tmp_path / "up", "--port", str(free_port()))
-        told = tides("up", *options, *arguments, TIDES_PAGE__PORT="" if text and "TAKEN" in text else str(free_port()))
+        told = forked_tides(
+            "up", *options, *arguments, TIDES_PAGE__PORT="" if text and "TAKEN" in text else str(free_port())
+        )
     assert told.returncode in {1, 2}
     assert len(told.stderr.splitlines()) == 1
     assert problem.replace("TAKEN", str(taken)) in told.stderr
@@ -353,6 +357,6 @@ def test_a_log_that_is_rotated_loses_no_line(tmp_path: Path) -> None:
 
 def test_a_named_database_server_is_not_ours_to_keep(tmp_path: Path) -> None:
     (tmp_path / "settings.yaml").write_text(f"one: {{{SETTINGS}, database: {{host: db.example.org}}}}\n")
-    told = tides("database", "--settings", tmp_path / "settings.yaml")
+    told = forked_tides("database", "--settings", tmp_path / "settings.yaml")
     assert told.returncode == 2
     assert "database.host: is db.example.org: there is nothing to keep here" in told.stderr

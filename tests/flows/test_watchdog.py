@@ -27,7 +27,8 @@ from urllib3.util import Retry
 
 from tests.support.databases import make_settings
 from tests.support.folders import reachable_folder
-from tests.support.processes import ROOT, free_port, tides, wait_until
+from tests.support.forked import forked_tides
+from tests.support.processes import ROOT, free_port, wait_until
 from tides_bridge.database import apply_schema, embedded, open_database
 from tides_bridge.operations.problems import SCHEDULED
 from tides_bridge.settings import Settings
@@ -102,7 +103,7 @@ class Bridge:
 
     def look(self, *options: str) -> tuple[int, str]:
         """Type the command once: its exit code, and the line that it prints."""
-        done = tides("watchdog", "--settings", self.file, *options)
+        done = forked_tides("watchdog", "--settings", self.file, *options)
         (line,) = done.stdout.splitlines()
         assert SECRET not in done.stdout + done.stderr
         assert "Traceback" not in done.stderr, done.stderr
@@ -287,10 +288,10 @@ def test_a_test_message_arrives(bridge: Bridge) -> None:
 @pytest.mark.parametrize("content", ["", "test: {groupID: 1}\n"])
 def test_wrong_settings_are_unknown_to_a_monitoring_system(tmp_path: Path, content: str) -> None:
     (tmp_path / "settings.yaml").write_text(content)
-    done = tides("watchdog", "--settings", tmp_path / "settings.yaml")
+    done = forked_tides("watchdog", "--settings", tmp_path / "settings.yaml")
     assert (done.returncode, done.stdout.startswith("BRIDGE UNKNOWN: ")) == (3, True)
 
 
 def test_a_pause_that_is_none_is_refused(tmp_path: Path) -> None:
-    done = tides("watchdog", "--every", "soon")
+    done = forked_tides("watchdog", "--every", "soon")
     assert done.returncode == 2 and "soon is no length of time" in done.stderr

@@ -12,7 +12,7 @@ from typer.testing import Result
 from tests.support.batches import alert, batch_of, decided, defer, outcome
 from tests.support.curves import curves_of, point
 from tests.support.databases import rows_of
-from tests.support.processes import tides
+from tests.support.forked import forked_tides
 from tests.support.staging import staged, store
 from tests.support.typed import at_database, page_of
 from tides_bridge.database import Database
@@ -28,20 +28,20 @@ def after_a_run(settings_file: Path, prefect_api: str) -> Path:
     content = yaml.safe_load(settings_file.read_text())
     content["standins"]["shadowFunctions"] = ["youngSupernovaExample"]
     settings_file.write_text(yaml.safe_dump(content))
-    done = tides("run", "--settings", settings_file, PREFECT_API_URL=prefect_api)
+    done = forked_tides("run", "--settings", settings_file, PREFECT_API_URL=prefect_api)
     assert done.returncode == 0, done.stderr
     return settings_file
 
 
 def ask(file: Path, *arguments: str) -> Any:
-    done = tides(*arguments, "--settings", file, "--json")
+    done = forked_tides(*arguments, "--settings", file, "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 def test_a_person_asks_why(after_a_run: Path) -> None:
     counts = "SELECT json_agg(name) FROM tides_master WHERE pk_4most IS NOT NULL"
-    names = json.loads(tides("psql", "--settings", after_a_run, "-tAc", counts).stdout)
+    names = json.loads(forked_tides("psql", "--settings", after_a_run, "-tAc", counts).stdout)
     found = ask(after_a_run, "why", names[0])
     assert [(row["role"], row["function"]) for row in found["decisions"]] == [
         ("active", "tidesSNZTFSelect"),
@@ -52,7 +52,7 @@ def test_a_person_asks_why(after_a_run: Path) -> None:
         ("create", "asked"),
         ("create", "confirmed"),
     ]
-    page = tides("why", names[0], "--settings", after_a_run).stdout
+    page = forked_tides("why", names[0], "--settings", after_a_run).stdout
     for words in (
         "tidesSNZTFSelect",
         "(active)  passed",
@@ -63,10 +63,10 @@ def test_a_person_asks_why(after_a_run: Path) -> None:
     ):
         assert words in page
     failed = "SELECT min(object_id) FROM decision WHERE NOT passed AND role = 'active' AND 'minNights' = ANY(failed)"
-    other = tides("psql", "--settings", after_a_run, "-tAc", failed).stdout.strip()
-    assert "✗ minNights" in (page := tides("why", other, "--settings", after_a_run).stdout)
+    other = forked_tides("psql", "--settings", after_a_run, "-tAc", failed).stdout.strip()
+    assert "✗ minNights" in (page := forked_tides("why", other, "--settings", after_a_run).stdout)
     assert "did not pass" in page and "2 demanded: misses by 1" in page
-    long_ago = tides("why", names[0], "--settings", after_a_run, "--as-of", "2020-01-01").stdout
+    long_ago = forked_tides("why", names[0], "--settings", after_a_run, "--as-of", "2020-01-01").stdout
     assert "tidesSNZTFSelect" in long_ago and "as of 2020-01-01 00:00" in long_ago
 
 
@@ -76,19 +76,22 @@ def test_a_person_asks_which_selection_was_in_force(after_a_run: Path) -> None:
         ("tidesSNZTFSelect", "active", None),
         ("youngSupernovaExample", "shadow", None),
     ]
-    page = tides("selections", "--settings", after_a_run, "--text").stdout
+    page = forked_tides("selections", "--settings", after_a_run, "--text").stdout
     assert rows[0]["version"] in page and '"minBands":2' in page
     assert ask(after_a_run, "selections", "--as-of", "2020-01-01") == []
-    assert "none was in force" in tides("selections", "--settings", after_a_run, "--as-of", "2020-01-01T12:00").stdout
+    assert (
+        "none was in force"
+        in forked_tides("selections", "--settings", after_a_run, "--as-of", "2020-01-01T12:00").stdout
+    )
 
 
 def test_what_cannot_be_answered_is_told(settings_file: Path) -> None:
-    assert tides("schema", "--settings", settings_file).returncode == 0
-    done = tides("why", "ZTF26nothing", "--settings", settings_file)
+    assert forked_tides("schema", "--settings", settings_file).returncode == 0
+    done = forked_tides("why", "ZTF26nothing", "--settings", settings_file)
     assert (done.returncode, done.stdout) == (1, "")
     assert "ZTF26nothing: nothing is known of it" in done.stderr
     for command in (("why", "a"), ("selections",)):
-        done = tides(*command, "--as-of", "yesterday", "--settings", settings_file)
+        done = forked_tides(*command, "--as-of", "yesterday", "--settings", settings_file)
         assert done.returncode == 2
         assert "yesterday is no time" in done.stderr
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import requests
 
+from tests.support.prefect_home import furnish
+
 ROOT = Path(__file__).parents[2]
 SERVER_SECONDS = 180.0
 """A new server makes its tables first: 20 s on an idle machine, over 60 beside other tests; a run waits as long."""
@@ -35,6 +37,7 @@ def wait_until(is_so: Callable[[], object], seconds: float = 60.0) -> None:
 @contextlib.contextmanager
 def prefect_server(home: Path) -> Iterator[str]:
     """Serve Prefect from a home of its own, and give the address of its API."""
+    furnish(home)
     port = free_port()
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     environment = os.environ | {"PREFECT_HOME": str(home)}

@@ -117,6 +117,7 @@ class Scenario:
         """Start a command of the bridge, with a fail point."""
         tokens = {"TIDES_LASAIRTOKEN": self.world.lasair.token, "TIDES_FOURMOST__TOKEN": self.fourmost.token}
         environment = os.environ | {"PREFECT_API_URL": self.world.prefect_api} | tokens | more
+        environment["PREFECT_LOGGING_TO_API_ENABLED"] = "false"  # what is said is read in the log: a fifth quicker
         if point:
             environment["BRIDGE_FAIL_POINT"] = point
         words, log = [*command, "--settings", str(self.settings_file)], self.settings_file.with_suffix(".log")
