@@ -134,6 +134,8 @@ class Bridge:
                 command, env=os.environ | known, stdout=log, stderr=log, cwd=ROOT, start_new_session=True
             )
         try:
+            heard = f"work_pools/{self.pool}/workers/filter"  # a young installation is all well before it is heard of
+            wait_until(lambda: self.ask("POST", heard), WAIT_SECONDS)
             yield process
         finally:
             with contextlib.suppress(ProcessLookupError):
