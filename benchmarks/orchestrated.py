@@ -20,6 +20,7 @@ from benchmarks.measure import (
     median_seconds,
     run,
 )
+from tests.support.prefect_home import furnish
 
 FLOW = "from flows.select_files import select_from_files as f; f([{path!r}], {name!r}, {functions!r}, {output!r})"
 
@@ -43,7 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(machine())
     with tempfile.TemporaryDirectory(prefix="tides-benchmark-") as name:
         folder = Path(name)
-        environment = {**ENVIRONMENT, "PREFECT_HOME": str(folder / "prefect")}
+        environment = {**ENVIRONMENT, "PREFECT_HOME": str(furnish(folder / "prefect"))}
         old, decisions = one_task_an_object(folder, chosen.tasks, environment)
         rate = in_a_child(columns_per_second, chosen.objects)
         print(f"one Prefect task an object, start-up not counted {old:10,.1f}/s")

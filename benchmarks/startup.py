@@ -17,6 +17,7 @@ from benchmarks.measure import machine, run
 from benchmarks.orchestrated import ENVIRONMENT
 from benchmarks.stream import settings_for
 from simulators.services.stream import KafkaStandin
+from tests.support.prefect_home import furnish
 from tests.support.processes import prefect_server
 from tides_bridge.database import apply_schema, open_database
 
@@ -96,7 +97,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _prefect(folder: Path, has_server: bool) -> Iterator[dict[str, str]]:
     """Serve Prefect, or have each run start a server of its own; gives the environment of a run."""
     home = folder / ("served" if has_server else "alone")
-    home.mkdir()
+    furnish(home)
     environment = {**ENVIRONMENT, "PREFECT_HOME": str(home)}
     with prefect_server(home) if has_server else nullcontext() as address:
         yield environment | ({"PREFECT_API_URL": address} if address else {})

@@ -23,6 +23,7 @@ from confluent_kafka import Consumer, TopicPartition
 from benchmarks.load import GROUP, Packet, load, make_packets, messages, write_schemas
 from benchmarks.measure import machine
 from simulators.services.stream import PARTITIONS
+from tests.support.prefect_home import furnish
 from tides_bridge.brokers import broker_of, stream_of
 from tides_bridge.brokers.models import Message, Pull
 from tides_bridge.database import Database, apply_schema, open_database
@@ -234,7 +235,11 @@ def through_the_bridge(folder: Path, number: int, images: int, address: str | No
 def _run(folder: Path, number: int, generator: Any) -> list[float]:
     """Run the bridge to its end, and watch its memory [MB] while alerts come."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "TIDES_"))}
-    environment |= {"PREFECT_HOME": str(folder / "prefect"), "DO_NOT_TRACK": "1", "PREFECT_LOGGING_LEVEL": "WARNING"}
+    environment |= {
+        "PREFECT_HOME": str(furnish(folder / "prefect")),
+        "DO_NOT_TRACK": "1",
+        "PREFECT_LOGGING_LEVEL": "WARNING",
+    }
     environment["PYTHONPATH"] = str(Path(__file__).parents[1])
     command = [sys.executable, "-m", "flows.cli", "run", "--settings", str(folder / "settings.yaml")]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)

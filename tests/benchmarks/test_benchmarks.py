@@ -16,7 +16,6 @@ from benchmarks.archive import read_decisions, select_command, write_functions
 from benchmarks.load import make_packets, messages
 from benchmarks.measure import added_mb, agree, run
 from benchmarks.orchestrated import make_lines
-from simulators.services.stream import KafkaStandin
 from tests.support.folders import reachable_folder
 from tests.support.processes import ROOT
 from tides_bridge.brokers import broker_of
@@ -37,8 +36,8 @@ STREAM_FIGURES = [
     "storing decisions and targets",
     "the bridge, two workers",
 ]
-STREAM_SECONDS = 900
-"""Two runs of the bridge, each with a Prefect server of its own: six minutes on a busy machine."""
+MAIN_SECONDS = 900
+"""Runs with a Prefect server of their own: six minutes on a busy machine."""
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -49,13 +48,28 @@ def test_a_benchmark_runs(name: str, capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_the_stream_is_measured_to_its_end() -> None:
-    few = ["--alerts", "60", "--images", "20000", "--old", "5", "--parts", "60"]
-    command = [sys.executable, "-m", "benchmarks.stream", *few]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=STREAM_SECONDS, check=False)
-    assert ended.returncode == 0, ended.stderr[-2000:]
-    figures = re.findall(r"^  (?!which)(\D+?),? *[\d,.]+(?:/s|% of| alerts in)", ended.stdout, re.MULTILINE)
+    printed = main_of("stream", "--alerts", "60", "--images", "20000", "--old", "5", "--parts", "60")
+    figures = re.findall(r"^  (?!which)(\D+?),? *[\d,.]+(?:/s|% of| alerts in)", printed, re.MULTILINE)
     assert figures == 2 * STREAM_FIGURES
-    assert len(re.findall(r"/s +[\d,]+ x$", ended.stdout, re.MULTILINE)) == 2 * (len(STREAM_FIGURES) - 1)
+    assert len(re.findall(r"/s +[\d,]+ x$", printed, re.MULTILINE)) == 2 * (len(STREAM_FIGURES) - 1)
+
+
+def main_of(name: str, *options: str) -> str:
+    """Run a benchmark to its end, and give what it prints."""
+    command = [sys.executable, "-m", f"benchmarks.{name}", *options]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=MAIN_SECONDS, check=False)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    return ended.stdout
+
+
+def test_what_goes_through_prefect_is_measured_to_its_end() -> None:
+    printed = main_of("orchestrated", "--objects", "60", "--tasks", "2")
+    rates = [float(rate.replace(",", "")) for rate in re.findall(r"([\d,.]+)/s", printed)]
+    assert len(rates) == 8 and min(rates) > 0
+    for figure in ("one Prefect task an object, start-up not counted", "columns, one core"):
+        assert len(re.findall(rf"^{figure} ", printed, re.MULTILINE)) == 1
+    for figure in ("one process", "two Dask workers", "the flow, two workers"):
+        assert len(re.findall(rf"^  {figure} .* x +[\d,]+ MB$", printed, re.MULTILINE)) == 2
 
 
 def test_the_parts_of_the_stream_are_measured(tmp_path: Path) -> None:
@@ -67,14 +81,16 @@ def test_the_parts_of_the_stream_are_measured(tmp_path: Path) -> None:
     assert stream.the_old_way(packets, 10) > 0
 
 
-def test_a_start_is_measured_stage_by_stage(tmp_path: Path, prefect_api: str) -> None:
-    with reachable_folder() as folder, KafkaStandin() as kafka:
-        kafka.publish(startup.ALERTS, messages(make_packets(objects=60), 5))
-        stream.settings_for(folder, kafka.address, startup.ALERTS)
-        environment = startup.ENVIRONMENT | startup.SILENCE | {"PREFECT_API_URL": prefect_api}
-        took = startup.measure(startup.BRIDGE, tmp_path / "marks", [str(folder / "settings.yaml")], environment)
-    assert tuple(took) == startup.STAGES
-    assert sorted(took.values()) == list(took.values())
+def test_a_start_is_measured_stage_by_stage() -> None:
+    """With a server of Prefect and without."""
+    printed = main_of("startup", "--runs", "1")
+    assert len(re.findall(r"^ +imported +flow begins +Kafka asked +message read +ended$", printed, re.MULTILINE)) == 2
+    for figure, stages in (("python -c pass", 1), ("Prefect: an empty flow", 3), ("tides run: no message", 4)):
+        assert len(re.findall(rf"^  {figure}(?: +[\d.]+){{{stages}}}$", printed, re.MULTILINE)) == 2
+    for row in re.findall(r"^  tides run: 20 alerts((?: +[\d.]+)+)$", printed, re.MULTILINE):
+        took = [float(seconds) for seconds in row.split()]
+        assert len(took) == len(startup.STAGES) and took == sorted(took)
+    assert len(re.findall(r"^  tides run: 20 alerts, ratio(?: +[\d.]+ x)+$", printed, re.MULTILINE)) == 2
 
 
 def test_every_alert_of_the_load_is_another_object() -> None:
