@@ -42,8 +42,9 @@ up: venv ## Start all that the bridge needs, and keep it running until Ctrl-C; C
 	@$(BIN)/tides up --config $(CONFIG) $(ARGS)
 
 # The slowest files first, as tests/conftest.py puts them: else one of them is what the other process waits for.
+# Modules are compiled once, also where bytecode is not wanted: else by each of some hundred processes.
 test: venv ## Run all tests, in two processes; with ARGS='-n 0' in one
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: venv ## Kill the bridge and its services at random for 200 batches; on a simulated sky
 	@$(BIN)/python -m tests.faults.soak $(ARGS)

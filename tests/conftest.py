@@ -33,17 +33,21 @@ from tides_bridge.settings import Settings  # noqa: E402
 TEMPLATE = "tides_template"
 SLOW = (
     "faults/test_crashes.py",
+    "benchmarks/test_benchmarks.py",
     "flows/test_outages.py",
     "flows/test_up.py",
-    "brokers/test_live.py",
+    "flows/test_deploying.py",
     "faults/test_secrets.py",
-    "benchmarks/test_benchmarks.py",
+    "brokers/test_live.py",
+    "flows/test_deployment.py",
     "flows/test_same_decisions.py",
     "faults/test_bad_input.py",
+    "flows/test_watchdog.py",
+    "flows/test_run_page.py",
+    "sql/test_embedded.py",
     "flows/test_select.py",
     "sql/test_together.py",
     "brokers/test_standins.py",
-    "sql/test_embedded.py",
 )
 """Files that take longest, which begin first: two processes that share the files then end together."""
 
