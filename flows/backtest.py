@@ -13,6 +13,7 @@ from pydantic import Field
 from flows.parameters import Explained
 from tasks.backtest import judge_archive, publish_backtest
 from tasks.behaviour import speak_plainly, without_causes
+from tasks.handed import Handed
 from tides_bridge.archives.backtest_report import check_places, write_files
 from tides_bridge.archives.truth import TruthFile
 from tides_bridge.selection.file import functions_file, load_function
@@ -86,8 +87,9 @@ def backtest_selection(  # noqa: PLR0913, PLR0917  the form in the web interface
         chosen = [load_function(file, name) for name in functions]
         options = {"wanted": wanted or (), "bands": peak_bands or (), "zero_point": zero_point, "schema": schema}
         sources = [TruthFile.parse(text) for text in truth]
-        backtest, refused = judge_archive([Path(path) for path in paths], chosen, sources, options)
-        publish_backtest(backtest, refused)
+        judged, refused = judge_archive([Path(path) for path in paths], chosen, sources, options)
+        backtest = judged.take()
+        publish_backtest(Handed(backtest), refused)
         write_files(backtest, report, picture)
     counts = {f"selected_{letter}": int(backtest.objects[f"selected_{letter}"].sum()) for letter in backtest.letters}
     counts = {"objects": len(backtest.objects), **counts, "refused": len(refused)}

@@ -7,6 +7,7 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from tasks.behaviour import STEP
+from tasks.handed import Handed
 from tides_bridge.archives.backtest import Backtest, run_backtest
 from tides_bridge.archives.backtest_report import report_as_markdown, report_tables
 from tides_bridge.archives.truth import TruthFile
@@ -19,7 +20,7 @@ MOST_TOLD = 20
 @task(**STEP, task_run_name="judge_archive")
 def judge_archive(
     paths: list[Path], functions: list[SelectionFunction], truth: list[TruthFile], options: dict[str, Any]
-) -> tuple[Backtest, list[str]]:
+) -> tuple[Handed[Backtest], list[str]]:
     """Judge an archive; gives with the backtest what could not be used, and why."""
     logger, refused = get_run_logger(), list[str]()
 
@@ -29,12 +30,13 @@ def judge_archive(
 
     backtest = run_backtest(paths, functions, truth, refused=refuse, **options)
     logger.info("judged objects=%d refused=%d", len(backtest.objects), len(refused))
-    return backtest, refused
+    return Handed(backtest), refused
 
 
 @task(**STEP, task_run_name="publish_backtest")
-def publish_backtest(backtest: Backtest, refused: list[str]) -> None:
+def publish_backtest(handed: Handed[Backtest], refused: list[str]) -> None:
     """Show the report on the run page, and the counts by true class as a table."""
+    backtest = handed.take()
     text = report_as_markdown(backtest)
     if refused:
         lines = "\n".join(f"- {problem}" for problem in refused[:MOST_TOLD])

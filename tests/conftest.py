@@ -17,6 +17,7 @@ os.environ["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"] = "180"  # a busy
 for name in [name for name in os.environ if name.startswith("TIDES_")]:
     del os.environ[name]
 
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
 from tests.support.databases import make_settings  # noqa: E402
@@ -50,6 +51,10 @@ SLOW = (
     "brokers/test_standins.py",
 )
 """Files that take longest, which begin first: two processes that share the files then end together."""
+
+
+hypothesis.settings.register_profile("without a clock", deadline=None)
+hypothesis.settings.load_profile("without a clock")  # a busy machine is normal
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

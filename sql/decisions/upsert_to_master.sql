@@ -1,5 +1,5 @@
 -- purpose: store what the surveys say of the staged objects, and what their targets are by it
--- needs: tides_stage, new_object, changed_target, after association/settle_new
+-- needs: tides_stage, new_object, changed_target, after targets/settle_new
 -- returns: inserted bigint, updated bigint: numbers of targets; one that would not change is not counted
 -- Stale, repeated and out-of-order rows do no harm: the newest detection, the brightest magnitude, the earliest epoch
 -- win, whichever comes first. Where an object is matched never changes.

@@ -27,6 +27,21 @@ SMALL = {
     "archive": ["--objects", "300"],
     "store": ["--objects", "60", "--known", "100"],
 }
+SMALL_FIGURES = {
+    "columns": [
+        "one DataFrame an object",
+        "the same with trigger, by prefixes",
+        "columns, with trigger and all values",
+    ],
+    "text": [
+        "one DataFrame an object",
+        "the same with trigger",
+        "with trigger,  50 objects an answer",
+        "only parsed: orjson",
+    ],
+    "archive": ["       300 objects"],
+    "store": ["to_sql and MERGE", "COPY and ON CONFLICT"],
+}
 STREAM_FIGURES = [
     "one by one: fastavro, a DataFrame each, a row each",
     "decoding to dicts, fastavro",
@@ -43,8 +58,11 @@ MAIN_SECONDS = 900
 @pytest.mark.parametrize("name", SMALL)
 def test_a_benchmark_runs(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     importlib.import_module(f"benchmarks.{name}").main(SMALL[name])
-    rates = [float(rate.replace(",", "")) for rate in re.findall(r"([\d,.]+)/s", capsys.readouterr().out)]
+    printed = capsys.readouterr().out
+    rates = [float(rate.replace(",", "")) for rate in re.findall(r"([\d,.]+)/s", printed)]
     assert rates and min(rates) > 0
+    for figure in SMALL_FIGURES[name]:
+        assert re.search(rf"^{re.escape(figure)} .*/s", printed, re.MULTILINE), printed
 
 
 def test_the_stream_is_measured_to_its_end() -> None:

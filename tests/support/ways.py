@@ -87,7 +87,7 @@ class Way:
     form
         One of `encoders.FORMATS`; empty: messages of a filter of Lasair for ZTF.
     options
-        Of `encoders.Options`.
+        Of the encoder, such as the version of a schema.
     differs
         Columns of the light curves, of points and of objects, that are not those of the survey's own packets.
     near

@@ -166,6 +166,13 @@ def check_places(output: Path | None, plot: Path | None) -> None:
     """
     See that what comes out can be written, before hours of work.
 
+    Parameters
+    ----------
+    output
+        Where the report goes, by its ending; None for nowhere.
+    plot
+        Where the picture goes; None for nowhere.
+
     Raises
     ------
     SettingsError

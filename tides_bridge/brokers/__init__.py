@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import cast
 
 from tides_bridge.brokers.base import Broker
-from tides_bridge.brokers.kafka import Place
+from tides_bridge.brokers.kafka import Partition
 from tides_bridge.brokers.models import Message
 from tides_bridge.brokers.stream import AlertStream
 from tides_bridge.errors import SettingsError
@@ -51,7 +51,7 @@ def broker_of(settings: Settings) -> Broker:
 
 
 def stream_of(
-    settings: Settings, positions: Mapping[Place, int] | None = None, digests: Mapping[Place, str] | None = None
+    settings: Settings, positions: Mapping[Partition, int] | None = None, digests: Mapping[Partition, str] | None = None
 ) -> AlertStream:
     """
     Give the stream of a broker, to be read on from some positions; files are one, too.

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from tides_bridge import failpoints
-from tides_bridge.brokers.kafka import Place
+from tides_bridge.brokers.kafka import Partition
 from tides_bridge.brokers.models import Message, Pull
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats import Options
@@ -55,14 +55,14 @@ class FileStream:
     def __init__(
         self,
         settings: Settings,
-        positions: Mapping[Place, int] | None = None,
-        digests: Mapping[Place, str] | None = None,
+        positions: Mapping[Partition, int] | None = None,
+        digests: Mapping[Partition, str] | None = None,
     ) -> None:
         self._broker = settings.broker
         self._options = Options(self._broker.zero_point, self._broker.schemas)
         self._next, self._digests = dict(positions or {}), dict(digests or {})
-        self._whole: set[Place] = set()
-        self.refilled: list[Place] = []
+        self._whole: set[Partition] = set()
+        self.refilled: list[Partition] = []
         problems: list[str] = []
         paths = files_in(self._broker.files, lambda path, problem: problems.append(f"{path} {problem}"))
         found = {(str(path.resolve()), 0): path for path in paths}
@@ -80,7 +80,7 @@ class FileStream:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._records.close()
 
-    def partitions(self) -> list[Place]:
+    def partitions(self) -> list[Partition]:
         """List the files."""
         return sorted(self._files)
 
@@ -100,7 +100,7 @@ class FileStream:
     def commit(self, positions: Mapping[tuple[str, int], int]) -> None:
         """Do nothing: nobody else keeps our place in a file."""
 
-    def lag(self) -> dict[Place, int]:
+    def lag(self) -> dict[Partition, int]:
         """Count the records that are still to be read, by file: of those that were not read to their end all of it."""
         return {
             number: 0 if number in self._whole else max(count_in(path, self._options) - self._next.get(number, 0), 0)
@@ -133,7 +133,7 @@ class FileStream:
                 yield from self._records_of(place, 0)
             self._whole.add(place)
 
-    def _records_of(self, place: Place, start: int) -> Generator[Message, None, bool]:
+    def _records_of(self, place: Partition, start: int) -> Generator[Message, None, bool]:
         """Give the records of a file from one on; returns whether it is the file whose records were read before."""
         offset, before = -1, self._digests.get(place)
         for offset, (value, key) in enumerate(messages_in(self._files[place], self._options)):

@@ -21,7 +21,7 @@ ANSWER_SECONDS = 10.0
 PATIENCE_SECONDS = 60.0
 """[s] Time to wait for messages that the broker says it has."""
 
-Place = tuple[str, int]
+Partition = tuple[str, int]
 """Topic and partition."""
 
 FIRST, NEXT = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
@@ -66,7 +66,7 @@ def refused_options(
     return SettingsError(*where, f"librdkafka refuses {', '.join(named or options)}")
 
 
-def place_of(message: KafkaMessage) -> Place:
+def place_of(message: KafkaMessage) -> Partition:
     """Tell the topic and partition of a message."""
     return message.topic() or "", message.partition() or 0
 
@@ -125,7 +125,7 @@ class KafkaReader:
         except KafkaException as error:
             raise refused_options(error, given, where) from None
 
-    def partitions(self, topics: str) -> list[Place]:
+    def partitions(self, topics: str) -> list[Partition]:
         """
         List the partitions of topics; one that does not exist has none: at Lasair that means that it is empty.
 
@@ -150,7 +150,7 @@ class KafkaReader:
         names = [name.strip() for name in topics.split(",")]
         return [self.consumer.list_topics(name, timeout=ANSWER_SECONDS).topics[name] for name in names]
 
-    def offsets(self, places: Sequence[Place], which: Any) -> dict[Place, int]:
+    def offsets(self, places: Sequence[Partition], which: Any) -> dict[Partition, int]:
         """Ask for the `FIRST` or the `NEXT` offset of partitions, all at once."""
         if not places:
             return {}
@@ -173,7 +173,7 @@ class KafkaReader:
                 raise self.unavailable(KafkaException(error))
         return messages
 
-    def is_at_end(self, start: Mapping[Place, int], silent: float, wanted: float) -> bool:
+    def is_at_end(self, start: Mapping[Partition, int], silent: float, wanted: float) -> bool:
         """
         Tell whether a silence is the end of the stream: a silent broker may also be a dead one.
 

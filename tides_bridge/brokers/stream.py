@@ -18,7 +18,7 @@ from confluent_kafka import Message as KafkaMessage
 
 from tides_bridge import failpoints
 from tides_bridge.brokers import kafka
-from tides_bridge.brokers.kafka import FIRST, NEXT, KafkaReader, Place, place_of
+from tides_bridge.brokers.kafka import FIRST, NEXT, KafkaReader, Partition, place_of
 from tides_bridge.brokers.models import Message, Pull
 from tides_bridge.settings import Settings
 
@@ -71,14 +71,14 @@ class AlertStream:
     def __init__(
         self,
         settings: Settings,
-        positions: Mapping[Place, int] | None = None,
-        digests: Mapping[Place, str] | None = None,
+        positions: Mapping[Partition, int] | None = None,
+        digests: Mapping[Partition, str] | None = None,
     ) -> None:
         self._topics, self._options = str(settings.topic), settings.broker
         self._stored = dict(positions or {})
-        self._start, self._next = dict[Place, int](), dict[Place, int]()
-        self._digests, self._unproven = dict(digests or {}), dict[Place, str]()
-        self.refilled: list[Place] = []
+        self._start, self._next = dict[Partition, int](), dict[Partition, int]()
+        self._digests, self._unproven = dict(digests or {}), dict[Partition, str]()
+        self.refilled: list[Partition] = []
         self._reader = KafkaReader(
             self._options.bootstrap_servers,
             {
@@ -102,7 +102,7 @@ class AlertStream:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._reader.consumer.close()
 
-    def partitions(self) -> list[Place]:
+    def partitions(self) -> list[Partition]:
         """List the topics' partitions; a topic that does not exist has none."""
         return self._reader.partitions(self._topics)
 
@@ -110,7 +110,7 @@ class AlertStream:
         """Read messages until there are enough for a batch, or the stream is silent."""
         with failpoints.around("consume"):
             found, is_last = self._read() if self._start else ([], True)
-        messages, last = [], dict[Place, KafkaMessage]()
+        messages, last = [], dict[Partition, KafkaMessage]()
         for message in found:
             place, offset = place_of(message), message.offset() or 0
             messages.append(Message(*place, offset, message.value() or b"", message.key()))
@@ -120,7 +120,7 @@ class AlertStream:
         published = {place: published_at(message) for place, message in last.items()}
         return Pull(messages, dict(self._next), digests, published, is_last=is_last)
 
-    def commit(self, positions: Mapping[Place, int]) -> None:
+    def commit(self, positions: Mapping[Partition, int]) -> None:
         """Tell Kafka, for the tools that look there, what the database knows already."""
         # After the database has them: were Kafka told first, a run killed in between would lose the batch.
         offsets = [TopicPartition(*place, offset) for place, offset in positions.items()]
@@ -132,7 +132,7 @@ class AlertStream:
         except KafkaException as error:
             _tell_failed(error.args[0], offsets)
 
-    def _resume(self, partitions: list[Place]) -> list[TopicPartition]:
+    def _resume(self, partitions: list[Partition]) -> list[TopicPartition]:
         """
         Find where to read each partition on.
 
@@ -157,7 +157,7 @@ class AlertStream:
         self._next = dict(self._start)
         return places
 
-    def _note_refilled(self, key: Place) -> None:
+    def _note_refilled(self, key: Partition) -> None:
         logger.warning("the topic was filled anew: read from its beginning, topic=%s partition=%d", *key)
         self.refilled.append(key)
 
@@ -186,7 +186,7 @@ class AlertStream:
                 rewound.add(key)
         return news
 
-    def lag(self) -> dict[Place, int]:
+    def lag(self) -> dict[Partition, int]:
         """Count the messages that are still to be read, by topic and partition."""
         ends = self._reader.offsets(list(self._next), NEXT)
         return {place: max(end - self._next[place], 0) for place, end in ends.items()}

@@ -16,7 +16,7 @@ from typing import Self
 from confluent_kafka import KafkaException, TopicPartition
 
 from tides_bridge.brokers import kafka
-from tides_bridge.brokers.kafka import FIRST, NEXT, KafkaReader, Place, place_of
+from tides_bridge.brokers.kafka import FIRST, NEXT, KafkaReader, Partition, place_of
 from tides_bridge.brokers.models import Message
 from tides_bridge.formats.framing import Framing
 from tides_bridge.formats.whole_alerts import Whole, object_of, to_container, to_json
@@ -71,7 +71,7 @@ class Watch:
 
     def __init__(self, place: WatchedStream) -> None:
         self._place = place
-        self._start, self._handled = dict[Place, int](), dict[Place, int]()
+        self._start, self._handled = dict[Partition, int](), dict[Partition, int]()
         known = {
             "group.id": place.group or f"tides-watch-{uuid.uuid4().hex[:12]}",
             "auto.offset.reset": "latest" if place.from_end else "earliest",

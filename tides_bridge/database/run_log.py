@@ -57,6 +57,13 @@ def run_duration(database: Database, run_id: int) -> tuple[float, str]:
     """
     Tell how long a run has taken so far [s], and in words what that is, and how long the last good ones took.
 
+    Parameters
+    ----------
+    database
+        With the row of the run, and those of runs before it.
+    run_id
+        The row of `run_log`.
+
     Returns
     -------
     (float, str)

@@ -18,7 +18,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from tides_bridge.brokers.base import HOURLY_LIMIT
-from tides_bridge.brokers.kafka import Place
+from tides_bridge.brokers.kafka import Partition
 from tides_bridge.brokers.models import Alert
 from tides_bridge.database import Database, copy_frame, listed_columns, run
 from tides_bridge.decisions.models import Batch, Judged
@@ -42,6 +42,13 @@ def create_transient_stage(connection: Connection, judged: Iterable[Judged]) -> 
     """
     Make the temporary table `tides_stage` and load the objects that passed.
 
+    Parameters
+    ----------
+    connection
+        Of the batch.
+    judged
+        What was decided, a chunk each: their targets have the columns of the table.
+
     Returns
     -------
     int
@@ -63,6 +70,13 @@ def upsert_to_master(connection: Connection, settings: Settings) -> tuple[int, i
     Which object is which target `associate_staged` says. A target that was not seen for too long or is too faint when
     it first passes is stored and stays off, as does one whose spectrum was taken.
 
+    Parameters
+    ----------
+    connection
+        Of the batch, with its stage.
+    settings
+        The limits that keep a target on, and the clock.
+
     Returns
     -------
     (int, int)
@@ -80,6 +94,13 @@ def deactivate_unobserved_transients(database: Database, settings: Settings) -> 
     """
     Switch targets off that were not seen for too long, or are too faint in every band seen.
 
+    Parameters
+    ----------
+    database
+        With all targets.
+    settings
+        Its limits and its clock.
+
     Returns
     -------
     int
@@ -90,9 +111,16 @@ def deactivate_unobserved_transients(database: Database, settings: Settings) -> 
     return int(rows[0]["deactivated"])
 
 
-def get_positions(database: Database, settings: Settings) -> tuple[dict[Place, int], dict[Place, str]]:
+def get_positions(database: Database, settings: Settings) -> tuple[dict[Partition, int], dict[Partition, str]]:
     """
     Find where the topics are to be read on.
+
+    Parameters
+    ----------
+    database
+        Where runs note how far they read.
+    settings
+        Of one broker: its group.
 
     Returns
     -------
@@ -253,7 +281,7 @@ def _clean(value: Any) -> Any:
     return value.replace("\0", "").encode(errors="replace").decode() if isinstance(value, str) else value
 
 
-def store_lag(database: Database, settings: Settings, lag: Mapping[Place, int]) -> None:
+def store_lag(database: Database, settings: Settings, lag: Mapping[Partition, int]) -> None:
     """
     Note how many messages were left at the end of a pull, by topic and partition.
 

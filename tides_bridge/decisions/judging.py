@@ -98,6 +98,15 @@ def judge_messages(
     """
     Read messages, and decide on the objects whose message brought the light curve.
 
+    Parameters
+    ----------
+    messages
+        In the order of the stream.
+    settings
+        Of one broker, whose format they have.
+    functions
+        The active selection function, and then the shadows.
+
     Returns
     -------
     list of Judged
@@ -152,6 +161,15 @@ def judge_objects(alerts: Sequence[Alert], settings: Settings, functions: Sequen
     Get the light curves of objects, call by call, and decide on each.
 
     An API that cannot be reached is no error here but an outage of that call, so that others are not lost.
+
+    Parameters
+    ----------
+    alerts
+        Of which each object is asked for once.
+    settings
+        Of one broker: its light-curve API, and objects per call.
+    functions
+        The active selection function, and then the shadows.
 
     Returns
     -------

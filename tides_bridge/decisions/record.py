@@ -32,7 +32,11 @@ LOAD = "decisions/load_decision_stage.sql"
 PACKAGE: Final = Path(__file__).parents[1]
 
 DECIDING: Final = ("brokers", "decisions", "formats", "lightcurves", "selection", "targets")
-"""The rooms of the package on which a decision depends."""
+"""
+The rooms of the package on which a decision depends, whole: what of them only shows or loads is not told apart.
+
+SQL is not among them: it stores decisions, and takes none.
+"""
 
 
 @cache

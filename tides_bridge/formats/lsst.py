@@ -168,6 +168,13 @@ def identifier_text(value: Identifier, key: str) -> str | None:
     """
     Read a 64-bit id as text; None if there is none, which Rubin also writes as 0.
 
+    Parameters
+    ----------
+    value
+        As it came: a number, or nothing.
+    key
+        What it is called, for the error.
+
     Raises
     ------
     MalformedAlert

@@ -345,6 +345,13 @@ def light_curve_of(whole: Whole, scale: float = 1.0) -> LightCurves:
     """
     Give the light curve that an alert brings; ``scale`` turns its ``psFlux`` into nJy.
 
+    Parameters
+    ----------
+    whole
+        The alert, its points still as they came.
+    scale
+        [nJy] One unit of its ``psFlux``.
+
     Raises
     ------
     MalformedAlert

@@ -67,6 +67,13 @@ def read_back_from_4most(database: Database, client: FourmostClient) -> int:
     """
     Read back what was ingested since last time: ``ostd_targ_id``, ``ostd_u_obj_id``, ``date_ingested``.
 
+    Parameters
+    ----------
+    database
+        Whose newest ingestion says since when.
+    client
+        Of the service.
+
     Returns
     -------
     int
@@ -84,6 +91,13 @@ def read_back_from_4most(database: Database, client: FourmostClient) -> int:
 def settle_unanswered(database: Database, client: FourmostClient) -> Sent:
     """
     Look up what 4MOST was asked about without an answer that is known here, and believe what is there.
+
+    Parameters
+    ----------
+    database
+        With the intents that are open.
+    client
+        Of the service.
 
     Returns
     -------

@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from tides_bridge.brokers import stream_of
-from tides_bridge.brokers.kafka import Place
+from tides_bridge.brokers.kafka import Partition
 from tides_bridge.database import Database, run
 from tides_bridge.errors import BridgeError
 from tides_bridge.operations.problems import PrefectFacts
@@ -231,7 +231,7 @@ def ask_brokers(settings: Settings, kept: KeptDatabase) -> list[Sample]:
     samples: list[Sample] = []
     for broker_settings in settings.each_broker():
         if broker_settings.broker.kind != "recorded":
-            known: dict[Place, int] = {
+            known: dict[Partition, int] = {
                 (row["topic"], row["partition_number"]): row["next_offset"]
                 for row in positions
                 if row["group_id"] == broker_settings.group_id
@@ -240,7 +240,7 @@ def ask_brokers(settings: Settings, kept: KeptDatabase) -> list[Sample]:
     return samples
 
 
-def _of_broker(settings: Settings, known: dict[Place, int]) -> list[Sample]:
+def _of_broker(settings: Settings, known: dict[Partition, int]) -> list[Sample]:
     try:
         with stream_of(settings, known) as stream:
             lag = stream.lag()

@@ -12,7 +12,7 @@ from tides_bridge.fourmost.payloads import stage_for_4most
 from tides_bridge.settings import Settings
 
 if TYPE_CHECKING:
-    from tides_bridge.brokers.kafka import Place
+    from tides_bridge.brokers.kafka import Partition
 
 
 def get_health(database: Database, settings: Settings) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def _calls(connection: Connection, settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
-def _lag(settings: Settings, positions: list[dict[str, Any]]) -> "tuple[dict[Place, int], str | None]":
+def _lag(settings: Settings, positions: list[dict[str, Any]]) -> "tuple[dict[Partition, int], str | None]":
     """Ask a broker how many messages are still to be read, by partition; or say why it cannot be known."""
     from tides_bridge.brokers import stream_of  # slow, and the watchdog does without
 

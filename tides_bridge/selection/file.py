@@ -35,6 +35,13 @@ def load_function(file: Path, name: str) -> SelectionFunction:
     """
     Read one selection function of a file; what is wrong with another is no matter.
 
+    Parameters
+    ----------
+    file
+        YAML, several functions by name.
+    name
+        Which.
+
     Raises
     ------
     SettingsError

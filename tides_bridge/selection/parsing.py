@@ -322,7 +322,7 @@ def _names(value: object) -> tuple[str, ...]:
 
 
 def _footprint(value: object) -> Footprint:
-    """Read a box, or a MOC as text; `selection_file` has put the text of a MOC file in its place."""
+    """Read a box, or a MOC as text; `selection.file` has put the text of a MOC file in its place."""
     if isinstance(value, str):
         from mocpy import MOC
 

@@ -254,6 +254,13 @@ def provenance(configuration: str | None = None, file: Path | None = None) -> li
     """
     List every setting in force.
 
+    Parameters
+    ----------
+    configuration
+        Its name in the file; None for the only or the chosen one.
+    file
+        Of settings; None for the usual places.
+
     Returns
     -------
     list of (key, value, source, meaning)

@@ -144,6 +144,17 @@ def split_target(database: Database, settings: Settings, name: str, reason: str)
 
     Objects that were associated later with those stay where they are, as does one that a person took elsewhere since.
 
+    Parameters
+    ----------
+    database
+        With both targets.
+    settings
+        By whose limits and clock both are judged anew.
+    name
+        Of the target that was merged into another.
+    reason
+        Why, for the record.
+
     Raises
     ------
     RejectedError
@@ -171,6 +182,17 @@ def split_object(database: Database, settings: Settings, survey: str, object_id:
     """
     Take one object out of its target, into a new one with a name of its own.
 
+    Parameters
+    ----------
+    database
+        With the target.
+    settings
+        Whose clock says which year the new name is of.
+    survey, object_id
+        Which object.
+    reason
+        Why, for the record.
+
     Raises
     ------
     RejectedError
@@ -191,6 +213,15 @@ def split_object(database: Database, settings: Settings, survey: str, object_id:
 def keep_apart(database: Database, question_id: int, reason: str) -> tuple[str, str]:
     """
     Answer a question: the two are two.
+
+    Parameters
+    ----------
+    database
+        With the question.
+    question_id
+        Of `association_question`.
+    reason
+        Why, for the record.
 
     Returns
     -------

@@ -45,6 +45,13 @@ def groups_of(places: Sequence[Place], radius_arcsec: float) -> list[list[Place]
     have said so; the others come one by one, those first detected first, each to the target or group of the nearest
     within the radius. So what is judged together is one target afterwards. The order of the places is no matter.
 
+    Parameters
+    ----------
+    places
+        One an object.
+    radius_arcsec
+        [arcsec] Within which objects are one.
+
     Returns
     -------
     list

@@ -73,6 +73,13 @@ def load_tns(database: Database, path: Path) -> LoadedTns:
     """
     Read a list and store it; again changes nothing, and an older list changes nothing that a newer one said.
 
+    Parameters
+    ----------
+    database
+        Where it is stored.
+    path
+        CSV as the server publishes it, packed or not.
+
     Raises
     ------
     MalformedAlert
@@ -92,6 +99,15 @@ def load_tns(database: Database, path: Path) -> LoadedTns:
 def match_of(database: Database, object_id: str, survey: str | None = None) -> dict[str, Any]:
     """
     Tell what the Transient Name Server says of an object that is a target.
+
+    Parameters
+    ----------
+    database
+        With the newest list.
+    object_id
+        Of an object of a target.
+    survey
+        Of that object; None where only one survey has it.
 
     Returns
     -------
