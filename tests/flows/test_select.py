@@ -18,8 +18,7 @@ from typer.testing import CliRunner, Result
 
 from flows.cli import app
 from flows.in_order import in_order
-from tests.support.forked import forked_tides
-from tests.support.processes import ROOT
+from tests.support.processes import ROOT, tides
 
 FUNCTIONS = """
 mine:
@@ -212,7 +211,7 @@ def test_two_workers_give_the_same_bytes_as_one(folder: Path) -> None:
         write_curves(folder / "archive" / f"more{number}.csv", 10, first=100 * number)
     (folder / "archive" / "broken.json").write_text("{")
     given = ["select", folder / "archive", "--function", "mine", "--functions", folder / "functions.yaml"]
-    done = [forked_tides(*given, "--output", folder / f"{number}.csv", "--workers", str(number)) for number in (1, 2)]
+    done = [tides(*given, "--output", folder / f"{number}.csv", "--workers", str(number)) for number in (1, 2)]
     assert [each.returncode for each in done] == [1, 1], done
     assert (folder / "1.csv").read_bytes() == (folder / "2.csv").read_bytes()
     assert len((folder / "1.csv").read_text().splitlines()) == 51
