@@ -19,6 +19,8 @@ itself too: a rule without service holds for both, with its full number at each.
 ``drip``         does the work, and sends the answer a byte at a time, ``seconds`` (0.05) between two
 ===============  =====================================================================================
 
+Others are lies: `simulators.services.lies` lists them.
+
 Before the work (``when: before``) nothing is done at the stand-in; after it (``when: after``) only the answer is wrong.
 """
 
@@ -32,11 +34,12 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
 
+from simulators.services.lies import LIES, WITHOUT_WORK, Lie
 from tides_bridge.errors import SettingsError
 
 Service = Literal["fourmost", "lasair"]
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-Fault = Literal["status", "timeout", "cut", "err", "html", "missing_row", "drip"]
+Fault = Literal["status", "timeout", "cut", "err", "html", "missing_row", "drip"] | Lie
 
 OWN_ADDRESSES = {"fourmost": re.compile(r"^/QFSwi/standin(/|$)"), "lasair": re.compile(r"^/$")}
 """Addresses that only the stand-ins have: nothing goes wrong there, and no rule counts them."""
@@ -93,7 +96,8 @@ class Rule(BaseModel):
     @property
     def does_work(self) -> bool:
         """Whether the stand-in does what it is asked: a real answer is needed to drip it or take a row away."""
-        return self.when == "after" or self.fault in ("missing_row", "drip")
+        is_lie = self.fault in LIES and self.fault not in WITHOUT_WORK
+        return self.when == "after" or self.fault in ("missing_row", "drip") or is_lie
 
     @property
     def wait_seconds(self) -> float:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from simulators.services.faults import HANDLE_HEADER, FaultPlan, Rule, Service
+from simulators.services.lies import ELSEWHERE, LIES, STRANGE, first_half, lied
 
 WORDS = "a fault of the plan"
 """What a made-up answer says."""
@@ -76,7 +77,7 @@ class FaultyService:
         real = await self._work(scope, receive, rule)
         if rule.fault == "timeout":
             await self._wait(rule.wait_seconds, connection)
-        answer = spoil(rule, self._service, real)
+        answer = spoil(rule, self._service, real, _address(scope))
         if answer is not None:
             await start_answer(answer, send)
             await self._send_body(rule, answer.body, connection, send)
@@ -89,6 +90,12 @@ class FaultyService:
             while (await receive()).get("more_body"):
                 pass
             return None
+        if rule.fault == "unchanged":
+            while (await receive()).get("more_body"):
+                pass
+            scope, receive = {**scope, "method": "GET"}, _of_body(b"")
+        if rule.fault == "partial":
+            scope, receive = await _halved(scope, receive)
         sent: list[Message] = []
 
         async def keep(message: Message) -> None:
@@ -117,6 +124,26 @@ class FaultyService:
             await asyncio.sleep(min(left, STEP_SECONDS))
 
 
+async def _halved(scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
+    """Give a request with half of the list that was sent."""
+    body, is_whole = b"", False
+    while not is_whole:
+        message = await receive()
+        body, is_whole = body + message.get("body", b""), not message.get("more_body")
+    half = first_half(body)
+    headers = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
+    return {**scope, "headers": [*headers, (b"content-length", str(len(half)).encode())]}, _of_body(half)
+
+
+def _of_body(body: bytes) -> Receive:
+    """Give what an application receives of a request with a body."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
 async def start_answer(answer: Answer, send: Send) -> None:
     """Send all of an answer but its body."""
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.sized_headers]
@@ -130,7 +157,12 @@ async def _cut(connection: asyncio.Transport, receive: Receive) -> None:
         pass
 
 
-def spoil(rule: Rule, service: Service, real: Answer | None) -> Answer | None:
+def _address(scope: Scope) -> str:
+    host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+    return f"{scope['scheme']}://{host}{scope['path']}?{scope['query_string'].decode('latin-1')}"
+
+
+def spoil(rule: Rule, service: Service, real: Answer | None, address: str = "") -> Answer | None:
     """
     Give what is to be answered under a rule.
 
@@ -142,23 +174,38 @@ def spoil(rule: Rule, service: Service, real: Answer | None) -> Answer | None:
         Whose answer it is.
     real
         What the stand-in answered; None if it did no work.
+    address
+        That was asked.
 
     Returns
     -------
     Answer or None
         None is no answer at all: the connection is closed.
     """
+    made_up = _made_up(rule, service)
+    if rule.fault == "cut" and real is None:
+        made_up = _json([{"id": 1, "name": WORDS}])
+    if made_up or real is None:
+        return made_up
+    if rule.fault == "cut":
+        return real if real.body else None
+    if rule.fault in LIES:
+        return replace(real, body=lied(rule.fault, real.body, address))
+    return _without_last_row(real) if rule.fault == "missing_row" else real
+
+
+def _made_up(rule: Rule, service: Service) -> Answer | None:
+    """Give an answer in which nothing of the real one is."""
     if rule.fault == "status":
         wait = () if rule.retry_after is None else (("Retry-After", str(rule.retry_after)),)
         return _json({ERROR_KEYS[service]: WORDS}, rule.status or 500, wait)
-    if rule.fault == "err":
-        return _json({"err": WORDS})
     if rule.fault == "html":
         return Answer(200, (("Content-Type", "text/html; charset=utf-8"),), HTML.encode())
-    if rule.fault == "cut":
-        whole = _json([{"id": 1, "name": WORDS}]) if real is None else real
-        return whole if whole.body else None
-    return _without_last_row(real) if real and rule.fault == "missing_row" else real
+    if rule.fault == "redirect":
+        return Answer(301, (("Location", ELSEWHERE),), b"")
+    errors: dict[str, tuple[object, int]] = {"err": ({"err": WORDS}, 200), "partial": ({"err": WORDS}, 400)}
+    errors["strange_err"] = ({"err": STRANGE}, 400)
+    return _json(*errors[rule.fault]) if rule.fault in errors else None
 
 
 def _json(content: object, status: int = 200, headers: Headers = ()) -> Answer:
