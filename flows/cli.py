@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 import typer
 
 from flows.commands import (
+    adopt,
     association,
     backtest,
     backup,
@@ -35,6 +36,7 @@ app.add_typer(refused.app, name="refused")
 for command in (
     run.run,
     run.reconcile,
+    adopt.adopt,
     settings.check,
     database.database,
     database.schema,

@@ -30,6 +30,7 @@ MEANING = {
     "updated_in_4most": "targets updated at 4MOST",
     "deactivated_in_4most": "targets switched off at 4MOST",
     "failed_in_4most": "targets that 4MOST refused",
+    "otherwise_in_4most": "targets that 4MOST shows otherwise than it was asked",
     "lag": "messages still to be read",
 }
 
@@ -60,6 +61,7 @@ class Summary:
     updated_in_4most: int = 0
     deactivated_in_4most: int = 0
     failed_in_4most: int = 0
+    otherwise_in_4most: int = 0
     lag: int = 0
     failures: dict[str, str] = field(default_factory=dict)
     forbidden: set[str] = field(default_factory=set)
@@ -98,6 +100,7 @@ class Summary:
         self.deactivated_in_4most += len(deactivated.done)
         failed = created.failed | changed.failed | deactivated.failed
         self.failed_in_4most += len(failed)
+        self.otherwise_in_4most += len({*created.otherwise, *changed.otherwise, *deactivated.otherwise})
         self.failures |= failed
 
     def note(self, note: str) -> None:

@@ -1,4 +1,4 @@
-"""The commands `tides refused`: messages that could not be read."""
+"""The commands `tides refused`: messages that could not be read, and targets that could not be sent."""
 
 import sys
 from functools import partial
@@ -10,7 +10,8 @@ from flows.commands.options import Config, SettingsFile
 from tides_bridge.console import exit_on_error
 
 app = typer.Typer(
-    no_args_is_help=True, help="Messages that could not be read: list them, look at one, read them again."
+    no_args_is_help=True,
+    help="Messages that could not be read and targets that could not be sent: list them, look at one, try again.",
 )
 
 Keys = Annotated[list[int] | None, typer.Argument(help="Keys of messages, as tides refused list shows them.")]
@@ -38,6 +39,22 @@ def list_messages(
         typer.echo("no refused messages")
 
 
+@app.command("targets")
+def list_targets(config: Config = None, settings: SettingsFile = None) -> None:
+    """List why targets could not be sent, the most frequent reason first. Reads the database; writes nothing."""
+    from tides_bridge.database import open_database
+    from tides_bridge.fourmost.log import list_refusals
+    from tides_bridge.settings import load_settings
+
+    with exit_on_error(), open_database(load_settings(config, settings)) as database:
+        rows = list_refusals(database)
+    for row in rows:
+        again = f"; tried again from {row['next_try']:%Y-%m-%d %H:%M} on" if row["next_try"] else ""
+        typer.echo(f"{row['number']:6}  {row['reason']}; as {row['example']}{again}")
+    if not rows:
+        typer.echo("no refused targets")
+
+
 @app.command()
 def show(
     key: Annotated[int, typer.Argument(help="Key of a message.")], config: Config = None, settings: SettingsFile = None
@@ -61,17 +78,22 @@ def retry(keys: Keys = None, config: Config = None, settings: SettingsFile = Non
     """
     Read refused messages again, all without KEYS; exit code 1 if one is still refused.
 
-    Reads and writes the database: the objects of messages that can be read now are judged by the next run.
+    Reads and writes the database: the objects of messages that can be read now are judged by the next run. Without
+    KEYS the next exchange also sends again what 4MOST refused, without waiting any longer.
     """
     from tides_bridge.brokers import problem_with
     from tides_bridge.database import open_database
     from tides_bridge.decisions.refused import retry_refused
+    from tides_bridge.fourmost.log import retry_targets
     from tides_bridge.settings import load_settings
 
     with exit_on_error():
         chosen = load_settings(config, settings)
         with open_database(chosen) as database:
             results = retry_refused(database, partial(problem_with, chosen), keys)
+            targets = retry_targets(database) if keys is None else 0
     for key, problem in results.items():
         typer.echo(f"{key:6}  " + (f"still refused: {problem}" if problem else "read: the next run judges its object"))
+    if targets:
+        typer.echo(f"{targets} targets that 4MOST refused: the next exchange sends them again")
     raise typer.Exit(1 if any(results.values()) or len(results) < len(keys or []) else 0)

@@ -55,9 +55,10 @@ ROWS = {
     "updated_in_4most": "sent to 4MOST: changed",
     "deactivated_in_4most": "sent to 4MOST: switched off",
     "failed_in_4most": "refused by 4MOST",
+    "otherwise_in_4most": "shown otherwise by 4MOST",
 }
 """The counts of a run's summary, in words."""
-LAST_OF_SECTION = ("deferred", "deactivated", "failed_in_4most")
+LAST_OF_SECTION = ("deferred", "deactivated", "otherwise_in_4most")
 EXCHANGED = ("created_in_4most", "updated_in_4most", "deactivated_in_4most")
 
 

@@ -1,5 +1,5 @@
--- purpose: give rows of 4MOST that this database forgot back to their targets: those of the same name, or else at the
---          same place, which then take the row's name
+-- purpose: give rows of 4MOST that this database forgot back to the targets at the same place, which take the row's
+--          name where they have another
 -- params: rows jsonb (list of name, pk, ra, dec, is_active), radius double precision (arcsec)
 -- returns: one row a target: name text, pk bigint, formerly text (what the target was called)
 
@@ -25,6 +25,7 @@ candidate AS (
     WHERE tides_master.pk_4most IS NULL AND tides_master.merged_into IS NULL
 ),
 
+-- A row whose name another target has is that target's, if it lies there, and else a stranger.
 match AS (
     SELECT
         forgotten.name,
@@ -32,23 +33,19 @@ match AS (
         forgotten.is_active,
         candidate.tides_id,
         candidate.name AS formerly,
-        0 AS separation_arcsec
-    FROM forgotten
-    INNER JOIN candidate ON forgotten.name = candidate.name
-    UNION ALL
-    SELECT
-        forgotten.name,
-        forgotten.pk,
-        forgotten.is_active,
-        candidate.tides_id,
-        candidate.name AS formerly,
-        great_circle_arcsec(forgotten.ra, forgotten.dec, candidate.ra, candidate.decl) AS separation_arcsec
+        CASE
+            WHEN forgotten.name = candidate.name THEN 0
+            ELSE great_circle_arcsec(forgotten.ra, forgotten.dec, candidate.ra, candidate.decl)
+        END AS separation_arcsec
     FROM forgotten
     CROSS JOIN candidate
     WHERE
         great_circle_arcsec(forgotten.ra, forgotten.dec, candidate.ra, candidate.decl)
         <= %(radius)s::double precision
-        AND NOT EXISTS (SELECT FROM tides_master AS namesake WHERE namesake.name = forgotten.name)
+        AND NOT EXISTS (
+            SELECT FROM tides_master AS namesake
+            WHERE namesake.name = forgotten.name AND namesake.tides_id <> candidate.tides_id
+        )
 ),
 
 -- Names are unique here, if not at 4MOST: of each one row, the oldest.

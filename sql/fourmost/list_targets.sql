@@ -55,6 +55,8 @@ SELECT
     tides_master.told_4most,
     tides_master.refused_4most,
     tides_master.refused_4most_payload,
+    coalesce(tides_master.refused_4most_until > now(), FALSE) AS is_refused_still,
+    tides_master.otherwise_4most,
     tides_master.date_ingested
 FROM listed
 INNER JOIN tides_master ON listed.tides_id = tides_master.tides_id

@@ -4,6 +4,8 @@
 SELECT
     tides_master.tides_id,
     tides_master.name,
+    tides_master.ra,
+    tides_master.decl AS dec,
     tides_master.active,
     tides_master.pk_4most,
     tides_master.told_4most,

@@ -4,7 +4,10 @@
 SELECT
     tides_master.tides_id,
     tides_master.name,
+    tides_master.ra,
+    tides_master.decl AS dec,
     tides_master.pk_4most,
+    tides_master.told_4most,
     exchange_log.operation,
     exchange_log.payload
 FROM tides_master

@@ -1,6 +1,6 @@
 -- purpose: make a target, with the next name of the year, of each new object that has nobody within the radius
 -- needs: tides_stage, new_object, neighbour
--- params: match_radius double precision (arcsec), year integer
+-- params: match_radius double precision (arcsec), year integer, prefix text (of names)
 
 WITH founder AS (
     SELECT
@@ -46,7 +46,9 @@ added AS (
         selection_function
     )
     SELECT
-        tides_name(%(year)s::integer, counted.used - founder.founders + founder.place) AS name,
+        tides_name(
+            %(year)s::integer, counted.used - founder.founders + founder.place, %(prefix)s::text
+        ) AS name,
         tides_stage.survey,
         tides_stage.object_id,
         tides_stage.ra,

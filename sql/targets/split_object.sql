@@ -1,6 +1,6 @@
 -- purpose: take one object out of its target, into a new one with the next name of the year; none if it is the only one
 -- needs: association locked
--- params: survey text, object_id text, year integer, reason text, who text
+-- params: survey text, object_id text, year integer, prefix text (of names), reason text, who text
 -- returns: tides_id bigint, name text of the new target, left_id bigint, left_name text of the one it leaves
 
 WITH split AS (
@@ -53,7 +53,7 @@ added AS (
         selection_function
     )
     SELECT
-        tides_name(%(year)s::integer, counted.used) AS name,
+        tides_name(%(year)s::integer, counted.used, %(prefix)s::text) AS name,
         split.survey,
         split.object_id,
         split.ra,

@@ -42,6 +42,7 @@ SUMMARY = [
     "updated_in_4most",
     "deactivated_in_4most",
     "failed_in_4most",
+    "otherwise_in_4most",
     "lag",
 ]
 

@@ -138,8 +138,8 @@ def test_the_token_is_in_the_header_alone_and_in_no_error(answer: tuple[int, byt
 
 
 def test_the_token_goes_to_no_other_address_that_a_page_names() -> None:
-    first = {"count": 2, "next": "http://elsewhere.invalid/QFSwi/x/?limit=1&offset=1", "results": [target("one")]}
-    second = {"count": 2, "next": None, "results": [target("two")]}
+    first = {"count": 2, "next": "http://elsewhere.invalid/QFSwi/x/?limit=1&offset=1", "results": [target("one", id=1)]}
+    second = {"count": 2, "next": None, "results": [target("two", id=2)]}
     with served((200, json.dumps(first).encode()), (200, json.dumps(second).encode())) as service:
         rows = client_of(service.address).rows(name="one")
     assert [row["name"] for row in rows] == ["one", "two"]
@@ -218,6 +218,124 @@ def test_a_change_may_be_answered_with_nothing() -> None:
     assert service.methods == ["PATCH"]
 
 
+# Answers that lie
+
+
+UNFIT = {
+    "null": (b'[{"id": null, "name": "one"}]', "0.id"),
+    "negative": (b'[{"id": -3, "name": "one"}]', "0.id"),
+    "text": (b'[{"id": 1, "name": "two"}, {"id": "2", "name": "one"}]', "1.id"),
+    "a boolean": (b'[{"id": true, "name": "one"}]', "0.id"),
+    "no number": (b'{"count": 1, "next": null, "results": [{"id": 1, "name": "one", "ra": NaN}]}', "results.0.ra"),
+    "no date": (b'[{"id": 1, "name": "one", "date_ingested": "soon"}]', "0.date_ingested"),
+    "no flag": (b'[{"id": 1, "name": "one", "is_active": "yes"}]', "0.is_active"),
+    "no address": (b'{"results": [], "next": 3}', "next"),
+    "no rows": (b'{"results": 3}', "is no list"),
+    "deep": (b"[" * 100_000, "nested more than"),
+    "a huge number": (b'[{"id": 1' + b"0" * 5000 + b"}]", "is not JSON"),
+    "no text": (b'"\xff"', "is not JSON"),
+}
+
+
+@pytest.mark.parametrize("answer", UNFIT)
+def test_an_answer_of_another_type_is_an_error_that_names_address_and_field(answer: str) -> None:
+    body, field = UNFIT[answer]
+    with served((200, body)) as service, pytest.raises(FourmostUnavailable) as told:
+        client_of(service.address).rows()
+    assert field in str(told.value) and service.address in str(told.value)
+
+
+def page(rows: list[int], following: str | None, count: int = 4) -> tuple[int, bytes]:
+    results = [target(f"T{key}", id=key) for key in rows]
+    return 200, json.dumps({"count": count, "next": following, "results": results}).encode()
+
+
+def test_a_row_on_two_pages_is_one() -> None:
+    with served(page([1, 2], "x?offset=2"), page([2, 3], "x?offset=4"), page([3, 4], None)) as service:
+        assert [row["id"] for row in client_of(service.address).rows()] == [1, 2, 3, 4]
+
+
+def test_a_list_that_leaves_rows_out_is_not_taken_for_the_whole_one() -> None:
+    for answers in ([page([], None, 1)], [page([1, 2], "x?offset=2"), page([2, 3], None)]):
+        with served(*answers) as service, pytest.raises(FourmostUnavailable, match="left 1 out"):
+            client_of(service.address).all_rows()
+        with served(*answers) as service:
+            assert len(client_of(service.address).rows()) == (3 if len(answers) > 1 else 0)
+
+
+@pytest.mark.parametrize("following", [["x?offset=2"], ["x?offset=2", "x?offset=0"], [f"x?o={n}" for n in range(99)]])
+def test_a_list_without_an_end_has_one(following: list[str]) -> None:
+    answers = [page([1, 2], address) for address in following * 2]
+    with served(*answers) as service, pytest.raises(FourmostUnavailable, match=r"next: (leads to|the list has no end)"):
+        client_of(service.address).rows()
+    assert len(service.calls) < 10
+
+
+def test_an_answer_is_not_read_beyond_all_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "LONGEST_PAGE", 100_000)
+    with served((200, b"[" + b" " * 200_000 + b"]")) as service, pytest.raises(FourmostUnavailable, match=r"0\.1 MB"):
+        client_of(service.address).rows()
+
+
+STRANGE = "dec:\x00 \x1b[31m41\ud800 \x9b2Jis\u202e too far north\r\n"
+
+
+@pytest.mark.parametrize("error", [STRANGE, {"dec": [STRANGE]}, [[[[STRANGE]]]]])
+def test_an_error_can_be_stored_logged_and_shown(error: Any) -> None:
+    body = json.dumps({"err": error}).encode()
+    with served((400, body)) as service, pytest.raises(FourmostRejected, match=r"41 2?Jis too far north") as told:
+        client_of(service.address).create([target("one")])
+    assert told.value.problem.isprintable() and "\x1b" not in str(told.value)
+
+
+def test_an_error_of_megabytes_is_cut() -> None:
+    body = json.dumps({"err": "\u00e9" * 3_000_000}).encode()
+    with served((400, body)) as service, pytest.raises(FourmostRejected) as told:
+        client_of(service.address).create([target("one")])
+    assert 4000 < len(told.value.problem.encode()) <= 4096
+
+
+# Redirects
+
+WRITES = {
+    "POST": lambda client: client.create([target("one")]),
+    "PATCH": lambda client: client.update(7, "one", {"mag": 20.0}),
+    "OPTIONS": lambda client: client.try_out(),
+}
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("method", WRITES)
+def test_a_redirect_is_not_followed_and_names_the_new_address(method: str, status: int) -> None:
+    with served((200, b'{"id": 7, "name": "one"}')) as there:
+        location = f"{there.address}/new/targetCat/transients/?x=secret"
+        with served((status, b"", {"Location": location})) as here, pytest.raises(FourmostUnavailable) as told:
+            WRITES[method](client_of(here.address))
+    assert f"set fourmost.address: {there.address}/new)" in str(told.value) and "secret" not in str(told.value)
+    assert (here.methods, there.methods) == ([method], [])
+
+
+def test_a_question_is_followed_on_the_same_host_only() -> None:
+    with served((301, b"", {"Location": "/elsewhere/?name=one"}), GOOD) as here:
+        assert [row["name"] for row in client_of(here.address).rows(name="one")] == ["one"]
+    assert [call.path for call in here.calls] == ["/targetCat/transients/?name=one", "/elsewhere/?name=one"]
+    for location in (
+        "http://elsewhere.invalid/",
+        "http://[",
+        "http://127.0.0.1:1/",
+        "//user:pw@\x07elsewhere.invalid/",
+    ):
+        with (
+            served((302, b"", {"Location": location})) as here,
+            pytest.raises(FourmostUnavailable, match="moved") as told,
+        ):
+            client_of(here.address).rows()
+        assert "pw" not in str(told.value) and len(here.calls) == 1
+    with served((302, b"", {"Location": "/round"})) as here, pytest.raises(FourmostUnavailable, match="has moved to"):
+        client_of(here.address).rows()
+    assert len(here.calls) <= 5
+
+
 # Another try
 
 
@@ -229,7 +347,8 @@ GOOD = (200, b'[{"name": "one", "id": 1}]')
 def test_all_but_a_creation_is_tried_again_and_that_only_if_it_was_surely_not_done(
     method: str, status: int, clock: Clock
 ) -> None:
-    with served((status, b""), (status, b""), GOOD) as service:
+    answers = {"PATCH": (200, b'{"name": "one", "id": 1}')}
+    with served((status, b""), (status, b""), answers.get(method, GOOD)) as service:
         client = client_of(service.address)
         calls = {
             "GET": client.rows,
@@ -311,8 +430,8 @@ def test_a_shorter_wait_does_not_end_a_longer_one(clock: Clock) -> None:
 
 @pytest.fixture
 def hasty(fourmost: FourmostStandin) -> Iterator[FourmostClient]:
-    """A client that waits 0.2 s, of a stand-in that is well again afterwards."""
-    yield client_of(fourmost.address, fourmost.token, "0.2 s")
+    """A client that waits half a second, of a stand-in that is well again afterwards."""
+    yield client_of(fourmost.address, fourmost.token, "0.5 s")
     fourmost.set_faults([])
 
 

@@ -294,9 +294,10 @@ def test_what_was_adopted_with_old_values_is_updated(
 def make_duplicates(database: Database, bridge: Settings, number: int) -> None:
     """Let 4MOST have several rows of one name, and us know of none."""
     add(database, "ZTF1")
-    for _ in range(number - 1):
-        FourmostClient(bridge.fourmost).create([row["payload"] for row in prepare_4most_update(database, bridge).new])
+    payloads = [row["payload"] for row in prepare_4most_update(database, bridge).new]
     Exchanged(database, bridge, Loses(bridge.fourmost))
+    for _ in range(number - 1):
+        FourmostClient(bridge.fourmost).create(payloads)
 
 
 def test_of_several_rows_under_our_name_the_oldest_is_ours_and_the_others_are_switched_off(

@@ -54,8 +54,8 @@ class Sides:
             connection.execute("DELETE FROM fourmost_transient WHERE id = ?", (key,))
 
     def create(self, name: str, **values: Any) -> int:
-        """Make a row that we do not know of."""
-        told = {"uploadedfor_survey_id": 5, "ra": 50.0, "dec": 5.0, "mag": 19.0, "subsurvey": "tides-sn"}
+        """Make a row that we do not know of, at the place of our first target."""
+        told = {"uploadedfor_survey_id": 5, "ra": 10.0, "dec": -20.0, "mag": 19.0, "subsurvey": "tides-sn"}
         return int(self.client.create([{**told, "name": name, "is_active": True, **values}])[name]["id"])
 
     def active(self) -> dict[int, bool]:
@@ -274,7 +274,7 @@ def test_a_dry_run_finds_the_same_and_changes_nothing_on_either_side(sides: Side
     known = keys(sides.database)
     sides.delete(known["vanished"])
     sides.edit(known["edited"], mag=15.0)
-    sides.create("doubled")
+    sides.create("doubled", ra=12.0)  # the third of them
     change(sides.database, "pk_4most = NULL", "lost")
     sides.fourmost.ingest()
     before = sides.everything()
@@ -310,7 +310,7 @@ def test_a_row_missing_in_the_list_is_asked_for_and_not_created_again(sides: Sid
 
 def test_a_list_that_lacks_our_row_but_has_its_duplicate_is_not_believed(sides: Sides) -> None:
     sides.add(*(f"ZTF{number:03}" for number in range(100)))
-    sides.create("ZTF099")
+    sides.create("ZTF099", ra=109.0)
     before = keys(sides.database)
     sides.fourmost.set_faults([{"fault": "missing_row", "method": "GET"}])
     is_paged = "--paginate" in sides.fourmost._options  # then the first row of the name is the last of a page

@@ -1,5 +1,6 @@
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -24,24 +25,27 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "targets/lock.sql": {},
     "targets/find_new.sql": {"question_radius": 2.0},
     "targets/find_neighbours.sql": {"question_radius": 2.0},
-    "targets/add_targets.sql": {"match_radius": 1.0, "year": 2026},
+    "targets/add_targets.sql": {"match_radius": 1.0, "year": 2026, "prefix": "TiDES"},
     "targets/settle_new.sql": {"match_radius": 1.0},
     "database/count_sessions.sql": {},
     "database/count_tables.sql": {},
     "database/drop_database.sql": {"name": "a"},
     "database/end_open_runs.sql": {"problem": "x"},
     "database/swap_databases.sql": {"name": "a", "aside": "b", "restored": "c"},
+    "fourmost/count_names.sql": {"used": '{"2026": 17577}'},
     "fourmost/adopt_forgotten.sql": {
         "rows": '[{"name": "x", "pk": 99, "ra": 10.0, "dec": 20.0, "is_active": true}]',
         "radius": 1.0,
     },
     "fourmost/forget_ingested.sql": {"tides_id": 1},
     "fourmost/last_restoration.sql": {"since": NOW},
+    "fourmost/list_refused.sql": {},
     "fourmost/list_targets.sql": {},
     "fourmost/list_told.sql": {},
     "fourmost/list_unanswered.sql": {},
     "fourmost/newest_ingestion.sql": {},
     "fourmost/store_ingested.sql": {"pk": 7, "ostd_targ_id": 1, "ostd_u_obj_id": 2, "date_ingested": "2026-06-09"},
+    "fourmost/retry_refused.sql": {},
     "fourmost/store_refused.sql": {"tides_id": 1, "reason": "x", "payload": "{}"},
     "fourmost/store_wanted.sql": {"wanted": '[{"tides_id": 1, "changes": {"mag": 19.5}}]'},
     "decisions/accept_refused.sql": {"refused_id": 1, "now": "2026-06-09T12:00:00Z"},
@@ -104,12 +108,13 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "targets/undo_merge.sql": {"tides_id": 2, "kept_id": 1, **SIGNED},
     "targets/return_spectrum.sql": {"tides_id": 1},
     "targets/keep_apart.sql": {"question_id": 1, **SIGNED},
-    "targets/split_object.sql": {"survey": "ztf", "object_id": "b", "year": 2026, **SIGNED},
+    "targets/split_object.sql": {"survey": "ztf", "object_id": "b", "year": 2026, "prefix": "TiDES", **SIGNED},
     "targets/refresh_targets.sql": {"tides_ids": [1, 2]},
     "targets/judge_targets.sql": {"tides_ids": [1, 2], **LIMITS},
     "targets/get_tns_match.sql": {"object_id": "a", "survey": None},
     "targets/get_last_load.sql": {},
     "targets/upsert_tns_objects.sql": {},
+    "operations/count_otherwise.sql": {"times": 3},
     "operations/count_deferred.sql": {},
     "operations/count_states.sql": {},
     "database/end_run.sql": {"run_id": 1, "problem": None, "counts": '{"messages": 3}'},
@@ -157,8 +162,11 @@ ONCE: dict[str, dict[str, Any]] = {
     "database/skip_names.sql": {"names": 10_000},
     "database/store_restoration.sql": {"file": "tides.dump"},
     "fourmost/store_answers.sql": {
-        "answers": '[{"tides_id": 1, "status": "confirmed", "pk": 7, "payload": {}, "answer": null}]'
+        "answers": '[{"tides_id": 1, "status": "confirmed", "pk": 7, "payload": {}, "asked": null, "answer": null}]',
+        "first_wait": timedelta(hours=1),
+        "longest_wait": timedelta(days=7),
     },
+    "fourmost/rename_target.sql": {"tides_id": 1, "why": "taken"},
     "fourmost/release_keys.sql": {"answers": '[{"tides_id": 1, "pk": 999}]'},
     "fourmost/store_intents.sql": {"intents": '[{"tides_id": 1, "operation": "create", "pk": null, "payload": {}}]'},
     "fourmost/store_repair.sql": {"tides_id": 1, "pk": 7, "told": '{"is_active": true}', "found": "x"},

@@ -63,7 +63,7 @@ OURS = (
     "date_ingested",
 )
 """Columns of tides_master that no two histories share; the keys are compared with 4MOST instead."""
-OF_ARRIVAL = ("survey", "object_id", "refused_4most", "refused_4most_payload")
+OF_ARRIVAL = ("survey", "object_id", "refused_4most", "refused_4most_payload", "refused_4most_until")
 """Which object of a target came first, and a refusal that has its name, are matters of the batches."""
 THEIRS = ("id", "date_submitted", "date_modified", "date_ingested", "ostd_targ_id", "ostd_u_obj_id")
 

@@ -2,25 +2,39 @@
 The client of the 4MOST Transient API: its HTTP, and its errors turned into ours.
 
 Facts on the API: base ``…/QFSwi/targetCat/transients/``; a list answer is a plain list or a page with ``next``; an
-error is ``{"err": …}``, from an older server even with status 200; bulk answers are matched by name.
+error is ``{"err": …}``, from an older server even with status 200; bulk answers are matched by name. What an answer
+may hold says `tides_bridge.fourmost.answers`.
 """
 
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 
 from tides_bridge import failpoints
 from tides_bridge.errors import FourmostRejected, FourmostUnavailable
+from tides_bridge.fourmost.answers import (
+    LONGEST_PAGE,
+    PagedList,
+    UnfitAnswer,
+    error_in,
+    fourmost_row,
+    page_in,
+    read_json,
+    rows_created,
+)
+from tides_bridge.fourmost.identity import matched
 from tides_bridge.settings import shown_address
 from tides_bridge.settings.sections import FourmostSettings
-from tides_bridge.web import ask, problem_of
+from tides_bridge.web import Redirected, ask, cleaned, problem_of
+
+logger = logging.getLogger(__name__)
 
 PAUSES = (0.5, 1.0, 2.0)
 """[s] Before another try, where the service does not say how long; so many more tries."""
@@ -72,7 +86,8 @@ class FourmostClient:
     def __init__(self, options: FourmostSettings) -> None:
         self._service = f"4MOST {shown_address(options.address or '')}"
         self._base = f"{(options.address or '').rstrip('/')}/targetCat/transients/"
-        self.survey, self.subsurvey = {"uploadedfor_survey_id": options.survey_id}, options.subsurvey
+        self.survey = {"uploadedfor_survey_id": options.survey_id}
+        self.program = self.survey | {"subsurvey": options.subsurvey}
         self._timeout, self.connections = options.timeout.total_seconds(), options.connections
         self._pace = Pace()
         self._session = requests.Session()
@@ -82,33 +97,46 @@ class FourmostClient:
             self._session.headers["Authorization"] = f"Token {options.token.get_secret_value()}"
 
     def rows(self, **filters: str | int) -> list[Payload]:
-        """List the rows of our surveys that satisfy filters, such as ``name="TiDES26aaa"`` or ``id__gt=5``."""
-        rows: list[Payload] = []
-        url: str | None = self._base
-        while url:
+        """
+        List the rows of our surveys that satisfy filters, such as ``name="TiDES26aaa"`` or ``id__gt=5``.
+
+        Each row once, in whatever order and on however many pages it comes. Pages of a list without a total order may
+        leave rows out: `all_rows` does not take such a list for the whole one.
+        """
+        return list(self._pages(filters).rows.values())
+
+    def all_rows(self, **filters: str | int) -> list[Payload]:
+        """List rows as `rows` does, for conclusions from what is not among them: raises if the list left some out."""
+        pages = self._pages(filters)
+        if missing := pages.lacks():
+            raise FourmostUnavailable(self._service, f"listed {len(pages.rows)} rows, and left {missing} out")
+        return list(pages.rows.values())
+
+    def _pages(self, filters: dict[str, str | int]) -> PagedList:
+        """Read a list to its end."""
+        pages, url = PagedList(), self._base
+        while True:
             with failpoints.around("rows"):
-                answer = self._call("GET", url, "rows", params=filters)
-            if isinstance(answer, list):
-                return rows + answer
-            if not isinstance(answer, dict) or "results" not in answer:
-                raise FourmostUnavailable(self._service, f"answered no list: {str(answer)[:200]}")
-            rows += answer["results"]
-            following = answer.get("next")  # its query only: our token goes nowhere else
-            url, filters = (f"{self._base}?{urlsplit(following).query}" if following else None), {}
-        return rows
+                content = self._call("GET", url, "rows", params=filters)
+            try:
+                rows, following, count = page_in(content)
+                pages.add(rows, following, count)
+            except UnfitAnswer as error:
+                raise self._unfit("list", error) from None
+            if not following:
+                return pages
+            url, filters = f"{self._base}?{_query_of(following)}", {}  # its query only: our token goes nowhere else
 
     def row(self, key: int) -> Payload | None:
         """Give one row; None if the service has none under this key."""
         with failpoints.around("row"):
             try:
-                answer = self._call("GET", f"{self._base}{key}/", str(key))
+                content = self._call("GET", f"{self._base}{key}/", str(key))
             except FourmostRejected as error:
                 if error.status == 404:
                     return None
                 raise
-        if not isinstance(answer, dict) or answer.get("id") != key:
-            raise FourmostUnavailable(self._service, f"answered another row than {key}: {str(answer)[:200]}")
-        return answer
+        return self._row(content, key)
 
     def create(self, payloads: Sequence[Payload]) -> dict[str, Payload]:
         """
@@ -122,16 +150,23 @@ class FourmostClient:
         Raises
         ------
         FourmostRejected
-            If the service refuses one of them; then none was created.
+            If the service refuses one of them; the others may have been created all the same.
         """
         with failpoints.around("create"):
-            answer = self._call("POST", self._base, f"{len(payloads)} new targets", json=list(payloads))
-        rows = answer if isinstance(answer, list) else [answer]
-        return {row["name"]: row for row in rows if isinstance(row, dict) and "id" in row and "name" in row}
+            content = self._call("POST", self._base, f"{len(payloads)} new targets", json=list(payloads))
+        rows, problems = rows_created(content)
+        for problem in problems:
+            logger.warning("4MOST answered a creation with what is no row: %s", problem)
+        return matched(payloads, rows)
 
-    def update(self, key: int, name: str, changes: Payload) -> None:
+    def update(self, key: int, name: str, changes: Payload) -> Payload | None:
         """
         Change some columns of a row.
+
+        Returns
+        -------
+        dict or None
+            The row as it is answered to be now; None if the answer shows none.
 
         Raises
         ------
@@ -139,35 +174,54 @@ class FourmostClient:
             If the service refuses the change.
         """
         with failpoints.around("update"):
-            self._call("PATCH", f"{self._base}{key}/", name, json=changes)
+            content = self._call("PATCH", f"{self._base}{key}/", name, json=changes)
+        return None if content is None else self._row(content, key)
 
     def try_out(self) -> str:
         """Ask for the schema, and say who answered."""
         self._call("OPTIONS", self._base, "schema")
         return shown_address(self._base)
 
+    def _row(self, content: Any, key: int) -> Payload:
+        """Read an answer that should be one row."""
+        try:
+            row = fourmost_row(content)
+        except UnfitAnswer as error:
+            raise self._unfit(f"row {key}", error) from None
+        if row["id"] != key:
+            raise FourmostUnavailable(self._service, f"answered another row than {key}: id: {row['id']}")
+        return row
+
+    def _unfit(self, what: str, error: UnfitAnswer) -> FourmostUnavailable:
+        return FourmostUnavailable(self._service, f"answered no {what} that can be read: {error}")
+
     def _call(self, method: str, url: str, what: str, **arguments: Any) -> Any:
         """Make one call, and sort what can go wrong."""
         response = self._try(method, url, **arguments)
-        answer = _json(response)
-        error_text = answer.get("err") if isinstance(answer, dict) else None
-        # No target is at fault: taken for a refusal it would mark each of them as refused.
-        if response.status_code in (401, 403):
-            raise FourmostUnavailable(self._service, f"refuses our token: {error_text}", "set TIDES_FOURMOST__TOKEN")
-        if response.status_code in AGAIN or response.status_code >= 500:
+        status, reason = response.status_code, cleaned(str(response.reason or ""), 100)
+        try:
+            content, unfit = read_json(response), ""
+        except UnfitAnswer as refusal:
+            content, unfit = None, str(refusal)
+        error_text = error_in(content)
+        if status in (401, 403):
             raise FourmostUnavailable(
-                self._service, f"answered {response.status_code}: {error_text or response.reason}"
+                self._service, f"refuses our token: {error_text or reason}", "set TIDES_FOURMOST__TOKEN"
             )
-        if response.status_code in (404, 405) and url.partition("?")[0] == self._base:
+        if status in AGAIN or status >= 500 or 300 <= status < 400:
+            raise FourmostUnavailable(self._service, f"answered {status}: {error_text or reason}")
+        if status in (404, 405) and url.partition("?")[0] == self._base:
             raise FourmostUnavailable(self._service, "has no such list of transients", "is fourmost.address right?")
-        if answer is None and response.status_code != 204:
-            raise FourmostUnavailable(self._service, f"answered {response.status_code} without JSON")
-        if error_text or response.status_code >= 300:
-            problem = str(error_text or f"{response.status_code} {response.text[:200]}")
-            if method == "GET" and response.status_code != 404:  # a question is no target that could be at fault
+        if content is None and status != 204:
+            raise FourmostUnavailable(
+                self._service, f"answered {status} without JSON" + (f": it {unfit}" if unfit else "")
+            )
+        if error_text or status >= 300:
+            problem = error_text or f"{status} {cleaned(response.text[:1000], 300)}"
+            if method == "GET" and status != 404:  # a question is no target that could be at fault
                 raise FourmostUnavailable(self._service, f"does not say: {problem}")
-            raise FourmostRejected(what, problem, response.status_code)
-        return answer
+            raise FourmostRejected(what, problem, status)
+        return content
 
     def _try(self, method: str, url: str, **arguments: Any) -> requests.Response:
         """
@@ -178,7 +232,9 @@ class FourmostClient:
         for pause in (*PAUSES, None):
             self._pace.wait()
             try:
-                response = ask(self._session, method, url, self._timeout, **arguments)
+                response = ask(self._session, method, url, self._timeout, longest=LONGEST_PAGE, **arguments)
+            except Redirected as error:
+                raise self._moved(error) from None
             except requests.RequestException as error:
                 if pause != PAUSES[0] or method == "POST":  # one more try only, as each may take a time-out
                     remedy = "is fourmost.address right, and the service up?"
@@ -197,6 +253,16 @@ class FourmostClient:
             time.sleep(wait)
         return response
 
+    def _moved(self, error: Redirected) -> FourmostUnavailable:
+        """Say where the service wants to be asked, as the setting would have it."""
+        base = error.address.partition("/targetCat/")[0]
+        return FourmostUnavailable(self._service, problem_of(error), f"if that is right, set fourmost.address: {base}")
+
+
+def _query_of(address: str) -> str:
+    """Give the query of an address that a page names."""
+    return address.partition("?")[2].partition("#")[0]
+
 
 def retry_after(response: requests.Response) -> float | None:
     """Give the time [s] that a service asks us to wait, by number or by date; None if it does not say."""
@@ -205,13 +271,5 @@ def retry_after(response: requests.Response) -> float | None:
         return max(0.0, float(header))  # in this order: "nan" is 0
     try:
         return max(parsedate_to_datetime(header).timestamp() - time.time(), 0.0)
-    except ValueError:
-        return None
-
-
-def _json(response: requests.Response) -> Any:
-    """Give the answer's content; None if it is not JSON."""
-    try:
-        return response.json()
-    except ValueError:
+    except (ValueError, TypeError, OverflowError, OSError):
         return None

@@ -3,38 +3,40 @@ The exchange: what `tides_master` wants sent goes to 4MOST, and what 4MOST answe
 
 To create is not idempotent at 4MOST, and names there are not unique. So what is going to be asked is committed to
 `exchange_log` before the call, and its answer after it. An intent whose answer never came, because this process or the
-connection died, stays open: its target is looked up by name before it is spoken of again. Every answer is stored page
-by page, so that an exchange that ends half-way is continued by the next.
+connection died, stays open: its target is looked up by key, or name and place, before it is spoken of again. Only what
+an answer shows is stored as told; what it shows otherwise is asked again. Every answer is stored page by page, so that
+an exchange that ends half-way is continued by the next.
 """
 
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
-
-from sqlalchemy import Connection
 
 from tides_bridge.database import Database, run
 from tides_bridge.errors import FourmostRejected, FourmostUnavailable
+from tides_bridge.fourmost.adoption import adopt_forgotten
 from tides_bridge.fourmost.client import FourmostClient
+from tides_bridge.fourmost.identity import (
+    as_shown,
+    is_of_same_program,
+    is_ours,
+    is_same_name,
+    is_under_key,
+    shown_otherwise,
+)
+from tides_bridge.fourmost.log import answer_of, answer_on, store_answers, store_ingested
+from tides_bridge.fourmost.names import with_free_names
 from tides_bridge.fourmost.payloads import FourmostStage, stage_for_4most
 from tides_bridge.settings import Settings
-from tides_bridge.targets.association import MATCH_RADIUS_ARCSEC
 
 logger = logging.getLogger(__name__)
 
 UPDATES = 20
 """Updates that are logged together: each is a call of its own."""
-
-FORGOTTEN_FOR = timedelta(days=14)
-"""So long after a restoration a target that is selected anew may have a row already."""
-
-INGESTION = ("ostd_targ_id", "ostd_u_obj_id", "date_ingested")
-"""What the operations system makes of a row."""
 
 Row = dict[str, Any]
 
@@ -48,18 +50,22 @@ class Sent:
     ----------
     done, failed
         What was confirmed, and what was refused.
+    otherwise
+        What came back with other values than asked: it is asked again by the next exchange.
     outage
         The error if the service did not answer as it should: the next exchange looks up what it was asked.
     """
 
     done: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    otherwise: list[str] = field(default_factory=list)
     outage: FourmostUnavailable | None = None
 
     def add(self, other: "Sent") -> None:
         """Count what became of some more."""
         self.done += other.done
         self.failed |= other.failed
+        self.otherwise += other.otherwise
         self.outage = self.outage or other.outage
 
 
@@ -104,7 +110,7 @@ def settle_unanswered(database: Database, client: FourmostClient) -> Sent:
     Sent
         The targets that were to be created and are there. What is not there is sent again with the next stage.
     """
-    _adopt_forgotten(database, client)
+    adopt_forgotten(database, client)
     with database.transaction() as connection:
         rows = run(connection, "fourmost/list_unanswered.sql")
     return _send(database, client, rows, UPDATES, _look_up)
@@ -159,7 +165,14 @@ def create_new_transients_in_4most(
     Sent
         What was confirmed, what was refused and why, and the outage that ended it.
     """
-    return _send(database, client, new, page_size, _create)
+    try:
+        named, known = with_free_names(database, client, new)
+    except FourmostUnavailable as error:
+        return Sent(outage=error)
+    sent = _send(database, client, known, page_size, _look_up_known)
+    if not sent.outage:
+        sent.add(_send(database, client, named, page_size, _create))
+    return sent
 
 
 def update_existing_transients(database: Database, client: FourmostClient, rows: Sequence[Row]) -> Sent:
@@ -183,7 +196,7 @@ def update_existing_transients(database: Database, client: FourmostClient, rows:
     return _send(database, client, rows, UPDATES, _update)
 
 
-# Pages
+# PagedList
 
 
 def _send(
@@ -225,21 +238,44 @@ def _create_asked(database: Database, client: FourmostClient, page: Sequence[Row
     except FourmostUnavailable as error:
         return _store_outage(database, page, error)
     except FourmostRejected as error:
-        if len(page) == 1:
-            return _store_refusal(database, page[0], error)
-        sent = Sent()
-        for half in (page[: len(page) // 2], page[len(page) // 2 :]):
+        return _store_refusal(database, page[0], error) if len(page) == 1 else _create_halves(database, client, page)
+    # A row of another name or program is not the one that was asked for, whatever its place in the answer.
+    believed = [row for row in page if _is_answer_on(created.get(row["name"]), row["payload"])]
+    sent = _store_answered(
+        database, [answer_of(row, created[row["name"]], row["payload"]) for row in believed], believed
+    )
+    # A row that the answer does not show may be there or not, whatever the status says: it is looked up.
+    if lost := [row for row in page if row not in believed]:
+        names = ", ".join(row["name"] for row in lost[:5])
+        sent.add(_store_outage(database, lost, FourmostUnavailable("4MOST", f"answered without the rows of {names}")))
+    return sent
+
+
+def _is_answer_on(answered: Row | None, payload: Row) -> bool:
+    return (
+        answered is not None
+        and is_same_name(answered["name"], payload["name"])
+        and is_of_same_program(answered, payload)
+    )
+
+
+def _look_up_known(database: Database, client: FourmostClient, page: Sequence[Row]) -> Sent:
+    """Look up targets of which 4MOST may have a row without a key here."""
+    _store_intents(database, page, "create")
+    return _look_up(database, client, [{**row, "dec": row["decl"], "operation": "create"} for row in page])
+
+
+def _create_halves(database: Database, client: FourmostClient, page: Sequence[Row]) -> Sent:
+    """Look what a refused page has made all the same, as no list need be created whole; send the rest by halves."""
+    sent = _look_up(database, client, [{**row, "dec": row["decl"], "operation": "create"} for row in page])
+    made = set(sent.done)
+    left = [row for row in page if row["name"] not in made]
+    _store_intents(database, left, "create")  # the look-up has closed them
+    for half in (left[: len(left) // 2], left[len(left) // 2 :]):
+        if half:
             sent.add(
                 _store_outage(database, half, sent.outage) if sent.outage else _create_asked(database, client, half)
             )
-        return sent
-    sent = _store_confirmed(
-        database, [{**row, "pk_4most": created[row["name"]]["id"]} for row in page if row["name"] in created]
-    )
-    # A row that the answer does not show may be there or not, whatever the status says: it is looked up.
-    if lost := [row for row in page if row["name"] not in created]:
-        names = ", ".join(row["name"] for row in lost[:5])
-        sent.add(_store_outage(database, lost, FourmostUnavailable("4MOST", f"answered without the rows of {names}")))
     return sent
 
 
@@ -247,17 +283,21 @@ def _update(database: Database, client: FourmostClient, page: Sequence[Row]) -> 
     """Send the changes of some rows one after another, and store what came of them."""
     _store_intents(database, [row for row in page if row["payload"]["is_active"]], "update")
     _store_intents(database, [row for row in page if not row["payload"]["is_active"]], "deactivate")
-    sent, confirmed = Sent(), []
+    sent, answers, rows = Sent(), [], []
     for number, row in enumerate(page):
         try:
-            client.update(row["pk_4most"], row["name"], row["changes"])
-            confirmed.append(row)
+            # An answer without content shows nothing: the row is looked at.
+            answered = client.update(row["pk_4most"], row["name"], row["changes"]) or client.row(row["pk_4most"])
+            if answered is None:
+                raise FourmostUnavailable("4MOST", f"has no row {row['pk_4most']} any more")
+            answers.append(answer_of(row, answered, row["changes"]))
+            rows.append(row)
         except FourmostRejected as error:
             sent.add(_refused_update(database, client, row, error))
         except FourmostUnavailable as error:
             sent.add(_store_outage(database, page[number:], error))
             break
-    sent.add(_store_confirmed(database, confirmed))
+    sent.add(_store_answered(database, answers, rows))
     return sent
 
 
@@ -276,12 +316,12 @@ def _refused_update(database: Database, client: FourmostClient, row: Row, error:
 
 
 def _look_up(database: Database, client: FourmostClient, page: Sequence[Row]) -> Sent:
-    """Look up targets by name; of several rows the oldest is ours, and the others are switched off."""
+    """Look up targets by key, or by name and place; of several rows the oldest is ours, and the others go off."""
     sent = Sent()
     for number, row in enumerate(page):
         try:
-            found = find_at_4most(client, row["name"], (row["payload"] or {}).get("uploadedfor_survey_id"))
-            adopt(database, client, row, found)
+            found = find_at_4most(client, row)
+            adopt_found(database, client, row, found)
         except FourmostUnavailable as error:
             sent.add(_store_outage(database, page[number:], error))
             break
@@ -293,28 +333,63 @@ def _look_up(database: Database, client: FourmostClient, page: Sequence[Row]) ->
 # What was found at 4MOST
 
 
-def find_at_4most(client: FourmostClient, name: str, survey_id: int | None) -> list[Row]:
-    """Find the rows of a name, the oldest first."""
-    survey = {"uploadedfor_survey_id": survey_id} if survey_id is not None else {}
-    return sorted(client.rows(name=name, **survey), key=lambda row: int(row["id"]))
+def find_at_4most(client: FourmostClient, target: Row, names: Collection[str] = ()) -> list[Row]:
+    """
+    Find the rows of a target, its own first.
+
+    Parameters
+    ----------
+    client
+        Of the service.
+    target
+        With ``name``, ``ra``, ``dec`` [deg], ``pk_4most`` if it has one, and what 4MOST was told or asked.
+    names
+        Of all targets, in lower case: a row that has the name of another one is not ours, even under our key.
+
+    Returns
+    -------
+    list of dict
+        The row under its key, as long as that is still called so or lies there; then those of its name, place, survey
+        and subsurvey, the oldest first. A namesake elsewhere on the sky is none of them.
+    """
+    described = client.program | {key: target[key] for key in ("name", "ra", "dec")}
+    asked = target.get("payload") or {}
+    found = [
+        row for row in client.rows(name=target["name"]) if is_ours(row, described) or is_ours(row, asked | described)
+    ]
+    found.sort(key=lambda row: int(row["id"]))
+    if target["pk_4most"] is None:
+        return found
+    own = client.row(target["pk_4most"])
+    if own is None or not is_own(own, target, described, names):
+        return found
+    return [own, *(row for row in found if row["id"] != own["id"])]
 
 
-def adopt(database: Database, client: FourmostClient, row: Row, found: Sequence[Row]) -> None:
-    """Take the oldest row found for ours, with what it says; switch the others off."""
+def is_own(own: Row, target: Row, described: Row, names: Collection[str]) -> bool:
+    """Tell whether the row under a target's key is the target's; described by name, place and program."""
+    has_name_of_other = own["name"].casefold() in names and not is_same_name(own["name"], target["name"])
+    return is_under_key(own, described, target.get("told_4most")) and not has_name_of_other
+
+
+def adopt_found(database: Database, client: FourmostClient, row: Row, found: Sequence[Row]) -> None:
+    """Take the first row found for ours, with what it says; switch the others off."""
     if not found:
-        store_answers(database, [answer_on(row, "absent", answer="4MOST has no row of this name")])
+        store_answers(database, [answer_on(row, "absent", answer="4MOST has no row of this name at this place")])
         return
-    oldest = found[0]
-    finding = f"found as {oldest['id']}"
+    own = found[0]
+    finding = f"found as {own['id']}"
     for duplicate in found[1:]:
         problem = switch_off(client, duplicate) if duplicate.get("is_active") else None
         finding += f"; its duplicate {duplicate['id']} is " + (
             f"not switched off: {problem}" if problem else "switched off"
         )
-    shown = {column: oldest.get(column) for column in row["payload"] or ("is_active",)}
+    asked = row["payload"] or {"is_active": None}
+    otherwise = shown_otherwise(asked, own)
+    shown = as_shown(asked, own) | {column: value for column, value in asked.items() if column not in otherwise}
     logger.info("target found at 4MOST name=%s %s", row["name"], finding)
-    store_answers(database, [answer_on(row, "adopted", payload=shown, pk=int(oldest["id"]), answer=finding)])
-    store_ingested(database, [oldest])
+    store_answers(database, [answer_on(row, "adopted", payload=shown, pk=own["id"], answer=finding)])
+    store_ingested(database, [own])
 
 
 def switch_off(client: FourmostClient, duplicate: Row) -> str | None:
@@ -327,60 +402,7 @@ def switch_off(client: FourmostClient, duplicate: Row) -> str | None:
     return None
 
 
-def _adopt_forgotten(database: Database, client: FourmostClient) -> None:
-    """
-    Give rows back to their targets that were created after the backup from which this database was restored.
-
-    Such a target was selected anew, with another name: its row is found by its place, and it takes the row's name.
-    """
-    with database.transaction() as connection:
-        since = {"since": datetime.now(UTC) - FORGOTTEN_FOR}
-        restorations = run(connection, "fourmost/last_restoration.sql", since)
-    if not restorations:
-        return
-    newer = {"date_submitted__gte": f"{restorations[0]['taken_at'].astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}Z"}
-    rows = [row for row in client.rows(**client.survey, **newer) if row.get("subsurvey") == client.subsurvey]
-    places = [{"pk": row["id"]} | {key: row[key] for key in ("name", "ra", "dec", "is_active")} for row in rows]
-    with database.transaction("forgotten") as connection:
-        parameters = {"rows": json.dumps(places), "radius": MATCH_RADIUS_ARCSEC}
-        adopted = run(connection, "fourmost/adopt_forgotten.sql", parameters)
-    for target in adopted:
-        logger.info("forgotten row adopted name=%s formerly=%s", target["name"], target["formerly"])
-    store_ingested(database, rows)
-
-
 # What is stored
-
-
-def answer_on(
-    row: Row, status: str, *, payload: Row | None = None, pk: int | None = None, answer: str | None = None
-) -> Row:
-    """Word an answer for the log."""
-    return {"tides_id": row["tides_id"], "status": status, "pk": pk, "payload": payload, "answer": answer}
-
-
-def store_answers(database: Database, answers: Sequence[Row]) -> None:
-    """Log answers, and keep in `tides_master` what they mean."""
-    if answers:
-        with database.transaction("answers") as connection:
-            # First, as a key is unique: after a restoration it may still stand at a target whose row is gone.
-            release_keys(connection, [row for row in answers if row["status"] in ("confirmed", "adopted")])
-            run(connection, "fourmost/store_answers.sql", {"answers": json.dumps(answers)})
-
-
-def release_keys(connection: Connection, owners: Sequence[Row]) -> None:
-    """Take keys from targets whose row is gone, where they belong to others now."""
-    run(connection, "fourmost/release_keys.sql", {"answers": json.dumps(owners)})
-
-
-def store_ingested(database: Database, rows: Iterable[Row]) -> None:
-    """Keep what the operations system made of rows of 4MOST."""
-    ingested = [
-        {"pk": row["id"], **{column: row[column] for column in INGESTION}} for row in rows if row.get("date_ingested")
-    ]
-    if ingested:
-        with database.transaction("ingested") as connection:
-            run(connection, "fourmost/store_ingested.sql", ingested)
 
 
 def _store_intents(database: Database, rows: Sequence[Row], operation: str) -> None:
@@ -395,9 +417,14 @@ def _store_intents(database: Database, rows: Sequence[Row], operation: str) -> N
             run(connection, "fourmost/store_intents.sql", {"intents": json.dumps(intents)})
 
 
-def _store_confirmed(database: Database, rows: Sequence[Row]) -> Sent:
-    store_answers(database, [answer_on(row, "confirmed", payload=row["payload"], pk=row["pk_4most"]) for row in rows])
-    return Sent(done=[row["name"] for row in rows])
+def _store_answered(database: Database, answers: Sequence[Row], rows: Sequence[Row]) -> Sent:
+    """Store what the answers on some rows show."""
+    store_answers(database, answers)
+    is_done = [answer["status"] == "confirmed" for answer in answers]
+    return Sent(
+        done=[row["name"] for row, is_so in zip(rows, is_done, strict=True) if is_so],
+        otherwise=[row["name"] for row, is_so in zip(rows, is_done, strict=True) if not is_so],
+    )
 
 
 def _store_refusal(database: Database, row: Row, error: FourmostRejected) -> Sent:

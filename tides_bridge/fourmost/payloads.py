@@ -18,6 +18,9 @@ RANGES = {"ra": (0.0, 359.99999999), "dec": (-89.99999999, 40.0), "mag": (3.0, 5
 
 LONGEST_NAME = 256
 
+MOST_ASKED = 3
+"""So often the same is asked of 4MOST, where its answers show something else: then a person is to look."""
+
 
 @dataclass(frozen=True)
 class FourmostStage:
@@ -35,6 +38,8 @@ class FourmostStage:
         The same, for targets to be switched off.
     refused
         Targets that the format forbids: rows with the ``reason``.
+    otherwise
+        Targets of which 4MOST showed something else so often that it is not asked again: rows with the ``payload``.
     wanted
         "Wanted, not allowed": the changes of ingested targets, of which only the active flag may still change, by
         ``tides_id``.
@@ -44,6 +49,7 @@ class FourmostStage:
     changed: list[dict[str, Any]] = field(default_factory=list)
     deactivated: list[dict[str, Any]] = field(default_factory=list)
     refused: list[dict[str, Any]] = field(default_factory=list)
+    otherwise: list[dict[str, Any]] = field(default_factory=list)
     wanted: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -114,16 +120,17 @@ def stage_for_4most(rows: Iterable[Row], settings: Settings) -> FourmostStage:
     Returns
     -------
     FourmostStage
-        Only what is new to 4MOST. A payload that was refused is not sent again until it changes; the active flag alone
-        is, as 4MOST takes it always. After ingestion only this flag may change: nothing else is sent, but kept as
-        wanted.
+        Only what is new to 4MOST. A payload that was refused is sent again when its wait is over or it changes; the
+        active flag alone is at once, as 4MOST takes it always. After ingestion only this flag may change: nothing else
+        is sent, but kept as wanted.
     """
     stage = FourmostStage()
     for row in rows:
         known_there = row["told_4most"] or {}
         if not row["active"]:
             wanted = {**known_there, "is_active": False}
-            stage.deactivated.append({**row, "payload": wanted, "changes": {"is_active": False}})
+            changed = {**row, "payload": wanted, "changes": {"is_active": False}}
+            (stage.otherwise if _was_answered_otherwise(row, wanted) else stage.deactivated).append(changed)
             continue
         try:
             wanted = to_4most(row, settings)
@@ -131,8 +138,9 @@ def stage_for_4most(rows: Iterable[Row], settings: Settings) -> FourmostStage:
             if row["refused_4most"] != error.problem:
                 stage.refused.append({**row, "reason": error.problem, "payload": None})
             continue
+        is_refused = row["is_refused_still"] and row["refused_4most_payload"] is not None
         if row["pk_4most"] is None:
-            if wanted != row["refused_4most_payload"]:
+            if not (is_refused and wanted == row["refused_4most_payload"]):
                 stage.new.append({**row, "payload": wanted, "origin": magnitude_for(row, settings).origin})
             continue
         changes = {column: value for column, value in wanted.items() if known_there.get(column) != value}
@@ -142,7 +150,14 @@ def stage_for_4most(rows: Iterable[Row], settings: Settings) -> FourmostStage:
             changes = {column: value for column, value in changes.items() if column == "is_active"}
         wanted = {**known_there, **changes}
         is_flag = changes.keys() == {"is_active"}
-        if is_flag or (changes and wanted != row["refused_4most_payload"]):
+        if is_flag or (changes and not (is_refused and wanted == row["refused_4most_payload"])):
             origin = magnitude_for(row, settings).origin if "mag" in changes else None
-            stage.changed.append({**row, "payload": wanted, "changes": changes, "origin": origin})
+            changed = {**row, "payload": wanted, "changes": changes, "origin": origin}
+            (stage.otherwise if _was_answered_otherwise(row, wanted) else stage.changed).append(changed)
     return stage
+
+
+def _was_answered_otherwise(row: Row, wanted: Row) -> bool:
+    """Tell whether 4MOST was asked for this `MOST_ASKED` times, and showed something else each time."""
+    answered = row["otherwise_4most"] or {}
+    return bool(answered.get("asked") == wanted and answered["times"] >= MOST_ASKED)

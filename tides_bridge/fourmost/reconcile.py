@@ -3,7 +3,8 @@ Reconcile `tides_master` with the list at 4MOST, row by row: what was lost, dele
 
 What differs is believed to be as it is found there, and logged; what our targets should be like is then worked out anew
 by the exchange, which sends it. So a row that vanished is created again, and one that was edited is set right, as far
-as 4MOST allows. Nothing is believed from a list alone: a row that is missing in it is asked for by itself.
+as 4MOST allows. A row is a target's by its key, or by name and place. Nothing is believed from a list alone: a row that
+is missing in it is asked for by itself, and one that comes twice in it is one.
 """
 
 import json
@@ -13,15 +14,9 @@ from typing import Any
 
 from tides_bridge.database import Database, run
 from tides_bridge.fourmost.client import FourmostClient
-from tides_bridge.fourmost.exchange import (
-    INGESTION,
-    answer_on,
-    find_at_4most,
-    release_keys,
-    store_answers,
-    store_ingested,
-    switch_off,
-)
+from tides_bridge.fourmost.exchange import find_at_4most, is_own, switch_off
+from tides_bridge.fourmost.identity import as_shown, is_of_same_program, is_ours, shown_otherwise
+from tides_bridge.fourmost.log import INGESTION, answer_on, release_keys, store_answers, store_ingested
 from tides_bridge.settings import Settings
 
 Row = dict[str, Any]
@@ -69,46 +64,47 @@ def reconcile(database: Database, client: FourmostClient, settings: Settings, *,
     list of Difference
         In the order of the targets; a stranger is a row of our subsurvey whose name we do not know: it is left alone.
     """
+    rows = {row["id"]: row for row in client.rows(uploadedfor_survey_id=settings.fourmost.survey_id)}
     rows_of_name = defaultdict(list)
-    for row in client.rows(uploadedfor_survey_id=settings.fourmost.survey_id):
-        rows_of_name[row["name"]].append(row)
+    for row in rows.values():
+        rows_of_name[row["name"].casefold()].append(row)
     with database.transaction() as connection:
         targets = run(connection, "fourmost/list_told.sql")
-    found, names = [], {target["name"] for target in targets}
+    found, ours, names = [], set[int](), {target["name"].casefold() for target in targets}
     for target in targets:
-        rows = sorted(rows_of_name.pop(target["name"], []), key=lambda row: int(row["id"]))
-        # A list alone is not believed: the target's own row must be in it, or neither side have one.
-        is_known = target["pk_4most"] in [row["id"] for row in rows] or (not rows and target["pk_4most"] is None)
-        if not is_known:
-            rows = find_at_4most(client, target["name"], settings.fourmost.survey_id)
-            rows = rows or _find_by_key(client, target, names)
-        found += _compare(database, client, target, rows, is_dry=is_dry)
-    strangers = [
-        row for rows in rows_of_name.values() for row in rows if row.get("subsurvey") == settings.fourmost.subsurvey
-    ]
+        described = client.program | {key: target[key] for key in ("name", "ra", "dec")}
+        own = rows.get(target["pk_4most"])
+        others = [
+            row
+            for row in rows_of_name[target["name"].casefold()]
+            if row["id"] != target["pk_4most"] and is_ours(row, described)
+        ]
+        if own and is_own(own, target, described, names):
+            of_target = [own, *sorted(others, key=lambda row: int(row["id"]))]
+        else:  # a list alone is not believed
+            is_looked_up = others or target["pk_4most"] is not None
+            of_target = find_at_4most(client, target, names) if is_looked_up else []
+        ours |= {row["id"] for row in of_target}
+        found += _compare(database, client, target, of_target, is_dry=is_dry)
     return found + [
-        Difference(row["name"], row["id"], "stranger", "no target of this name here", "left alone")
-        for row in strangers
-        if row.get("is_active")
+        Difference(row["name"], row["id"], "stranger", _strangeness(row, names), "left alone")
+        for row in rows.values()
+        if row["id"] not in ours and row.get("is_active") and is_of_same_program(row, client.program)
     ]
 
 
-def _find_by_key(client: FourmostClient, target: Row, names: set[str]) -> list[Row]:
-    """Find a row that lost its name or survey; one of another place has our key by chance, as after a restoration."""
-    row = client.row(target["pk_4most"]) if target["pk_4most"] is not None else None
-    known_there = target["told_4most"] or {}
-    place = (known_there.get("ra"), known_there.get("dec"))
-    is_renamed = row and row["name"] not in names and (row["ra"], row["dec"]) == place
-    return [row] if row and (row["name"] == target["name"] or is_renamed) else []
+def _strangeness(row: Row, names: set[str]) -> str:
+    is_namesake = row["name"].casefold() in names
+    return "our target of this name is elsewhere on the sky" if is_namesake else "no target of this name here"
 
 
 def _compare(
     database: Database, client: FourmostClient, target: Row, rows: list[Row], *, is_dry: bool
 ) -> list[Difference]:
-    """Compare one target with the rows of its name, the oldest first, and repair what differs."""
+    """Compare one target with its rows, its own first, and repair what differs."""
     if not rows:
         return [] if target["pk_4most"] is None else [_forget(database, target, is_dry=is_dry)]
-    doubled = [row for row in rows[1:] if row["is_active"]]
+    doubled = [row for row in rows[1:] if row.get("is_active")]
     differences = [_switch_off(database, client, target, row, is_dry=is_dry) for row in doubled]
     return differences + _believe(database, target, rows[0], is_dry=is_dry)
 
@@ -138,29 +134,30 @@ def _switch_off(database: Database, client: FourmostClient, target: Row, duplica
 def _believe(database: Database, target: Row, row: Row, *, is_dry: bool) -> list[Difference]:
     """Take over what a row says that we do not know."""
     known_there = target["told_4most"] or {}
-    edited = {column: row.get(column) for column in known_there if row.get(column) != known_there[column]}
+    edited = shown_otherwise(known_there, row)
     differences = []
     if target["pk_4most"] != row["id"]:
         detail = f"we took {target['pk_4most'] or 'none'} for its row"
         differences.append(Difference(target["name"], row["id"], "unknown here", detail, "adopted"))
     if edited:
         detail = ", ".join(f"{column}: {known_there[column]} here, {value} there" for column, value in edited.items())
-        repair = "only is_active can be set right: it is ingested" if row["date_ingested"] else "set right"
+        repair = "only is_active can be set right: it is ingested" if row.get("date_ingested") else "set right"
         differences.append(Difference(target["name"], row["id"], "edited", detail, repair))
+    shown = {column: value for column, value in ({**known_there, **edited}).items() if value is not None}
     if differences and not is_dry:
-        believed = {"told": json.dumps({"is_active": row["is_active"], **known_there, **edited}), "pk": row["id"]}
+        believed = {"told": json.dumps(as_shown({"is_active": None}, row) | shown), "pk": row["id"]}
         found = "; ".join(f"{difference.what}: {difference.detail}" for difference in differences)
         with database.transaction("repair") as connection:
             release_keys(connection, [{"tides_id": target["tides_id"], "pk": row["id"]}])
             run(connection, "fourmost/store_repair.sql", {"tides_id": target["tides_id"], "found": found, **believed})
-            if not row["date_ingested"]:  # another row was
+            if not row.get("date_ingested"):  # another row was
                 run(connection, "fourmost/forget_ingested.sql", {"tides_id": target["tides_id"]})
     return differences + _believe_ingestion(database, target, row, is_dry=is_dry)
 
 
 def _believe_ingestion(database: Database, target: Row, row: Row, *, is_dry: bool) -> list[Difference]:
     """Take over what the operations system made of a row."""
-    if not row["date_ingested"] or all(target[key] == row[key] for key in INGESTION[:2]):
+    if not row.get("date_ingested") or all(target[key] == row.get(key) for key in INGESTION[:2]):
         return []
     if not is_dry:
         store_ingested(database, [row])

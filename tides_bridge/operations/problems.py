@@ -29,6 +29,7 @@ REMEDIES = {
     "failing": "look at the page of the last run",
     "silence": "ask the broker whether it sends; look at the filter there, and at the topic in the settings",
     "backlog": "look at the last exchange in tides status, then: tides check",
+    "otherwise": "tides reconcile --dry-run shows them; tides why NAME what was asked; then ask 4MOST",
     "exchange": "tides check, then: tides reconcile; 4MOST takes its list over at 15:00 in Berlin",
     "backup": "tides backup, and look why the nightly one failed",
     "disk": "make room; the largest are decisions.keepFor, backups and Prefect's history",
@@ -188,7 +189,7 @@ class Facts:
 
 # What is wrong
 
-OF_DATABASE = frozenset({"run", "failing", "silence", "backlog", "exchange", "backup"})
+OF_DATABASE = frozenset({"run", "failing", "silence", "backlog", "otherwise", "exchange", "backup"})
 """Kinds that only the database can tell of."""
 
 OF_PREFECT = frozenset({"pool", "worker", "deployment", "late"})
@@ -289,6 +290,9 @@ def _of_database(facts: Facts, settings: Settings, now: datetime) -> Iterator[Pr
         if since and now - since > settings.watchdog.backlog_older_than:
             number = sum(facts.status["backlog"].values())
             yield Problem("backlog", "", f"4MOST was not told about {number} targets for {span(now - since)}", since)
+        if number := facts.status["answered_otherwise"]:
+            what = f"4MOST shows {number} targets otherwise than it was asked, again and again"
+            yield Problem("otherwise", "", what, None, "warning")
         yield from _missed_exchange(facts.status, settings, now)
     good = [run["last_good"] for run in facts.status["runs"] if run["kind"] == "backup" and run["last_good"]]
     since = max(good, default=facts.status["installed_at"])

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from tides_bridge.database import Database, run
 from tides_bridge.errors import BridgeError
-from tides_bridge.fourmost.payloads import stage_for_4most
+from tides_bridge.fourmost.payloads import MOST_ASKED, stage_for_4most
 from tides_bridge.settings import Settings
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def _health(connection: Connection, settings: Settings) -> dict[str, Any]:
         "runs": run(connection, "operations/list_last_runs.sql"),
         "positions": _positions(connection, settings),
         "backlog": backlog,
+        "answered_otherwise": run(connection, "operations/count_otherwise.sql", {"times": MOST_ASKED})[0]["number"],
         "backlog_since": datetime.now(UTC) - waiting_for if any(backlog.values()) else None,
     }
 

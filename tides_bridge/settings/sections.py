@@ -166,8 +166,11 @@ class DecisionSettings(Section):
 
 
 class TargetSettings(Section):
-    """How long a target stays a target."""
+    """What targets are called, and how long they stay targets."""
 
+    name_prefix: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,19}$")] = Field(
+        "TiDES", description="names begin so; of several bridges on one survey each needs its own"
+    )
     deactivate_after: Days = Field(timedelta(days=5), description="without a detection, a target is switched off")
     faint_limit: dict[Band, Number] = Field(
         dict.fromkeys(get_args(Band), 22.5),

@@ -80,10 +80,11 @@ def associate_staged(connection: Connection, settings: Settings) -> int:
     # To the end of the batch: two batches that meet a new object at once would make two targets of it.
     run(connection, "targets/lock.sql")
     run(connection, "targets/create_match_stage.sql")
+    naming = {"year": year_of(settings), "prefix": settings.targets.name_prefix}
     number = int(run(connection, "targets/find_new.sql", near)[0]["number"])
     if number:
         run(connection, "targets/find_neighbours.sql", near)
-        run(connection, "targets/add_targets.sql", match | {"year": year_of(settings)})
+        run(connection, "targets/add_targets.sql", match | naming)
         run(connection, "targets/settle_new.sql", match)
     return number
 
@@ -199,6 +200,7 @@ def split_object(database: Database, settings: Settings, survey: str, object_id:
         If it is in no target, or is the only object of its target.
     """
     about = {"survey": survey, "object_id": object_id, "year": year_of(settings)}
+    about |= {"prefix": settings.targets.name_prefix}
     with database.transaction("association") as connection:
         run(connection, "targets/lock.sql")
         rows = run(connection, "targets/split_object.sql", about | _signed(reason))

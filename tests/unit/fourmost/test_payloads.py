@@ -32,6 +32,8 @@ def row(**values: Any) -> dict[str, Any]:
         "told_4most": None,
         "refused_4most": None,
         "refused_4most_payload": None,
+        "is_refused_still": False,
+        "otherwise_4most": None,
         "date_ingested": None,
     }
     assert values.keys() <= usual.keys()
@@ -245,14 +247,17 @@ def test_a_target_that_the_format_forbids_is_refused_once() -> None:
 
 
 def test_a_payload_that_4most_refused_is_not_sent_again_until_it_changes() -> None:
-    refused = row(refused_4most="no", refused_4most_payload=told())
+    refused = row(refused_4most="no", refused_4most_payload=told(), is_refused_still=True)
     assert stage(refused) == {}
+    assert list(stage({**refused, "is_refused_still": False})) == ["new"], "its wait is over"
     assert list(stage({**refused, "magnitudes": r_of(20.3)})) == ["new"]
 
 
 def test_a_change_that_4most_refused_is_not_sent_again_until_it_changes() -> None:
     refused = row(pk_4most=7, told_4most=told(mag=21.0), refused_4most="no", refused_4most_payload=told())
+    refused["is_refused_still"] = True
     assert stage(refused) == {}
+    assert list(stage({**refused, "is_refused_still": False})) == ["changed"], "its wait is over"
     assert list(stage({**refused, "magnitudes": r_of(20.3)})) == ["changed"]
 
 

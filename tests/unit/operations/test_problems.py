@@ -51,7 +51,14 @@ def status(**more: Any) -> dict[str, Any]:
     """A bridge of 90 days that does well."""
     runs = [run("pull", 5 * MINUTE, "lasair_ztf"), run("exchange", 5 * MINUTE), run("bridge", 5 * MINUTE)]
     well = {"installed_at": NOW - 90 * DAY, "runs": [*runs, run("backup", 8 * HOUR), run("reconcile", 23 * HOUR)]}
-    return {**well, "positions": [position("lasair_ztf", HOUR)], "backlog": {"new": 0}, "backlog_since": None, **more}
+    return {
+        **well,
+        "positions": [position("lasair_ztf", HOUR)],
+        "backlog": {"new": 0},
+        "backlog_since": None,
+        "answered_otherwise": 0,
+        **more,
+    }
 
 
 def deployment(name: str, **more: Any) -> Deployment:
@@ -120,6 +127,7 @@ CASES: dict[str, tuple[Facts, list[str]]] = {
     "failed once": (with_runs(run("bridge", HOUR, failed=1, problem="x")), []),
     "failed twice": (with_runs(run("bridge", HOUR, failed=2, problem="x")), ["failing bridge"]),
     "killed twice": (with_runs(run("reconcile", DAY, failed=2)), ["failing reconcile"]),
+    "answered otherwise": (facts(status=status(answered_otherwise=2)), ["otherwise"]),
     "waits an hour": (facts(status=status(backlog={"new": 3}, backlog_since=NOW - HOUR)), []),
     "waits for 3 hours": (facts(status=status(backlog={"new": 3}, backlog_since=NOW - 3 * HOUR)), ["backlog"]),
     "no exchange on a day": (with_runs(run("exchange", 2 * DAY), run("reconcile", None)), ["exchange"]),

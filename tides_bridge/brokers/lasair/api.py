@@ -18,7 +18,7 @@ from tides_bridge.errors import BrokerUnavailable, MalformedAlert
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import MJD_ZERO
 from tides_bridge.settings import Settings, shown_address
-from tides_bridge.web import ask, problem_of
+from tides_bridge.web import Redirected, ask, cleaned, problem_of
 
 OVERLOADED = (429, 500, 502, 503, 504)
 AWAY = (401, 403, 502, 503, 504)
@@ -94,6 +94,8 @@ class LightCurveApi:
         except requests.RequestException as error:
             self.calls += 2  # as RETRY has it
             remedy = "is lightCurves.address right, and the API up?"
+            if isinstance(error, Redirected):
+                remedy = f"if that is right, set lightCurves.address: {error.address.removesuffix(path).rstrip('/')}"
             raise BrokerUnavailable(self._service, problem_of(error), remedy) from None
         self.calls += 1 + len(getattr(getattr(response.raw, "retries", None), "history", ()))
         if response.status_code in AWAY:
@@ -150,7 +152,7 @@ def refusal_in(response: requests.Response) -> str:
     """Say why an answer brings nothing for what was asked."""
     if response.status_code == 429:
         return HOURLY_LIMIT
-    return f"the light-curve API answered {response.status_code}: {response.text[:200]!r}"
+    return f"the light-curve API answered {response.status_code}: {cleaned(response.text[:1000], 200)!r}"
 
 
 def row_in(body: bytes) -> dict[str, Any]:

@@ -1,0 +1,106 @@
+"""Rows at 4MOST that this database never made: names that are taken, and what `tides adopt` makes of them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulators.fourmost.process import FourmostStandin
+from tests.support.databases import rows_of
+from tests.support.exchanges import Exchanged, add, answer_of, clear, joined, keys
+from tides_bridge.database import Database
+from tides_bridge.fourmost.adoption import adopt_rows
+from tides_bridge.fourmost.client import FourmostClient
+from tides_bridge.settings import Settings
+
+NAMES = [f"TiDES26aa{letter}" for letter in "abcde"]
+
+
+class Side:
+    """A bridge, and 4MOST with rows that it never made."""
+
+    def __init__(self, database: Database, settings: Settings, fourmost: FourmostStandin) -> None:
+        self.database, self.fourmost = database, fourmost
+        self.settings = joined(settings, fourmost)
+        self.client = FourmostClient(self.settings.fourmost)
+        rows_of(database, "INSERT INTO name_counter VALUES (2026, 5) RETURNING 1")
+        for number, name in enumerate(NAMES):
+            add(database, name, ra=10.0 + number)
+
+    def create(self, name: str, ra: float, **values: Any) -> int:
+        usual = {"uploadedfor_survey_id": 5, "dec": -20.0, "mag": 19.0, "subsurvey": "tides-sn", "is_active": True}
+        return int(self.client.create([{**usual, "name": name, "ra": ra, **values}])[name]["id"])
+
+    def exchange(self) -> Exchanged:
+        return Exchanged(self.database, self.settings, self.client)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FourmostStandin, Path]]:
+    state = tmp_path_factory.mktemp("fourmost") / "state.sqlite3"
+    with FourmostStandin("--paginate", "--ingest-at", "off", state=state) as standin:
+        yield standin, state
+
+
+@pytest.fixture
+def side(running: tuple[FourmostStandin, Path], database: Database, settings: Settings) -> Side:
+    clear(*running)
+    return Side(database, settings, running[0])
+
+
+def test_a_name_that_is_taken_is_left_to_its_owner_and_the_next_free_one_is_taken(side: Side) -> None:
+    theirs = [side.create("TiDES26aab", 200.0), side.create("TiDES26aaf", 202.0)]
+    hosts = side.create("TiDES26aaa", 10.0, subsurvey="tides-hosts")
+    before = {row["id"]: row for row in side.fourmost.rows()}
+    assert side.exchange().counts() == (5, 0, 0, 0)
+    ours = keys(side.database)
+    assert sorted(ours) == ["TiDES26aac", "TiDES26aad", "TiDES26aae", "TiDES26aag", "TiDES26aah"]
+    there = {row["id"]: row for row in side.fourmost.rows()}
+    assert all(there[key] == before[key] for key in (*theirs, hosts))
+    assert {(there[key]["name"], there[key]["is_active"]) for key in ours.values()} == {(name, True) for name in ours}
+    assert len({(row["ra"], row["dec"]) for key, row in there.items() if key in ours.values()}) == 5
+    assert side.exchange().counts() == (0, 0, 0, 0)
+    why = rows_of(side.database, "SELECT count(*) AS n FROM exchange_log WHERE right(answer, 17) = 'which is not ours'")
+    assert why == [{"n": 3}], "the host's, that of another, and the next, which was taken, too"
+
+
+def test_a_row_that_was_created_and_refused_in_one_breath_is_ours(side: Side) -> None:
+    row = side.create("TiDES26aab", 11.0)
+    assert side.exchange().counts() == (5, 0, 0, 0)
+    assert keys(side.database)["TiDES26aab"] == row
+    assert answer_of(side.database, "TiDES26aab") == f"found as {row}"
+    assert len(side.fourmost.rows()) == 5
+
+
+def test_a_bridge_beside_another_one_creates_nothing_until_a_person_decides(side: Side) -> None:
+    for number, name in enumerate(NAMES):
+        side.create(name, 200.0 + number)
+    rows = side.fourmost.rows()
+    (outage,) = side.exchange().outages
+    assert "rows under our names that this database never made" in outage and "tides adopt" in outage
+    assert side.fourmost.rows() == rows
+    assert set(keys(side.database).values()) == {None}
+
+
+def test_adopted_rows_belong_to_the_targets_at_their_places_and_other_names_are_given_no_more(side: Side) -> None:
+    moved = [side.create(f"TiDES26ab{letter}", 10.0 + number) for number, letter in enumerate("abc")]
+    elsewhere = [side.create("TiDES26ada", 100.0), side.create("TiDES27aaa", 101.0)]
+    other = side.create("TiDES28aaa", 13.0, subsurvey="tides-hosts")
+    before = (rows_of(side.database, "SELECT * FROM tides_master ORDER BY tides_id"), side.fourmost.rows())
+    dry = adopt_rows(side.database, side.client, side.settings, is_dry=True)
+    assert (rows_of(side.database, "SELECT * FROM tides_master ORDER BY tides_id"), side.fourmost.rows()) == before
+    done = adopt_rows(side.database, side.client, side.settings, is_dry=False)
+    assert (done.adopted, done.left) == (dry.adopted, dry.left)
+    assert sorted(row["pk"] for row in done.adopted) == moved
+    assert [row["id"] for row in done.left] == elsewhere
+    assert {name: key for name, key in keys(side.database).items() if key} == dict(
+        zip(("TiDES26aba", "TiDES26abb", "TiDES26abc"), moved, strict=True)
+    )
+    counters = rows_of(side.database, "SELECT year, used FROM name_counter ORDER BY year")
+    assert counters == [{"year": 2026, "used": 3 * 26 + 1}, {"year": 2027, "used": 1}]
+    assert side.exchange().counts() == (2, 3, 0, 0)
+    there = {row["id"]: row for row in side.fourmost.rows()}
+    assert {there[key]["mag"] for key in moved} == {20.5} and {there[key]["mag"] for key in elsewhere} == {19.0}
+    assert other not in keys(side.database).values()
+    assert adopt_rows(side.database, side.client, side.settings, is_dry=False).adopted == []

@@ -1,0 +1,108 @@
+"""
+Names that are free at 4MOST, and what another installation on our survey left there under ours.
+
+Names at 4MOST are not unique: two installations (a laptop and production, a database that was lost or copied) give the
+same names to other objects. So a name is looked up before a row is created; a row that this database never made is no
+target of ours until a person says so with ``tides adopt``.
+"""
+
+import logging
+import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from tides_bridge.database import Database, run
+from tides_bridge.errors import FourmostUnavailable
+from tides_bridge.fourmost.client import FourmostClient
+from tides_bridge.fourmost.identity import is_of_same_program, is_ours, is_same_name
+
+logger = logging.getLogger(__name__)
+
+MOST_FOREIGN = 3
+"""Rows of our survey under names of ours that an exchange may meet: a namesake happens, more are an installation."""
+
+MOST_NAMES = 20
+"""Names that are tried for one target."""
+
+Row = dict[str, Any]
+
+
+def with_free_names(database: Database, client: FourmostClient, rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    """
+    Give targets to be created names that nobody has at 4MOST: where one is taken, the next free one.
+
+    Parameters
+    ----------
+    database
+        Where names are counted.
+    client
+        Of the service, which is asked for each name.
+    rows
+        With the payload to send.
+
+    Returns
+    -------
+    (list of dict, list of dict)
+        The rows to create, some with another name; and those that are there already, at the target's place, as one that
+        was created and refused in the same breath.
+
+    Raises
+    ------
+    FourmostUnavailable
+        If more than `MOST_FOREIGN` rows of our survey and subsurvey have such names: another installation made them.
+    """
+    foreign: list[Row] = []
+
+    def free(row: Row) -> tuple[Row, bool]:
+        for _ in range(MOST_NAMES):
+            namesakes = [found for found in client.rows(name=row["name"]) if is_same_name(found["name"], row["name"])]
+            if not namesakes:
+                return row, False
+            foreign.extend(found for found in namesakes if is_of_same_program(found, client.program))
+            if len(foreign) > MOST_FOREIGN:
+                break
+            if any(is_ours(found, row["payload"]) for found in namesakes):
+                return row, True
+            row = _renamed(database, row, namesakes[0])
+        shown = ", ".join(f"{found['name']} ({found['id']})" for found in foreign[:MOST_FOREIGN])
+        raise FourmostUnavailable(
+            "4MOST",
+            f"has rows under our names that this database never made, as {shown}",
+            "if this is the only bridge of its survey: tides adopt; else give each a targets.namePrefix of its own",
+        )
+
+    with ThreadPoolExecutor(client.connections) as pool:
+        named = list(pool.map(free, rows))
+    return [row for row, is_there in named if not is_there], [row for row, is_there in named if is_there]
+
+
+def _renamed(database: Database, row: Row, namesake: Row) -> Row:
+    """Give a target that 4MOST never had the next name of its year."""
+    why = f"{row['name']} is the name of row {namesake['id']} at 4MOST, which is not ours"
+    with database.transaction("names") as connection:
+        renamed = run(connection, "fourmost/rename_target.sql", {"tides_id": row["tides_id"], "why": why})
+    if not renamed:
+        raise FourmostUnavailable("4MOST", f"has a row named {row['name']} that is not ours")
+    name = renamed[0]["name"]
+    logger.warning("name taken at 4MOST name=%s row=%d named=%s", row["name"], namesake["id"], name)
+    return {**row, "name": name, "payload": {**row["payload"], "name": name}}
+
+
+def used_numbers(names: Sequence[str], prefix: str) -> dict[str, int]:
+    """
+    Give the largest number of each year that names stand for, as ``tides_name`` in SQL writes them.
+
+    >>> used_numbers(["TiDES26aab", "TiDES26aaaa", "TiDES27aaa", "other"], "TiDES")
+    {'2026': 17577, '2027': 1}
+    """
+    used: dict[str, int] = {}
+    for name in names:
+        if found := re.fullmatch(rf"{re.escape(prefix)}(\d\d)([a-z]{{3,10}})", name):
+            year, word = f"20{found[1]}", found[2]
+            shorter = sum(26**letters for letters in range(3, len(word)))
+            number = 0
+            for letter in word:
+                number = 26 * number + ord(letter) - ord("a")
+            used[year] = max(used.get(year, 0), shorter + number + 1)
+    return used
