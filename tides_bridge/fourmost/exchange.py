@@ -310,7 +310,7 @@ def _refused_update(database: Database, client: FourmostClient, row: Row, error:
     if current is None or not current.get("date_ingested"):
         return _store_refusal(database, row, error)
     store_ingested(database, [current])
-    shown = {column: current.get(column) for column in row["payload"]}
+    shown = as_shown(row["payload"], current)
     store_answers(database, [answer_on(row, "adopted", payload=shown, pk=current["id"], answer=error.problem)])
     return Sent()
 
@@ -353,10 +353,8 @@ def find_at_4most(client: FourmostClient, target: Row, names: Collection[str] = 
         and subsurvey, the oldest first. A namesake elsewhere on the sky is none of them.
     """
     described = client.program | {key: target[key] for key in ("name", "ra", "dec")}
-    asked = target.get("payload") or {}
-    found = [
-        row for row in client.rows(name=target["name"]) if is_ours(row, described) or is_ours(row, asked | described)
-    ]
+    asked = described | (target.get("payload") or {}) | {"name": target["name"]}  # with the survey of that time
+    found = [row for row in client.rows(name=target["name"]) if is_ours(row, described) or is_ours(row, asked)]
     found.sort(key=lambda row: int(row["id"]))
     if target["pk_4most"] is None:
         return found
@@ -395,11 +393,11 @@ def adopt_found(database: Database, client: FourmostClient, row: Row, found: Seq
 def switch_off(client: FourmostClient, duplicate: Row) -> str | None:
     """Switch a duplicate off, or give the reason why 4MOST refuses it."""
     try:
-        client.update(int(duplicate["id"]), duplicate["name"], {"is_active": False})
+        answered = client.update(duplicate["id"], duplicate["name"], {"is_active": False})
     except FourmostRejected as error:
         logger.warning("duplicate not switched off name=%s reason=%s", duplicate["name"], error.problem)
         return error.problem
-    return None
+    return "it is still active" if answered and answered.get("is_active") else None
 
 
 # What is stored
