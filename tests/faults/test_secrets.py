@@ -92,6 +92,7 @@ class World:
             "TIDES_TIDESDBPASS": PASSWORDS["database"],
             "TIDES_BROKER__OPTIONS": json.dumps(OPTIONS),
             "TIDES_TIDESDBDATABASE": f"secrets_{list(CASES).index(case)}",
+            "TIDES_TARGETS__NAMEPREFIX": f"case{list(CASES).index(case)}-",  # they share a 4MOST
             "TIDES_SETTINGS": str(self.folder / "settings.yaml"),
             "PREFECT_API_URL": self.prefect_api,
             "PREFECT_HOME": str(self.folder / "client"),  # with the storage of results

@@ -25,8 +25,9 @@ def standins() -> Iterator[Standins]:
 @pytest.fixture
 def settings_file(standins: Standins, tmp_path: Path) -> Path:
     """Settings with a group and a database of their own, so that each test sees all alerts for the first time."""
-    settings = standins.settings({"deactivateAfter": "7305 days"})
     name = f"t{uuid4().hex}"
+    # Several bridges share this 4MOST: each names its targets in its own way.
+    settings = standins.settings({"deactivateAfter": "7305 days", "namePrefix": f"{name[:8]}-"})
     settings |= {"groupID": name, "tidesDBdatabase": name}
     settings["broker"]["silence"] = "0.5 seconds"
     write_settings(tmp_path / "settings.yaml", settings)
