@@ -39,7 +39,7 @@ from tides_bridge.errors import SettingsError
 
 Service = Literal["fourmost", "lasair"]
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-Fault = Literal["status", "timeout", "cut", "err", "html", "missing_row", "drip"] | Lie
+Fault = Literal["status", "timeout", "cut", "err", "html", "missing_row", "drip", Lie]
 
 OWN_ADDRESSES = {"fourmost": re.compile(r"^/QFSwi/standin(/|$)"), "lasair": re.compile(r"^/$")}
 """Addresses that only the stand-ins have: nothing goes wrong there, and no rule counts them."""

@@ -1,5 +1,6 @@
 -- purpose: note what 4MOST answered, and what it knows of these targets from now on
--- params: answers jsonb (list of tides_id, status, pk, payload, asked, answer), first_wait interval, longest_wait interval
+-- params: answers jsonb (list of tides_id, status, pk, payload, asked, answer), first_wait interval,
+--         longest_wait interval
 
 -- Status confirmed and adopted: 4MOST has payload under pk. Otherwise: it has payload there, though it was asked for
 -- asked. Refused: payload is sent again after a wait, twice as long each time. Absent: it has none. Unanswered: the
@@ -42,15 +43,16 @@ SET
     told_4most_at = CASE WHEN given.is_there THEN now() ELSE tides_master.told_4most_at END,
     otherwise_4most
     = CASE
-        WHEN given.status = 'otherwise' THEN jsonb_build_object(
-            'asked', given.asked,
-            'shown', given.payload,
-            'times', CASE
-                WHEN tides_master.otherwise_4most -> 'asked' = given.asked
-                    THEN (tides_master.otherwise_4most ->> 'times')::integer
-                ELSE 0
-            END + 1
-        )
+        WHEN given.status = 'otherwise'
+            THEN jsonb_build_object(
+                    'asked', given.asked,
+                    'shown', given.payload,
+                    'times', CASE
+                        WHEN tides_master.otherwise_4most -> 'asked' = given.asked
+                            THEN (tides_master.otherwise_4most ->> 'times')::integer
+                        ELSE 0
+                    END + 1
+                )
         WHEN given.status <> 'confirmed' THEN tides_master.otherwise_4most
     END,
     refused_4most
@@ -70,14 +72,15 @@ SET
     END,
     refused_4most_until
     = CASE
-        WHEN given.status = 'refused' THEN now() + least(
-            %(longest_wait)s::interval,
-            %(first_wait)s::interval * CASE
-                WHEN tides_master.refused_4most_payload = given.payload
-                    THEN 2 ^ least(tides_master.refusals_4most, 20)
-                ELSE 1
-            END
-        )
+        WHEN given.status = 'refused'
+            THEN now() + least(
+                    %(longest_wait)s::interval,
+                    %(first_wait)s::interval * CASE
+                        WHEN tides_master.refused_4most_payload = given.payload
+                            THEN 2 ^ least(tides_master.refusals_4most, 20)
+                        ELSE 1
+                    END
+                )
         WHEN given.says_nothing THEN tides_master.refused_4most_until
     END
 FROM given

@@ -11,7 +11,7 @@ ADD COLUMN otherwise_4most jsonb,
 ADD COLUMN refusals_4most integer NOT NULL DEFAULT 0,
 ADD COLUMN refused_4most_until timestamptz;
 
-COMMENT ON COLUMN tides_master.otherwise_4most IS 'asked: what 4MOST answered otherwise; times: so often; shown: what it has instead';
+COMMENT ON COLUMN tides_master.otherwise_4most IS 'what 4MOST was asked, how many times, and what it has shown instead';
 COMMENT ON COLUMN tides_master.refusals_4most IS 'how often in a row 4MOST refused refused_4most_payload';
 COMMENT ON COLUMN tides_master.refused_4most_until IS 'when refused_4most_payload is tried again';
 

@@ -1,5 +1,5 @@
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -55,7 +55,8 @@ def answer(
 ) -> None:
     """Note what 4MOST answered about a target."""
     given = {"tides_id": key(database, object_id), "status": status, "pk": pk, "payload": payload, "answer": said}
-    call(database, "store_answers", {"answers": json.dumps([given])})
+    waits = {"first_wait": timedelta(hours=1), "longest_wait": timedelta(days=7)}
+    call(database, "store_answers", {"answers": json.dumps([given]), **waits})
 
 
 def told(database: Database, object_id: str, pk: int, **payload: Any) -> None:
@@ -97,6 +98,8 @@ def test_a_listed_row_has_what_a_payload_needs(targets: Database) -> None:
         "told_4most": None,
         "refused_4most": None,
         "refused_4most_payload": None,
+        "is_refused_still": False,
+        "otherwise_4most": None,
         "date_ingested": None,
     }
 
@@ -120,7 +123,10 @@ def test_a_target_with_an_open_intent_is_not_spoken_of(targets: Database) -> Non
     assert open_intent == {
         "tides_id": key(targets, "a"),
         "name": "a",
+        "ra": place_of("ztf", "a"),
+        "dec": -20.25,
         "pk_4most": None,
+        "told_4most": None,
         "operation": "create",
         "payload": {"mag": 19.5},
     }

@@ -49,6 +49,7 @@ def test_a_new_object_is_inserted_and_switched_on(database: Database, settings: 
         "active": True,
         "has_spectrum": False,
         "lent_spectrum": False,
+        "refusals_4most": 0,
     }
 
 

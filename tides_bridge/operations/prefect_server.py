@@ -61,6 +61,7 @@ def prefect_session(tries: int, pause: float) -> requests.Session:
         [s] Before the second of these, twice; then ever longer.
     """
     session = requests.Session()
+    session.headers["Connection"] = "close"  # one that was kept may be closed there just when it is used again
     busy = Retry(tries, connect=0, read=False, status_forcelist=[503], backoff_factor=pause, allowed_methods=None)
     for scheme in ("http://", "https://"):  # the longest prefix counts, and requests has these
         session.mount(scheme, HTTPAdapter(max_retries=busy))
