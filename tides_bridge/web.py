@@ -92,7 +92,19 @@ def ask(
 
 
 def problem_of(error: requests.RequestException) -> str:
-    """Say in a few words what went wrong on the way; nothing of the request, which holds our token."""
+    """
+    Say in a few words what went wrong on the way; nothing of the request, which holds our token.
+
+    Parameters
+    ----------
+    error
+        From `ask`, or from requests itself.
+
+    Returns
+    -------
+    str
+        To stand after the name of the service. The text of the error is left out: it quotes address and headers.
+    """
     if isinstance(error, Redirected):
         return f"has moved to {error.address}, and is not followed there"
     if isinstance(error, TooLong):

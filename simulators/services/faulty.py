@@ -87,12 +87,10 @@ class FaultyService:
     async def _work(self, scope: Scope, receive: Receive, rule: Rule) -> Answer | None:
         """Let the application answer, and keep it; or only read what was sent."""
         if not rule.does_work:
-            while (await receive()).get("more_body"):
-                pass
+            await _body_of(receive)
             return None
         if rule.fault == "unchanged":
-            while (await receive()).get("more_body"):
-                pass
+            await _body_of(receive)
             scope, receive = {**scope, "method": "GET"}, _of_body(b"")
         if rule.fault == "partial":
             scope, receive = await _halved(scope, receive)
@@ -126,13 +124,18 @@ class FaultyService:
 
 async def _halved(scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
     """Give a request with half of the list that was sent."""
-    body, is_whole = b"", False
-    while not is_whole:
-        message = await receive()
-        body, is_whole = body + message.get("body", b""), not message.get("more_body")
-    half = first_half(body)
+    half = first_half(await _body_of(receive))
     headers = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
     return {**scope, "headers": [*headers, (b"content-length", str(len(half)).encode())]}, _of_body(half)
+
+
+async def _body_of(receive: Receive) -> bytes:
+    """Read what was sent, to its end."""
+    body, has_more = b"", True
+    while has_more:
+        message = await receive()
+        body, has_more = body + message.get("body", b""), bool(message.get("more_body"))
+    return body
 
 
 def _of_body(body: bytes) -> Receive:
@@ -203,9 +206,11 @@ def _made_up(rule: Rule, service: Service) -> Answer | None:
         return Answer(200, (("Content-Type", "text/html; charset=utf-8"),), HTML.encode())
     if rule.fault == "redirect":
         return Answer(301, (("Location", ELSEWHERE),), b"")
-    errors: dict[str, tuple[object, int]] = {"err": ({"err": WORDS}, 200), "partial": ({"err": WORDS}, 400)}
-    errors["strange_err"] = ({"err": STRANGE}, 400)
-    return _json(*errors[rule.fault]) if rule.fault in errors else None
+    errors = {"err": (WORDS, 200), "partial": (WORDS, 400), "strange_err": (STRANGE, 400)}
+    if rule.fault not in errors:
+        return None
+    words, status = errors[rule.fault]
+    return _json({"err": words}, status)
 
 
 def _json(content: object, status: int = 200, headers: Headers = ()) -> Answer:

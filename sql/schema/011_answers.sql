@@ -16,21 +16,6 @@ COMMENT ON COLUMN tides_master.refusals_4most IS 'how often in a row 4MOST refus
 COMMENT ON COLUMN tides_master.refused_4most_until IS 'when refused_4most_payload is tried again';
 
 -- Two bridges on one survey give names of their own: what a name begins with is a setting.
-DROP FUNCTION tides_name(integer, bigint);
-CREATE FUNCTION tides_name(year integer, number bigint, prefix text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
-DECLARE
-    rest bigint := number - 1;
-    letters integer := 3;
-    word text := '';
-BEGIN
-    WHILE rest >= 26::numeric ^ letters LOOP
-        rest := rest - 26::numeric ^ letters;
-        letters := letters + 1;
-    END LOOP;
-    FOR place IN 1..letters LOOP
-        word := chr(ascii('a') + (rest %% 26)::integer) || word;
-        rest := rest / 26;
-    END LOOP;
-    RETURN prefix || lpad((year %% 100)::text, 2, '0') || word;
-END
+CREATE FUNCTION tides_name(year integer, number bigint, prefix text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT prefix || substr(tides_name(year, number), 1 + length('TiDES'))
 $$;

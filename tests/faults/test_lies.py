@@ -16,7 +16,7 @@ import requests
 from simulators.fourmost.process import FourmostStandin
 from simulators.services.lies import LIES
 from tests.support.databases import rows_of
-from tests.support.exchanges import Exchanged, add, change, clear, joined
+from tests.support.exchanges import Exchanged, add, change, clear, joined, kept_standin
 from tides_bridge.database import Database
 from tides_bridge.errors import FourmostUnavailable
 from tides_bridge.fourmost.client import FourmostClient
@@ -87,9 +87,8 @@ class Sides:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FourmostStandin, Path]]:
-    state = tmp_path_factory.mktemp("fourmost") / "state.sqlite3"
-    with FourmostStandin("--paginate", "--ingest-at", "off", state=state) as standin:
-        yield standin, state
+    with kept_standin(tmp_path_factory.mktemp("fourmost"), "--paginate") as standin:
+        yield standin
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from simulators.fourmost.process import FourmostStandin
 from tests.support.databases import rows_of
-from tests.support.exchanges import Exchanged, add, answer_of, clear, joined, keys
+from tests.support.exchanges import Exchanged, add, answer_of, clear, joined, kept_standin, keys
 from tides_bridge.database import Database
 from tides_bridge.fourmost.adoption import adopt_rows
 from tides_bridge.fourmost.client import FourmostClient
@@ -38,9 +38,8 @@ class Side:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FourmostStandin, Path]]:
-    state = tmp_path_factory.mktemp("fourmost") / "state.sqlite3"
-    with FourmostStandin("--paginate", "--ingest-at", "off", state=state) as standin:
-        yield standin, state
+    with kept_standin(tmp_path_factory.mktemp("fourmost"), "--paginate") as standin:
+        yield standin
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from tests.support.exchanges import (
     change,
     clear,
     joined,
+    kept_standin,
     keys,
     log_of,
     open_intents,
@@ -29,9 +30,8 @@ from tides_bridge.settings import Settings
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FourmostStandin, Path]]:
-    state = tmp_path_factory.mktemp("fourmost") / "state.sqlite3"
-    with FourmostStandin("--ingest-at", "off", state=state) as standin:
-        yield standin, state
+    with kept_standin(tmp_path_factory.mktemp("fourmost")) as standin:
+        yield standin
 
 
 @pytest.fixture

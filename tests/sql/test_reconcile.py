@@ -11,7 +11,18 @@ import requests
 
 from simulators.fourmost.process import FourmostStandin
 from tests.support.databases import rows_of
-from tests.support.exchanges import Exchanged, add, answer_of, change, clear, joined, keys, open_intents, unanswered
+from tests.support.exchanges import (
+    Exchanged,
+    add,
+    answer_of,
+    change,
+    clear,
+    joined,
+    kept_standin,
+    keys,
+    open_intents,
+    unanswered,
+)
 from tides_bridge.database import Database
 from tides_bridge.fourmost.client import FourmostClient
 from tides_bridge.fourmost.reconcile import reconcile
@@ -82,9 +93,8 @@ class Sides:
 def running(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[FourmostStandin, Path]]:
-    state = tmp_path_factory.mktemp("fourmost") / "state.sqlite3"
-    with FourmostStandin(f"--{request.param}", "--ingest-at", "off", state=state) as standin:
-        yield standin, state
+    with kept_standin(tmp_path_factory.mktemp("fourmost"), f"--{request.param}") as standin:
+        yield standin
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import contextlib
 import re
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,14 @@ from tides_bridge.settings import Settings
 MAGNITUDE = re.compile(r"(?P<band>[ugrizy])_latest_mag")
 TERMS = [{"from": "ZTF_r", "source": "for tests"}]
 """What is sent as LSST's r."""
+
+
+@contextlib.contextmanager
+def kept_standin(folder: Path, *options: str) -> Iterator[tuple[FourmostStandin, Path]]:
+    """A stand-in that ingests nothing by itself, and the file of its state: for many tests, which `clear` it."""
+    state = folder / "state.sqlite3"
+    with FourmostStandin(*options, "--ingest-at", "off", state=state) as standin:
+        yield standin, state
 
 
 def clear(fourmost: FourmostStandin, state: Path) -> None:

@@ -204,6 +204,7 @@ class FourmostClient:
         except UnfitAnswer as refusal:
             content, unfit = None, str(refusal)
         error_text = error_in(content)
+        # No target is at fault: taken for a refusal it would mark each of them as refused.
         if status in (401, 403):
             raise FourmostUnavailable(
                 self._service, f"refuses our token: {error_text or reason}", "set TIDES_FOURMOST__TOKEN"

@@ -23,10 +23,10 @@ from tides_bridge.fourmost.client import FourmostClient
 from tides_bridge.fourmost.identity import (
     as_shown,
     is_of_same_program,
-    is_ours,
     is_same_name,
-    is_under_key,
+    rows_of_target,
     shown_otherwise,
+    with_shown,
 )
 from tides_bridge.fourmost.log import answer_of, answer_on, store_answers, store_ingested
 from tides_bridge.fourmost.names import with_free_names
@@ -196,7 +196,7 @@ def update_existing_transients(database: Database, client: FourmostClient, rows:
     return _send(database, client, rows, UPDATES, _update)
 
 
-# PagedList
+# Pages
 
 
 def _send(
@@ -262,12 +262,17 @@ def _is_answer_on(answered: Row | None, payload: Row) -> bool:
 def _look_up_known(database: Database, client: FourmostClient, page: Sequence[Row]) -> Sent:
     """Look up targets of which 4MOST may have a row without a key here."""
     _store_intents(database, page, "create")
+    return _look_up_new(database, client, page)
+
+
+def _look_up_new(database: Database, client: FourmostClient, page: Sequence[Row]) -> Sent:
+    """Look up targets that were to be created, as rows of the stage."""
     return _look_up(database, client, [{**row, "dec": row["decl"], "operation": "create"} for row in page])
 
 
 def _create_halves(database: Database, client: FourmostClient, page: Sequence[Row]) -> Sent:
     """Look what a refused page has made all the same, as no list need be created whole; send the rest by halves."""
-    sent = _look_up(database, client, [{**row, "dec": row["decl"], "operation": "create"} for row in page])
+    sent = _look_up_new(database, client, page)
     made = set(sent.done)
     left = [row for row in page if row["name"] not in made]
     _store_intents(database, left, "create")  # the look-up has closed them
@@ -335,39 +340,18 @@ def _look_up(database: Database, client: FourmostClient, page: Sequence[Row]) ->
 
 def find_at_4most(client: FourmostClient, target: Row, names: Collection[str] = ()) -> list[Row]:
     """
-    Find the rows of a target, its own first.
+    Look the rows of a target up, its own first.
 
     Parameters
     ----------
     client
         Of the service.
-    target
-        With ``name``, ``ra``, ``dec`` [deg], ``pk_4most`` if it has one, and what 4MOST was told or asked.
-    names
-        Of all targets, in lower case: a row that has the name of another one is not ours, even under our key.
-
-    Returns
-    -------
-    list of dict
-        The row under its key, as long as that is still called so or lies there; then those of its name, place, survey
-        and subsurvey, the oldest first. A namesake elsewhere on the sky is none of them.
+    target, names
+        As of `rows_of_target`, which chooses; with ``pk_4most`` if it has one.
     """
-    described = client.program | {key: target[key] for key in ("name", "ra", "dec")}
-    asked = described | (target.get("payload") or {}) | {"name": target["name"]}  # with the survey of that time
-    found = [row for row in client.rows(name=target["name"]) if is_ours(row, described) or is_ours(row, asked)]
-    found.sort(key=lambda row: int(row["id"]))
-    if target["pk_4most"] is None:
-        return found
-    own = client.row(target["pk_4most"])
-    if own is None or not is_own(own, target, described, names):
-        return found
-    return [own, *(row for row in found if row["id"] != own["id"])]
-
-
-def is_own(own: Row, target: Row, described: Row, names: Collection[str]) -> bool:
-    """Tell whether the row under a target's key is the target's; described by name, place and program."""
-    has_name_of_other = own["name"].casefold() in names and not is_same_name(own["name"], target["name"])
-    return is_under_key(own, described, target.get("told_4most")) and not has_name_of_other
+    namesakes = client.rows(name=target["name"])
+    own = None if target["pk_4most"] is None else client.row(target["pk_4most"])
+    return rows_of_target(target, client.program, namesakes, own, names)
 
 
 def adopt_found(database: Database, client: FourmostClient, row: Row, found: Sequence[Row]) -> None:
@@ -383,8 +367,7 @@ def adopt_found(database: Database, client: FourmostClient, row: Row, found: Seq
             f"not switched off: {problem}" if problem else "switched off"
         )
     asked = row["payload"] or {"is_active": None}
-    otherwise = shown_otherwise(asked, own)
-    shown = as_shown(asked, own) | {column: value for column, value in asked.items() if column not in otherwise}
+    shown = with_shown(asked, shown_otherwise(asked, own))
     logger.info("target found at 4MOST name=%s %s", row["name"], finding)
     store_answers(database, [answer_on(row, "adopted", payload=shown, pk=own["id"], answer=finding)])
     store_ingested(database, [own])

@@ -6,12 +6,13 @@ are not unique, and by name alone two installations moved each other's targets a
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from tides_bridge.web import cleaned
 
 Row = Mapping[str, Any]
+Found = dict[str, Any]
 
 SAME_PLACE_ARCSEC = 2.0
 """[arcsec] As far as objects of one target may be from each other: `association.QUESTION_RADIUS_ARCSEC`."""
@@ -57,6 +58,42 @@ def is_of_same_program(row: Row, wanted: Row) -> bool:
 def is_ours(row: Row, wanted: Row) -> bool:
     """Tell whether a row without a known key is that of a target, described as it would be sent."""
     return is_same_name(row["name"], wanted["name"]) and is_same_place(row, wanted) and is_of_same_program(row, wanted)
+
+
+def rows_of_target(
+    target: Row, program: Row, rows: Iterable[Found], own: Found | None, names: Collection[str]
+) -> list[Found]:
+    """
+    Choose the rows of a target, its own first.
+
+    Parameters
+    ----------
+    target
+        With ``name``, ``ra``, ``dec`` [deg], and what 4MOST was told (``told_4most``) or asked (``payload``) of it.
+    program
+        Our survey and subsurvey.
+    rows
+        Among which there may be some of its name.
+    own
+        What is under its key; None if it has none, or nothing is there.
+    names
+        Of all targets, in lower case: a row that has the name of another one is not ours, even under our key.
+
+    Returns
+    -------
+    list of dict
+        The row under its key, as long as that is still called so or lies there; then those of its name, place, survey
+        and subsurvey, the oldest first. A namesake elsewhere on the sky is none of them.
+    """
+    described = {**program, **{key: target[key] for key in ("name", "ra", "dec")}}
+    asked = described | (target.get("payload") or {}) | {"name": target["name"]}  # with the survey of that time
+    others = [row for row in rows if is_ours(row, described) or is_ours(row, asked)]
+    others = sorted(others, key=lambda row: int(row["id"]))
+    if own is None or not is_under_key(own, described, target.get("told_4most")):
+        return others
+    if own["name"].casefold() in names and not is_same_name(own["name"], target["name"]):
+        return others
+    return [own, *(row for row in others if row["id"] != own["id"])]
 
 
 def is_under_key(row: Row, *known: Row | None) -> bool:
@@ -129,6 +166,11 @@ def shown_otherwise(asked: Row, answered: Row) -> dict[str, Any]:
         for column, value in asked.items()
         if not shows(column, value, answered.get(column))
     }
+
+
+def with_shown(known: Row, otherwise: Row) -> dict[str, Any]:
+    """Give what is known of a row with what is shown instead: see `shown_otherwise`; what shows nothing is left out."""
+    return {column: value for column, value in {**known, **otherwise}.items() if value is not None}
 
 
 def as_shown(asked: Row, answered: Row) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from tides_bridge.database import Database, run
-from tides_bridge.fourmost.identity import shown_otherwise
+from tides_bridge.fourmost.identity import shown_otherwise, with_shown
 
 logger = logging.getLogger(__name__)
 
@@ -60,8 +60,7 @@ def answer_of(row: Row, answered: Row, asked: Row) -> Row:
     otherwise = shown_otherwise(asked, answered)
     if not otherwise:
         return answer_on(row, "confirmed", payload=row["payload"], pk=answered["id"])
-    kept = {column: value for column, value in row["payload"].items() if column not in otherwise}
-    shown = kept | {column: value for column, value in otherwise.items() if value is not None}
+    shown = with_shown(row["payload"], otherwise)
     words = ", ".join(f"{column}: {asked[column]} asked, {value} shown" for column, value in otherwise.items())
     logger.warning("4MOST answered otherwise name=%s %s", row["name"], words)
     return {**answer_on(row, "otherwise", payload=shown, pk=answered["id"], answer=words), "asked": row["payload"]}

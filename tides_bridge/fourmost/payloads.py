@@ -138,9 +138,8 @@ def stage_for_4most(rows: Iterable[Row], settings: Settings) -> FourmostStage:
             if row["refused_4most"] != error.problem:
                 stage.refused.append({**row, "reason": error.problem, "payload": None})
             continue
-        is_refused = row["is_refused_still"] and row["refused_4most_payload"] is not None
         if row["pk_4most"] is None:
-            if not (is_refused and wanted == row["refused_4most_payload"]):
+            if not _is_refused(row, wanted):
                 stage.new.append({**row, "payload": wanted, "origin": magnitude_for(row, settings).origin})
             continue
         changes = {column: value for column, value in wanted.items() if known_there.get(column) != value}
@@ -150,11 +149,16 @@ def stage_for_4most(rows: Iterable[Row], settings: Settings) -> FourmostStage:
             changes = {column: value for column, value in changes.items() if column == "is_active"}
         wanted = {**known_there, **changes}
         is_flag = changes.keys() == {"is_active"}
-        if is_flag or (changes and not (is_refused and wanted == row["refused_4most_payload"])):
+        if is_flag or (changes and not _is_refused(row, wanted)):
             origin = magnitude_for(row, settings).origin if "mag" in changes else None
             changed = {**row, "payload": wanted, "changes": changes, "origin": origin}
             (stage.otherwise if _was_answered_otherwise(row, wanted) else stage.changed).append(changed)
     return stage
+
+
+def _is_refused(row: Row, wanted: Row) -> bool:
+    """Tell whether 4MOST refused this, and is not to be asked again yet."""
+    return bool(row["is_refused_still"] and row["refused_4most_payload"] == wanted)
 
 
 def _was_answered_otherwise(row: Row, wanted: Row) -> bool:

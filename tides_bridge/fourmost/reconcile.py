@@ -14,8 +14,8 @@ from typing import Any
 
 from tides_bridge.database import Database, run
 from tides_bridge.fourmost.client import FourmostClient
-from tides_bridge.fourmost.exchange import find_at_4most, is_own, switch_off
-from tides_bridge.fourmost.identity import as_shown, is_of_same_program, is_ours, shown_otherwise
+from tides_bridge.fourmost.exchange import find_at_4most, switch_off
+from tides_bridge.fourmost.identity import is_of_same_program, rows_of_target, shown_otherwise, with_shown
 from tides_bridge.fourmost.log import INGESTION, answer_on, release_keys, store_answers, store_ingested
 from tides_bridge.settings import Settings
 
@@ -72,18 +72,12 @@ def reconcile(database: Database, client: FourmostClient, settings: Settings, *,
         targets = run(connection, "fourmost/list_told.sql")
     found, ours, names = [], set[int](), {target["name"].casefold() for target in targets}
     for target in targets:
-        described = client.program | {key: target[key] for key in ("name", "ra", "dec")}
-        own = rows.get(target["pk_4most"])
-        others = [
-            row
-            for row in rows_of_name[target["name"].casefold()]
-            if row["id"] != target["pk_4most"] and is_ours(row, described)
-        ]
-        if own and is_own(own, target, described, names):
-            of_target = [own, *sorted(others, key=lambda row: int(row["id"]))]
-        else:  # a list alone is not believed
-            is_looked_up = others or target["pk_4most"] is not None
-            of_target = find_at_4most(client, target, names) if is_looked_up else []
+        own, namesakes = rows.get(target["pk_4most"]), rows_of_name[target["name"].casefold()]
+        of_target = rows_of_target(target, client.program, namesakes, own, names)
+        has_key = target["pk_4most"] is not None
+        # A list alone is not believed: the row under the key must be in it, or neither side have one.
+        if of_target[:1] != [own] and (of_target or has_key):
+            of_target = find_at_4most(client, target, names)
         ours |= {row["id"] for row in of_target}
         found += _compare(database, client, target, of_target, is_dry=is_dry)
     return found + [
@@ -143,9 +137,11 @@ def _believe(database: Database, target: Row, row: Row, *, is_dry: bool) -> list
         detail = ", ".join(f"{column}: {known_there[column]} here, {value} there" for column, value in edited.items())
         repair = "only is_active can be set right: it is ingested" if row.get("date_ingested") else "set right"
         differences.append(Difference(target["name"], row["id"], "edited", detail, repair))
-    shown = {column: value for column, value in ({**known_there, **edited}).items() if value is not None}
     if differences and not is_dry:
-        believed = {"told": json.dumps(as_shown({"is_active": None}, row) | shown), "pk": row["id"]}
+        believed = {
+            "told": json.dumps(with_shown({"is_active": row.get("is_active"), **known_there}, edited)),
+            "pk": row["id"],
+        }
         found = "; ".join(f"{difference.what}: {difference.detail}" for difference in differences)
         with database.transaction("repair") as connection:
             release_keys(connection, [{"tides_id": target["tides_id"], "pk": row["id"]}])
