@@ -41,11 +41,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--objects", type=int, default=100_000)
     parser.add_argument("--tasks", type=int, default=100, help="objects of the baseline")
+    parser.add_argument("--prefect", help="address of the API of a server that runs; else each flow starts one")
     chosen = parser.parse_args(arguments)
     print(machine())
     with tempfile.TemporaryDirectory(prefix="tides-benchmark-") as name:
         folder = Path(name)
         environment = {**ENVIRONMENT, "PREFECT_HOME": str(furnish(folder / "prefect"))}
+        if chosen.prefect:
+            environment["PREFECT_API_URL"] = chosen.prefect
         old, decisions = one_task_an_object(folder, chosen.tasks, environment)
         rate = in_a_child(columns_per_second, chosen.objects)
         print(f"one Prefect task an object, start-up not counted {old:10,.1f}/s")

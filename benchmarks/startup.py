@@ -23,6 +23,7 @@ from tides_bridge.database import apply_schema, open_database
 
 STAGES = ("imports", "flow", "asked", "read", "end")
 HEADINGS = ("imported", "flow begins", "Kafka asked", "message read", "ended")
+SERVERS = {"running": "one that runs", "temporary": "a temporary one of each run"}
 EMPTY, ALERTS = "nothing", "alerts"
 """Topics: one without a message, and one with some."""
 NUMBER = 20
@@ -79,6 +80,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure with a server and without, and print the times of each stage and their ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--servers", nargs="+", choices=SERVERS, default=[*SERVERS], help="of Prefect")
     chosen = parser.parse_args(arguments)
     print(machine())
     with tempfile.TemporaryDirectory(prefix="tides-benchmark-", dir="/var/tmp") as name, KafkaStandin() as kafka:
@@ -86,15 +88,14 @@ def main(arguments: list[str] | None = None) -> None:
         folder.chmod(0o755)  # PostgreSQL runs as another user, where the bridge is root's
         Producer({"bootstrap.servers": kafka.address}).list_topics(EMPTY, timeout=10)  # it is made by asking for it
         alerts = messages(make_packets(objects=100), 2 * NUMBER * chosen.runs)
-        for has_server in (True, False):
-            with _prefect(folder, has_server) as environment:
-                server = "one that runs" if has_server else "a temporary one of each run"
-                print(f"Prefect server: {server}; seconds, the quickest of {chosen.runs}")
+        for server in chosen.servers:
+            with _prefect(folder, has_server=server == "running") as environment:
+                print(f"Prefect server: {SERVERS[server]}; seconds, the quickest of {chosen.runs}")
                 compare(folder, environment | SILENCE, kafka, alerts, chosen.runs)
 
 
 @contextmanager
-def _prefect(folder: Path, has_server: bool) -> Iterator[dict[str, str]]:
+def _prefect(folder: Path, *, has_server: bool) -> Iterator[dict[str, str]]:
     """Serve Prefect, or have each run start a server of its own; gives the environment of a run."""
     home = folder / ("served" if has_server else "alone")
     furnish(home)

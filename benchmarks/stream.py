@@ -50,6 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--images", type=int, default=80_000, help="bytes of cut-outs of the larger alerts")
     parser.add_argument("--old", type=int, default=300, help="alerts of the old way")
     parser.add_argument("--parts", type=int, default=3000, help="alerts of which each part is measured")
+    parser.add_argument("--prefect", help="address of the API of a server that runs; else each run starts one")
     parser.add_argument("--cluster", action="store_true", help="against a scheduler with 1, 2 and 4 workers as well")
     chosen = parser.parse_args(arguments)
     print(machine())
@@ -59,24 +60,25 @@ def main(arguments: list[str] | None = None) -> None:
         for images in (0, chosen.images):
             number = chosen.alerts if not images else chosen.alerts // 5
             parts = chosen.parts if not images else chosen.parts * 3 // 10
-            compare(folder / str(images), number, images, chosen.old, parts)
+            compare(folder / str(images), number, images, parts, chosen)
         if chosen.cluster:
             for workers in (1, 2, 4):
                 with scheduler(workers) as address:
-                    found = through_the_bridge(folder / f"cluster{workers}", chosen.alerts, 0, address=address)
+                    where = folder / f"cluster{workers}"
+                    found = through_the_bridge(where, chosen.alerts, 0, chosen.prefect, address=address)
                 print(f"  a scheduler with {workers} workers {describe(found)}")
 
 
-def compare(folder: Path, number: int, images: int, old: int, parts: int) -> None:
+def compare(folder: Path, number: int, images: int, parts: int, chosen: argparse.Namespace) -> None:
     """Measure alerts of one size."""
     packets = make_packets(images)
     size = sum(len(packet.value) for packet in packets) / len(packets)
     print(f"alerts of {size / 1000:.0f} kB, {len(FUNCTIONS)} selection functions")
-    before = the_old_way(packets, old)
+    before = the_old_way(packets, chosen.old)
     print(f"  one by one: fastavro, a DataFrame each, a row each {before:10,.0f}/s")
     for step, rate in steps(folder / "steps", packets, images, parts).items():
         print(f"  {step:51}{rate:10,.0f}/s {rate / before:10,.0f} x")
-    found = through_the_bridge(folder / "bridge", number, images)
+    found = through_the_bridge(folder / "bridge", number, images, chosen.prefect)
     print(f"  the bridge, two workers {describe(found)} {found['rate'] / before:10,.0f} x")
     if found["rate"] < NEED:
         print(f"  which is less than {NEED:,}/s: four times the mean rate of LSST")
@@ -213,13 +215,15 @@ def settings_for(folder: Path, address: str, topic: str, dask: str | None = None
     return load_settings(None, folder / "settings.yaml")
 
 
-def through_the_bridge(folder: Path, number: int, images: int, address: str | None = None) -> dict[str, float]:
+def through_the_bridge(
+    folder: Path, number: int, images: int, prefect: str | None, address: str | None = None
+) -> dict[str, float]:
     """Let a run of the bridge consume a load; give its rate and its memory."""
     with load(number, images) as (kafka, topic, generator):
         settings = settings_for(folder, kafka, topic, address)
         with open_database(settings) as database:
             apply_schema(database)
-            samples = _run(folder, number, generator)
+            samples = _run(folder, generator, prefect)
             with database.transaction() as connection:
                 one = connection.exec_driver_sql
                 seconds = one(PULL_SECONDS).scalar_one()
@@ -232,7 +236,7 @@ def through_the_bridge(folder: Path, number: int, images: int, address: str | No
     return {"alerts": number, "seconds": seconds, "rate": number / seconds, **memory}
 
 
-def _run(folder: Path, number: int, generator: Any) -> list[float]:
+def _run(folder: Path, generator: Any, prefect: str | None) -> list[float]:
     """Run the bridge to its end, and watch its memory [MB] while alerts come."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "TIDES_"))}
     environment |= {
@@ -241,6 +245,8 @@ def _run(folder: Path, number: int, generator: Any) -> list[float]:
         "PREFECT_LOGGING_LEVEL": "WARNING",
     }
     environment["PYTHONPATH"] = str(Path(__file__).parents[1])
+    if prefect:
+        environment["PREFECT_API_URL"] = prefect
     command = [sys.executable, "-m", "flows.cli", "run", "--settings", str(folder / "settings.yaml")]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     error_output: list[bytes] = []

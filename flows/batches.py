@@ -14,7 +14,7 @@ from typing import Any
 
 from prefect import flow, get_run_logger
 
-from flows.workers import Workers, one_prefect_server
+from flows.workers import Workers
 from tasks.handed import Handed
 from tasks.judge import Chunk, judge_messages, light_curve_satisfies
 from tasks.progress import Progress
@@ -167,8 +167,7 @@ def _ask_and_judge(run: Run, alerts: list[Alert]) -> list[Judged]:
 
 
 def _chunky_assign(run: Run, chunks: list[Chunk]) -> list[list[Judged] | WorkerLost]:
-    with one_prefect_server():
-        return chunky_assign.with_options(task_runner=run.workers())(Handed(chunks)).take()
+    return chunky_assign.with_options(task_runner=run.workers())(Handed(chunks)).take()
 
 
 @flow(name="chunky_assign", flow_run_name="light curves", validate_parameters=False)

@@ -17,7 +17,7 @@ from pydantic import Field
 from flows.from_files import Selecting, prepare, run_selection
 from flows.in_order import in_order, lost, set_up_dask
 from flows.parameters import Explained
-from flows.workers import dask_workers, one_prefect_server
+from flows.workers import dask_workers
 from tasks.behaviour import speak_plainly, without_causes
 from tasks.handed import Handed
 from tasks.select_files import do_piece, publish_selection
@@ -102,7 +102,7 @@ def _path(text: str | None) -> Path | None:
 
 def _on_dask(work: FilesWork, options: DaskSettings) -> tuple[Tally, int]:
     set_up_dask()
-    with one_prefect_server(), dask_workers(options) as workers:
+    with dask_workers(options) as workers:
         found: tuple[Tally, int] = judge_files.with_options(task_runner=workers())(Handed(work)).take()
         return found
 

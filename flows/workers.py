@@ -20,11 +20,16 @@ Workers = Callable[[], TaskRunner[Any]]
 
 @contextmanager
 def dask_workers(options: DaskSettings) -> Iterator[Workers]:
-    """Use the cluster that runs already, or one here, which is started once and ends with this block."""
+    """
+    Use the cluster that runs already, or one here, which is started once and ends with this block.
+
+    From then on workers in other processes, and all that the flow starts, share its Prefect server.
+    """
     with ExitStack() as stack:
 
         @cache
         def address() -> str:
+            stack.enter_context(_one_prefect_server())  # once: reading all of Prefect's settings takes a while
             if options.address:
                 return options.address
             cluster = stack.enter_context(
@@ -42,7 +47,7 @@ def dask_workers(options: DaskSettings) -> Iterator[Workers]:
         yield workers
 
 
-def one_prefect_server() -> AbstractContextManager[Any]:
+def _one_prefect_server() -> AbstractContextManager[Any]:
     """
     Let workers in other processes use this run's Prefect server, as each would start one of its own without an address.
 

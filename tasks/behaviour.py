@@ -75,6 +75,8 @@ class PlainSpeech(logging.Filter):
 
 def speak_plainly() -> None:
     """Filter Prefect's loggers, and keep the chatter of Dask and of every repeated call off the run page."""
+    logging.getLogger("EventsWorker").setLevel(logging.ERROR)  # at an end it tells what it has still to send
+    logging.getLogger("APILogWorker").setLevel(logging.ERROR)
     for name in ("prefect", "prefect.flow_runs", "prefect.task_runs"):
         logger = logging.getLogger(name)
         if not any(isinstance(present, PlainSpeech) for present in logger.filters):

@@ -120,8 +120,15 @@ class Terminal:
         return EmbeddedServer(self.folder / ("standins" if self.config == "demo" else "") / "postgresql")
 
     def find(self, *words: str) -> psutil.Process:
-        """Find the program with these words in its command."""
-        (found,) = [each for each in marked(MARK, str(self.folder)) if set(words) <= set(each.cmdline())]
+        """Find the program with these words in its command, which may be between an end and a start."""
+        return self.wait_for(lambda: self._running(*words))[0]
+
+    def _running(self, *words: str) -> list[psutil.Process]:
+        found = []
+        for process in marked(MARK, str(self.folder)):
+            with suppress(psutil.Error):  # it has just ended
+                if set(words) <= set(process.cmdline()):
+                    found.append(process)
         return found
 
     def is_back(self, name: str) -> bool:

@@ -27,8 +27,8 @@ CLEAN_UP = """
 import pathlib, subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=False)
 pathlib.Path("child").write_text(str(child.pid))
-print("at work", flush=True)
 try:
+    print("at work", flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     pathlib.Path("cleaned up").touch()
