@@ -26,7 +26,13 @@ from tides_bridge.brokers import broker_of
 from tides_bridge.database import Database, ensure_schema, open_database
 from tides_bridge.database.run_log import logged_run, run_duration
 from tides_bridge.decisions.record import load_functions
-from tides_bridge.errors import BrokerUnavailable, DatabaseUnavailable, FourmostUnavailable, WorkerLost
+from tides_bridge.errors import (
+    BrokerUnavailable,
+    DatabaseUnavailable,
+    FourmostUnavailable,
+    RunOvertaken,
+    WorkerLost,
+)
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings, load_settings
 
@@ -56,8 +62,8 @@ def execute_comm_pipe(config: Config = None, settings_file: SettingsFile = None)
                 try:
                     _work(database, settings, functions, summary)
                 finally:
-                    # A database that is away now was told of already.
-                    with suppress(DatabaseUnavailable):
+                    # A database that is away now, or another run, was told of already.
+                    with suppress(DatabaseUnavailable, RunOvertaken):
                         summary.took = run_duration(database, run_id)
                         publish_new_targets(database, settings, run_id)
                         publish_refused_messages(database, run_id)

@@ -69,7 +69,7 @@ def exchange_with_4most(database: Database, settings: Settings, summary: Summary
     if not settings.fourmost.address:
         get_run_logger().warning("nothing is sent to 4MOST: fourmost.address is not set")
         return
-    client = FourmostClient(settings.fourmost)
+    client = FourmostClient(settings.fourmost, database.prove_run)
     # The order matters. What 4MOST has ingested is read first, as less of it may be changed. Then what a killed run
     # asked and never heard of is settled, so that nothing is created twice. Only then is it worked out what to send.
     with logged_run(database, "exchange") as run_id:

@@ -45,7 +45,7 @@ def reconcile_with_4most(
             if not is_alone:
                 return skip_this_run(list[Difference]())
             ensure_schema(database, is_ours=settings.database.host == "embedded")
-            client = FourmostClient(settings.fourmost)
+            client = FourmostClient(settings.fourmost, database.prove_run)
             with logged_run(database, "reconcile"):
                 if not dry_run:
                     settle_unanswered(database, client)

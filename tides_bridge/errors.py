@@ -5,6 +5,7 @@ Every error the bridge raises.
 
     BridgeError
     ├── SettingsError            a setting is wrong: exit code 2
+    ├── RunOvertaken             another run has begun: this one ends
     ├── TransientError           the other side is away: worth another try
     │   ├── BrokerUnavailable        Kafka or the light-curve API
     │   ├── DatabaseUnavailable      PostgreSQL
@@ -50,6 +51,24 @@ class SettingsError(BridgeError):
 
     def __str__(self) -> str:
         return f"{self.file}: {self.key}: {self.problem}" if self.key else f"{self.file}: {self.problem}"
+
+
+class RunOvertaken(BridgeError):
+    """
+    Another run has begun: this one, which lost its lock or stood still, changes nothing any more.
+
+    Parameters
+    ----------
+    database
+        Which both work on.
+    """
+
+    def __init__(self, database: str) -> None:
+        super().__init__(database)
+        self.database = database
+
+    def __str__(self) -> str:
+        return f"{self.database}: another run has begun there: this one ends, and leaves to it what is not done yet"
 
 
 class TransientError(BridgeError):

@@ -42,7 +42,7 @@ def adopt(
                 typer.echo("another run is at work on this database: nothing was adopted", err=True)
                 raise typer.Exit(1)
             ensure_schema(database, is_ours=chosen.database.host == "embedded")
-            found = adopt_rows(database, FourmostClient(chosen.fourmost), chosen, is_dry=dry_run)
+            found = adopt_rows(database, FourmostClient(chosen.fourmost, database.prove_run), chosen, is_dry=dry_run)
     for row in found.adopted:
         renamed = f", called {row['formerly']} until now" if row["formerly"] != row["name"] else ""
         typer.echo(f"{row['name']}  row {row['pk']}{renamed}")

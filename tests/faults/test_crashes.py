@@ -18,6 +18,7 @@ from simulators.services.stream import KafkaStandin
 from tests.support.folders import reachable_folder
 from tests.support.world import Scenario, World, clean, kill_postgresql, make_world, prepare, scenario
 from tides_bridge import failpoints
+from tides_bridge.database.connection import RUN_LOCK
 from tides_bridge.database.embedded import acquire_server
 
 OF_RECONCILE = ("repair", "row", "rows", "update", "run")
@@ -150,6 +151,32 @@ def test_a_dask_worker_killed_at_work_costs_nothing(world: World, undisturbed: d
         history.change(dask={"processes": True, "workers": 2, "threadsPerWorker": 1})
         history.killed("light_curves.before")
         recovered(history, undisturbed, "Dask worker")
+
+
+# Runs beside each other
+
+
+LOSE_LOCK = f"""
+SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = {RUN_LOCK}
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+@pytest.mark.parametrize("point", ["batch.before", "create.before", "create.after", "update.before"])
+def test_a_run_that_lost_its_lock_changes_nothing_beside_the_next(
+    point: str, world: World, undisturbed: dict[str, Any]
+) -> None:
+    """It stands still, loses its connection, another run does all of the work, and then it goes on."""
+    with scenario(world, f"overtaken_{point}") as history:
+        with history.halted(point) as overtaken:
+            assert len(history.ask(LOSE_LOCK)) == 1
+            recovered(history, undisturbed, f"{point}, overtaken")
+            assert "another run has begun there" not in history.log
+        assert overtaken.poll() == 1
+        assert history.log.splitlines()[-1].startswith("tides: embedded database in ")
+        assert history.log.splitlines()[-1].endswith(" there: this one ends, and leaves to it what is not done yet")
+        assert "Traceback" not in history.log
+        assert history.flaws(undisturbed) == clean()
 
 
 @pytest.mark.parametrize("point", ["create.before", "create.after", "update.before"])

@@ -5,8 +5,10 @@ All errors of SQLAlchemy and psycopg2 leave as ours: DatabaseUnavailable (try ag
 """
 
 import contextlib
+import logging
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import psycopg2
 from sqlalchemy import URL, Connection, Engine, create_engine
@@ -15,14 +17,33 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from tides_bridge import failpoints
 from tides_bridge.database import embedded
 from tides_bridge.database.scripts import run
-from tides_bridge.errors import DatabaseUnavailable, ScriptError
+from tides_bridge.errors import DatabaseUnavailable, RunOvertaken, ScriptError
 from tides_bridge.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 RUN_LOCK = 0x71DE5
 """Key of the advisory lock that a run holds."""
 
+EPOCH_LOCK = 0x71DE6
+"""Key of the advisory lock that every transaction of a run shares, so that no other run begins beside it."""
+
 LOCK_SECONDS = 1.0
 """[s] Between two looks at the lock of another run."""
+
+
+@dataclass
+class _Hold:
+    """
+    What makes a run the only one.
+
+    The lock alone does not: it goes with its session, and nobody hears of it. So each run that takes it begins an
+    epoch, and every transaction of a run looks whether its epoch is still the newest.
+    """
+
+    session: Connection
+    epoch: int | None = None
+    since: float = field(default_factory=time.monotonic)
 
 
 class Database:
@@ -39,6 +60,7 @@ class Database:
 
     def __init__(self, engine: Engine, name: str) -> None:
         self._engine, self.name = engine, name
+        self._hold: _Hold | None = None
 
     def for_psql(self) -> dict[str, str]:
         """Give the environment variables that lead psql here; with the password, so not for showing."""
@@ -63,14 +85,23 @@ class Database:
             If the server is away or goes away.
         ScriptError
             If a statement is refused.
+        RunOvertaken
+            If this is in `only_run`, and another run has begun since.
         """
-        with self._translated():
-            with self._engine.begin() as connection:
-                yield connection
-                # Here all is written and nothing is committed.
-                failpoints.reach(f"{name}.before")
-            # Here it is committed, and we have not acted upon it.
-            failpoints.reach(f"{name}.after")
+        try:
+            with self._translated():
+                with self._engine.begin() as connection:
+                    self._prove(connection)
+                    yield connection
+                    # Here all is written and nothing is committed.
+                    failpoints.reach(f"{name}.before")
+                # Here it is committed, and we have not acted upon it.
+                failpoints.reach(f"{name}.after")
+        except DatabaseUnavailable:
+            # It may be another run that has ended our transaction: it is that which is to be told.
+            with contextlib.suppress(DatabaseUnavailable), self._translated(), self._engine.begin() as connection:
+                self._prove(connection)
+            raise
 
     @contextlib.contextmanager
     def without_transaction(self) -> Iterator[Connection]:
@@ -94,9 +125,60 @@ class Database:
             while not (taken := _take_lock(connection)) and time.monotonic() < end:
                 time.sleep(LOCK_SECONDS)
             try:
+                if taken:
+                    self._hold = _Hold(connection)
+                    self._begin_epoch(self._hold)
                 yield taken
             finally:
+                self._hold = None
                 connection.invalidate()  # the session ends, and the lock with it
+
+    def prove_run(self) -> None:
+        """
+        See that this is still the only run, before something is changed elsewhere.
+
+        Raises
+        ------
+        RunOvertaken
+            If another run has begun since `only_run`.
+        DatabaseUnavailable
+            If nobody can tell.
+        """
+        with self.transaction():
+            pass
+
+    def wait_for_others(self, seconds: float) -> None:
+        """
+        Wait until what a run before this one asked elsewhere must have ended: it began before this run did.
+
+        Parameters
+        ----------
+        seconds
+            [s] How long that may take.
+        """
+        wait = seconds - (time.monotonic() - self._hold.since) if self._hold else 0.0
+        if wait > 0:
+            logger.info("what an earlier run asked may still be under way: it is waited for, seconds=%.0f", wait)
+            time.sleep(wait)
+
+    def _begin_epoch(self, hold: _Hold) -> None:
+        """Give this run its number, on the session that has the lock; without the tables, for now, there is none."""
+        if run(hold.session, "database/has_epoch.sql")[0]["has_epoch"]:
+            hold.epoch = run(hold.session, "database/begin_epoch.sql", {"key": EPOCH_LOCK})[0]["epoch"]
+            hold.since = time.monotonic()
+        hold.session.commit()
+
+    def _prove(self, connection: Connection) -> None:
+        """Raise if a transaction is that of a run that another one has overtaken."""
+        hold = self._hold
+        if hold is None:
+            return
+        if hold.epoch is None:
+            self._begin_epoch(hold)
+        if hold.epoch is not None:
+            found = run(connection, "database/prove_epoch.sql", {"key": EPOCH_LOCK})[0]["epoch"]
+            if found != hold.epoch:
+                raise RunOvertaken(self.name)
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:

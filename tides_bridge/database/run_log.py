@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from statistics import median
 from typing import Any, Final, Literal
 
 from tides_bridge.database.connection import Database
 from tides_bridge.database.scripts import run
-from tides_bridge.errors import BridgeError
+from tides_bridge.errors import BridgeError, RunOvertaken
 
 Kind = Literal["bridge", "pull", "exchange", "reconcile", "backup"]
 """A run of the bridge as a whole, and the pulls and exchanges in it, have a row each."""
@@ -49,7 +49,7 @@ def logged_run(
     finally:
         # In a transaction of its own: that of the run may have failed.
         ended = {"run_id": run_id, "problem": problem, "counts": json.dumps(dict(counts())) if counts else None}
-        with database.transaction("run") as connection:
+        with suppress(RunOvertaken), database.transaction("run") as connection:
             run(connection, "database/end_run.sql", ended)
 
 

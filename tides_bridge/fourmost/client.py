@@ -10,7 +10,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -48,6 +48,9 @@ BUSY = (429, 503)
 AGAIN = (408, 425, 429, 500, 502, 503, 504)
 """Answers of a service that may do better in a moment."""
 
+CHANGING = ("POST", "PATCH")
+"""Calls that change something."""
+
 Payload = dict[str, Any]
 
 
@@ -76,6 +79,8 @@ class FourmostClient:
     ----------
     options
         Address, token, time-out and number of connections.
+    prove
+        Called before each call that changes something, which is not made if this raises: `Database.prove_run`.
 
     Raises
     ------
@@ -83,12 +88,16 @@ class FourmostClient:
         From every method, if the service does not answer as it should.
     """
 
-    def __init__(self, options: FourmostSettings) -> None:
+    def __init__(self, options: FourmostSettings, prove: Callable[[], None] = lambda: None) -> None:
+        self._prove = prove
         self._service = f"4MOST {shown_address(options.address or '')}"
         self._base = f"{(options.address or '').rstrip('/')}/targetCat/transients/"
         self.survey = {"uploadedfor_survey_id": options.survey_id}
         self.program = self.survey | {"subsurvey": options.subsurvey}
         self._timeout, self.connections = options.timeout.total_seconds(), options.connections
+        self.answered_within = (
+            2 * self._timeout
+        )  # to reach it, and to its first word: by then it has done what was asked
         self._pace = Pace()
         self._session = requests.Session()
         for scheme in ("http://", "https://"):
@@ -232,6 +241,8 @@ class FourmostClient:
         """
         for pause in (*PAUSES, None):
             self._pace.wait()
+            if method in CHANGING:
+                self._prove()  # after all waiting: each try is one call
             try:
                 response = ask(self._session, method, url, self._timeout, longest=LONGEST_PAGE, **arguments)
             except Redirected as error:

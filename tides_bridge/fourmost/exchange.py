@@ -110,10 +110,15 @@ def settle_unanswered(database: Database, client: FourmostClient) -> Sent:
     Sent
         The targets that were to be created and are there. What is not there is sent again with the next stage.
     """
+    if _unanswered(database):  # a run that was overtaken may have asked a moment ago
+        database.wait_for_others(client.answered_within)
     adopt_forgotten(database, client)
+    return _send(database, client, _unanswered(database), UPDATES, _look_up)
+
+
+def _unanswered(database: Database) -> list[Row]:
     with database.transaction() as connection:
-        rows = run(connection, "fourmost/list_unanswered.sql")
-    return _send(database, client, rows, UPDATES, _look_up)
+        return run(connection, "fourmost/list_unanswered.sql")
 
 
 def prepare_4most_update(database: Database, settings: Settings) -> FourmostStage:

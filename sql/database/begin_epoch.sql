@@ -1,0 +1,21 @@
+-- purpose: begin an epoch of our own; what an older one has not committed is undone
+-- needs: the lock of the only run
+-- params: key bigint (an advisory lock that every transaction of a run shares)
+-- returns: epoch bigint
+
+SET LOCAL lock_timeout = '60s';
+
+SELECT pg_terminate_backend(pg_locks.pid) AS is_ended
+FROM pg_locks
+WHERE
+    pg_locks.locktype = 'advisory'
+    AND pg_locks.database = (SELECT pg_database.oid FROM pg_database WHERE pg_database.datname = current_database())
+    AND (pg_locks.classid::bigint << 32) + pg_locks.objid::bigint = %(key)s::bigint
+    AND pg_locks.objsubid = 1
+    AND pg_locks.pid <> pg_backend_pid();
+
+SELECT pg_advisory_xact_lock(%(key)s::bigint);
+
+UPDATE run_epoch
+SET epoch = run_epoch.epoch + 1
+RETURNING run_epoch.epoch;
