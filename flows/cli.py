@@ -12,6 +12,7 @@ from flows.commands import (
     backup,
     database,
     deploy,
+    guard,
     notify,
     page,
     refused,
@@ -37,6 +38,7 @@ for command in (
     run.run,
     run.reconcile,
     adopt.adopt,
+    guard.release_guard,
     settings.check,
     database.database,
     database.schema,
@@ -59,7 +61,7 @@ for command in (
     deploy.deploy,
     up.up,
 ):
-    app.command(command.__name__)(command)
+    app.command(command.__name__.replace("_", "-"))(command)
 app.command("settings")(settings.show_settings)
 app.command("psql", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(database.psql)
 

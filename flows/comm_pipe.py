@@ -79,7 +79,7 @@ def _work(database: Database, settings: Settings, functions: list[SelectionFunct
     pull_and_decide(database, settings, functions, summary, progress)
     # Only when all brokers are read: a target that the last of them has seen tonight is not unobserved.
     progress.show(PULLING, "all that was to be read is decided: 4MOST is told of it")
-    summary.deactivated = deactivate_unobserved_transients(database, settings)
+    summary.add_switched(deactivate_unobserved_transients(database, settings))
     exchange_with_4most(database, settings, summary)
     progress.show(100, "done")
 

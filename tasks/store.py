@@ -9,7 +9,7 @@ from tides_bridge.database import Database
 from tides_bridge.decisions import batch as ingest
 from tides_bridge.decisions import record
 from tides_bridge.decisions import several_surveys as together
-from tides_bridge.decisions.batch import Budget
+from tides_bridge.decisions.batch import Budget, Switched
 from tides_bridge.decisions.models import Batch, Judged
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings
@@ -55,8 +55,8 @@ def put_in_force(database: Database, settings: Settings, functions: list[Selecti
 
 
 @task(**RETRIED, task_run_name="deactivate_unobserved_transients")
-def deactivate_unobserved_transients(database: Database, settings: Settings) -> int:
-    """Switch off targets that were not seen for too long, or are too faint in every band seen."""
-    deactivated = ingest.deactivate_unobserved_transients(database, settings)
-    get_run_logger().info("tides_master deactivated=%d", deactivated)
-    return deactivated
+def deactivate_unobserved_transients(database: Database, settings: Settings) -> Switched:
+    """Switch off targets that were not seen for too long or are too faint, and on again those that are neither now."""
+    switched = ingest.deactivate_unobserved_transients(database, settings)
+    get_run_logger().info("tides_master deactivated=%d activated=%d held=%d", *switched)
+    return switched

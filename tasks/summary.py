@@ -10,6 +10,7 @@ from prefect.artifacts import create_table_artifact
 
 from tasks.behaviour import STEP
 from tasks.tables import publish_table
+from tides_bridge.decisions.batch import Switched
 from tides_bridge.decisions.models import Batch, Judged
 from tides_bridge.fourmost.exchange import Sent
 from tides_bridge.fourmost.reconcile import Difference
@@ -26,6 +27,7 @@ MEANING = {
     "inserted": "rows new in tides_master",
     "updated": "rows changed in tides_master",
     "deactivated": "targets switched off: unseen for too long, or too faint",
+    "reactivated": "targets switched on again: neither is so any more",
     "created_in_4most": "targets created at 4MOST",
     "updated_in_4most": "targets updated at 4MOST",
     "deactivated_in_4most": "targets switched off at 4MOST",
@@ -57,6 +59,7 @@ class Summary:
     inserted: int = 0
     updated: int = 0
     deactivated: int = 0
+    reactivated: int = 0
     created_in_4most: int = 0
     updated_in_4most: int = 0
     deactivated_in_4most: int = 0
@@ -86,6 +89,10 @@ class Summary:
             self.reasons.update({f"skipped: {reason}": number for reason, number in chunk.skipped.items()})
             for note in chunk.notes:
                 self.note(note)
+
+    def add_switched(self, switched: Switched) -> None:
+        """Count targets that were switched off, and on again."""
+        self.deactivated, self.reactivated = switched.deactivated, switched.activated
 
     def add_forbidden(self, refused: Sequence[Mapping[str, Any]]) -> None:
         """Count targets that the 4MOST format forbids, and keep the reasons."""

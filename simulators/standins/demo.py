@@ -30,8 +30,11 @@ LOOK_BACK = 5
 """The first run finds the alerts of so many nights: ZTF needs two clear ones to see its whole sky."""
 APART = 6
 """Nights between the runs, at least: longer than `TARGETS` keeps what is not seen."""
-TARGETS = {"deactivateAfter": "5 days", "faintLimit": dict.fromkeys("ugrizy", 20.5)}
-"""Limits of D3.3.4 for ZTF, which never sees the 22.5 mag of LSST's."""
+TARGETS = {"deactivateAfter": "5 days", "faintLimit": dict.fromkeys("ugrizy", 20.5), "guard": {"share": 1}}
+"""
+Limits of D3.3.4 for ZTF, which never sees the 22.5 mag of LSST's. By the next of our nights most targets are over: no
+guard should hold that back.
+"""
 KEPT = frozenset({"SN", "NT", "ORPHAN", "UNCLEAR"})
 """Sherlock classes that TiDES' filter at Lasair lets through."""
 DAWN = timedelta(hours=13)

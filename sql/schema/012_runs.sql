@@ -11,7 +11,7 @@ COMMENT ON TABLE run_epoch IS 'one row: raised by each run that takes the lock; 
 INSERT INTO run_epoch (epoch) VALUES (0);
 
 CREATE TABLE held_change (
-    kind text PRIMARY KEY CHECK (kind IN ('deactivation', 'position', 'magnitude')),
+    kind text PRIMARY KEY CHECK (kind IN ('deactivation', 'position', 'magnitude', 'record')),
     held bigint NOT NULL,
     of_targets bigint NOT NULL,
     example text NOT NULL,
@@ -21,7 +21,7 @@ CREATE TABLE held_change (
 );
 
 COMMENT ON TABLE held_change IS 'what would change more targets at once than is plausible, and waits for a person';
-COMMENT ON COLUMN held_change.of_targets IS 'of so many that could change';
+COMMENT ON COLUMN held_change.of_targets IS 'of so many that could change: targets, or months of decisions';
 COMMENT ON COLUMN held_change.released IS 'so many may change, a person said; NULL if nobody did';
 
 -- Those that were switched off by a limit and may come back.

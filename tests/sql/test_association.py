@@ -283,8 +283,8 @@ def test_a_target_is_seen_and_bright_by_whichever_survey_was_last(database: Data
     assert master(database, "a")["inactive_reason"] == "faint"
     store(database, at(settings), near("a", last_mjd=TODAY, r=20.0))
     assert master(database, "1")["active"] is True
-    assert deactivate_unobserved_transients(database, at(settings, TODAY + 4.9)) == 0
-    assert deactivate_unobserved_transients(database, at(settings, TODAY + 5.1)) == 1
+    assert deactivate_unobserved_transients(database, at(settings, TODAY + 4.9)).deactivated == 0
+    assert deactivate_unobserved_transients(database, at(settings, TODAY + 5.1)).deactivated == 1
     assert master(database, "1")["inactive_reason"] == "unseen"
 
 

@@ -337,7 +337,7 @@ def test_a_target_that_fades_is_left_to_the_deactivation(database: Database, set
     store(database, at(settings), staged(g=19.5))
     store(database, at(settings), staged(last_mjd=TODAY, g=23.0))
     assert reason(database) == (True, None)
-    assert deactivate_unobserved_transients(database, at(settings)) == 1
+    assert deactivate_unobserved_transients(database, at(settings)).deactivated == 1
 
 
 def test_objects_that_are_not_staged_are_left_alone(database: Database, settings: Settings) -> None:

@@ -55,7 +55,7 @@ def test_what_a_person_decided_is_not_undone_by_batches(pair: Database, settings
     assert store(pair, at(settings, TODAY + 1), *again, near("c", east=1.6, r=18.0)) == (0, 2)
     assert targets(pair) == {"a": "aaa", "b": "aaa", "c": "aaa", "1": "aac"}
     assert state(pair, "aab") == (False, "merged", False, 5)
-    assert deactivate_unobserved_transients(pair, at(settings, TODAY + 1)) == 0
+    assert deactivate_unobserved_transients(pair, at(settings, TODAY + 1)).deactivated == 0
 
 
 def test_a_split_gives_back_what_a_merge_took(pair: Database, settings: Settings) -> None:

@@ -277,7 +277,7 @@ def write_scenario_settings(world: World, name: str, fourmost: FourmostStandin, 
         "broker": {"bootstrapServers": world.kafka.address, "silence": "0.3 seconds", "batchSize": 150},
         "lightCurves": {"address": world.lasair.address, "callsPerHour": 10_000, "tryAgainAfter": 0, "timeout": "5 s"},
         "database": {"host": "embedded", "folder": str(world.database_folder)},
-        "targets": {"deactivateAfter": live},
+        "targets": {"deactivateAfter": live, "guard": {"share": 1}},  # a third of them goes off at once
         "fourmost": {
             "address": fourmost.address,
             "surveyID": 5,

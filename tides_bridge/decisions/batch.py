@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from sqlalchemy import Connection
@@ -26,6 +26,7 @@ from tides_bridge.decisions.record import store_decisions
 from tides_bridge.settings import Settings
 from tides_bridge.targets.association import associate_staged, life_limits, store_questions
 from tides_bridge.targets.curves import store_target_curves
+from tides_bridge.targets.guard import Change, holds_back
 
 logger = logging.getLogger(__name__)
 
@@ -90,9 +91,20 @@ def upsert_to_master(connection: Connection, settings: Settings) -> tuple[int, i
     return counts["inserted"], counts["updated"]
 
 
-def deactivate_unobserved_transients(database: Database, settings: Settings) -> int:
+class Switched(NamedTuple):
+    """How many targets were switched off, and on again; and how many are left on by the guard, which waits."""
+
+    deactivated: int
+    activated: int
+    held: int
+
+
+def deactivate_unobserved_transients(database: Database, settings: Settings) -> Switched:
     """
-    Switch targets off that were not seen for too long, or are too faint in every band seen.
+    Let the state of all targets follow from what is known of them, the rules and the time.
+
+    Those are switched off that were not seen for too long, or are too faint in every band seen; on again those that
+    such a limit had switched off and none does any more. Too many at once are left on, as `holds_back` has it.
 
     Parameters
     ----------
@@ -100,15 +112,13 @@ def deactivate_unobserved_transients(database: Database, settings: Settings) -> 
         With all targets.
     settings
         Its limits and its clock.
-
-    Returns
-    -------
-    int
-        The number of targets switched off.
     """
     with database.transaction("retire") as connection:
-        rows = run(connection, "decisions/deactivate_unobserved_transients.sql", life_limits(settings))
-    return int(rows[0]["deactivated"])
+        judged = run(connection, "decisions/judge_lives.sql", life_limits(settings))[0]
+        change = Change(judged["off"], judged["active"], judged["example"])
+        is_held = holds_back(connection, settings, "deactivation", change)
+        switched = run(connection, "decisions/deactivate_unobserved_transients.sql", {"is_held": is_held})[0]
+    return Switched(**switched, held=judged["off"] if is_held else 0)
 
 
 def get_positions(database: Database, settings: Settings) -> tuple[dict[Partition, int], dict[Partition, str]]:

@@ -25,6 +25,7 @@ from tides_bridge.decisions.models import Judged
 from tides_bridge.selection import SelectionFunction, Verdicts
 from tides_bridge.selection.file import load_function
 from tides_bridge.settings import Settings
+from tides_bridge.targets.guard import Change, holds_back
 
 LOAD = "decisions/load_decision_stage.sql"
 
@@ -79,7 +80,7 @@ def put_in_force(database: Database, settings: Settings, functions: Sequence[Sel
     Returns
     -------
     int
-        The number of months of the log that were dropped.
+        The number of months of the log that were dropped; more than one only if a person has released it.
     """
     now = datetime.now(UTC)
     given = [
@@ -90,8 +91,12 @@ def put_in_force(database: Database, settings: Settings, functions: Sequence[Sel
     kept = settings.decisions.keep_for
     with database.transaction("functions") as connection:
         run(connection, "decisions/register_functions.sql", {"functions": json.dumps(given), "now": now})
-        months = {"now": now, "before": now - kept if kept else None}
-        return int(run(connection, "decisions/prepare_decisions.sql", months)[0]["dropped"])
+        before = None
+        if kept:
+            age = run(connection, "decisions/count_old_months.sql", {"now": now, "keep": kept})[0]
+            change = Change(age["old"], age["months"], f"from {age['oldest'].replace('_', '-')} on")
+            before = None if holds_back(connection, settings, "record", change) else age["before"]
+        return int(run(connection, "decisions/prepare_decisions.sql", {"now": now, "before": before})[0]["dropped"])
 
 
 def role_of(number: int) -> str:

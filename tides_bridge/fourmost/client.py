@@ -95,9 +95,8 @@ class FourmostClient:
         self.survey = {"uploadedfor_survey_id": options.survey_id}
         self.program = self.survey | {"subsurvey": options.subsurvey}
         self._timeout, self.connections = options.timeout.total_seconds(), options.connections
-        self.answered_within = (
-            2 * self._timeout
-        )  # to reach it, and to its first word: by then it has done what was asked
+        # To reach it, and to its first word: by then it has done what was asked.
+        self.answered_within = 2 * self._timeout
         self._pace = Pace()
         self._session = requests.Session()
         for scheme in ("http://", "https://"):

@@ -13,8 +13,10 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from sqlalchemy import Connection
 
 from tides_bridge.database import Database, run
 from tides_bridge.errors import FourmostRejected, FourmostUnavailable
@@ -30,8 +32,9 @@ from tides_bridge.fourmost.identity import (
 )
 from tides_bridge.fourmost.log import answer_of, answer_on, store_answers, store_ingested
 from tides_bridge.fourmost.names import with_free_names
-from tides_bridge.fourmost.payloads import FourmostStage, stage_for_4most
+from tides_bridge.fourmost.payloads import FourmostStage, jumps, stage_for_4most
 from tides_bridge.settings import Settings
+from tides_bridge.targets.guard import Change, holds_back
 
 logger = logging.getLogger(__name__)
 
@@ -138,12 +141,23 @@ def prepare_4most_update(database: Database, settings: Settings) -> FourmostStag
         New targets and changes. It is computed from what 4MOST confirmed, so a run that died is simply repeated.
     """
     with database.transaction("stage") as connection:
-        stage = stage_for_4most(run(connection, "fourmost/list_targets.sql"), settings)
+        rows = run(connection, "fourmost/list_targets.sql")
+        stage = _guarded(connection, stage_for_4most(rows, settings), settings, len(rows))
         refused = [{"tides_id": row["tides_id"], "reason": row["reason"], "payload": None} for row in stage.refused]
         run(connection, "fourmost/store_refused.sql", refused)
         wanted = [{"tides_id": key, "changes": changes} for key, changes in stage.wanted.items()]
         run(connection, "fourmost/store_wanted.sql", {"wanted": json.dumps(wanted)})
     return stage
+
+
+def _guarded(connection: Connection, stage: FourmostStage, settings: Settings, targets: int) -> FourmostStage:
+    """Leave out changes that are larger than a target's own, if there are too many of them at once."""
+    left_out: set[int] = set()
+    for kind, rows in jumps(stage, settings).items():
+        example = f"{rows[0]['name']}: {rows[0]['changes']}" if rows else ""
+        if holds_back(connection, settings, kind, Change(len(rows), targets, example)):
+            left_out |= {row["tides_id"] for row in rows}
+    return replace(stage, changed=[row for row in stage.changed if row["tides_id"] not in left_out])
 
 
 def create_new_transients_in_4most(

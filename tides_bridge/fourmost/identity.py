@@ -39,10 +39,10 @@ def is_same_place(row: Row, other: Row) -> bool:
     ra, dec, other_ra, other_dec = row.get("ra"), row.get("dec"), other.get("ra"), other.get("dec")
     if ra is None or dec is None or other_ra is None or other_dec is None:
         return False
-    return _separation_arcsec(ra, dec, other_ra, other_dec) <= SAME_PLACE_ARCSEC
+    return separation_arcsec(ra, dec, other_ra, other_dec) <= SAME_PLACE_ARCSEC
 
 
-def _separation_arcsec(ra: float, dec: float, other_ra: float, other_dec: float) -> float:
+def separation_arcsec(ra: float, dec: float, other_ra: float, other_dec: float) -> float:
     """Give the angle between two places [deg], by haversines as `great_circle_arcsec` in SQL does [arcsec]."""
     dec, other_dec = math.radians(dec), math.radians(other_dec)
     across = math.sin(math.radians(ra - other_ra) / 2) ** 2

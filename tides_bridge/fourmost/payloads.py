@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 from tides_bridge.errors import FourmostRejected
+from tides_bridge.fourmost.identity import separation_arcsec
 from tides_bridge.fourmost.magnitudes import magnitude_for
 from tides_bridge.lightcurves.photometry import jd_from_mjd
 from tides_bridge.settings import Settings
+from tides_bridge.targets.guard import Kind
 
 Row = Mapping[str, Any]
 
@@ -154,6 +156,34 @@ def stage_for_4most(rows: Iterable[Row], settings: Settings) -> FourmostStage:
             changed = {**row, "payload": wanted, "changes": changes, "origin": origin}
             (stage.otherwise if _was_answered_otherwise(row, wanted) else stage.changed).append(changed)
     return stage
+
+
+def jumps(stage: FourmostStage, settings: Settings) -> dict[Kind, list[dict[str, Any]]]:
+    """
+    Find the changes that are larger than a target's own: of one they are an outlier, of many a wrong setting.
+
+    Parameters
+    ----------
+    stage
+        What is to be said to 4MOST.
+    settings
+        How far a target may move and change, ``targets.guard``.
+
+    Returns
+    -------
+    dict
+        The rows of ``changed`` that move, and those whose magnitude changes, by so much.
+    """
+    found: dict[Kind, list[dict[str, Any]]] = {"position": [], "magnitude": []}
+    guard = settings.targets.guard
+    for row in stage.changed:
+        before, after = row["told_4most"] or {}, row["payload"]
+        ra, dec = before.get("ra"), before.get("dec")
+        if ra is not None and dec is not None and separation_arcsec(ra, dec, after["ra"], after["dec"]) > guard.move:
+            found["position"].append(row)
+        if before.get("mag") is not None and abs(after["mag"] - before["mag"]) > guard.magnitude:
+            found["magnitude"].append(row)
+    return found
 
 
 def _is_refused(row: Row, wanted: Row) -> bool:

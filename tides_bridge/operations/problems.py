@@ -29,6 +29,7 @@ REMEDIES = {
     "failing": "look at the page of the last run",
     "silence": "ask the broker whether it sends; look at the filter there, and at the topic in the settings",
     "backlog": "look at the last exchange in tides status, then: tides check",
+    "guard": "is a setting or a clock wrong? If not: tides release-guard",
     "otherwise": "tides reconcile --dry-run shows them; tides why NAME what was asked; then ask 4MOST",
     "exchange": "tides check, then: tides reconcile; 4MOST takes its list over at 15:00 in Berlin",
     "backup": "tides backup, and look why the nightly one failed",
@@ -189,7 +190,7 @@ class Facts:
 
 # What is wrong
 
-OF_DATABASE = frozenset({"run", "failing", "silence", "backlog", "otherwise", "exchange", "backup"})
+OF_DATABASE = frozenset({"run", "failing", "silence", "guard", "backlog", "otherwise", "exchange", "backup"})
 """Kinds that only the database can tell of."""
 
 OF_PREFECT = frozenset({"pool", "worker", "deployment", "late"})
@@ -285,6 +286,9 @@ def _of_database(facts: Facts, settings: Settings, now: datetime) -> Iterator[Pr
     if settings.now is None:  # else recorded nights are read, of some time or other
         # A broker that was not read is not called silent, too: nobody listened.
         yield from _silent(facts.status, settings, now, {problem.which for problem in behind})
+    for held in facts.status["held"]:
+        if held["released"] is None:
+            yield Problem("guard", held["kind"], f"not done: {held['what']}", held["since"], "warning")
     if settings.fourmost.address:
         since = facts.status["backlog_since"]
         if since and now - since > settings.watchdog.backlog_older_than:

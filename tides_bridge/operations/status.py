@@ -1,6 +1,7 @@
 """The health of the bridge as the database tells it: runs, the place in the stream, what waits and what was refused."""
 
 import re
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from tides_bridge.database import Database, run
 from tides_bridge.errors import BridgeError
 from tides_bridge.fourmost.payloads import MOST_ASKED, stage_for_4most
 from tides_bridge.settings import Settings
+from tides_bridge.targets.guard import list_held
 
 if TYPE_CHECKING:
     from tides_bridge.brokers.kafka import Partition
@@ -23,8 +25,8 @@ def get_health(database: Database, settings: Settings) -> dict[str, Any]:
     -------
     dict
         ``installed_at`` (when the tables were made), ``runs``, ``positions`` with the broker that each is of,
-        ``backlog`` (what 4MOST is still to be told, by operation), and since when at most something waits for it:
-        ``backlog_since`` (None if nothing does).
+        ``held`` (what the guard holds back), ``backlog`` (what 4MOST is still to be told, by operation), and since
+        when at most something waits for it: ``backlog_since`` (None if nothing does).
     """
     with database.transaction() as connection:
         return _health(connection, settings)
@@ -71,6 +73,7 @@ def _health(connection: Connection, settings: Settings) -> dict[str, Any]:
         "positions": _positions(connection, settings),
         "backlog": backlog,
         "answered_otherwise": run(connection, "operations/count_otherwise.sql", {"times": MOST_ASKED})[0]["number"],
+        "held": [asdict(held) | {"what": str(held)} for held in list_held(connection)],
         "backlog_since": datetime.now(UTC) - waiting_for if any(backlog.values()) else None,
     }
 

@@ -165,6 +165,19 @@ class DecisionSettings(Section):
     )
 
 
+class GuardSettings(Section):
+    """What a run does by itself; more waits for ``tides release-guard``."""
+
+    share: Number = Field(0.2, ge=0, le=1, description="of the active targets may change at once; 1 never holds back")
+    at_least: int = Field(20, ge=0, description="so many targets may, however few there are")
+    move: Number = Field(2, gt=0, description="[arcsec] a position that changes by more counts")
+    magnitude: Number = Field(2, gt=0, description="[mag] a magnitude that changes by more counts")
+
+    def most(self, targets: int) -> int:
+        """Tell how many of so many targets may change at once."""
+        return targets if self.share == 1 else max(self.at_least, int(self.share * targets))
+
+
 class TargetSettings(Section):
     """What targets are called, and how long they stay targets."""
 
@@ -176,6 +189,7 @@ class TargetSettings(Section):
         dict.fromkeys(get_args(Band), 22.5),
         description="[mag] switched off when the latest magnitude of every band seen is fainter than its limit",
     )
+    guard: GuardSettings = GuardSettings()
 
 
 class ExposureTimes(Section):

@@ -57,6 +57,7 @@ def status(**more: Any) -> dict[str, Any]:
         "backlog": {"new": 0},
         "backlog_since": None,
         "answered_otherwise": 0,
+        "held": [],
         **more,
     }
 
@@ -127,6 +128,18 @@ CASES: dict[str, tuple[Facts, list[str]]] = {
     "failed once": (with_runs(run("bridge", HOUR, failed=1, problem="x")), []),
     "failed twice": (with_runs(run("bridge", HOUR, failed=2, problem="x")), ["failing bridge"]),
     "killed twice": (with_runs(run("reconcile", DAY, failed=2)), ["failing reconcile"]),
+    "held back": (
+        facts(
+            status=status(
+                held=[
+                    {"kind": "deactivation", "what": "34 of 60", "since": NOW - HOUR, "released": None},
+                    {"kind": "position", "what": "21 of 60", "since": NOW - HOUR, "released": 21},
+                    {"kind": "magnitude", "what": "22 of 60", "since": NOW - HOUR, "released": None},
+                ]
+            )
+        ),
+        ["guard deactivation", "guard magnitude"],
+    ),
     "answered otherwise": (facts(status=status(answered_otherwise=2)), ["otherwise"]),
     "waits an hour": (facts(status=status(backlog={"new": 3}, backlog_since=NOW - HOUR)), []),
     "waits for 3 hours": (facts(status=status(backlog={"new": 3}, backlog_since=NOW - 3 * HOUR)), ["backlog"]),

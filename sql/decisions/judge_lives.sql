@@ -1,0 +1,40 @@
+-- purpose: judge which targets are to be switched off, and which that a limit had switched off are to come back
+-- makes: the temporary table life_stage, with a row for each target whose state changes
+-- params: now_mjd double precision (MJD), deactivate_after_days double precision (d),
+--         faint_limits double precision[] (mag, order u g r i z y, NULL for none)
+-- returns: active bigint (targets that are on), off bigint (of them to be switched off by a limit), example text (the
+--          first of these)
+
+CREATE TEMPORARY TABLE life_stage ON COMMIT DROP AS
+SELECT
+    judged.tides_id,
+    judged.reason,
+    tides_master.active AS was_active
+FROM judge_targets(
+        array(
+            SELECT target.tides_id FROM tides_master AS target WHERE target.active
+            UNION ALL
+            SELECT former.tides_id
+            FROM tides_master AS former
+            WHERE
+                NOT former.active
+                AND former.last_detection_mjd
+                >= %(now_mjd)s::double precision - %(deactivate_after_days)s::double precision
+                AND former.inactive_reason IN ('unseen', 'faint')
+        ),
+        %(now_mjd)s::double precision,
+        %(deactivate_after_days)s::double precision,
+        %(faint_limits)s::double precision[]
+    ) AS judged
+INNER JOIN tides_master ON judged.tides_id = tides_master.tides_id
+WHERE judged.reason IS DISTINCT FROM tides_master.inactive_reason;
+
+SELECT
+    (SELECT count(*) FROM tides_master AS held WHERE held.active) AS active,
+    count(*) AS off,
+    coalesce(
+        (array_agg(tides_master.name || ': ' || life_stage.reason ORDER BY life_stage.tides_id))[1], ''
+    ) AS example
+FROM life_stage
+INNER JOIN tides_master ON life_stage.tides_id = tides_master.tides_id
+WHERE life_stage.was_active AND life_stage.reason IN ('unseen', 'faint');
