@@ -1,11 +1,13 @@
-"""`tides reconcile`, as a person types it."""
+"""`tides reconcile` and `tides release-guard`, as a person types them."""
 
+import json
 from pathlib import Path
 
 import requests
 import yaml
 
 from simulators.standins.bundle import Standins
+from tests.support.forked import forked_tides
 from tests.support.processes import tides
 
 
@@ -28,3 +30,33 @@ def test_reconcile_tells_and_repairs(settings_file: Path, prefect_api: str, stan
     filters = {"artifacts": {"key": {"any_": ["tides-bridge-differences"]}}, "sort": "CREATED_DESC", "limit": 1}
     (artifact,) = requests.post(f"{prefect_api}/artifacts/filter", json=filters, timeout=10).json()
     assert ours["name"] in artifact["data"] and "created again" in artifact["data"]
+
+
+def test_a_clock_that_runs_ahead_switches_nothing_off_before_a_person_says_so(
+    settings_file: Path, prefect_api: str
+) -> None:
+    def with_clock(now: str) -> None:
+        content = yaml.safe_load(settings_file.read_text())
+        content["standins"] |= {"now": now, "targets": {"deactivateAfter": "200 days", "guard": {"atLeast": 1}}}
+        content["standins"]["fourmost"].pop("address", None)
+        settings_file.write_text(yaml.safe_dump(content))
+
+    def of(*words: str) -> str:
+        done = forked_tides(*words, "--settings", settings_file, PREFECT_API_URL=prefect_api)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    usual, ahead = "2026-09-15T12:00:00Z", "2027-09-15T12:00:00Z"
+    with_clock(usual)
+    first = json.loads(of("run", "--json"))
+    assert of("release-guard") == "nothing is held back\n"
+    with_clock(ahead)
+    assert json.loads(of("run", "--json"))["deactivated"] == 0
+    told = of("release-guard", "--dry-run")
+    assert told.startswith("deactivation: ") and "targets would be switched off (TiDES" in told
+    assert "not done: " in of("status") and "targets would be switched off" in of("status")
+    assert of("release-guard").endswith("\nreleased: the next run makes these changes\n")
+    gone = json.loads(of("run", "--json"))["deactivated"]
+    assert 1 < gone <= first["inserted"]
+    with_clock(usual)
+    assert json.loads(of("run", "--json"))["reactivated"] == gone
