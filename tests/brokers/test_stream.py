@@ -190,6 +190,81 @@ def test_offsets_that_kafka_does_not_take_are_a_warning(kafka: KafkaStandin, cap
     assert "offsets not committed, though stored in the database: Local: Timed out" in caplog.text
 
 
+# Ends that no message reaches
+
+
+class End:
+    """What librdkafka gives where a partition ends."""
+
+    def __init__(self, partition: int, offset: int) -> None:
+        self._partition, self._offset = partition, offset
+
+    def error(self) -> KafkaError:
+        return KafkaError(KafkaError._PARTITION_EOF)
+
+    def topic(self) -> str:
+        return "alerts"
+
+    def partition(self) -> int:
+        return self._partition
+
+    def offset(self) -> int:
+        return self._offset
+
+
+def beyond(stream: AlertStream, by: Mapping[int, int], *, are_seen: bool) -> None:
+    """
+    Let partitions end behind their last message, as after a transaction or a compaction.
+
+    The stand-in knows neither: here it is what the broker answers, and what librdkafka makes of the end it comes to.
+    """
+    reader = stream._reader
+    consume, offsets = reader.consumer.consume, reader.offsets
+
+    def with_ends(most: int, timeout: float) -> list[Any]:
+        found = consume(most, timeout=timeout)
+        if not are_seen:
+            return [message for message in found if message.error() is None]
+        ends = [message for message in found if message.error() is not None]
+        moved = [End(end.partition(), end.offset() + by.get(end.partition(), 0)) for end in ends]
+        return [message for message in found if message.error() is None] + moved
+
+    def further(places: Any, which: Any) -> dict[tuple[str, int], int]:
+        answered = offsets(places, which)
+        return {place: at + by.get(place[1], 0) if which is kafka_reader.NEXT else at for place, at in answered.items()}
+
+    reader.consumer = Altered(reader.consumer, consume=with_ends)
+    vars(reader)["offsets"] = further
+
+
+def test_an_end_without_a_message_is_an_end_and_no_lag(kafka: KafkaStandin) -> None:
+    kafka.publish("alerts", [message(f"ZTF{i}") for i in range(6)])
+    with AlertStream(make(kafka)) as stream:
+        beyond(stream, {0: 1, 3: 7}, are_seen=True)
+        batch = stream.next_pull()
+        assert (len(batch.messages), batch.is_last) == (6, True)
+        assert set(stream.lag().values()) == {0}
+        kafka.publish("alerts", [message("ZTF9")])
+        assert sum(stream.lag().values()) == 1
+        assert len(stream.next_pull().messages) == 1
+    again = read(make(kafka), {place[1]: offset for place, offset in batch.positions.items()})
+    assert len(again.pull.messages) == 1
+
+
+def test_what_is_in_hand_is_decided_before_a_silent_broker_is_told(
+    kafka: KafkaStandin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_reader, "PATIENCE_SECONDS", 0.5)
+    kafka.publish("alerts", [message(f"ZTF{i}") for i in range(6)])
+    with AlertStream(make(kafka)) as stream:
+        beyond(stream, {1: 2, 2: 1}, are_seen=False)
+        batch = stream.next_pull()
+        assert (len(batch.messages), batch.is_last) == (6, False)
+        assert sum(stream.lag().values()) == 3
+        with pytest.raises(BrokerUnavailable, match="sends nothing, though 3 messages are unread"):
+            stream.next_pull()
+
+
 # Messages
 
 

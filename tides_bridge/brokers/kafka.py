@@ -111,11 +111,13 @@ class KafkaReader:
         remedy: str = "is the address right, and the broker up?",
     ) -> None:
         self._service, self._remedy = f"Kafka broker {bootstrap_servers}", remedy
+        self._seen_to = dict[Partition, int]()
         everywhere: dict[str, Any] = {"bootstrap.servers": bootstrap_servers, "log_level": 2}
         usual = {
             "session.timeout.ms": int(ANSWER_SECONDS * 1000),  # so long closing waits for a broker that died
             "auto.offset.reset": "earliest",
             "fetch.wait.max.ms": 100,  # our questions stand in line behind an idle fetch
+            "enable.partition.eof": True,
         }
         try:
             # The last comes last as no option shall make it commit.
@@ -162,12 +164,14 @@ class KafkaReader:
             raise self.unavailable(error) from None
 
     def consume(self, most: int, seconds: float) -> list[KafkaMessage]:
-        """Read what comes within some time [s], no more than `most` messages."""
+        """Read what comes within some time [s], no more than `most` messages; note where partitions end."""
         messages = []
         for message in self.consumer.consume(most, timeout=seconds):
             error = message.error()
             if error is None:
                 messages.append(message)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self._seen_to[place_of(message)] = message.offset() or 0
             # A topic that is deleted while we read is empty, not broken: Lasair makes it again with its next alert.
             elif error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                 raise self.unavailable(KafkaException(error))
@@ -198,10 +202,20 @@ class KafkaReader:
         ends = self.offsets(list(start), NEXT)
         # A negative position means that nothing was consumed there yet: reading began at the start.
         read = {(place.topic, place.partition): place.offset for place in places if place.offset >= 0}
-        unread = sum(max(end - read.get(place, start[place]), 0) for place, end in ends.items())
+        unread = sum(
+            max(end - max(read.get(place, start[place]), self.seen_to(place)), 0) for place, end in ends.items()
+        )
         if unread and silent >= max(PATIENCE_SECONDS, wanted):
             raise BrokerUnavailable(self._service, f"sends nothing, though {unread} messages are unread")
         return not unread
+
+    def seen_to(self, place: Partition) -> int:
+        """
+        Tell up to which offset a partition was seen to have no more messages; 0 where nobody looked.
+
+        It may lie behind the last message: markers of transactions, and what compaction has taken, have offsets, too.
+        """
+        return self._seen_to.get(place, 0)
 
     def unavailable(self, error: KafkaException) -> BrokerUnavailable:
         """Make our error of librdkafka's."""

@@ -20,6 +20,7 @@ from tides_bridge import failpoints
 from tides_bridge.brokers import kafka
 from tides_bridge.brokers.kafka import FIRST, NEXT, KafkaReader, Partition, place_of
 from tides_bridge.brokers.models import Message, Pull
+from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -189,7 +190,7 @@ class AlertStream:
     def lag(self) -> dict[Partition, int]:
         """Count the messages that are still to be read, by topic and partition."""
         ends = self._reader.offsets(list(self._next), NEXT)
-        return {place: max(end - self._next[place], 0) for place, end in ends.items()}
+        return {place: max(end - max(self._next[place], self._reader.seen_to(place)), 0) for place, end in ends.items()}
 
     def left(self) -> int | None:
         """Count the messages that are still to be read, None where that cannot be told at once."""
@@ -212,6 +213,11 @@ class AlertStream:
             # Until the message before was seen again, a short silence proves nothing: it may hide a topic that was
             # filled anew.
             wanted = kafka.ANSWER_SECONDS if self._unproven else shortest
-            if silence >= wanted and self._reader.is_at_end(self._start, silence, shortest):
-                return messages, True
+            try:
+                if silence >= wanted and self._reader.is_at_end(self._start, silence, shortest):
+                    return messages, True
+            except BrokerUnavailable:
+                if messages:  # they are decided; the next batch has none, and tells of the broker
+                    break
+                raise
         return messages, False
