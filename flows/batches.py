@@ -8,7 +8,8 @@ The batches of one broker: each is read, judged on Dask, and stored in one trans
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,9 +28,10 @@ from tides_bridge.brokers.models import Alert, Message, Pull
 from tides_bridge.database import Database
 from tides_bridge.decisions import judging
 from tides_bridge.decisions.batch import get_positions, store_lag, take_calls
+from tides_bridge.decisions.in_hand import DEADLY, InHand, place_of
 from tides_bridge.decisions.models import Judged
 from tides_bridge.decisions.refused import get_accepted
-from tides_bridge.errors import WorkerLost
+from tides_bridge.errors import BridgeError, WorkerLost
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings
 
@@ -52,6 +54,9 @@ class Run:
     between: Callable[[], None]
     outage: Exception | None = None
 
+    def __post_init__(self) -> None:
+        self.hand = InHand.of(self.database, self.settings)
+
 
 def take_batches(run: Run) -> None:
     """Take batch after batch, the deferred objects with the first, until the stream is silent or the time is over."""
@@ -64,6 +69,7 @@ def take_batches(run: Run) -> None:
         read, waiting = 0, stream.left()
         while True:
             _tell(run, "read and decided", read, waiting)
+            stream.batch_size = run.hand.most
             pull = get_latest_batch(stream).take()
             read += len(pull.messages)
             _tell(run, "read, the last of which are being decided", read, waiting)
@@ -71,7 +77,8 @@ def take_batches(run: Run) -> None:
             if stream.refilled:
                 summary.note(f"topic {settings.topic} was filled anew: it was read from its beginning")
             if pull.messages or deferred or stream.refilled:
-                decide_and_store(run, pull, deferred)
+                with _in_hand(run, pull):
+                    decide_and_store(run, pull, deferred)
             stream.commit(pull.positions)
             is_late = not pull.is_last and time.monotonic() > end
             if pull.is_last or is_late:
@@ -84,6 +91,20 @@ def take_batches(run: Run) -> None:
     if is_late:
         summary.note("the stream was not at its end: the next run goes on from here")
         get_run_logger().warning(summary.notes[-1])
+
+
+@contextmanager
+def _in_hand(run: Run, pull: Pull) -> Iterator[None]:
+    """Have messages in hand: whoever dies with them leaves word, and whoever fails of something else takes it back."""
+    run.hand.take(run.database, pull)
+    try:
+        yield
+    except WorkerLost:
+        raise  # a worker may have died of them
+    except BaseException:
+        with suppress(BridgeError):
+            run.hand.drop(run.database)
+        raise
 
 
 def _tell(run: Run, what: str, read: int, waiting: int | None) -> None:
@@ -102,7 +123,11 @@ def decide_and_store(run: Run, pull: Pull, deferred: list[Alert]) -> None:
     in the same run.
     """
     settings = run.settings
-    read = _read_and_judge(run, pull.messages)
+    if run.hand.is_deadly(pull):
+        read = judging.refuse(pull.messages, DEADLY)
+        get_run_logger().warning("%s %s: it is kept with the refused", place_of(pull.messages[0]), DEADLY)
+    else:
+        read = _read_and_judge(run, pull.messages)
     waiting = judging.waiting(read, deferred)
     budget = take_calls(run.database, settings, 0 if run.outage else judging.calls_for(waiting, settings))
     affordable = budget.calls * broker_of(settings).objects_per_call
@@ -121,6 +146,7 @@ def decide_and_store(run: Run, pull: Pull, deferred: list[Alert]) -> None:
         create_transient_stage(connection, Handed(judged))
         inserted, updated = upsert_to_master(connection, settings)
         store_outcome(connection, Handed((batch, judged)), budget, settings, run.run_id)
+        run.hand.lay_down(connection)
     run.summary.add(batch, judged, inserted, updated)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,6 +62,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the slowest files first, and leave the order otherwise."""
     places = {Path(__file__).parent / name: place for place, name in enumerate(SLOW)}
     items.sort(key=lambda item: places.get(item.path, len(SLOW)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_prefect_left() -> Iterator[None]:
+    """End what a flow in this process has left running: its threads throw the dice that Hypothesis throws."""
+    yield
+    for module, service in (("prefect.events.worker", "EventsWorker"), ("prefect.logging.handlers", "APILogWorker")):
+        if module in sys.modules:
+            getattr(sys.modules[module], service).drain_all(timeout=60, at_exit=False)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ VARIABLE = "BRIDGE_FAIL_POINT"
 
 COMMITS = (
     "schema", "functions", "run", "budget", "batch", "retire", "ingested", "stage", "intents", "answers", "repair",
-    "tns", "names",
+    "tns", "names", "hand",
     "association", "forgotten", "restored", "swap",
 )  # fmt: skip
 """Transactions that write, each around its commit: `tides_bridge.database.connection.Database.transaction`."""

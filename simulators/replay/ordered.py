@@ -234,7 +234,7 @@ class Ordered:
                 text = fastavro.reader(stream).metadata.get(RECORDED_SCHEMA)
                 if text:
                     self._opener.add_schema(str(path), msgspec.json.decode(text))
-        except (*avro.BAD, msgspec.DecodeError) as problem:
+        except (*avro.BAD, MalformedAlert, msgspec.DecodeError) as problem:
             self._refused(path, f"its header is broken: {in_one_line(problem)}")
 
 

@@ -1,5 +1,6 @@
--- purpose: let no run write that another one has overtaken, and hold back changes of too many targets at once
--- makes: run_epoch, held_change; an index of tides_master
+-- purpose: let no run write that another one has overtaken, hold back changes of too many targets at once, and find the
+--          message that ends whoever reads it
+-- makes: run_epoch, held_change, in_hand; an index of tides_master
 
 CREATE TABLE run_epoch (
     is_only boolean PRIMARY KEY DEFAULT TRUE CHECK (is_only),
@@ -26,3 +27,18 @@ COMMENT ON COLUMN held_change.released IS 'so many may change, a person said; NU
 
 -- Those that were switched off by a limit and may come back.
 CREATE INDEX tides_master_inactive ON tides_master (last_detection_mjd) WHERE NOT active;
+
+CREATE TABLE in_hand (
+    group_id text PRIMARY KEY,
+    messages integer NOT NULL,
+    place text NOT NULL,
+    most integer NOT NULL,
+    deaths integer NOT NULL,
+    alone jsonb NOT NULL
+);
+
+COMMENT ON TABLE in_hand IS 'what is being read of each stream: of a run that died it tells what it died with';
+COMMENT ON COLUMN in_hand.messages IS 'so many are in hand; 0 once what came of them is stored';
+COMMENT ON COLUMN in_hand.place IS 'of the first of them';
+COMMENT ON COLUMN in_hand.most IS 'messages of the next batch: fewer after deaths in a row';
+COMMENT ON COLUMN in_hand.alone IS 'how many runs died with one message alone in hand, by its place';

@@ -15,10 +15,13 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from typing import Any
 
 from tests.support.processes import ROOT, RUN_SECONDS
 
 PRELOADED = "tests.support.preloaded"
+DEADLY = "BRIDGE_TEST_DEADLY"
+"""Variable for a word: the process dies of messages that hold it."""
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload([PRELOADED])
@@ -74,6 +77,8 @@ def _main(arguments: list[str], environment: dict[str, str], output: Path, error
         with file.open("ab") as target:
             os.dup2(target.fileno(), stream.fileno())
     before = dict(os.environ)
+    if DEADLY in environment:
+        _die_of(environment[DEADLY].encode())
     os.environ.clear()
     os.environ.update(environment)
     _read_environment_again(before)
@@ -82,6 +87,20 @@ def _main(arguments: list[str], environment: dict[str, str], output: Path, error
     finally:  # multiprocessing ends its processes without what Python does at an end
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
+
+
+def _die_of(word: bytes) -> None:
+    """End this process at once when it reads a message that holds a word, as a fault in a C library does."""
+    from tides_bridge.decisions import judging
+
+    read = judging.judge_messages
+
+    def read_or_die(messages: Any, *others: Any) -> Any:
+        if any(word in message.value for message in messages):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return read(messages, *others)
+
+    judging.judge_messages = read_or_die
 
 
 def _read_environment_again(before: dict[str, str]) -> None:

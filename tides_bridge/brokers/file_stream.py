@@ -43,6 +43,8 @@ class FileStream:
 
     Attributes
     ----------
+    batch_size
+        Records of a pull, at most.
     refilled
         The places of files that have another content than before, and are read from their beginning.
 
@@ -58,7 +60,7 @@ class FileStream:
         positions: Mapping[Partition, int] | None = None,
         digests: Mapping[Partition, str] | None = None,
     ) -> None:
-        self._broker = settings.broker
+        self._broker, self.batch_size = settings.broker, settings.broker.batch_size
         self._options = Options(self._broker.zero_point, self._broker.schemas)
         self._next, self._digests = dict(positions or {}), dict(digests or {})
         self._whole: set[Partition] = set()
@@ -115,7 +117,7 @@ class FileStream:
         """Read until there are enough; True when nothing is left."""
         messages: list[Message] = []
         size = 0
-        while len(messages) < self._broker.batch_size and size < self._broker.batch_bytes:
+        while len(messages) < self.batch_size and size < self._broker.batch_bytes:
             message = next(self._records, None)
             if message is None:
                 return messages, True

@@ -58,6 +58,8 @@ class AlertStream:
 
     Attributes
     ----------
+    batch_size
+        Messages of a pull, at most.
     refilled
         The partitions that were filled anew since, and are read from their beginning.
 
@@ -76,6 +78,7 @@ class AlertStream:
         digests: Mapping[Partition, str] | None = None,
     ) -> None:
         self._topics, self._options = str(settings.topic), settings.broker
+        self.batch_size = settings.broker.batch_size
         self._stored = dict(positions or {})
         self._start, self._next = dict[Partition, int](), dict[Partition, int]()
         self._digests, self._unproven = dict(digests or {}), dict[Partition, str]()
@@ -201,7 +204,7 @@ class AlertStream:
         messages: list[KafkaMessage] = []
         shortest = self._options.silence.total_seconds()
         heard, size = time.monotonic(), 0
-        while (room := self._options.batch_size - len(messages)) > 0 and size < self._options.batch_bytes:
+        while (room := self.batch_size - len(messages)) > 0 and size < self._options.batch_bytes:
             new = self._reader.consume(min(room, 500), 0.1)
             news = self._are_news(new)
             messages += news

@@ -11,7 +11,7 @@ import pandas as pd
 from tides_bridge import failpoints
 from tides_bridge.brokers import broker_of
 from tides_bridge.brokers.base import Broker
-from tides_bridge.brokers.models import Alert, Message, Pull, newest_of, newest_parts
+from tides_bridge.brokers.models import Alert, Message, Pull, RefusedMessage, newest_of, newest_parts
 from tides_bridge.decisions.models import Batch, Judged
 from tides_bridge.decisions.record import decisions_of
 from tides_bridge.errors import BrokerUnavailable
@@ -186,6 +186,18 @@ def judge_objects(alerts: Sequence[Alert], settings: Settings, functions: Sequen
         outcomes.append(_judge_call(part, broker, settings, functions))
         outages = outages + 1 if outcomes[-1].outage else 0
     return outcomes
+
+
+def refuse(messages: Sequence[Message], reason: str) -> list[Judged]:
+    """
+    Refuse messages unread.
+
+    Parameters
+    ----------
+    messages, reason
+        What is kept, and why.
+    """
+    return [Judged({}, pd.DataFrame(), {}, refused=[RefusedMessage.of(message, reason) for message in messages])]
 
 
 def batch_of(pull: Pull, read: Sequence[Judged], waiting: Sequence[Alert]) -> Batch:

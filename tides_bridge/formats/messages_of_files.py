@@ -28,6 +28,7 @@ import pyarrow.parquet as pq
 
 from tides_bridge.formats import Options, in_one_line
 from tides_bridge.formats.avro.records import BAD
+from tides_bridge.formats.avro.schemas import open_container
 from tides_bridge.formats.contents import open_unpacked, stretches_of_lines, whole_content
 from tides_bridge.formats.files import FAULTS, kind_of, read_light_curves
 from tides_bridge.formats.json_text import LITERALS, json_document
@@ -175,7 +176,7 @@ def _parts(text: bytes) -> Iterator[Content]:
 
 def _container(path: Path, _: Options) -> Iterator[Content]:
     with open_unpacked(path) as stream:
-        reader = fastavro.reader(stream)
+        reader = open_container(stream)
         schema = reader.writer_schema
         if is_recording(schema):
             recorded = (message_of_record(record) for record in reader)

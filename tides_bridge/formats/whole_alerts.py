@@ -20,7 +20,7 @@ import msgspec
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import in_one_line
 from tides_bridge.formats.avro.records import decode_exactly
-from tides_bridge.formats.avro.schemas import schema_number, schema_of_text, schemas_in
+from tides_bridge.formats.avro.schemas import finite, schema_number, schema_of_text, schemas_in
 from tides_bridge.formats.framing import Framing, framing_of, of_confluent, of_container
 from tides_bridge.formats.records import Record, to_light_curves
 from tides_bridge.lightcurves import LightCurves
@@ -70,8 +70,8 @@ class Opener:
         self._registry = registry
 
     def add_schema(self, name: str, schema: Any) -> None:
-        """Know one more schema; raises what fastavro does if it is none."""
-        self._schemas[name] = fastavro.parse_schema(schema)
+        """Know one more schema; raises what fastavro does if it is none, and MalformedAlert if it holds itself."""
+        self._schemas[name] = finite(fastavro.parse_schema(schema))
 
     def open(self, value: bytes, key: bytes | None = None) -> Whole:
         """

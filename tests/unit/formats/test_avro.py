@@ -1,13 +1,19 @@
 """Avro: containers, and messages that bring no schema."""
 
+import io
 import json
 from pathlib import Path
+from typing import Any
 
+import fastavro
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support import recorded
 from tests.unit.formats.test_files import digests, read, written
-from tides_bridge.errors import SettingsError
+from tides_bridge.errors import MalformedAlert, SettingsError
+from tides_bridge.formats.avro.schemas import open_container, schema_of_text, schemas_in
 
 ALERT = recorded.alerts()[0]
 
@@ -68,3 +74,72 @@ class TestContainers:
         curves, told = read(written(tmp_path, "c", content[: len(content) // 2]))
         assert 0 < len(curves) < 900
         assert [why.split(":")[0] for _, why in told] == [f"after record {len(curves)}"]
+
+
+# Schemas without an end
+
+
+def schema_of_graph(graph: list[list[tuple[int, str]]], number: int, written_out: set[int]) -> Any:
+    """Write a record out where it comes first, and by its name from then on; each has fields of other records."""
+    if number in written_out:
+        return f"made.R{number}"
+    written_out.add(number)
+    fields: list[dict[str, Any]] = [{"name": "x", "type": "int"}]
+    for place, (other, how) in enumerate(graph[number]):
+        kind = schema_of_graph(graph, other, written_out)
+        wrapped = {"plain": kind, "list": {"type": "array", "items": kind}, "map": {"type": "map", "values": kind}}
+        fields.append({"name": f"f{place}", "type": wrapped.get(how, ["null", kind])})
+    return {"type": "record", "name": f"R{number}", "namespace": "made", "fields": fields}
+
+
+def has_circle(graph: list[list[tuple[int, str]]]) -> bool:
+    """Tell whether a way leads from the first record through one that holds itself: by taking away what holds none."""
+    reached, left = {0}, [0]
+    while left:
+        others = {other for other, _ in graph[left.pop()]} - reached
+        reached |= others
+        left += others
+    holding = {number: {other for other, _ in graph[number]} for number in reached}
+    while ends := [number for number, held in holding.items() if not held]:
+        holding = {number: held - set(ends) for number, held in holding.items() if number not in ends}
+    return bool(holding)
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> list[list[tuple[int, str]]]:
+    number = draw(st.integers(1, 6))
+    edge = st.tuples(st.integers(0, number - 1), st.sampled_from(["plain", "list", "map", "optional"]))
+    return draw(st.lists(st.lists(edge, max_size=3), min_size=number, max_size=number))
+
+
+@given(graphs())
+def test_a_schema_that_holds_itself_is_refused_wherever_it_comes_from_and_no_other(
+    graph: list[list[tuple[int, str]]],
+) -> None:
+    schema = schema_of_graph(graph, 0, set())
+    text = json.dumps(schema).encode()
+    container = io.BytesIO()
+    fastavro.writer(container, schema, [])
+    container.seek(0)
+    for read_it in (lambda: schema_of_text(text), lambda: open_container(container)):
+        if has_circle(graph):
+            with pytest.raises(MalformedAlert, match=r"its record made\.R\d holds itself"):
+                read_it()
+        else:
+            read_it()
+
+
+def test_a_folder_with_a_schema_that_holds_itself_is_a_wrong_setting(tmp_path: Path) -> None:
+    schema = schema_of_graph([[(1, "list")], [(0, "optional")]], 0, set())
+    file = written(tmp_path, "v9_0/made.v9_0.alert.avsc", json.dumps(schema).encode())
+    with pytest.raises(SettingsError, match=r"made\.v9_0\.alert\.avsc: its record made\.R0 holds itself"):
+        schemas_in(tmp_path)
+    assert file.exists()
+
+
+@pytest.mark.parametrize("how", ["plain", "list", "map", "optional"])
+def test_a_file_of_such_a_schema_is_refused_with_its_reason(tmp_path: Path, how: str) -> None:
+    container = io.BytesIO()
+    fastavro.writer(container, schema_of_graph([[(0, how)]], 0, set()), [])
+    _, told = read(written(tmp_path, "a.avro", container.getvalue() + b"\x02" * 100_000))
+    assert "its record made.R0 holds itself" in told[0][1]

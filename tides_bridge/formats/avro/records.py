@@ -15,7 +15,7 @@ import msgspec
 
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import FilePiece, Index, Refused, in_one_line
-from tides_bridge.formats.avro.schemas import BAD_SCHEMA, number_in_name, schemas_in
+from tides_bridge.formats.avro.schemas import BAD_SCHEMA, number_in_name, open_container, schemas_in
 from tides_bridge.formats.contents import BROKEN, open_unpacked, whole_content
 from tides_bridge.formats.json_text import chosen_records, identify_head
 from tides_bridge.formats.needed import is_bare, lacking_field_in
@@ -23,7 +23,7 @@ from tides_bridge.formats.records import Head, Record, sources_of
 
 CONTAINER = b"Obj\x01"
 
-BAD = (*BROKEN, *BAD_SCHEMA, StopIteration, AttributeError, OverflowError, MemoryError)
+BAD = (*BROKEN, *BAD_SCHEMA, StopIteration, AttributeError, OverflowError, MemoryError, RecursionError)
 """What fastavro raises for broken bytes: it reads on until something does not fit."""
 
 T = TypeVar("T")
@@ -102,7 +102,7 @@ def _noted(values: Iterator[Head | str], path: Path, refused: Refused) -> list[t
 def _contained(stream: IO[bytes], kind: type[T], path: Path, refused: Refused) -> Iterator[T | str]:
     number = 0
     try:
-        for record in fastavro.reader(stream):
+        for record in open_container(stream):
             number += 1
             yield _converted(record, kind)
     except BAD as problem:

@@ -8,7 +8,7 @@ import json
 import re
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import fastavro
 from fastavro.repository import SchemaRepositoryError
@@ -44,10 +44,66 @@ def schemas_in(path: Path) -> dict[str, Any]:
     schemas = {}
     for file in files:
         try:
-            schemas[str(file)] = load_schema(str(file))
-        except (OSError, *BAD_SCHEMA) as problem:
+            schemas[str(file)] = finite(load_schema(str(file)))
+        except (OSError, RecursionError, *BAD_SCHEMA) as problem:
             raise SettingsError(str(file), "", f"is no Avro schema: {in_one_line(problem)}") from None
+        except MalformedAlert as error:
+            raise SettingsError(str(file), "", error.problem) from None
     return schemas
+
+
+def open_container(stream: IO[bytes]) -> Any:
+    """
+    Begin to read a container whose schema has an end.
+
+    Parameters
+    ----------
+    stream
+        Its bytes.
+
+    Raises
+    ------
+    MalformedAlert
+        If its schema holds itself; what fastavro raises if it is no container.
+    """
+    reader = fastavro.reader(stream)
+    finite(fastavro.parse_schema(reader.writer_schema))
+    return reader
+
+
+def finite(schema: Any) -> Any:
+    """
+    Give a schema if no record of it holds itself: fastavro's C code follows such a one until it ends the process.
+
+    Parameters
+    ----------
+    schema
+        As fastavro parses it: names in full, each type written out where it comes first.
+
+    Raises
+    ------
+    MalformedAlert
+        If one does, by however many others.
+    RecursionError
+        If it is deeper than any schema of alerts.
+    """
+    _follow(schema, ())
+    return schema
+
+
+def _follow(kind: Any, inside: tuple[str, ...]) -> None:
+    """Look into a type, inside of some records; one that was named before was looked into there."""
+    if isinstance(kind, str):
+        if kind in inside:
+            raise MalformedAlert("schema", f"its record {kind} holds itself")
+    elif isinstance(kind, list):
+        for branch in kind:
+            _follow(branch, inside)
+    elif kind["type"] in ("record", "error"):
+        for field in kind["fields"]:
+            _follow(field["type"], (*inside, kind["name"]))
+    elif kind["type"] not in ("enum", "fixed"):
+        _follow(kind.get("items", kind.get("values", kind["type"])), inside)
 
 
 def number_in_name(name: str) -> int | None:
@@ -98,7 +154,7 @@ def schema_of_text(text: bytes | str) -> Any:
         If it is none.
     """
     try:
-        return fastavro.parse_schema(json.loads(text))
+        return finite(fastavro.parse_schema(json.loads(text)))
     except (*BAD_SCHEMA, RecursionError) as problem:
         raise MalformedAlert("message", f"its schema is none: {in_one_line(problem)}") from None
 
