@@ -28,7 +28,7 @@ from tides_bridge.brokers.models import Alert, Message, Pull
 from tides_bridge.database import Database
 from tides_bridge.decisions import judging
 from tides_bridge.decisions.batch import get_positions, store_lag, take_calls
-from tides_bridge.decisions.in_hand import DEADLY, InHand, place_of
+from tides_bridge.decisions.in_hand import DEADLY, InHand, place_in_stream
 from tides_bridge.decisions.models import Judged
 from tides_bridge.decisions.refused import get_accepted
 from tides_bridge.errors import BridgeError, WorkerLost
@@ -125,7 +125,7 @@ def decide_and_store(run: Run, pull: Pull, deferred: list[Alert]) -> None:
     settings = run.settings
     if run.hand.is_deadly(pull):
         read = judging.refuse(pull.messages, DEADLY)
-        get_run_logger().warning("%s %s: it is kept with the refused", place_of(pull.messages[0]), DEADLY)
+        get_run_logger().warning("%s %s: it is kept with the refused", place_in_stream(pull.messages[0]), DEADLY)
     else:
         read = _read_and_judge(run, pull.messages)
     waiting = judging.waiting(read, deferred)

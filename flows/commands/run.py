@@ -1,4 +1,4 @@
-"""The commands `tides run` and `tides reconcile`: a flow in this process."""
+"""The commands `tides run` and `tides reconcile`: a flow in this process; `tides release-guard`, for what it held."""
 
 import json
 import logging
@@ -69,6 +69,31 @@ def reconcile(
     for found in differences:
         table.add_row(found.name, str(found.key or ""), found.what, found.detail, found.repair)
     stdout_console().print(table if differences else "no differences: both databases agree", markup=False)
+
+
+def release_guard(
+    config: Config = None,
+    settings: SettingsFile = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what is held back.")] = False,
+) -> None:
+    """
+    Let the next run make the changes that it holds back, as they are more at once than is plausible.
+
+    Reads and writes the database; changes no target. See first that no setting and no clock is wrong: when it is
+    right again, nothing is held back any more.
+    """
+    from tides_bridge.database import open_database
+    from tides_bridge.settings import load_settings
+    from tides_bridge.targets.guard import release_held
+
+    with exit_on_error(), open_database(load_settings(config, settings)) as database:
+        found = release_held(database, is_dry=dry_run)
+    for held in found:
+        typer.echo(f"{held.kind}: {held}, held back since {held.since:%Y-%m-%d %H:%M}")
+    if not found:
+        typer.echo("nothing is held back")
+    elif not dry_run:
+        typer.echo("released: the next run makes these changes")
 
 
 def _prepare_prefect() -> None:

@@ -1,11 +1,13 @@
 -- purpose: judge which targets are to be switched off, and which that a limit had switched off are to come back
--- makes: the temporary table life_stage, with a row for each target whose state changes
+-- needs: life_stage, which gets a row for each target whose state changes
 -- params: now_mjd double precision (MJD), deactivate_after_days double precision (d),
 --         faint_limits double precision[] (mag, order u g r i z y, NULL for none)
 -- returns: active bigint (targets that are on), off bigint (of them to be switched off by a limit), example text (the
 --          first of these)
 
-CREATE TEMPORARY TABLE life_stage ON COMMIT DROP AS
+DELETE FROM life_stage;
+
+INSERT INTO life_stage (tides_id, reason, was_active)
 SELECT
     judged.tides_id,
     judged.reason,

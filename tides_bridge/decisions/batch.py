@@ -114,6 +114,7 @@ def deactivate_unobserved_transients(database: Database, settings: Settings) -> 
         Its limits and its clock.
     """
     with database.transaction("retire") as connection:
+        run(connection, "decisions/create_life_stage.sql")
         judged = run(connection, "decisions/judge_lives.sql", life_limits(settings))[0]
         change = Change(judged["off"], judged["active"], judged["example"])
         is_held = holds_back(connection, settings, "deactivation", change)

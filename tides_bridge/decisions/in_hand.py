@@ -75,12 +75,12 @@ class InHand:
     def take(self, database: Database, pull: Pull) -> None:
         """Note that messages are in hand from now on."""
         with database.transaction("hand") as connection:
-            place = place_of(pull.messages[0]) if pull.messages else ""
+            place = place_in_stream(pull.messages[0]) if pull.messages else ""
             self._store(connection, len(pull.messages), place)
 
     def is_deadly(self, pull: Pull) -> bool:
         """Tell whether a batch is a message that is set aside."""
-        return len(pull.messages) == 1 and self.alone.get(place_of(pull.messages[0]), 0) >= DEATHS
+        return len(pull.messages) == 1 and self.alone.get(place_in_stream(pull.messages[0]), 0) >= DEATHS
 
     def lay_down(self, connection: Connection) -> None:
         """Note, with all that came of the batch, that it went well."""
@@ -99,6 +99,6 @@ class InHand:
         run(connection, "decisions/store_in_hand.sql", given | {"messages": messages, "place": place})
 
 
-def place_of(message: Message) -> str:
+def place_in_stream(message: Message) -> str:
     """Write where a message stands in the stream."""
     return f"{message.topic}[{message.partition}]@{message.offset}"
