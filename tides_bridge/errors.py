@@ -10,6 +10,7 @@ Every error the bridge raises.
     │   ├── BrokerUnavailable        Kafka or the light-curve API
     │   ├── DatabaseUnavailable      PostgreSQL
     │   ├── FourmostUnavailable      the 4MOST Transient API
+    │   ├── PrefectUnavailable       the Prefect server of a flow
     │   ├── BackupFailed             a copy of the database
     │   └── WorkerLost               a Dask worker
     └── RejectedError            this input will never work as it is
@@ -103,6 +104,10 @@ class DatabaseUnavailable(TransientError):
 
 class FourmostUnavailable(TransientError):
     """The 4MOST Transient API does not answer as it should."""
+
+
+class PrefectUnavailable(TransientError):
+    """The Prefect server does not answer: a flow cannot begin, or not go on."""
 
 
 class BackupFailed(TransientError):

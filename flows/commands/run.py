@@ -2,23 +2,19 @@
 
 import json
 import logging
-import os
-from typing import Annotated
-from uuid import uuid4
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from flows.commands.options import Config, SettingsFile
 from tides_bridge.console import exit_on_error, stdout_console
-from tides_bridge.processes import end_after_us, interrupt_on_sigterm
+from tides_bridge.processes import interrupt_on_sigterm
 
-RUN_MARK = "BRIDGE_RUN"
-"""Variable in the environment of a run and of all that it starts."""
-TEMPORARY_SERVER = "prefect.server.api.server:create_app"
-"""Word in the command of the server that Prefect starts for a run, and ends with it only if that ends in good order."""
-START_SECONDS = 180
-"""[s] Prefect waits 20 s for its own server, which needs as long with a new home on a slow machine."""
+if TYPE_CHECKING:
+    from tides_bridge.settings import Settings
 
 
 def run(
@@ -38,10 +34,10 @@ def run(
     with exit_on_error():
         chosen = load_settings(config, settings)  # a wrong setting is told before Prefect takes its seconds to start
         load_functions(chosen)
-        _prepare_prefect()
-        from flows.comm_pipe import execute_comm_pipe
+        with _prefect(chosen):
+            from flows.comm_pipe import execute_comm_pipe
 
-        counts = execute_comm_pipe(config, str(settings) if settings else None)
+            counts = execute_comm_pipe(config, str(settings) if settings else None)
     if as_json:
         typer.echo(json.dumps(counts))
 
@@ -59,9 +55,7 @@ def reconcile(
     """
     from tides_bridge.settings import load_settings
 
-    with exit_on_error():
-        load_settings(config, settings)
-        _prepare_prefect()
+    with exit_on_error(), _prefect(load_settings(config, settings)):
         from flows.reconcile import reconcile_with_4most
 
         differences = reconcile_with_4most(config, str(settings) if settings else None, dry_run)
@@ -96,17 +90,15 @@ def release_guard(
         typer.echo("released: the next run makes these changes")
 
 
-def _prepare_prefect() -> None:
-    """Make ready for a flow in this process: plain speech, an end in order, no server left behind."""
+@contextmanager
+def _prefect(settings: "Settings") -> Iterator[None]:
+    """Have what a flow in this process needs: plain speech, an end in order, and a Prefect server."""
     logging.getLogger("tides_bridge.settings").setLevel(logging.ERROR)  # its warnings were given: the flow loads again
-    # Before Prefect is imported, and the user's own value wins.
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", str(START_SECONDS))
-    from prefect.settings import PREFECT_API_URL
+    from flows.reaching_prefect import reaching_prefect
 
-    from tasks.behaviour import speak_plainly
-
-    speak_plainly()
     interrupt_on_sigterm()
-    if not PREFECT_API_URL.value():
-        os.environ[RUN_MARK] = str(uuid4())
-        end_after_us(RUN_MARK, os.environ[RUN_MARK], TEMPORARY_SERVER)  # else a killed run leaves 250 MB behind
+    with reaching_prefect(settings):
+        from tasks.behaviour import speak_plainly
+
+        speak_plainly()
+        yield

@@ -35,6 +35,8 @@ TARGETS = {"deactivateAfter": "5 days", "faintLimit": dict.fromkeys("ugrizy", 20
 Limits of D3.3.4 for ZTF, which never sees the 22.5 mag of LSST's. By the next of our nights most targets are over: no
 guard should hold that back.
 """
+LEADING = ("PREFECT_API_", "PREFECT_HOME", "PREFECT_PROFILE", "PREFECT_SERVER_DATABASE_", "PREFECT_SERVER_API_AUTH_")
+"""Variables of Prefect that begin so lead to a server, a home or a database."""
 KEPT = frozenset({"SN", "NT", "ORPHAN", "UNCLEAR"})
 """Sherlock classes that TiDES' filter at Lasair lets through."""
 DAWN = timedelta(hours=13)
@@ -184,9 +186,10 @@ def _environment(folder: Path, night: int) -> dict[str, str]:
     """
     Give the environment of a run: at the night's end, with a Prefect of its own.
 
-    No variable of the bridge or of Prefect is passed on: it could lead the demo to real services.
+    No variable of the bridge, and none that leads to another Prefect, is passed on: the demo never reaches real
+    services. What else a user has set for Prefect holds, such as a longer time for its start.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TIDES_", "PREFECT_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TIDES_", *LEADING))}
     return kept | {
         "TIDES_NOW": (MJD_EPOCH + timedelta(days=night) + DAWN).isoformat(),
         "PREFECT_HOME": str(folder / "prefect"),

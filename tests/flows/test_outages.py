@@ -5,7 +5,9 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 import requests
 import yaml
 
-from flows.commands.run import START_SECONDS, TEMPORARY_SERVER
+from flows.reaching_prefect import TEMPORARY_SERVER
 from simulators.alerts.packets import alerts
 from simulators.sky import Sky
 from simulators.standins.bundle import StandinAlert, Standins
@@ -24,6 +26,7 @@ from tests.support.processes import ROOT, wait_until
 from tides_bridge.database import open_database
 from tides_bridge.settings import load_settings
 
+START_SECONDS = 180
 DEAD = "127.0.0.1:1"
 """A port that nobody listens on."""
 
@@ -259,3 +262,52 @@ def test_check_tells_what_is_down(settings_file: Path) -> None:
     assert done.returncode == 1
     failed = [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
     assert len(failed) == 1 and "4MOST" in failed[0] and "is fourmost.address right" in failed[0]
+
+
+@contextlib.contextmanager
+def answering(status: int) -> Iterator[str]:
+    """A server that has one answer to everything."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(status)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"no")
+
+        do_GET = do_POST = do_PATCH = answer
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/api"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        (("run", "--json"), None),
+        (("run", "--json"), 404),
+        (("run", "--json"), 503),
+        (("reconcile", "--dry-run"), None),
+    ],
+)
+def test_a_prefect_server_that_is_none_is_one_line(
+    command: tuple[str, ...], status: int | None, settings_file: Path
+) -> None:
+    with answering(status) if status else contextlib.nullcontext(f"http://{DEAD}/api") as address:
+        done = forked_tides(
+            *command, "--settings", settings_file, PREFECT_API_URL=address, PREFECT_CLIENT_MAX_RETRIES="0"
+        )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1].startswith(f"tides: Prefect server {address}: does not answer: ")
+    assert "is PREFECT_API_URL right, and the server up?" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert master(settings_file) == []

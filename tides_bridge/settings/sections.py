@@ -272,6 +272,14 @@ class FourmostSettings(Section):
         return terms
 
 
+class PrefectSettings(Section):
+    """The Prefect server that a run from the shell starts for itself, where no other is named."""
+
+    server_start: Annotated[Days, Field(ge=timedelta(seconds=1))] = Field(
+        timedelta(minutes=3), description="so long it may take to start; Prefect's own variable for it wins"
+    )
+
+
 class PageSettings(Section):
     """The bridge's own page: metrics, and light curves of targets."""
 

@@ -42,6 +42,7 @@ from tides_bridge.settings.sections import (
     LightCurveSettings,
     OneBroker,
     PageSettings,
+    PrefectSettings,
     TargetSettings,
     Text,
     WatchdogSettings,
@@ -97,6 +98,7 @@ class Settings(BaseSettings):
     decisions: DecisionSettings = DecisionSettings()
     targets: TargetSettings = TargetSettings()
     fourmost: FourmostSettings = FourmostSettings()
+    prefect: PrefectSettings = PrefectSettings()
     page: PageSettings = PageSettings()
     backup: BackupSettings = BackupSettings()
     watchdog: WatchdogSettings = WatchdogSettings()
