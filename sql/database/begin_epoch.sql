@@ -16,6 +16,7 @@ WHERE
 
 SELECT pg_advisory_xact_lock(%(key)s::bigint);
 
+-- Not counted on alone: a database that is restored from a backup would give the numbers of before once more.
 UPDATE run_epoch
-SET epoch = run_epoch.epoch + 1
+SET epoch = greatest(run_epoch.epoch + 1, (1000 * extract(EPOCH FROM clock_timestamp()))::bigint)
 RETURNING run_epoch.epoch;

@@ -86,10 +86,12 @@ def test_what_is_replaced_is_backed_up_and_put_aside(kept: Settings) -> None:
     before = content(kept)
     aside = restore_backup(kept, first, replace=True)
     assert aside and content(kept) == then
-    assert content(kept.model_copy(update={"tides_db_database": aside})) == before
+    put_aside = content(kept.model_copy(update={"tides_db_database": aside}))
+    assert put_aside.pop("run_epoch") != before.pop("run_epoch")  # to be copied it took the place of a run
+    assert put_aside == before
     newest = max(backup_folder(kept).glob("*.dump"))
     restore_backup(named(kept, "undone"), newest)
-    assert content(named(kept, "undone")) == before
+    assert {**content(named(kept, "undone")), "run_epoch": None} == {**before, "run_epoch": None}
 
 
 def test_a_database_that_others_use_is_not_replaced(database: Database, kept: Settings) -> None:
@@ -105,6 +107,32 @@ def test_a_run_at_work_is_not_cut_off(kept: Settings, monkeypatch: pytest.Monkey
     monkeypatch.setattr(backup, "_check_unused", lambda database: None)
     with open_database(kept) as database, database.only_run(), pytest.raises(BackupFailed, match="a run is at work"):
         restore_backup(kept, file, replace=True)
+    assert databases_of(kept) == [kept.tides_db_database]
+
+
+def test_a_run_that_came_and_went_before_the_exchange_is_kept(kept: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_database(kept) as database:
+        add(database, "ZTF1")
+    file = make_backup(kept).file
+    swap, swapped = backup._swap, list[tuple[str, str]]()
+
+    def run_then_swap(server: Database, name: str, aside: str, restored: str) -> None:
+        if not swapped:
+            with open_database(kept) as database, database.only_run() as is_alone:
+                assert is_alone
+                add(database, "ZTF2")
+        swapped.append((aside, restored))
+        swap(server, name, aside, restored)
+
+    monkeypatch.setattr(backup, "_swap", run_then_swap)
+    with pytest.raises(BackupFailed, match="a run was at work before the databases had changed places"):
+        restore_backup(kept, file, replace=True)
+    assert len(swapped) == 2 and swapped[0] == swapped[1][::-1]
+    with open_database(kept) as database:
+        assert [row["name"] for row in rows_of(database, "SELECT name FROM tides_master ORDER BY 1")] == [
+            "ZTF1",
+            "ZTF2",
+        ]
     assert databases_of(kept) == [kept.tides_db_database]
 
 

@@ -85,7 +85,7 @@ def test_each_run_has_a_number_of_its_own_and_whoever_is_in_none_may_write(datab
         with each.only_run() as is_alone:
             assert is_alone
             numbers.append(rows_of(each, "SELECT epoch FROM run_epoch")[0]["epoch"])
-    assert numbers == [1, 2, 3]
+    assert numbers == sorted(set(numbers)) and len(numbers) == 3
     with other.only_run(), database.transaction() as connection:  # a person's command beside a run
         note(connection, "backup")
     assert kinds(other) == ["backup"]
@@ -141,3 +141,26 @@ def test_what_another_run_asked_is_waited_for_once(
         database.wait_for_others(10)
         database.wait_for_others(0)
     assert len(waits) == 1 and 9 < waits[0] <= 10
+
+
+def test_numbers_do_not_come_again_in_a_database_that_was_restored(database: Database, other: Database) -> None:
+    with database.only_run():
+        rows_of(other, LOSE_LOCK)
+        rows_of(other, "UPDATE run_epoch SET epoch = 0 RETURNING 1")
+        for _ in range(3):
+            with other.only_run(PATIENCE) as is_alone:
+                assert is_alone
+        with pytest.raises(RunOvertaken):
+            database.prove_run()
+
+
+def test_a_clock_that_was_set_back_gives_no_number_again(database: Database, other: Database) -> None:
+    ahead = 2 * 10**15
+    rows_of(database, f"UPDATE run_epoch SET epoch = {ahead} RETURNING 1")
+    with database.only_run():
+        rows_of(other, LOSE_LOCK)
+        with other.only_run(PATIENCE) as is_alone:
+            assert is_alone
+            assert rows_of(other, "SELECT epoch FROM run_epoch") == [{"epoch": ahead + 2}]
+            with pytest.raises(RunOvertaken):
+                database.prove_run()

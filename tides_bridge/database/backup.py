@@ -155,15 +155,31 @@ def _replace(server: Database, settings: Settings, file: Path) -> str:
             copy_database(database, settings)
             with open_database(_other(settings, restored)) as empty:
                 _load(empty, file)
+            epoch = database.newest_epoch()
         aside = _stamped(name, "before")
-        # Both renames or none. A database that somebody is connected to cannot be renamed: if a run began meanwhile,
-        # this fails and the restored one is dropped.
-        with server.transaction("swap") as connection:
-            given = {"name": name, "aside": aside, "restored": restored}
-            statements = run(connection, "database/swap_databases.sql", given)[0]
-            connection.exec_driver_sql(statements["put_aside"])
-            connection.exec_driver_sql(statements["take_over"])
+        _swap(server, name, aside, restored)
+        # The lock had to be given up, as no database is renamed with its session: did a run come and go meanwhile?
+        with open_database(_other(settings, aside)) as former:
+            is_unchanged = former.newest_epoch() == epoch
+        if not is_unchanged:
+            _swap(server, name, restored, aside)
+            raise BackupFailed(
+                name, "a run was at work before the databases had changed places", "stop the worker first"
+            )
     return aside
+
+
+def _swap(server: Database, name: str, aside: str, restored: str) -> None:
+    """
+    Rename two databases: both or none.
+
+    One that somebody is connected to cannot be renamed: if a run is at work this fails, and all is as it was.
+    """
+    with server.transaction("swap") as connection:
+        given = {"name": name, "aside": aside, "restored": restored}
+        statements = run(connection, "database/swap_databases.sql", given)[0]
+        connection.exec_driver_sql(statements["put_aside"])
+        connection.exec_driver_sql(statements["take_over"])
 
 
 @contextlib.contextmanager

@@ -147,6 +147,13 @@ class Database:
         with self.transaction():
             pass
 
+    def newest_epoch(self) -> int | None:
+        """Give the number of the newest run; None before the tables are up to date."""
+        with self.transaction() as connection:
+            if not run(connection, "database/has_epoch.sql")[0]["has_epoch"]:
+                return None
+            return int(run(connection, "database/prove_epoch.sql", {"key": EPOCH_LOCK})[0]["epoch"])
+
     def wait_for_others(self, seconds: float) -> None:
         """
         Wait until what a run before this one asked elsewhere must have ended: it began before this run did.
