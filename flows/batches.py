@@ -65,7 +65,7 @@ def take_batches(run: Run) -> None:
     positions, digests = get_positions(run.database, settings)
     with stream_of(settings, positions, digests) as stream:
         deferred = get_deferred_objects(run.database, settings).take()
-        accepted = get_accepted(run.database, settings)
+        accepted = {} if run.hand.is_careful else get_accepted(run.database, settings)
         read, waiting = 0, stream.left()
         while True:
             _tell(run, "read and decided", read, waiting)
@@ -77,8 +77,7 @@ def take_batches(run: Run) -> None:
             if stream.refilled:
                 summary.note(f"topic {settings.topic} was filled anew: it was read from its beginning")
             if pull.messages or deferred or stream.refilled:
-                with _in_hand(run, pull):
-                    decide_and_store(run, pull, deferred)
+                decide_and_store(run, pull, deferred)
             stream.commit(pull.positions)
             is_late = not pull.is_last and time.monotonic() > end
             if pull.is_last or is_late:
@@ -94,17 +93,17 @@ def take_batches(run: Run) -> None:
 
 
 @contextmanager
-def _in_hand(run: Run, pull: Pull) -> Iterator[None]:
-    """Have messages in hand: whoever dies with them leaves word, and whoever fails of something else takes it back."""
-    run.hand.take(run.database, pull)
+def _in_hand(run: Run, messages: Sequence[Message]) -> Iterator[None]:
+    """Have messages in hand: whoever dies of them leaves word, and whoever ends of something else takes it back."""
+    run.hand.take(run.database, messages)
     try:
         yield
-    except WorkerLost:
-        raise  # a worker may have died of them
-    except BaseException:
-        with suppress(BridgeError):
-            run.hand.drop(run.database)
+    except (BridgeError, KeyboardInterrupt, SystemExit) as error:
+        if not isinstance(error, WorkerLost):  # a worker may have died of them
+            with suppress(BridgeError):
+                run.hand.drop(run.database)
         raise
+    run.hand.lay_down(run.database, messages)
 
 
 def _tell(run: Run, what: str, read: int, waiting: int | None) -> None:
@@ -123,11 +122,7 @@ def decide_and_store(run: Run, pull: Pull, deferred: list[Alert]) -> None:
     in the same run.
     """
     settings = run.settings
-    if run.hand.is_deadly(pull):
-        read = judging.refuse(pull.messages, DEADLY)
-        get_run_logger().warning("%s %s: it is kept with the refused", place_in_stream(pull.messages[0]), DEADLY)
-    else:
-        read = _read_and_judge(run, pull.messages)
+    read = _read_in_hand(run, pull.messages)
     waiting = judging.waiting(read, deferred)
     budget = take_calls(run.database, settings, 0 if run.outage else judging.calls_for(waiting, settings))
     affordable = budget.calls * broker_of(settings).objects_per_call
@@ -146,8 +141,17 @@ def decide_and_store(run: Run, pull: Pull, deferred: list[Alert]) -> None:
         create_transient_stage(connection, Handed(judged))
         inserted, updated = upsert_to_master(connection, settings)
         store_outcome(connection, Handed((batch, judged)), budget, settings, run.run_id)
-        run.hand.lay_down(connection)
     run.summary.add(batch, judged, inserted, updated)
+
+
+def _read_in_hand(run: Run, messages: Sequence[Message]) -> list[Judged]:
+    """Read messages, and judge what is in them; one that is deadly is refused unread."""
+    if run.hand.is_deadly(messages):
+        get_run_logger().warning("%s %s: it is kept with the refused", place_in_stream(messages[0]), DEADLY)
+        run.hand.set_aside(run.database)
+        return judging.refuse(messages, DEADLY)
+    with _in_hand(run, messages):
+        return _read_and_judge(run, messages)
 
 
 def _read_and_judge(run: Run, messages: Sequence[Message]) -> list[Judged]:

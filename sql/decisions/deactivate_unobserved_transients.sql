@@ -1,7 +1,7 @@
 -- purpose: switch targets off that were not seen for too long, are fainter than the limit in every band seen, or have
 --          their spectrum; and switch those on again that a limit had switched off and none does any more
 -- needs: life_stage
--- params: is_held boolean (nothing is switched off by a limit)
+-- params: held text[] (of deactivation and activation: what is not done)
 -- returns: deactivated bigint, activated bigint
 
 WITH switched AS (
@@ -12,10 +12,15 @@ WITH switched AS (
     FROM life_stage
     WHERE
         tides_master.tides_id = life_stage.tides_id
-        AND (
-            NOT %(is_held)s::boolean
-            OR NOT life_stage.was_active
-            OR life_stage.reason NOT IN ('unseen', 'faint')
+        AND NOT (
+            'deactivation' = ANY(%(held)s::text[])
+            AND life_stage.was_active
+            AND life_stage.reason IN ('unseen', 'faint')
+        )
+        AND NOT (
+            'activation' = ANY(%(held)s::text[])
+            AND NOT life_stage.was_active
+            AND life_stage.reason IS NULL
         )
     RETURNING tides_master.active, life_stage.was_active
 )

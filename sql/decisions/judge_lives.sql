@@ -2,8 +2,8 @@
 -- needs: life_stage, which gets a row for each target whose state changes
 -- params: now_mjd double precision (MJD), deactivate_after_days double precision (d),
 --         faint_limits double precision[] (mag, order u g r i z y, NULL for none)
--- returns: active bigint (targets that are on), off bigint (of them to be switched off by a limit), example text (the
---          first of these)
+-- returns: two rows: kind text (activation or deactivation by a limit), held bigint (so many targets), active bigint
+--          (targets that are on), example text (the first of them)
 
 DELETE FROM life_stage;
 
@@ -32,11 +32,22 @@ INNER JOIN tides_master ON judged.tides_id = tides_master.tides_id
 WHERE judged.reason IS DISTINCT FROM tides_master.inactive_reason;
 
 SELECT
+    kind.name AS kind,
+    count(life_stage.tides_id) AS held,
     (SELECT count(*) FROM tides_master AS held WHERE held.active) AS active,
-    count(*) AS off,
     coalesce(
-        (array_agg(tides_master.name || ': ' || life_stage.reason ORDER BY life_stage.tides_id))[1], ''
+        (
+            array_agg(
+                tides_master.name || ': ' || coalesce(life_stage.reason, tides_master.inactive_reason)
+                ORDER BY life_stage.tides_id
+            )
+        )[1], ''
     ) AS example
-FROM life_stage
-INNER JOIN tides_master ON life_stage.tides_id = tides_master.tides_id
-WHERE life_stage.was_active AND life_stage.reason IN ('unseen', 'faint');
+FROM (VALUES ('deactivation'), ('activation')) AS kind (name)
+LEFT JOIN life_stage
+    ON
+        (kind.name = 'deactivation' AND life_stage.was_active AND life_stage.reason IN ('unseen', 'faint'))
+        OR (kind.name = 'activation' AND NOT life_stage.was_active AND life_stage.reason IS NULL)
+LEFT JOIN tides_master ON life_stage.tides_id = tides_master.tides_id
+GROUP BY kind.name
+ORDER BY kind.name;

@@ -12,7 +12,7 @@ COMMENT ON TABLE run_epoch IS 'one row: raised by each run that takes the lock; 
 INSERT INTO run_epoch (epoch) VALUES (0);
 
 CREATE TABLE held_change (
-    kind text PRIMARY KEY CHECK (kind IN ('deactivation', 'position', 'magnitude', 'record')),
+    kind text PRIMARY KEY CHECK (kind IN ('deactivation', 'activation', 'position', 'magnitude', 'record')),
     held bigint NOT NULL,
     of_targets bigint NOT NULL,
     example text NOT NULL,
@@ -34,11 +34,13 @@ CREATE TABLE in_hand (
     place text NOT NULL,
     most integer NOT NULL,
     deaths integer NOT NULL,
-    alone jsonb NOT NULL
+    alone jsonb NOT NULL,
+    ends jsonb NOT NULL
 );
 
 COMMENT ON TABLE in_hand IS 'what is being read of each stream: of a run that died it tells what it died with';
 COMMENT ON COLUMN in_hand.messages IS 'so many are in hand; 0 once what came of them is stored';
 COMMENT ON COLUMN in_hand.place IS 'of the first of them';
 COMMENT ON COLUMN in_hand.most IS 'messages of the next batch: fewer after deaths in a row';
+COMMENT ON COLUMN in_hand.ends IS 'the last message that a run died with, by partition: deaths count until then';
 COMMENT ON COLUMN in_hand.alone IS 'how many runs died with one message alone in hand, by its place';

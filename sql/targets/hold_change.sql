@@ -17,4 +17,7 @@ ON CONFLICT (kind) DO UPDATE
         held = excluded.held,
         of_targets = excluded.of_targets,
         example = excluded.example
-RETURNING known.released IS NULL OR known.held - known.released > %(most)s::bigint AS is_held;
+-- A release is for so many, and a few that came since; after a week it is of yesterday.
+RETURNING coalesce(
+    known.held > 1.05 * known.released OR known.released_at < clock_timestamp() - interval '7 days', TRUE
+) AS is_held;

@@ -17,7 +17,7 @@ from simulators.standins.bundle import StandinAlert, Standins, write_settings
 from tests.support.databases import rows_of
 from tests.support.folders import reachable_folder
 from tests.support.forked import DEADLY, forked_tides
-from tides_bridge.brokers.models import Message, Pull
+from tides_bridge.brokers.models import Message
 from tides_bridge.database import Database, open_database
 from tides_bridge.decisions.in_hand import InHand
 from tides_bridge.settings import Settings, load_settings
@@ -78,14 +78,14 @@ class Reader:
         self.runs += 1
         hand = InHand.of(self.database, self.settings)
         while messages := self._pull(order, hand.most):
-            pull = Pull(messages, {}, is_last=False)
-            hand.take(self.database, pull)
-            if hand.is_deadly(pull):
+            if hand.is_deadly(messages):
                 self.refused.append((messages[0].partition, messages[0].offset))
-            elif any(self.stream[message.partition][message.offset] for message in messages):
-                return False
-            with self.database.transaction("batch") as connection:
-                hand.lay_down(connection)
+                hand.set_aside(self.database)
+            else:
+                hand.take(self.database, messages)
+                if any(self.stream[message.partition][message.offset] for message in messages):
+                    return False
+                hand.lay_down(self.database, messages)
             for message in messages:
                 self.next[message.partition] = message.offset + 1
         return True
@@ -121,16 +121,39 @@ def test_whatever_is_deadly_is_refused_and_nothing_else(
 def test_who_stops_with_messages_in_hand_for_another_reason_takes_it_back(
     database: Database, settings: Settings
 ) -> None:
-    pull = Pull([Message("alerts", 0, offset, b"") for offset in range(8)], {}, is_last=False)
+    messages = [Message("alerts", 0, offset, b"") for offset in range(8)]
     usual = settings.broker.batch_size
     for _ in range(5):
         hand = InHand.of(database, settings)
         assert (hand.most, hand.deaths) == (usual, 0)
-        hand.take(database, pull)
+        hand.take(database, messages)
         hand.drop(database)
     for deaths, most in ((0, usual), (1, usual), (2, 4), (3, 4)):
         hand = InHand.of(database, settings)
         assert (hand.most, hand.deaths) == (most, deaths)
-        hand.take(database, pull)
+        hand.take(database, messages)
     other = settings.model_copy(update={"group_id": "another broker"})
     assert (InHand.of(database, other).most, InHand.of(database, other).deaths) == (usual, 0)
+
+
+def test_what_other_partitions_bring_in_between_makes_no_death_forgotten(
+    database: Database, settings: Settings
+) -> None:
+    """The deadly one stands behind a backlog of others, which is read first in every run."""
+    small = settings.model_copy(update={"broker": settings.broker.model_copy(update={"batch_size": 4})})
+    reader, runs = Reader(database, small, [[False] * 400, [True, False]]), 0
+    while not reader.run([0, 1]):
+        reader.stream[0] += [False] * 12  # more comes, as it does at night
+        runs += 1
+        assert runs < 30
+    assert reader.refused == [(1, 0)]
+    assert reader.next == [len(reader.stream[0]), 2]
+
+
+def test_what_was_read_and_then_ended_by_something_else_is_not_blamed(database: Database, settings: Settings) -> None:
+    message = [Message("alerts", 0, 7, b"")]
+    for _ in range(5):  # an outage after the reading, in each run, or a power cut
+        hand = InHand.of(database, settings)
+        assert not hand.is_deadly(message) and not hand.is_careful
+        hand.take(database, message)
+        hand.lay_down(database, message)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from simulators.fourmost.process import FourmostStandin
-from tides_bridge.errors import FourmostRejected, FourmostUnavailable
+from tides_bridge.errors import FourmostRejected, FourmostUnavailable, RunOvertaken
 from tides_bridge.fourmost import client as client_module
 from tides_bridge.fourmost.client import FourmostClient
 from tides_bridge.settings.sections import FourmostSettings
@@ -530,3 +530,39 @@ class served:
         self.server.shutdown()
         self.thread.join(5)
         self.server.server_close()
+
+
+# Proof before a change
+
+
+def test_each_try_that_changes_something_is_proven_first_and_no_question_is(
+    fourmost: FourmostStandin, clock: Clock
+) -> None:
+    proofs: list[int] = []
+    settings = FourmostSettings(address=fourmost.address, token=fourmost.token, timeout="20 s")
+    client = FourmostClient(settings, lambda: proofs.append(1))
+    list(client.rows(name="ZTFproven"))
+    client.row(10**9)
+    assert len(proofs) == 0
+    (row,) = client.create([target("ZTFproven")]).values()
+    assert len(proofs) == 1
+    client.update(row["id"], "ZTFproven", {"mag": 19.5})
+    assert len(proofs) == 2
+    fourmost.set_faults([{"fault": "status", "status": 503, "method": "PATCH", "times": 2}])
+    client.update(row["id"], "ZTFproven", {"mag": 19.0})
+    assert len(proofs) == 5
+
+
+def test_what_cannot_be_proven_is_not_sent(fourmost: FourmostStandin) -> None:
+    def overtaken() -> None:
+        raise RunOvertaken("database")
+
+    settings = FourmostSettings(address=fourmost.address, token=fourmost.token)
+    (row,) = FourmostClient(settings).create([target("ZTFmine")]).values()
+    client, before = FourmostClient(settings, overtaken), fourmost.rows()
+    with pytest.raises(RunOvertaken):
+        client.create([target("ZTFother")])
+    with pytest.raises(RunOvertaken):
+        client.update(row["id"], "ZTFmine", {"mag": 19.5})
+    assert fourmost.rows() == before
+    assert client.row(row["id"]) is not None

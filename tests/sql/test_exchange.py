@@ -117,6 +117,30 @@ def test_a_target_without_the_magnitude_of_its_band_waits_for_one(database: Data
     assert Exchanged(database, bridge).counts() == (1, 0, 0, 0)
 
 
+def test_what_another_run_asked_is_waited_for_before_it_is_looked_up(
+    database: Database, bridge: Settings, fourmost: FourmostStandin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the row that it is just making would be made once more."""
+    add(database, "ZTF1", "ZTF2")
+    waits, rows = list[float](), list[int]()
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        rows.append(len(fourmost.rows()))
+        fourmost.set_faults([])
+        late.create([row["payload"] for row in stage.new])  # the call of the other run has its effect only now
+
+    late, stage = FourmostClient(bridge.fourmost), prepare_4most_update(database, bridge)
+    fourmost.set_faults([{"fault": "html", "method": "POST"}])
+    assert Exchanged(database, bridge).outages
+    monkeypatch.setattr(database, "wait_for_others", wait)
+    assert Exchanged(database, bridge).counts() == (2, 0, 0, 0)
+    assert (waits, rows) == ([2 * bridge.fourmost.timeout.total_seconds()], [0])
+    assert {row["name"]: row["id"] for row in fourmost.rows()} == keys(database)
+    Exchanged(database, bridge)
+    assert len(waits) == 1, "nothing is open any more"
+
+
 # What is refused
 
 

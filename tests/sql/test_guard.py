@@ -141,6 +141,33 @@ def test_runs_with_wrong_limits_or_clocks_leave_no_trace(
         assert reason in (None, "unseen" if ages[number] > 5 else "faint", "faint"), ages[number]
 
 
+def test_too_many_do_not_come_back_at_once_either(database: Database, settings: Settings) -> None:
+    """One run with a clock a year behind would switch on all that was ever unseen."""
+    settings = guarded(settings)
+    targets(database, settings, 1, 9, 9, 9, 1)
+    deactivate_unobserved_transients(database, settings)
+    release_held(database, is_dry=False)
+    assert deactivate_unobserved_transients(database, settings) == Switched(3, 0, 0)
+    before = reasons(database)
+    behind = at(settings, TODAY - 365)
+    assert deactivate_unobserved_transients(database, behind) == Switched(0, 0, held=3)
+    assert held(database) == [("activation", 3, 2, None)]
+    assert deactivate_unobserved_transients(database, settings) == Switched(0, 0, 0)
+    assert (held(database), reasons(database)) == ([], before)
+    assert deactivate_unobserved_transients(database, behind).held == 3
+    release_held(database, is_dry=False)
+    assert deactivate_unobserved_transients(database, behind) == Switched(0, 3, 0)
+
+
+def test_a_release_is_over_after_a_week(database: Database, settings: Settings) -> None:
+    settings = guarded(settings)
+    targets(database, settings, 9, 9, 9, 1)
+    deactivate_unobserved_transients(database, settings)
+    release_held(database, is_dry=False)
+    rows_of(database, "UPDATE held_change SET released_at = now() - interval '8 days' RETURNING 1")
+    assert deactivate_unobserved_transients(database, settings) == Switched(0, 0, held=3)
+
+
 # At 4MOST
 
 
@@ -200,6 +227,11 @@ def test_more_than_a_month_of_decisions_is_kept_until_a_person_says_so(database:
     assert old <= months(database)
     ((kind, number, _, _),) = held(database)
     assert (kind, number >= 4) == ("record", True)
+    release_held(database, is_dry=False)
+    rows_of(database, "UPDATE held_change SET released = NULL RETURNING 1")
+    put_in_force(database, settings, [])  # which keeps all
+    assert held(database) == [] and old <= months(database)
+    assert put_in_force(database, keeping(settings, timedelta(days=400)), []) == 0
     release_held(database, is_dry=False)
     put_in_force(database, keeping(settings, timedelta(days=400)), [])
     assert not old & months(database)

@@ -148,7 +148,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "deactivate_after_days": 5.0,
         "faint_limits": [None] * 6,
     },
-    "decisions/deactivate_unobserved_transients.sql": {"is_held": False},
+    "decisions/deactivate_unobserved_transients.sql": {"held": ["activation"]},
     "decisions/count_old_months.sql": {"now": NOW, "keep": timedelta(days=400)},
     "decisions/get_in_hand.sql": {"group_id": "g"},
     "decisions/store_in_hand.sql": {
@@ -158,6 +158,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "most": 5,
         "deaths": 0,
         "alone": "{}",
+        "ends": "{}",
     },
     "database/has_epoch.sql": {},
     "database/prove_epoch.sql": {"key": 6},

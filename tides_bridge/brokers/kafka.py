@@ -217,6 +217,14 @@ class KafkaReader:
         """
         return self._seen_to.get(place, 0)
 
+    def seek(self, place: Partition, offset: int) -> None:
+        """Read a partition from another offset on; where it was seen to end is forgotten."""
+        self._seen_to.pop(place, None)
+        try:
+            self.consumer.seek(TopicPartition(*place, offset))
+        except KafkaException as error:
+            raise self.unavailable(error) from None
+
     def unavailable(self, error: KafkaException) -> BrokerUnavailable:
         """Make our error of librdkafka's."""
         return BrokerUnavailable(self._service, error.args[0].str(), self._remedy)

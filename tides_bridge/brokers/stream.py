@@ -181,12 +181,8 @@ class AlertStream:
                 news += [] if key in rewound else [message]
             elif digest != digest_of(message):
                 self._note_refilled(key)
-                place = TopicPartition(*key, self._reader.offsets([key], FIRST)[key])
-                try:
-                    self._reader.consumer.seek(place)
-                except KafkaException as error:
-                    raise self._reader.unavailable(error) from None
-                self._start[key] = self._next[key] = place.offset
+                self._start[key] = self._next[key] = self._reader.offsets([key], FIRST)[key]
+                self._reader.seek(key, self._start[key])
                 rewound.add(key)
         return news
 

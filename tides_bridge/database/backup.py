@@ -103,8 +103,11 @@ def upgrade_database(settings: Settings) -> tuple[list[str], Backup | None]:
     with open_database(settings) as database:
         if not check_schema(database):
             return [], None
-        backup = None if _is_empty(database) else copy_database(database, settings)
-        return apply_schema(database), backup
+        with database.only_run(PATIENCE_SECONDS) as is_alone:
+            if not is_alone:
+                raise BackupFailed(database.name, "a run is at work", "stop the worker first")
+            backup = None if _is_empty(database) else copy_database(database, settings)
+            return apply_schema(database), backup
 
 
 def restore_backup(settings: Settings, file: Path, *, replace: bool = False) -> str | None:

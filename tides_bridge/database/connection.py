@@ -28,6 +28,9 @@ RUN_LOCK = 0x71DE5
 EPOCH_LOCK = 0x71DE6
 """Key of the advisory lock that every transaction of a run shares, so that no other run begins beside it."""
 
+KEEPALIVES = {"idle": 60, "interval": 10, "count": 6}
+"""[s, s, 1] Of an idle connection: after so long the other side is asked, so often, so many times."""
+
 LOCK_SECONDS = 1.0
 """[s] Between two looks at the lock of another run."""
 
@@ -130,7 +133,8 @@ class Database:
                     self._begin_epoch(self._hold)
                 yield taken
             finally:
-                self._hold = None
+                if taken:
+                    self._hold = None
                 connection.invalidate()  # the session ends, and the lock with it
 
     def prove_run(self) -> None:
@@ -170,10 +174,10 @@ class Database:
 
     def _begin_epoch(self, hold: _Hold) -> None:
         """Give this run its number, on the session that has the lock; without the tables, for now, there is none."""
-        if run(hold.session, "database/has_epoch.sql")[0]["has_epoch"]:
-            hold.epoch = run(hold.session, "database/begin_epoch.sql", {"key": EPOCH_LOCK})[0]["epoch"]
-            hold.since = time.monotonic()
-        hold.session.commit()
+        with hold.session.begin():
+            if run(hold.session, "database/has_epoch.sql")[0]["has_epoch"]:
+                hold.epoch = run(hold.session, "database/begin_epoch.sql", {"key": EPOCH_LOCK})[0]["epoch"]
+                hold.since = time.monotonic()
 
     def _prove(self, connection: Connection) -> None:
         """Raise if a transaction is that of a run that another one has overtaken."""
@@ -248,9 +252,19 @@ def open_database(settings: Settings) -> Iterator[Database]:
 
 
 def _engine(url: URL) -> Engine:
-    """Make connections that give up after 10 s, speak UTC, and notice a server that came back."""
-    arguments = {"connect_timeout": 10, "options": "-c timezone=UTC", "application_name": "tides-bridge"}
-    return create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_size=2)
+    """
+    Make connections that give up after 10 s, speak UTC, and notice a server that came back.
+
+    The session with the lock is idle for hours: neither side may end it for that, and each notices within minutes when
+    the other one is gone. What is read after a lock was waited for must be as of then: READ COMMITTED.
+    """
+    options = {"timezone": "UTC", "idle_session_timeout": 0} | {
+        f"tcp_keepalives_{name}": value for name, value in KEEPALIVES.items()
+    }
+    arguments = {"connect_timeout": 10, "application_name": "tides-bridge", "keepalives": 1}
+    arguments |= {f"keepalives_{name}": value for name, value in KEEPALIVES.items()}
+    arguments["options"] = " ".join(f"-c {name}={value}" for name, value in options.items())
+    return create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_size=2, isolation_level="READ COMMITTED")
 
 
 def make_database(server: Database, name: str) -> None:

@@ -92,7 +92,7 @@ def upsert_to_master(connection: Connection, settings: Settings) -> tuple[int, i
 
 
 class Switched(NamedTuple):
-    """How many targets were switched off, and on again; and how many are left on by the guard, which waits."""
+    """How many targets were switched off, and on again; and of how many the guard lets neither be done, and waits."""
 
     deactivated: int
     activated: int
@@ -115,11 +115,13 @@ def deactivate_unobserved_transients(database: Database, settings: Settings) -> 
     """
     with database.transaction("retire") as connection:
         run(connection, "decisions/create_life_stage.sql")
-        judged = run(connection, "decisions/judge_lives.sql", life_limits(settings))[0]
-        change = Change(judged["off"], judged["active"], judged["example"])
-        is_held = holds_back(connection, settings, "deactivation", change)
-        switched = run(connection, "decisions/deactivate_unobserved_transients.sql", {"is_held": is_held})[0]
-    return Switched(**switched, held=judged["off"] if is_held else 0)
+        held = {
+            row["kind"]: row["held"]
+            for row in run(connection, "decisions/judge_lives.sql", life_limits(settings))
+            if holds_back(connection, settings, row["kind"], Change(row["held"], row["active"], row["example"]))
+        }
+        switched = run(connection, "decisions/deactivate_unobserved_transients.sql", {"held": list(held)})[0]
+    return Switched(**switched, held=sum(held.values()))
 
 
 def get_positions(database: Database, settings: Settings) -> tuple[dict[Partition, int], dict[Partition, str]]:

@@ -2,16 +2,17 @@
 What a run has in hand: a message that ends whoever reads it is found, and set aside.
 
 Nothing is left of a run that died but what it had noted before: that so many messages were in its hands. After two
-deaths in a row the next batch has half as many, and each further death halves it again; what then goes well doubles
-it. One message that was alone in hand in two deaths is refused, with the reason, and kept as others are.
+deaths the next batches have half as many, and each further death halves them again, until all is passed that was in
+hand. One message that was alone in hand in two deaths is refused, with the reason, and kept as others are.
+
+Only while messages are read they are in hand: what ends a run later, as an outage or a person does, is not theirs.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection
-
-from tides_bridge.brokers.models import Message, Pull
+from tides_bridge.brokers.models import Message
 from tides_bridge.database import Database, run
 from tides_bridge.settings import Settings
 
@@ -36,9 +37,11 @@ class InHand:
     most
         Messages of the next batch.
     deaths
-        Of runs in a row that died with messages in hand, since the batch had its usual size.
+        Of runs that died with messages in hand, none of which was passed since.
     alone
         How many died of one message, by its place: nothing else was in hand.
+    ends
+        The last message that was in hand in a death, by partition.
     """
 
     group_id: str
@@ -46,6 +49,7 @@ class InHand:
     most: int
     deaths: int = 0
     alone: dict[str, int] = field(default_factory=dict)
+    ends: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, database: Database, settings: Settings) -> "InHand":
@@ -63,7 +67,7 @@ class InHand:
         if not rows:
             return cls(settings.group_id, usual, usual)
         row = rows[0]
-        hand = cls(settings.group_id, usual, min(row["most"], usual), row["deaths"], row["alone"])
+        hand = cls(settings.group_id, usual, min(row["most"], usual), row["deaths"], row["alone"], row["ends"])
         if row["messages"]:
             hand.deaths += 1
             if row["messages"] == 1:
@@ -72,31 +76,46 @@ class InHand:
                 hand.most = max(row["messages"] // 2, 1)
         return hand
 
-    def take(self, database: Database, pull: Pull) -> None:
+    @property
+    def is_careful(self) -> bool:
+        """Whether something before us is deadly: then nothing is read but what is next."""
+        return self.deaths >= DEATHS
+
+    def take(self, database: Database, messages: Sequence[Message]) -> None:
         """Note that messages are in hand from now on."""
-        with database.transaction("hand") as connection:
-            place = place_in_stream(pull.messages[0]) if pull.messages else ""
-            self._store(connection, len(pull.messages), place)
+        for message in messages:  # should we die: until all of these are passed the deaths count
+            partition = f"{message.topic}[{message.partition}]"
+            self.ends[partition] = max(self.ends.get(partition, -1), message.offset)
+        self._store(database, len(messages), place_in_stream(messages[0]) if messages else "")
 
-    def is_deadly(self, pull: Pull) -> bool:
-        """Tell whether a batch is a message that is set aside."""
-        return len(pull.messages) == 1 and self.alone.get(place_in_stream(pull.messages[0]), 0) >= DEATHS
+    def is_deadly(self, messages: Sequence[Message]) -> bool:
+        """Tell whether this is one message that is set aside."""
+        return len(messages) == 1 and self.alone.get(place_in_stream(messages[0]), 0) >= DEATHS
 
-    def lay_down(self, connection: Connection) -> None:
-        """Note, with all that came of the batch, that it went well."""
-        self.most = min(2 * self.most, self.usual)
-        if self.most == self.usual:
-            self.deaths, self.alone = 0, {}
-        self._store(connection, 0, "")
+    def set_aside(self, database: Database) -> None:
+        """Note that what was deadly is refused: all that comes after it is read as usual."""
+        self.most, self.deaths, self.alone, self.ends = self.usual, 0, {}, {}
+        self._store(database, 0, "")
+
+    def lay_down(self, database: Database, messages: Sequence[Message]) -> None:
+        """Note that messages were read, and nobody died."""
+        for message in messages:
+            partition = f"{message.topic}[{message.partition}]"
+            if message.offset >= self.ends.get(partition, -1):
+                self.ends.pop(partition, None)
+        if not self.ends:
+            self.most, self.deaths, self.alone = min(2 * self.most, self.usual), 0, {}
+        self._store(database, 0, "")
 
     def drop(self, database: Database) -> None:
-        """Note that the batch comes again, for a reason that is not in its messages."""
-        with database.transaction() as connection:
-            self._store(connection, 0, "")
+        """Note that the messages come again, for a reason that is not in them."""
+        self._store(database, 0, "")
 
-    def _store(self, connection: Connection, messages: int, place: str) -> None:
+    def _store(self, database: Database, messages: int, place: str) -> None:
         given = {"group_id": self.group_id, "most": self.most, "deaths": self.deaths, "alone": json.dumps(self.alone)}
-        run(connection, "decisions/store_in_hand.sql", given | {"messages": messages, "place": place})
+        given |= {"ends": json.dumps(self.ends), "messages": messages, "place": place}
+        with database.transaction("hand") as connection:
+            run(connection, "decisions/store_in_hand.sql", given)
 
 
 def place_in_stream(message: Message) -> str:

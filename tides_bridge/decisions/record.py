@@ -96,6 +96,8 @@ def put_in_force(database: Database, settings: Settings, functions: Sequence[Sel
             age = run(connection, "decisions/count_old_months.sql", {"now": now, "keep": kept})[0]
             change = Change(age["old"], age["months"], f"from {age['oldest'].replace('_', '-')} on")
             before = None if holds_back(connection, settings, "record", change) else age["before"]
+        else:
+            holds_back(connection, settings, "record", Change(0, 0, ""))  # nothing waits any more
         return int(run(connection, "decisions/prepare_decisions.sql", {"now": now, "before": before})[0]["dropped"])
 
 

@@ -71,7 +71,7 @@ class Opener:
 
     def add_schema(self, name: str, schema: Any) -> None:
         """Know one more schema; raises what fastavro does if it is none, and MalformedAlert if it holds itself."""
-        self._schemas[name] = finite(fastavro.parse_schema(schema))
+        self._schemas[name] = finite(schema)
 
     def open(self, value: bytes, key: bytes | None = None) -> Whole:
         """

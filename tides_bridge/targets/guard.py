@@ -14,10 +14,11 @@ from sqlalchemy import Connection
 from tides_bridge.database import Database, run
 from tides_bridge.settings import Settings
 
-Kind = Literal["deactivation", "position", "magnitude", "record"]
+Kind = Literal["deactivation", "activation", "position", "magnitude", "record"]
 
 WORDS: dict[str, str] = {
     "deactivation": "targets would be switched off",
+    "activation": "targets that a limit had switched off would be switched on",
     "position": "targets would be moved at 4MOST by more than targets.guard.move",
     "magnitude": "targets would get other magnitudes at 4MOST, by more than targets.guard.magnitude",
     "record": "months of decisions would be dropped",

@@ -143,3 +143,54 @@ def test_a_file_of_such_a_schema_is_refused_with_its_reason(tmp_path: Path, how:
     fastavro.writer(container, schema_of_graph([[(0, how)]], 0, set()), [])
     _, told = read(written(tmp_path, "a.avro", container.getvalue() + b"\x02" * 100_000))
     assert "its record made.R0 holds itself" in told[0][1]
+
+
+HINTED = {
+    "__fastavro_parsed": True,
+    "__named_schemas": {"B": {"type": "record", "name": "B", "fields": [{"name": "x", "type": "B"}]}},
+    "type": "record", "name": "A", "fields": [{"name": "x", "type": "B"}],
+}  # fmt: skip
+"""What fastavro writes into a schema that it has parsed, and believes."""
+
+
+def chain(length: int, ways: int) -> list[Any]:
+    """Records, flat as text, each of which holds the one before by its name."""
+    first: dict[str, Any] = {"type": "record", "name": "R0", "fields": [{"name": "x", "type": "int"}]}
+    others = [
+        {"type": "record", "name": f"R{n}", "fields": [{"name": f"f{way}", "type": f"R{n - 1}"} for way in range(ways)]}
+        for n in range(1, length)
+    ]
+    return [first, *others]
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        (HINTED, "it has __"),
+        ([HINTED], "it has __"),
+        ({"type": "record", "name": "A", "fields": [{"name": "x", "type": HINTED}]}, "it has __"),
+        (chain(200, 1), "more than 100 deep, or more than 100,000"),
+        (chain(20_000, 1), "more than 100 deep"),
+        (chain(30, 2), "more than 100 deep, or more than 100,000"),
+        (chain(40, 1), None),
+        (chain(12, 2), None),
+    ],
+)
+def test_a_schema_is_no_larger_than_those_of_alerts(schema: Any, reason: str | None) -> None:
+    text = json.dumps(schema).encode()
+    meta = b"\x02\x16avro.schema" + long_of(len(text)) + text + b"\x00"
+    container = io.BytesIO(b"Obj\x01" + meta + b"x" * 16)
+    for read_it in (lambda: schema_of_text(text), lambda: open_container(container)):
+        if reason:
+            with pytest.raises(MalformedAlert, match=reason):
+                read_it()
+        else:
+            read_it()
+
+
+def long_of(number: int) -> bytes:
+    """Write a number as Avro does."""
+    number, written = number << 1, b""
+    while number > 127:
+        written, number = written + bytes([number & 127 | 128]), number >> 7
+    return written + bytes([number])

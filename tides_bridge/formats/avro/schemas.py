@@ -22,6 +22,21 @@ BAD_SCHEMA = (SchemaParseException, SchemaRepositoryError, UnknownType, ValueErr
 VERSION = re.compile(r"v(\d+)_(\d+)")
 """Of a schema, in the names of its files and folders."""
 
+DEEPEST, LARGEST = 100, 100_000
+"""Types that lie in each other, and all, each counted wherever it is named. Rubin's alert has 6 and some 1,000."""
+
+HEADER = fastavro.parse_schema(
+    {
+        "type": "record",
+        "name": "org.apache.avro.file.Header",
+        "fields": [
+            {"name": "magic", "type": {"type": "fixed", "name": "Magic", "size": 4}},
+            {"name": "meta", "type": {"type": "map", "values": "bytes"}},
+        ],
+    }
+)
+"""How a container begins (Avro 1.12, "Object Container Files")."""
+
 KEPT = 64
 """Schemas that came with messages and are kept ready: a stream has a few."""
 
@@ -44,7 +59,9 @@ def schemas_in(path: Path) -> dict[str, Any]:
     schemas = {}
     for file in files:
         try:
-            schemas[str(file)] = finite(load_schema(str(file)))
+            _refuse_hints(json.loads(file.read_bytes()))
+            schemas[str(file)] = load_schema(str(file))
+            _measure(schemas[str(file)], (), {})
         except (OSError, RecursionError, *BAD_SCHEMA) as problem:
             raise SettingsError(str(file), "", f"is no Avro schema: {in_one_line(problem)}") from None
         except MalformedAlert as error:
@@ -64,46 +81,69 @@ def open_container(stream: IO[bytes]) -> Any:
     Raises
     ------
     MalformedAlert
-        If its schema holds itself; what fastavro raises if it is no container.
+        If its schema holds itself, or is too large; what fastavro raises if it is no container.
     """
-    reader = fastavro.reader(stream)
-    finite(fastavro.parse_schema(reader.writer_schema))
-    return reader
+    header: Any = fastavro.schemaless_reader(stream, HEADER, None)
+    finite(json.loads(header["meta"]["avro.schema"]))
+    stream.seek(0)
+    return fastavro.reader(stream)
 
 
 def finite(schema: Any) -> Any:
     """
-    Give a schema if no record of it holds itself: fastavro's C code follows such a one until it ends the process.
+    Parse a schema if its records have an end: fastavro's C code follows others until they end the process.
 
     Parameters
     ----------
     schema
-        As fastavro parses it: names in full, each type written out where it comes first.
+        As it was written. What only fastavro writes into schemas that it has parsed would be believed unread.
 
     Raises
     ------
     MalformedAlert
-        If one does, by however many others.
+        If a record holds itself, by however many others, or they hold more others than those of any alert.
     RecursionError
-        If it is deeper than any schema of alerts.
+        If its text is deeper than any schema of alerts.
     """
-    _follow(schema, ())
-    return schema
+    _refuse_hints(schema)
+    parsed = fastavro.parse_schema(schema)
+    _measure(parsed, (), {})
+    return parsed
 
 
-def _follow(kind: Any, inside: tuple[str, ...]) -> None:
-    """Look into a type, inside of some records; one that was named before was looked into there."""
+def _refuse_hints(part: Any) -> None:
+    if isinstance(part, dict):
+        if hints := [key for key in part if key.startswith("__")]:
+            raise MalformedAlert("schema", f"it has {hints[0]}, which no schema has")
+        for value in part.values():
+            _refuse_hints(value)
+    elif isinstance(part, list):
+        for value in part:
+            _refuse_hints(value)
+
+
+def _measure(kind: Any, inside: tuple[str, ...], known: dict[str, tuple[int, int]]) -> tuple[int, int]:
+    """Give how deep a type is, and how many it holds, inside of some records; those known were measured before."""
     if isinstance(kind, str):
         if kind in inside:
             raise MalformedAlert("schema", f"its record {kind} holds itself")
-    elif isinstance(kind, list):
-        for branch in kind:
-            _follow(branch, inside)
+        return known.get(kind, (0, 1))
+    if isinstance(kind, list):
+        parts = [_measure(branch, inside, known) for branch in kind]
     elif kind["type"] in ("record", "error"):
-        for field in kind["fields"]:
-            _follow(field["type"], (*inside, kind["name"]))
-    elif kind["type"] not in ("enum", "fixed"):
-        _follow(kind.get("items", kind.get("values", kind["type"])), inside)
+        within = (*inside, kind["name"])
+        parts = [_measure(field["type"], within, known) for field in kind["fields"]]
+    elif kind["type"] in ("enum", "fixed"):
+        parts = []
+    else:
+        parts = [_measure(kind.get("items", kind.get("values", kind["type"])), inside, known)]
+    depth = 1 + max((part_depth for part_depth, _ in parts), default=0)
+    size = 1 + sum(part_size for _, part_size in parts)
+    if depth > DEEPEST or size > LARGEST:
+        raise MalformedAlert("schema", f"its records hold others more than {DEEPEST} deep, or more than {LARGEST:,}")
+    if not isinstance(kind, list) and "name" in kind:
+        known[kind["name"]] = depth, size
+    return depth, size
 
 
 def number_in_name(name: str) -> int | None:
@@ -154,7 +194,7 @@ def schema_of_text(text: bytes | str) -> Any:
         If it is none.
     """
     try:
-        return finite(fastavro.parse_schema(json.loads(text)))
+        return finite(json.loads(text))
     except (*BAD_SCHEMA, RecursionError) as problem:
         raise MalformedAlert("message", f"its schema is none: {in_one_line(problem)}") from None
 
