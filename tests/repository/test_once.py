@@ -9,6 +9,7 @@ from tests.support.processes import ROOT
 PLACES = ("flows", "tasks", "tides_bridge", "simulators", "benchmarks")
 
 ONCE = {
+    r"\byaml\.(safe_load|load|full_load|compose)\b|\byaml\.\w*Loader\b": "tides_bridge/settings/yaml_blocks.py",
     r"\bsignal\.(signal|pthread_sigmask)\(": "tides_bridge/processes.py",
     r"stdin\.(fileno|read)\(": "tides_bridge/processes.py",
     r"\bLocalCluster\(|= LocalCluster\b": "flows/local_cluster.py",
