@@ -16,7 +16,7 @@ from flows.up.supervised import SupervisedProgram, Supervisor
 from flows.up.terminal import Terminal
 from tides_bridge.errors import SettingsError, TransientError
 from tides_bridge.processes import interruptible_once
-from tides_bridge.resources import command_to_type
+from tides_bridge.resources import OWN, command_to_type, make_own_folder
 from tides_bridge.settings import find_file, page_address
 
 TICK_SECONDS = 0.2
@@ -63,11 +63,9 @@ def locked(folder: Path) -> Iterator[IO[str]]:
         When another `tides up` has it, or it cannot be written.
     """
     try:
-        for path in (*reversed(folder.parents), folder):
-            if not path.exists():
-                path.mkdir()
-                path.chmod(0o711 if os.geteuid() == 0 else 0o700)  # the account passes that runs PostgreSQL for root
-        (folder / "prefect").mkdir(mode=0o700, exist_ok=True)
+        make_own_folder(folder)
+        make_own_folder(folder / "prefect", 0o700)
+        (folder / "up.lock").touch(mode=OWN)
         lock = (folder / "up.lock").open("a+")
     except OSError as error:
         raise SettingsError("--folder", str(folder), f"cannot be used: {error}") from None
