@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import requests
 import typer
 
-from tides_bridge.console import exit_on_error
+from tides_bridge.console import echo_line, exit_on_error
 from tides_bridge.errors import SettingsError, TransientError
 from tides_bridge.operations.prefect_server import POOL
 from tides_bridge.resources import shipped
@@ -52,7 +52,7 @@ def deploy(
         schedules = [entry["schedule"] for entry in deployment["schedules"]]
         when = ", ".join(f"{entry['cron']} {entry['timezone']}" for entry in schedules) or "when it is asked for"
         state = when if is_ours else f"is not in {file} any more"
-        typer.echo(f"{deployment['name']:18} {state}")
+        echo_line(f"{deployment['name']:18} {state}")
 
 
 class PrefectServer:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from flows.commands.options import Config, SettingsFile
-from tides_bridge.console import exit_on_error
+from tides_bridge.console import echo_line, exit_on_error
 
 
 def release_guard(
@@ -26,8 +26,8 @@ def release_guard(
     with exit_on_error(), open_database(load_settings(config, settings)) as database:
         found = release_held(database, is_dry=dry_run)
     for held in found:
-        typer.echo(f"{held.kind}: {held}, held back since {held.since:%Y-%m-%d %H:%M}")
+        echo_line(f"{held.kind}: {held}, held back since {held.since:%Y-%m-%d %H:%M}")
     if not found:
-        typer.echo("nothing is held back")
+        echo_line("nothing is held back")
     elif not dry_run:
-        typer.echo("released: the next run makes these changes")
+        echo_line("released: the next run makes these changes")

@@ -13,7 +13,7 @@ ONCE = {
     r"\bsignal\.(signal|pthread_sigmask)\(": "tides_bridge/processes.py",
     r"stdin\.(fileno|read)\(": "tides_bridge/processes.py",
     r"\bLocalCluster\(|= LocalCluster\b": "flows/local_cluster.py",
-    r"\bConsole\(": "tides_bridge/console.py",
+    r"Console\(": "tides_bridge/console.py",
     r"f\"tides: \{error\}": "tides_bridge/console.py",
     r"\berror\.exit_code\b": "tides_bridge/console.py",
 }
