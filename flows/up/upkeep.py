@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shlex
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -44,6 +45,8 @@ def keep_up(plan: UpPlan) -> None:
     with interruptible_once(signal.SIGHUP):  # which tells of the end of the terminal
         check_port(plan.port, "127.0.0.1", "--port", "stop what listens there, or choose another, as --port 4201")
         with locked(plan.folder) as lock:
+            if plan.login:  # we ask the server, too
+                os.environ["PREFECT_API_AUTH_STRING"] = plan.login
             if not plan.is_demo:
                 check_settings(plan.settings)
             try:
@@ -188,8 +191,12 @@ class Up:
         is_found = plan.file == find_file(configuration=plan.config).resolve()
         options = f"--config {plan.config}" + ("" if is_found else f" --settings {plan.file}")
         server = "" if plan.port == DEFAULT_PORT else f"PREFECT_API_URL={plan.api} "
+        server += f"PREFECT_API_AUTH_STRING=$(cat {shlex.quote(str(plan.login_file))}) " if plan.login else ""
+        openness = "all users of this machine, who can run code as you by it: --protect makes a login"
+        whom = openness if plan.is_open else f"whoever knows its login{f', in {plan.login_file}' if plan.login else ''}"
         return f"""
 runs, and a form to start one   {plan.api.removesuffix("/api")}
+the Prefect server is open to   {whom}
 metrics and light curves        {page_address(plan.settings)}
 settings                        {plan.file}, configuration {plan.config}
 logs and history                {plan.folder}
