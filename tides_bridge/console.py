@@ -1,14 +1,73 @@
-"""How a command speaks: its errors in one line each, and what it prints as wide as it needs."""
+"""
+How a command speaks: its errors in one line each, and what it prints as wide as it needs.
+
+Names, reasons and file names are what others wrote: whatever moves a cursor, colours text or turns its direction is
+shown as it would be typed, by `echo_line` and by both consoles.
+"""
 
 import sys
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from tides_bridge.errors import BridgeError
+
+
+def visible(text: str, kept: str = "") -> str:
+    r"""
+    Write what a terminal would obey, or nobody would see, as it would be typed in Python; all else stays.
+
+    Parameters
+    ----------
+    text
+        Anything.
+    kept
+        Letters that stay, such as the end of a line.
+
+    Examples
+    --------
+    >>> print(visible("SN\x1b[31m\u202e Ångström 超新星 \\"))
+    SN\x1b[31m\u202e Ångström 超新星 \
+    """
+    if text.isprintable():
+        return text
+    return "".join(letter if _is_visible(letter) or letter in kept else _typed(letter) for letter in text)
+
+
+def _is_visible(letter: str) -> bool:
+    return letter.isprintable() or unicodedata.category(letter) == "Zs"
+
+
+def _typed(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")
+
+
+def echo_line(text: str, *, err: bool = False) -> None:
+    """
+    Print text of which others may have written a part; it may have several lines.
+
+    Parameters
+    ----------
+    text
+        What is said.
+    err
+        Whether to stderr.
+    """
+    typer.echo(visible(text, "\n\t"), err=err)
+
+
+class _VisibleConsole(Console):
+    """Shows what others wrote without obeying it; what rich itself tells a terminal goes another way."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            is_plain = segment.control or segment.text.isprintable()
+            yield segment if is_plain else segment._replace(text=visible(segment.text, "\n\t"))
 
 
 @contextmanager
@@ -17,7 +76,7 @@ def exit_on_error() -> Iterator[None]:
     try:
         yield
     except BridgeError as error:
-        typer.echo(f"tides: {error}", err=True)
+        echo_line(f"tides: {error}", err=True)
         raise typer.Exit(error.exit_code) from None
 
 
@@ -32,7 +91,7 @@ def stdout_console(width: int | None = 200, **options: Any) -> Console:
     options
         More of rich's for a console.
     """
-    return Console(width=None if sys.stdout.isatty() else width, **options)
+    return _VisibleConsole(width=None if sys.stdout.isatty() else width, **options)
 
 
 def stderr_console(width: int | None = None, **options: Any) -> Console:
@@ -44,4 +103,4 @@ def stderr_console(width: int | None = None, **options: Any) -> Console:
     width, options
         As of `stdout_console`.
     """
-    return Console(stderr=True, width=None if sys.stderr.isatty() else width, **options)
+    return _VisibleConsole(stderr=True, width=None if sys.stderr.isatty() else width, **options)

@@ -5,12 +5,16 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 import platformdirs
 
 ROOT_FOLDER = Path("/var/lib/tides-bridge")
 """Root's own home is closed to the account that runs PostgreSQL for root."""
+
+OWN = 0o600
+"""Mode of a file that nobody else may read."""
 
 LONGEST_NAME = 180
 """Bytes of a file name: file systems take 255."""
@@ -21,6 +25,59 @@ _PACKAGE = Path(__file__).parent
 def data_folder() -> Path:
     """Give the folder of this user's data, which may not be there yet."""
     return ROOT_FOLDER if os.geteuid() == 0 else platformdirs.user_data_path("tides-bridge")
+
+
+def make_own_folder(folder: Path, mode: int | None = None) -> None:
+    """
+    Make a folder of this user's data and its missing parents, closed to others whatever the umask.
+
+    Parameters
+    ----------
+    folder
+        Which; one that is there stays as it is.
+    mode
+        Of the folder itself; None is that of its parents: for root they let the account pass that runs PostgreSQL.
+    """
+    usual = 0o711 if os.geteuid() == 0 else 0o700
+    for path in (*reversed(folder.parents), folder):
+        if not path.exists():
+            path.mkdir(mode=0o700, exist_ok=True)
+            path.chmod(usual if path != folder or mode is None else mode)
+
+
+def own_file(file: Path) -> IO[str]:
+    """
+    Open a text file to be written anew, for its owner alone whatever the umask.
+
+    Parameters
+    ----------
+    file
+        Which; one that is there is emptied, and closed to others from then on. A link is not followed.
+    """
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, OWN)
+    os.fchmod(descriptor, OWN)  # before it has content: it may have been there, and open to all
+    os.ftruncate(descriptor, 0)
+    return os.fdopen(descriptor, "w", encoding="utf-8")
+
+
+def write_own(file: Path, text: str) -> None:
+    """
+    Write a file for its owner alone, in one step: whoever is killed on the way leaves the former file.
+
+    Parameters
+    ----------
+    file
+        Which.
+    text
+        What it holds then.
+    """
+    new = file.with_name(f"{file.name}.new")
+    with own_file(new) as opened:
+        opened.write(text)
+        opened.flush()
+        # On the disk before it takes the name: else a power cut leaves an empty file.
+        os.fsync(opened.fileno())
+    new.replace(file)
 
 
 def shipped(name: str) -> Path:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from flows.commands.options import Config, SettingsFile
-from tides_bridge.console import exit_on_error
+from tides_bridge.console import echo_line, exit_on_error
 
 PATIENCE_SECONDS = 900.0
 """[s] A run that is at work is waited for."""
@@ -39,15 +39,15 @@ def adopt(
             )
         with open_database(chosen) as database, database.only_run(PATIENCE_SECONDS) as is_alone:
             if not is_alone:
-                typer.echo("another run is at work on this database: nothing was adopted", err=True)
+                echo_line("another run is at work on this database: nothing was adopted", err=True)
                 raise typer.Exit(1)
             ensure_schema(database, is_ours=chosen.database.host == "embedded")
             found = adopt_rows(database, FourmostClient(chosen.fourmost, database.prove_run), chosen, is_dry=dry_run)
     for row in found.adopted:
         renamed = f", called {row['formerly']} until now" if row["formerly"] != row["name"] else ""
-        typer.echo(f"{row['name']}  row {row['pk']}{renamed}")
+        echo_line(f"{row['name']}  row {row['pk']}{renamed}")
     for row in found.left[:SHOWN]:
-        typer.echo(f"{row['name']}  row {row['id']} lies at no target here: left alone")
-    typer.echo(
+        echo_line(f"{row['name']}  row {row['id']} lies at no target here: left alone")
+    echo_line(
         f"{len(found.adopted)} rows {'would be ' if dry_run else ''}adopted, {len(found.left)} lie at no target here"
     )

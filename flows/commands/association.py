@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.commands.options import Config, SettingsFile
-from tides_bridge.console import exit_on_error, stdout_console
+from tides_bridge.console import echo_line, exit_on_error, stdout_console
 
 Reason = Annotated[str, typer.Option("--reason", help="Why, for those who look at it later.")]
 
@@ -35,7 +35,7 @@ def merge(
         with open_database(chosen) as database:
             ensure_schema(database, is_ours=False)
             moved = merge_targets(database, chosen, target, other, reason)
-    typer.echo(f"{moved.taker} has {_objects(moved.objects)} of {moved.giver}, which is switched off")
+    echo_line(f"{moved.taker} has {_objects(moved.objects)} of {moved.giver}, which is switched off")
 
 
 def split(
@@ -62,7 +62,7 @@ def split(
                 moved = split_target(database, chosen, name, reason)
             else:
                 moved = split_object(database, chosen, survey, name, reason)
-    typer.echo(f"{moved.taker} has {_objects(moved.objects)} of {moved.giver}")
+    echo_line(f"{moved.taker} has {_objects(moved.objects)} of {moved.giver}")
 
 
 def associations(  # noqa: PLR0913, PLR0917
@@ -91,7 +91,7 @@ def associations(  # noqa: PLR0913, PLR0917
             apart = None if question is None else keep_apart(database, question, reason)
             found = None if apart else list_associations(database, name)
     if apart:
-        typer.echo(f"{apart[0]} and {apart[1]} are two")
+        echo_line(f"{apart[0]} and {apart[1]} are two")
     elif found and as_json:
         typer.echo(json.dumps(found, default=str))
     elif found:

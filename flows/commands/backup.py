@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.commands.options import Config, SettingsFile
-from tides_bridge.console import exit_on_error
+from tides_bridge.console import echo_line, exit_on_error
 
 
 def backup(config: Config = None, settings: SettingsFile = None) -> None:
@@ -20,7 +20,7 @@ def backup(config: Config = None, settings: SettingsFile = None) -> None:
 
     with exit_on_error():
         made = make_backup(load_settings(config, settings))
-    typer.echo(f"{made.file}: {made.size / 1e6:.1f} MB")
+    echo_line(f"{made.file}: {made.size / 1e6:.1f} MB")
 
 
 def restore(
@@ -47,9 +47,9 @@ def restore(
         if into:
             chosen = chosen.model_copy(update={"tides_db_database": into})
         aside = restore_backup(chosen, file, replace=replace)
-    typer.echo(f"restored into {chosen.tides_db_database}. Next: tides run, then tides reconcile")
+    echo_line(f"restored into {chosen.tides_db_database}. Next: tides run, then tides reconcile")
     if aside:
-        typer.echo(f"the old one is called {aside}; when all is well: tides psql -c 'DROP DATABASE \"{aside}\"'")
+        echo_line(f"the old one is called {aside}; when all is well: tides psql -c 'DROP DATABASE \"{aside}\"'")
 
 
 def upgrade(config: Config = None, settings: SettingsFile = None) -> None:
@@ -64,5 +64,5 @@ def upgrade(config: Config = None, settings: SettingsFile = None) -> None:
     with exit_on_error():
         applied, made = upgrade_tables(load_settings(config, settings))
     if made:
-        typer.echo(f"{made.file}: {made.size / 1e6:.1f} MB, as it was before")
-    typer.echo(f"applied {', '.join(applied)}" if applied else "nothing to do: the tables are up to date")
+        echo_line(f"{made.file}: {made.size / 1e6:.1f} MB, as it was before")
+    echo_line(f"applied {', '.join(applied)}" if applied else "nothing to do: the tables are up to date")

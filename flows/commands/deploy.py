@@ -9,9 +9,8 @@ from typing import Annotated, Any
 
 import requests
 import typer
-import yaml
 
-from tides_bridge.console import exit_on_error
+from tides_bridge.console import echo_line, exit_on_error
 from tides_bridge.errors import SettingsError, TransientError
 from tides_bridge.operations.prefect_server import POOL
 from tides_bridge.resources import shipped
@@ -53,7 +52,7 @@ def deploy(
         schedules = [entry["schedule"] for entry in deployment["schedules"]]
         when = ", ".join(f"{entry['cron']} {entry['timezone']}" for entry in schedules) or "when it is asked for"
         state = when if is_ours else f"is not in {file} any more"
-        typer.echo(f"{deployment['name']:18} {state}")
+        echo_line(f"{deployment['name']:18} {state}")
 
 
 class PrefectServer:
@@ -139,7 +138,9 @@ class PrefectServer:
 
 def _content(file: Path) -> Row:
     """Read a file of deployments or automations."""
-    try:
-        return dict(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except (OSError, TypeError, ValueError, yaml.YAMLError) as error:
-        raise SettingsError(str(file), "", " ".join(str(error).split())) from None
+    from tides_bridge.settings.yaml_blocks import read_yaml
+
+    content = read_yaml(file)
+    if not isinstance(content, dict):
+        raise SettingsError(str(file), "", "must hold keys and what they mean")
+    return content

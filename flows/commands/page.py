@@ -9,9 +9,6 @@ from flows.commands.options import Config, SettingsFile
 from tides_bridge.console import exit_on_error
 from tides_bridge.processes import interrupt_on_sigterm
 
-STOP_SECONDS = 5
-"""[s] What is being answered when the page is stopped may take so long."""
-
 
 def page(config: Config = None, settings: SettingsFile = None) -> None:
     """
@@ -24,19 +21,17 @@ def page(config: Config = None, settings: SettingsFile = None) -> None:
     with exit_on_error():
         chosen = load_settings(config, settings)
         with _listen(chosen.page.host, chosen.page.port) as listener:
-            import uvicorn
-
             from tides_bridge.operations.prefect_server import ask_prefect, ui_address
             from tides_bridge.operations.remembered import KeptDatabase
             from tides_bridge.portal.page import make_app
+            from tides_bridge.portal.serving import serve
 
             database = KeptDatabase(chosen)
             app = make_app(chosen, database, ask_prefect, ui_address(chosen))
-            options = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=STOP_SECONDS)
-            interrupt_on_sigterm()  # uvicorn repeats the signal when it has stopped
+            interrupt_on_sigterm()  # the server repeats the signal when it has stopped
             with contextlib.closing(database), contextlib.suppress(KeyboardInterrupt):
                 typer.echo(f"page: {page_address(chosen)}")
-                uvicorn.Server(options).run(sockets=[listener])
+                serve(app, listener)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from flows.commands.options import Config, SettingsFile
-from tides_bridge.console import exit_on_error
+from tides_bridge.console import echo_line, exit_on_error
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,11 +32,11 @@ def list_messages(
         rows = list_refused(database, number)
     for row in rows:
         place = f"{row['topic']}[{row['partition_number']}]@{row['stream_offset']}"
-        typer.echo(
+        echo_line(
             f"{row['refused_id']:6}  {row['refused_at']:%Y-%m-%d %H:%M}  {place}  {row['size']} bytes  {row['reason']}"
         )
     if not rows:
-        typer.echo("no refused messages")
+        echo_line("no refused messages")
 
 
 @app.command("targets")
@@ -50,9 +50,9 @@ def list_targets(config: Config = None, settings: SettingsFile = None) -> None:
         rows = list_refusals(database)
     for row in rows:
         again = f"; tried again from {row['next_try']:%Y-%m-%d %H:%M} on" if row["next_try"] else ""
-        typer.echo(f"{row['number']:6}  {row['reason']}; as {row['example']}{again}")
+        echo_line(f"{row['number']:6}  {row['reason']}; as {row['example']}{again}")
     if not rows:
-        typer.echo("no refused targets")
+        echo_line("no refused targets")
 
 
 @app.command()
@@ -69,7 +69,7 @@ def show(
         rows = get_refused(database, [key])
         if not rows:
             raise RejectedError(f"message {key}", "there is no such one: tides refused list")
-    typer.echo(f"{rows[0]['topic']}: {rows[0]['reason']}", err=True)
+    echo_line(f"{rows[0]['topic']}: {rows[0]['reason']}", err=True)
     sys.stdout.buffer.write(rows[0]["message"].value)
 
 
@@ -93,7 +93,7 @@ def retry(keys: Keys = None, config: Config = None, settings: SettingsFile = Non
             results = retry_refused(database, partial(problem_with, chosen), keys)
             targets = retry_targets(database) if keys is None else 0
     for key, problem in results.items():
-        typer.echo(f"{key:6}  " + (f"still refused: {problem}" if problem else "read: the next run judges its object"))
+        echo_line(f"{key:6}  " + (f"still refused: {problem}" if problem else "read: the next run judges its object"))
     if targets:
-        typer.echo(f"{targets} targets that 4MOST refused: the next exchange sends them again")
+        echo_line(f"{targets} targets that 4MOST refused: the next exchange sends them again")
     raise typer.Exit(1 if any(results.values()) or len(results) < len(keys or []) else 0)

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from flows.commands.options import Config, SettingsFile
-from tides_bridge.console import exit_on_error, stdout_console
+from tides_bridge.console import echo_line, exit_on_error, stdout_console
 from tides_bridge.processes import interrupt_on_sigterm
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def release_guard(
     with exit_on_error(), open_database(load_settings(config, settings)) as database:
         found = release_held(database, is_dry=dry_run)
     for held in found:
-        typer.echo(f"{held.kind}: {held}, held back since {held.since:%Y-%m-%d %H:%M}")
+        echo_line(f"{held.kind}: {held}, held back since {held.since:%Y-%m-%d %H:%M}")
     if not found:
         typer.echo("nothing is held back")
     elif not dry_run:

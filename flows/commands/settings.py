@@ -4,7 +4,7 @@ import typer
 from rich.table import Table
 
 from flows.commands.options import Config, SettingsFile
-from tides_bridge.console import exit_on_error, stdout_console
+from tides_bridge.console import echo_line, exit_on_error, stdout_console
 
 
 def show_settings(config: Config = None, settings: SettingsFile = None) -> None:
@@ -37,5 +37,5 @@ def check(config: Config = None, settings: SettingsFile = None) -> None:
     failed = 0
     for service, problem, text in check_all(chosen):
         failed += problem
-        typer.echo(f"{'FAIL' if problem else 'ok  '}  {service:16} {text}")
+        echo_line(f"{'FAIL' if problem else 'ok  '}  {service:16} {text}")
     raise typer.Exit(1 if failed else 0)

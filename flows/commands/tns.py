@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.commands.options import Config, SettingsFile
-from tides_bridge.console import exit_on_error
+from tides_bridge.console import echo_line, exit_on_error
 
 SHOWN = 10
 """Rows that could not be read, at most: the others are counted."""
@@ -36,11 +36,11 @@ def tns(
             loaded = load_tns(database, file)
     found = loaded.tns_list
     of = f" of {found.listed_for}" if found.listed_for else ""
-    typer.echo(
+    echo_line(
         f"{len(found.objects)} objects{of}: {loaded.inserted} new, {loaded.updated} changed; "
         f"{len(found.refused)} lines left out"
     )
     for line, reason in found.refused[:SHOWN]:
-        typer.echo(f"line {line}: {reason}", err=True)
+        echo_line(f"line {line}: {reason}", err=True)
     if len(found.refused) > SHOWN:
-        typer.echo(f"and {len(found.refused) - SHOWN} others", err=True)
+        echo_line(f"and {len(found.refused) - SHOWN} others", err=True)

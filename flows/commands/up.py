@@ -1,6 +1,7 @@
 """The command `tides up`: all that the bridge needs, kept running in one terminal until Ctrl-C."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from flows.up.programs import UpPlan
 
 
-def up(
+def up(  # noqa: PLR0913, PLR0917 (one argument an option)
     config: Config = None,
     settings: SettingsFile = None,
     port: Annotated[int, typer.Option(help="Of the Prefect server and its web page.", min=1, max=65535)] = 4200,
@@ -24,6 +25,9 @@ def up(
     speed: Annotated[
         float | None, typer.Option(help="Of the demo: its stream is so much faster than the clock.", min=0.01)
     ] = None,
+    protect: Annotated[
+        bool, typer.Option("--protect", help="Let the Prefect server ask for a login, which is made for all programs.")
+    ] = False,
 ) -> None:
     """
     Start all that the bridge needs, and keep it running: database, Prefect server, deployments, page, worker, watchdog.
@@ -31,12 +35,14 @@ def up(
     With --config demo there are stand-ins, too: a broker whose stream never ends, and a 4MOST. All logs come to this
     terminal. What dies is started again. Ctrl-C stops all in order, and nothing is left; the next start goes on.
 
+    Whoever reaches the Prefect server can run code as you; without --protect that is every user of this machine.
+
     Reads the settings. Writes the database, and into the folder: Prefect's history, logs, the state of stand-ins.
     """
     with exit_on_error():
         from flows.up.upkeep import keep_up
 
-        keep_up(make_plan(config, settings, port, folder, speed))
+        keep_up(replace(make_plan(config, settings, port, folder, speed), is_protected=protect))
 
 
 def make_plan(

@@ -6,6 +6,7 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from flows.commands.options import Config, SettingsFile
+from tides_bridge.console import echo_line
 from tides_bridge.errors import BridgeError
 from tides_bridge.processes import asked_to_end
 
@@ -25,7 +26,7 @@ def watchdog(
     try:
         from tides_bridge.operations.caller import UNKNOWN, Caller, say
     except Exception as error:  # 1 and 2 would say something of the bridge
-        typer.echo(f"BRIDGE UNKNOWN: the watchdog does not start: {type(error).__name__}: {error}")
+        echo_line(f"BRIDGE UNKNOWN: the watchdog does not start: {type(error).__name__}: {error}")
         raise typer.Exit(3) from None
     from tides_bridge.settings import configuration_name, load_settings
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.commands.options import Config, SettingsFile
-from tides_bridge.console import exit_on_error, stdout_console
+from tides_bridge.console import echo_line, exit_on_error, stdout_console
 
 AsOf = Annotated[
     str | None, typer.Option("--as-of", help="What was known then: a date or time as 2026-11-01T12:00, UTC.")
@@ -94,7 +94,7 @@ def selections(
         table if rows else "none was in force", markup=False
     )
     for name, version, text in {(row["function"], row["version"], row["normalised_text"]) for row in rows if with_text}:
-        typer.echo(f"{name} {version}: {text}")
+        echo_line(f"{name} {version}: {text}")
 
 
 def read_time(text: str | None) -> datetime | None:

@@ -1,6 +1,7 @@
 """Which programs `tides up` keeps running, with which environment, and when each is healthy."""
 
 import os
+import secrets
 import socket
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from flows.up.supervised import SupervisedProgram
 from tides_bridge.database import embedded
 from tides_bridge.errors import SettingsError
 from tides_bridge.operations.prefect_server import BUSY_PAUSE, POOL, prefect_session
+from tides_bridge.resources import write_own
 from tides_bridge.settings import Settings, load_settings
 
 FIRST_RUN = "TiDES bridge/hourly"
@@ -49,6 +51,8 @@ class UpPlan:
         Of the Prefect server.
     speed
         Of the stand-ins' stream; None where the configuration is no demo.
+    is_protected
+        Whether the Prefect server asks for a login, which is made if there is none.
     """
 
     folder: Path
@@ -56,6 +60,7 @@ class UpPlan:
     file: Path
     port: int
     speed: float | None
+    is_protected: bool = False
 
     @property
     def is_demo(self) -> bool:
@@ -67,6 +72,36 @@ class UpPlan:
         """The address of Prefect's API."""
         return f"http://127.0.0.1:{self.port}/api"
 
+    @property
+    def login_file(self) -> Path:
+        """What holds the login of a protected server."""
+        return self.folder / "prefect.login"
+
+    @cached_property
+    def login(self) -> str:
+        """
+        The login of the server: that of an earlier start, or a new one; empty if the server is not protected.
+
+        Raises
+        ------
+        SettingsError
+            If its file cannot be used.
+        """
+        if not self.is_protected:
+            return ""
+        try:
+            if not self.login_file.exists() or not self.login_file.read_text(encoding="utf-8").strip():
+                write_own(self.login_file, f"tides:{secrets.token_hex(24)}\n")
+            return self.login_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            problem = f"cannot be used ({type(error).__name__}): delete it, and a new login is made"
+            raise SettingsError(str(self.login_file), "", problem) from None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether every user of this machine can have the server run something."""
+        return not self.environment().get("PREFECT_SERVER_API_AUTH_STRING")
+
     @cached_property
     def settings(self) -> Settings:
         """The settings; those of the demo are there when its stand-ins are, and only addresses in them change."""
@@ -76,7 +111,8 @@ class UpPlan:
         """Give the environment of all programs; in the demo no variable of the user leads to real services."""
         kept = {name: value for name, value in os.environ.items() if not self._leads_elsewhere(name)}
         here = {} if self.is_demo else {"TIDES_WATCHDOG__PREFECT": self.api}  # whatever the settings say
-        return kept | here | {
+        logins = ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING")
+        return kept | here | (dict.fromkeys(logins, self.login) if self.login else {}) | {
             "TIDES_SETTINGS": str(self.file),
             "TIDES_CONFIG": self.config,
             "PREFECT_API_URL": self.api,

@@ -22,6 +22,7 @@ import psutil
 from tides_bridge.database.embedded import SOCKET_PATH_BYTES, EmbeddedServer, acquire_server
 from tides_bridge.errors import SettingsError, TransientError
 from tides_bridge.processes import marked, start_watcher
+from tides_bridge.resources import make_own_folder, own_file, write_own
 
 MARK = "BRIDGE_UP"
 """Variable in the environment of all that is started: the folder."""
@@ -115,7 +116,7 @@ class Supervisor:
     def __enter__(self) -> Self:
         if len(os.fsencode(self._socket)) + 8 > SOCKET_PATH_BYTES:  # supervisord first makes one with .PID behind it
             raise SettingsError("--folder", str(self.folder), "has too long a name for a socket: choose another")
-        self.logs.mkdir(mode=0o700, exist_ok=True)
+        make_own_folder(self.logs, 0o700)
         try:
             end_marked(self.folder)  # what a killed `tides up` and its killed watcher left
             self._watch_over()  # before anything is started that it might have to end
@@ -195,9 +196,9 @@ class Supervisor:
 
     def _start(self) -> None:
         configuration, output = self.folder / "supervisor.conf", self.logs / "supervisord.out"
-        configuration.write_text(_configuration(self))
+        write_own(configuration, _configuration(self))
         self._socket.unlink(missing_ok=True)  # one that a killed supervisord left would look as if this one answered
-        with output.open("w") as out:
+        with own_file(output) as out:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--configuration", str(configuration)],
                 env=self._environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
@@ -216,6 +217,7 @@ def _configuration(supervisor: Supervisor) -> str:
     head = f"""\
 [supervisord]
 silent=true
+umask=077
 {user}pidfile={folder}/supervisor.pid
 childlogdir={_escaped(supervisor.logs)}
 logfile={log}

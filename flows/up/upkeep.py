@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shlex
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,7 @@ from flows.up.supervised import SupervisedProgram, Supervisor
 from flows.up.terminal import Terminal
 from tides_bridge.errors import SettingsError, TransientError
 from tides_bridge.processes import interruptible_once
-from tides_bridge.resources import command_to_type
+from tides_bridge.resources import OWN, command_to_type, make_own_folder
 from tides_bridge.settings import find_file, page_address
 
 TICK_SECONDS = 0.2
@@ -44,6 +45,8 @@ def keep_up(plan: UpPlan) -> None:
     with interruptible_once(signal.SIGHUP):  # which tells of the end of the terminal
         check_port(plan.port, "127.0.0.1", "--port", "stop what listens there, or choose another, as --port 4201")
         with locked(plan.folder) as lock:
+            if plan.login:  # we ask the server, too
+                os.environ["PREFECT_API_AUTH_STRING"] = plan.login
             if not plan.is_demo:
                 check_settings(plan.settings)
             try:
@@ -63,11 +66,9 @@ def locked(folder: Path) -> Iterator[IO[str]]:
         When another `tides up` has it, or it cannot be written.
     """
     try:
-        for path in (*reversed(folder.parents), folder):
-            if not path.exists():
-                path.mkdir()
-                path.chmod(0o711 if os.geteuid() == 0 else 0o700)  # the account passes that runs PostgreSQL for root
-        (folder / "prefect").mkdir(mode=0o700, exist_ok=True)
+        make_own_folder(folder)
+        make_own_folder(folder / "prefect", 0o700)
+        (folder / "up.lock").touch(mode=OWN)
         lock = (folder / "up.lock").open("a+")
     except OSError as error:
         raise SettingsError("--folder", str(folder), f"cannot be used: {error}") from None
@@ -190,8 +191,12 @@ class Up:
         is_found = plan.file == find_file(configuration=plan.config).resolve()
         options = f"--config {plan.config}" + ("" if is_found else f" --settings {plan.file}")
         server = "" if plan.port == DEFAULT_PORT else f"PREFECT_API_URL={plan.api} "
+        server += f"PREFECT_API_AUTH_STRING=$(cat {shlex.quote(str(plan.login_file))}) " if plan.login else ""
+        openness = "all users of this machine, who can run code as you by it: --protect makes a login"
+        whom = openness if plan.is_open else f"whoever knows its login{f', in {plan.login_file}' if plan.login else ''}"
         return f"""
 runs, and a form to start one   {plan.api.removesuffix("/api")}
+the Prefect server is open to   {whom}
 metrics and light curves        {page_address(plan.settings)}
 settings                        {plan.file}, configuration {plan.config}
 logs and history                {plan.folder}

@@ -1,5 +1,6 @@
 """The handle for tests and demos: the stand-in as a child process that cannot outlive its parent."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from urllib.parse import urlencode
 
 import requests
 
+from simulators.fourmost.command import PASSWORD
 from simulators.services.faults import HANDLE_HEADER, FaultPlan
 from tides_bridge.errors import FourmostUnavailable
 
@@ -40,6 +42,8 @@ class FourmostStandin:
         Options of ``tides fourmost``; ``--port 0`` unless given.
     state
         The state file, which stays; None is a temporary one.
+    password
+        Of the account; None is that in the state, or a random one.
 
     Attributes
     ----------
@@ -56,9 +60,11 @@ class FourmostStandin:
             requests.get(f"{fourmost.address}/targetCat/transients/", auth=(fourmost.user, fourmost.password))
     """
 
-    def __init__(self, *options: str, state: Path | None = None) -> None:
+    def __init__(self, *options: str, state: Path | None = None, password: str | None = None) -> None:
         self.address = self.user = self.password = self.token = ""
         self._options, self._state = options, state
+        # That of whoever starts us is for a stand-in of theirs: an empty one is none.
+        self._environment = os.environ | {PASSWORD: password or ""}
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._output: deque[str] = deque(maxlen=100)
         self._started = threading.Event()
@@ -74,6 +80,7 @@ class FourmostStandin:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            env=self._environment,
             cwd=Path(__file__).parents[2],  # where Python finds simulators
             process_group=0,  # Ctrl-C is for this process, which then stops the service
         )

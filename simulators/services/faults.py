@@ -30,12 +30,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
 
 from simulators.services.lies import LIES, WITHOUT_WORK, Lie
 from tides_bridge.errors import SettingsError
+from tides_bridge.settings.yaml_blocks import read_yaml
 
 Service = Literal["fourmost", "lasair"]
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -143,17 +143,7 @@ class FaultPlan:
     @classmethod
     def read(cls, file: Path) -> Self:
         """Read a file, or raise SettingsError."""
-        try:
-            content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise SettingsError(str(file), "", "no such file") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(str(file), "", f"cannot be read: {error}") from None
-        except (yaml.YAMLError, ValueError) as error:  # the latter for a date that is none
-            mark = getattr(error, "problem_mark", None)
-            place = f" in line {mark.line + 1}" if mark else ""
-            raise SettingsError(str(file), "", f"is not YAML: {getattr(error, 'problem', error)}{place}") from None
-        return cls(content, str(file))
+        return cls(read_yaml(file), str(file))
 
     def replace(self, rules: Rules, source: str = "fault plan") -> int:
         """

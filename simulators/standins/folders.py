@@ -1,7 +1,6 @@
 """A folder for stand-ins: found without asking, never somebody else's, emptied at each start or kept for the next."""
 
 import fcntl
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from typing import IO
 
 from tides_bridge.database.embedded import EmbeddedServer, acquire_server
 from tides_bridge.errors import SettingsError
-from tides_bridge.resources import data_folder
+from tides_bridge.resources import data_folder, make_own_folder
 
 MARKER = ".tides-standins"
 """Says that a folder may be emptied; locked while stand-ins use it."""
@@ -41,7 +40,7 @@ def claimed(folder: Path) -> Iterator[Path]:
     """
     folder = folder.expanduser().resolve()
     try:
-        _make(folder)
+        make_own_folder(folder)
         if not (folder / MARKER).exists() and any(folder.iterdir()):
             raise SettingsError(str(folder), "", "holds files that no stand-in made: choose an empty folder")
         marker = (folder / MARKER).open("a")
@@ -72,7 +71,7 @@ def kept(folder: Path) -> Iterator[Path]:
     """
     folder = folder.expanduser().resolve()
     try:
-        _make(folder)
+        make_own_folder(folder)
         if (folder / MARKER).exists():
             with (folder / MARKER).open("a") as former:
                 _lock(folder, former)
@@ -91,14 +90,6 @@ def _lock(folder: Path, marker: IO[str]) -> None:
         fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise SettingsError(str(folder), "", "is used by stand-ins that run: stop them, or choose another") from None
-
-
-def _make(folder: Path) -> None:
-    """Make a folder and its missing parents; for root they let the account pass that runs PostgreSQL."""
-    for path in (*reversed(folder.parents), folder):
-        if not path.exists():
-            path.mkdir(exist_ok=True)
-            path.chmod(0o711 if os.geteuid() == 0 else 0o700)
 
 
 def stop_left_database(folder: Path) -> bool:

@@ -29,6 +29,7 @@ from tides_bridge.errors import SettingsError
 from tides_bridge.lightcurves.photometry import MJD_OF_UNIX
 from tides_bridge.processes import interruptible_once
 from tides_bridge.resources import command_to_type
+from tides_bridge.settings.yaml_blocks import read_yaml
 
 CONFIGURATION = "demo"
 """Name of the one configuration in the settings file."""
@@ -213,8 +214,8 @@ def find_start(file: Path, standins: Standins, plan: LivePlan, now: float) -> Li
 
 def _read_start(file: Path) -> LiveStart:
     try:
-        return LiveStart.model_validate(yaml.safe_load(file.read_text()))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        return LiveStart.model_validate(read_yaml(file))
+    except (SettingsError, ValueError) as error:
         raise SettingsError(str(file), "", "cannot be understood: delete it, and the stream begins anew") from error
 
 

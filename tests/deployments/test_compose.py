@@ -59,6 +59,16 @@ def test_no_secret_is_in_the_files() -> None:
     assert passwords and all(value.startswith("${") for value in passwords)
 
 
+def test_the_prefect_server_has_a_login_that_all_others_show() -> None:
+    """A missing one ends compose before anything starts."""
+    logins = {name: service["environment"] for name, service in OURS.items()}
+    server = logins["server"]["PREFECT_SERVER_API_AUTH_STRING"]
+    assert server.startswith("${PREFECT_SERVER_API_AUTH_STRING:?is missing")
+    others = {name: given.get("PREFECT_API_AUTH_STRING", "") for name, given in logins.items()}
+    assert len(others) > 4
+    assert [name for name, login in others.items() if not login.startswith("${PREFECT_API_AUTH_STRING:?is miss")] == []
+
+
 def test_the_image_is_built_from_what_it_needs() -> None:
     """All else, such as settings or .git, is kept out by the first line."""
     _, everything, *let_in = (ROOT / ".dockerignore").read_text().splitlines()

@@ -33,7 +33,7 @@ def test_every_command_that_the_bridge_has_is_one() -> None:
     if not any(command.name == "standins" for command in cli.app.registered_commands):
         cli._add_commands()
     commands = get_command(cli.app).commands  # type: ignore[attr-defined]
-    typed = set(re.findall(r"(?:as-tides|worker|watchdog) tides ([a-z]+)", RUNBOOK))
+    typed = set(re.findall(r"(?:as-tides|worker|watchdog) tides ([a-z-]+)", RUNBOOK))
     assert {"check", "schema", "status", "watchdog", "upgrade", "restore"} <= typed <= set(commands)
 
 

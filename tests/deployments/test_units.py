@@ -90,6 +90,28 @@ def test_a_service_starts_what_exists(service: str) -> None:
     assert unknown_options(command) == []
 
 
+@pytest.mark.parametrize(("login", "code"), [("tides:a word", 0), ("", 1), (None, 1)])
+def test_the_prefect_server_does_not_start_without_a_login(login: str | None, code: int) -> None:
+    """As any user of the machine could run code by it."""
+    command = shlex.split(read("tides-server.service")["Service"]["ExecStartPre"].replace("$$", "$"))
+    given = {} if login is None else {"PREFECT_SERVER_API_AUTH_STRING": login}
+    done = subprocess.run(command, env=given, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "is missing in /etc/tides/tides.env" in done.stderr) == (code, bool(code))
+
+
+def test_the_runbook_makes_one_login_for_the_server_and_all_others(tmp_path: Path) -> None:
+    runbook = (UNITS.parent / "README.md").read_text()
+    lines = re.findall(r"^(?:login=|printf).*$", runbook, re.MULTILINE)
+    file = tmp_path / "tides.env"
+    file.write_text(EXAMPLE)
+    script = "\n".join(lines).replace("/etc/tides/tides.env", str(file)).replace("openssl rand -hex 24", "echo made-up")
+    subprocess.run(["sh", "-euc", script], check=True, timeout=60)
+    assert file.read_text().removeprefix(EXAMPLE).splitlines() == [
+        "PREFECT_SERVER_API_AUTH_STRING='tides:made-up'",
+        "PREFECT_API_AUTH_STRING='tides:made-up'",
+    ]
+
+
 # Secrets and settings
 
 EXAMPLE = (UNITS / "tides.env.example").read_text()

@@ -20,6 +20,7 @@ from tests.support.forked import forked_tides
 from tests.support.processes import ROOT, free_port
 from tides_bridge.database import open_database
 from tides_bridge.database.embedded import EmbeddedServer
+from tides_bridge.portal.guard import HEADERS
 from tides_bridge.settings import Settings, load_settings
 
 SECONDS = 60
@@ -147,6 +148,27 @@ def test_what_is_not_known_is_not_found(page: Page, path: str) -> None:
     answer = page.get(path)
     assert answer.status_code == 404
     assert "<b>" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["light-curves/ztf/a%00b", "light-curves/ztf/%00.png", "light-curves/a%00/b", "%00"])
+def test_what_no_database_can_hold_is_not_found(page: Page, path: str) -> None:
+    assert page.get(path).status_code == 404
+    assert page.get("light-curves/ztf/%01%FF%ED%A0%80%0A").status_code == 404
+    assert page.get("").status_code == 200
+
+
+def test_every_answer_has_the_headers_and_is_for_our_hosts_only(page: Page, target: str) -> None:
+    def statuses(paths: list[str], method: str, **headers: str) -> set[int]:
+        asked = [requests.request(method, f"{page.address}/{path}", headers=headers, timeout=SECONDS) for path in paths]
+        assert all(answer.headers.items() >= HEADERS.items() for answer in asked)
+        return {answer.status_code for answer in asked}
+
+    paths = ["", "health", "metrics", f"light-curves/ztf/{target}", f"light-curves/ztf/{target}.png"]
+    for method in ("GET", "HEAD"):
+        assert statuses(paths, method) == statuses(paths, method, Host="localhost") == {200}
+        assert statuses(["docs", "light-curves/ztf/none", "%00"], method) == {404}
+        assert statuses([*paths, "docs", "%00"], method, Host="evil.example.org") == {400}
+    assert statuses(paths, "POST") == {405}
 
 
 def test_nothing_that_stands_in_the_tables_runs_in_a_browser(page: Page, settings_of_night: Settings) -> None:

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +30,7 @@ from tests.support.prefect_home import furnish
 from tests.support.processes import ROOT, free_port
 from tides_bridge.database import open_database
 from tides_bridge.database.embedded import EmbeddedServer
+from tides_bridge.errors import SettingsError
 from tides_bridge.processes import marked
 from tides_bridge.settings import load_settings
 
@@ -182,6 +183,8 @@ def test_the_demo_runs_at_once_and_never_leads_to_real_services(terminal: Termin
 
 
 def test_it_says_where_to_look(terminal: Terminal) -> None:
+    (line,) = re.findall(r"the Prefect server is open to +(.*)", terminal.said())
+    assert line == "all users of this machine, who can run code as you by it: --protect makes a login"
     assert f"http://127.0.0.1:{terminal.port}\n" in terminal.said()
     assert f"http://127.0.0.1:{terminal.page}\n" in terminal.said()
     hint = re.findall(r"(PREFECT_API_URL)=(\S+) \S*tides (status .*)", terminal.said())[0]
@@ -360,6 +363,55 @@ def test_a_log_that_is_rotated_loses_no_line(tmp_path: Path) -> None:
     path.write_text("4\n5")
     assert list(log.new_lines()) == ["4"]
     assert log.close() == "5"
+
+
+def test_a_login_is_made_once_for_all_programs_and_only_if_asked_for(tmp_path: Path) -> None:
+    names = ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING")
+    plan = UpPlan(tmp_path, "demo", tmp_path / "settings.yaml", 4200, 1.0)
+    assert plan.is_open and not plan.login and not set(names) & plan.environment().keys()
+    assert not [*tmp_path.iterdir()]
+    closed = replace(plan, is_protected=True)
+    assert not closed.is_open and len(closed.login) > 40
+    assert {closed.environment()[name] for name in names} == {closed.login}
+    assert closed.login_file.stat().st_mode & 0o777 == 0o600
+    assert replace(plan, is_protected=True).login == closed.login
+    assert {name: value for name, value in closed.environment().items() if name not in names} == plan.environment()
+    closed.login_file.write_text("")
+    assert len(replace(plan, is_protected=True).login) > 40
+    closed.login_file.write_bytes(b"\xff")
+    with pytest.raises(SettingsError, match=r"prefect.login: cannot be used"):
+        _ = replace(plan, is_protected=True).login
+
+
+class ProtectedTerminal(Terminal):
+    """One in which `--protect` is typed, too."""
+
+    def command(self) -> list[str]:
+        return [*super().command(), "--protect"]
+
+
+def test_a_protected_server_asks_everybody_for_its_login() -> None:
+    """That all of it becomes ready says that all programs show the login."""
+    with reachable_folder() as folder:
+        terminal = ProtectedTerminal(folder / "demo")
+        try:
+            terminal.start("protected")
+            terminal.wait_for_line(READY)
+            assert "but not" not in terminal.said()
+            login = (terminal.folder / "prefect.login").read_text().strip()
+            address = f"http://127.0.0.1:{terminal.port}/api/flow_runs/filter"
+            answers = [requests.post(address, json={}, timeout=60, auth=auth) for auth in (None, ("tides", "guessed"))]
+            assert [answer.status_code for answer in answers] == [401, 401]
+            user, _, word = login.partition(":")
+            assert requests.post(address, json={}, timeout=60, auth=(user, word)).status_code == 200
+            assert "prefect.login" in terminal.said() and word not in terminal.said()
+            processes = marked(MARK, str(terminal.folder))
+            assert processes and not [process for process in processes if word in " ".join(process.cmdline())]
+            assert terminal.signal(signal.SIGINT) == 0
+        finally:
+            if not terminal.ended:
+                terminal.signal(signal.SIGTERM)
+            terminal.wait_for(terminal.is_gone)
 
 
 def test_a_named_database_server_is_not_ours_to_keep(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import psutil
 import pytest
 import requests
 
+from simulators.fourmost.command import PASSWORD
 from simulators.fourmost.process import FourmostStandin
 from tides_bridge.errors import FourmostUnavailable
 
@@ -23,8 +25,9 @@ def run(*options):
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
 def test_it_says_how_to_reach_it_and_ends_cleanly(tmp_path, sign):
-    command = [*COMMAND, "--port", "0", "--state", str(tmp_path / "s.sqlite3"), "--user", "u", "--password", "p"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    command = [*COMMAND, "--port", "0", "--state", str(tmp_path / "s.sqlite3"), "--user", "u"]
+    given = os.environ | {PASSWORD: "p"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=given) as process:
         lines = [process.stdout.readline().strip() for _ in range(5)]
         assert lines[0].startswith("address: http://127.0.0.1:")
         assert lines[0].endswith("/QFSwi")
@@ -36,6 +39,47 @@ def test_it_says_how_to_reach_it_and_ends_cleanly(tmp_path, sign):
         process.send_signal(sign)
         rest = process.communicate(timeout=15)
     assert (process.returncode, *rest) == (0, "", "")
+
+
+def test_no_password_is_in_the_process_list(tmp_path):
+    """Neither of whom we start, nor of what that starts."""
+    with FourmostStandin(password="chosen-word", state=tmp_path / "s.sqlite3") as standin, FourmostStandin() as other:
+        assert standin.password == "chosen-word" != other.password
+        for one in (standin, other):
+            family = [psutil.Process(one.pid), *psutil.Process(one.pid).children(recursive=True)]
+            words = " ".join(word for process in family for word in process.cmdline())
+            assert "simulators.fourmost" in words
+            assert standin.password not in words and other.password not in words
+
+
+@pytest.mark.parametrize("way", ["file", "stdin", "environment"])
+def test_a_password_is_taken_where_others_do_not_see_it(tmp_path, way):
+    (tmp_path / "password").write_text("of file\nand a second line\n")
+    options = {"file": ["--password-file", str(tmp_path / "password")], "stdin": ["--password-file", "-"]}.get(way, [])
+    command = [*COMMAND, "--port", "0", "--state", str(tmp_path / "s.sqlite3"), *options]
+    given = os.environ | {PASSWORD: "of environment"}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=given) as process:
+        process.stdin.write("of stdin\n")
+        process.stdin.close()
+        lines = [process.stdout.readline().strip() for _ in range(5)]
+        process.terminate()
+    assert lines[2] == f"password: of {way}"
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--password", "secret-word"], "--password: is seen in the list of processes: put it into the environment"),
+        (["--password", ""], "--password: is seen in the list of processes"),
+        (["--password-file", "/nowhere"], "--password-file /nowhere: cannot be read: FileNotFoundError"),
+        (["--password-file", "/dev/null"], "--password-file /dev/null: its first line must be the password"),
+    ],
+)
+def test_a_password_that_others_see_or_that_is_none_is_refused(tmp_path, options, reason):
+    ended = run(*options, "--state", tmp_path / "s.sqlite3")
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
+    assert reason in ended.stderr and "secret-word" not in ended.stderr
+    assert not (tmp_path / "s.sqlite3").exists()
 
 
 def test_a_port_in_use_is_one_clear_line(standin, tmp_path):

@@ -9,10 +9,11 @@ from tests.support.processes import ROOT
 PLACES = ("flows", "tasks", "tides_bridge", "simulators", "benchmarks")
 
 ONCE = {
+    r"\byaml\.(safe_load|load|full_load|compose)\b|\byaml\.\w*Loader\b": "tides_bridge/settings/yaml_blocks.py",
     r"\bsignal\.(signal|pthread_sigmask)\(": "tides_bridge/processes.py",
     r"stdin\.(fileno|read)\(": "tides_bridge/processes.py",
     r"\bLocalCluster\(|= LocalCluster\b": "flows/local_cluster.py",
-    r"\bConsole\(": "tides_bridge/console.py",
+    r"Console\(": "tides_bridge/console.py",
     r"f\"tides: \{error\}": "tides_bridge/console.py",
     r"\berror\.exit_code\b": "tides_bridge/console.py",
 }

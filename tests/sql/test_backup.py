@@ -40,8 +40,13 @@ def content(settings: Settings) -> dict[str, list[dict[str, Any]]]:
 
 def test_a_backup_is_whole_private_and_checked_by_anybody(database: Database, kept: Settings) -> None:
     add(database, "ZTF1", "ZTF2")
-    made = make_backup(kept)
-    assert stat.S_IMODE(made.file.stat().st_mode) == 0o600
+    before = os.umask(0)
+    try:
+        made = make_backup(kept)
+    finally:
+        os.umask(before)
+    files = {file.name: stat.S_IMODE(file.stat().st_mode) for file in made.file.parent.iterdir()}
+    assert files == {made.file.name: 0o600, f"{made.file.name}.sha256": 0o600}
     assert stat.S_IMODE(made.file.parent.stat().st_mode) == 0o700
     assert made.size == made.file.stat().st_size > 10_000
     assert os.system(f"cd {made.file.parent} && sha256sum --quiet -c {made.file.name}.sha256") == 0

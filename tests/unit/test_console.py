@@ -2,8 +2,10 @@
 
 import pytest
 import typer
+from rich.table import Table
+from rich.text import Text
 
-from tides_bridge.console import exit_on_error, stderr_console, stdout_console
+from tides_bridge.console import echo_line, exit_on_error, stderr_console, stdout_console, visible
 from tides_bridge.errors import BridgeError, BrokerUnavailable, MalformedAlert, SettingsError
 
 
@@ -44,3 +46,38 @@ def test_a_console_has_its_width_where_there_is_no_terminal(capsys: pytest.Captu
         assert set(output.split()) == {"word"}
         assert set(errors.split()) == {"line"}
     assert stdout_console().width == 200
+
+
+EVIL = "SN\x1b[2J\x1b]0;title\x07\x9b31m\u202eab\x00"
+
+
+def test_what_others_wrote_moves_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whichever way it is printed: as an error, a line, a word, a cell or a title."""
+    table = Table(EVIL, title=EVIL)
+    table.add_row(EVIL, style="bold red")
+    for console in (stdout_console(), stderr_console(200), stdout_console(highlight=False, soft_wrap=True)):
+        console.print(table, markup=False)
+        console.print(EVIL, Text(EVIL, "bold"), markup=False)
+    echo_line(EVIL)
+    echo_line(EVIL, err=True)
+    with pytest.raises(typer.Exit), exit_on_error():
+        raise MalformedAlert(EVIL, EVIL)
+    for shown in capsys.readouterr():
+        assert shown.replace("\n", "").isprintable()
+        assert "SN\\x1b[2J" in shown and "ab" in shown
+
+
+def test_what_rich_says_itself_reaches_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    console = stdout_console(force_terminal=True, highlight=False, color_system="standard", legacy_windows=False)
+    console.print(Text("red", "red"), EVIL)
+    console.show_cursor(False)
+    shown = capsys.readouterr().out
+    assert "\x1b[31mred\x1b[0m" in shown and "\x1b[?25l" in shown
+    assert "\x1b[2J" not in shown and "\\x1b[2J" in shown
+
+
+def test_all_that_can_be_seen_stays() -> None:
+    for text in ("Ångström 超新星 ⠋ ━ │", "a\u00a0b", "a\\b", ""):
+        assert visible(text) == text
+    assert visible("a\tb\n", "\n\t") == "a\tb\n"
+    assert visible("a\tb\n") == "a\\tb\\n"

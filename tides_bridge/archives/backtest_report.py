@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from tides_bridge.archives.backtest import (
     CONFIDENCE,
@@ -19,7 +20,9 @@ from tides_bridge.archives.backtest import (
     delays,
     efficiency,
 )
+from tides_bridge.console import visible
 from tides_bridge.errors import SettingsError
+from tides_bridge.formats.cells import safe_cell
 
 QUANTITIES: Final[dict[Quantity, str]] = {"peak_magnitude": "peak magnitude", "redshift": "redshift"}
 
@@ -120,7 +123,7 @@ def report_as_markdown(backtest: Backtest) -> str:
     for section in report_tables(backtest):
         rule = ["---", *["---:"] * (len(section.header) - 1)]
         rows = [section.header, rule, *section.rows]
-        table = "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows)
+        table = "\n".join(f"| {' | '.join(visible(cell).replace('|', '/') for cell in row)} |" for row in rows)
         parts += [f"## {section.title}", *([section.note] if section.note else []), table]
     return "\n\n".join(parts) + "\n"
 
@@ -151,7 +154,13 @@ def report_as_json(backtest: Backtest) -> str:
 
 def report_as_csv(backtest: Backtest) -> str:
     """Write the objects, a row each, with what is known of them and when each function triggered."""
-    return str(backtest.objects.to_csv(index=False))
+    objects = backtest.objects
+    texts = {str(name): column.map(_safe) for name, column in objects.items() if not is_numeric_dtype(column)}
+    return str(objects.assign(**texts).to_csv(index=False))
+
+
+def _safe(value: Any) -> Any:
+    return safe_cell(value) if isinstance(value, str) else value
 
 
 WRITERS: Final[dict[str, Callable[[Backtest], str]]] = {

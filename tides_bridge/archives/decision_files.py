@@ -3,7 +3,8 @@ Decisions as files: CSV, Parquet or JSON, written part by part, so that memory d
 
 A file has one row an object, in the order in which the light curves were read: ``objectId, passed, trigger_mjd,
 n_detections``, and for each criterion two columns: by its path what was measured, and by its path with ``_passed``
-behind it whether that fulfils the criterion. What there is not, a trigger or a measured value, is empty or null.
+behind it whether that fulfils the criterion. What there is not, a trigger or a measured value, is empty or null. Text
+in a CSV is harmless in a spreadsheet: see `tides_bridge.formats.cells`.
 """
 
 import io
@@ -22,6 +23,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from tides_bridge.errors import SettingsError
+from tides_bridge.formats.cells import safe_column
 from tides_bridge.selection import SelectionFunction, Verdicts
 
 FIRST_COLUMNS: Final = (
@@ -86,7 +88,8 @@ def encode_decisions(table: pa.Table, ending: str) -> bytes:
 
 def _to_csv(table: pa.Table) -> bytes:
     stream = io.BytesIO()
-    pa.csv.write_csv(table, stream, pa.csv.WriteOptions(include_header=False))
+    safe = pa.table([safe_column(column) for column in table.columns], table.column_names)
+    pa.csv.write_csv(safe, stream, pa.csv.WriteOptions(include_header=False))
     return stream.getvalue()
 
 

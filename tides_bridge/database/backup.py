@@ -3,7 +3,7 @@ Backups of the database: made by pg_dump, read through before they count, and re
 
 A folder holds the newest of each database, oldest first by name, each with its checksum as ``sha256sum -c`` reads it::
 
-    tides-20261124T044000Z.dump          for its owner only
+    tides-20261124T044000Z.dump          both for their owner only
     tides-20261124T044000Z.dump.sha256
 """
 
@@ -28,6 +28,7 @@ from tides_bridge.database.run_log import logged_run
 from tides_bridge.database.schema import apply_schema, check_schema
 from tides_bridge.database.scripts import run
 from tides_bridge.errors import BackupFailed, RejectedError
+from tides_bridge.resources import make_own_folder, own_file, write_own
 from tides_bridge.settings import Settings
 
 MAINTENANCE = "postgres"
@@ -238,11 +239,11 @@ def _pour(database: Database, file: Path) -> None:
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[Path]:
     """Let one backup at a time work in a folder, which is made if missing; what a killed one left is removed."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_own_folder(folder, 0o700)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        for left in folder.glob("*.part"):
+        for left in (*folder.glob("*.part"), *folder.glob("*.sha256.new")):
             left.unlink()
         yield folder
         os.fsync(descriptor)
@@ -254,14 +255,14 @@ def _dump(database: Database, file: Path) -> int:
     """Write a backup; it gets its name when it is whole, was read through and is on the disk. Returns its bytes."""
     part = file.with_suffix(".part")
     try:
-        part.touch(mode=0o600)
+        own_file(part).close()  # pg_dump keeps the mode of what is there
         _run(_program("pg_dump", database), "--format=custom", "--no-password", f"--file={part}", database=database)
         _run(_program("pg_restore", database), "--file=/dev/null", str(part))
         checksum = _checksum(part)
         part.rename(file)
     finally:
         part.unlink(missing_ok=True)
-    _checksum_file(file).write_text(f"{checksum}  {file.name}\n")
+    write_own(_checksum_file(file), f"{checksum}  {file.name}\n")
     return file.stat().st_size
 
 

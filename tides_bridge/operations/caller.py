@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from socket import gethostname
 
 import platformdirs
-import typer
 
+from tides_bridge.console import echo_line
 from tides_bridge.operations import incidents
 from tides_bridge.operations.health import Looker
 from tides_bridge.operations.incidents import Incidents
@@ -31,7 +31,7 @@ def say(code: int, text: str) -> int:
     text
         Any white space in it becomes a blank: the line must be one.
     """
-    typer.echo(f"BRIDGE {WORDS[code]}: {' '.join(text.split())}")
+    echo_line(f"BRIDGE {WORDS[code]}: {' '.join(text.split())}")
     return code
 
 

@@ -2,13 +2,13 @@
 
 import contextlib
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
 from tides_bridge.operations.problems import Problem, Severity, span
+from tides_bridge.resources import make_own_folder, write_own
 
 AFTER_PREFECT = frozenset({"worker", "late"})
 """Kinds that are believed at the second look after the Prefect server came back: workers need a moment, too."""
@@ -122,11 +122,6 @@ def write_incidents(file: Path, known: Incidents) -> None:
     OSError
         If it cannot be written; the caller has told it already, and says so.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    new = file.with_name(f"{file.name}.new")
-    with new.open("w") as opened:
-        json.dump([asdict(incident) for incident in known.values()], opened, indent=1)
-        opened.flush()
-        # On the disk before it takes the name: else a power cut leaves an empty file, and all is told again.
-        os.fsync(opened.fileno())
-    new.replace(file)
+    make_own_folder(file.parent)
+    # It may name hosts, accounts and objects, and a power cut that emptied it would have all told again.
+    write_own(file, json.dumps([asdict(incident) for incident in known.values()], indent=1))

@@ -15,25 +15,24 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.types import ASGIApp
 
 from tides_bridge.database import run
 from tides_bridge.decisions.history import measurement, why
 from tides_bridge.errors import BridgeError
 from tides_bridge.operations.metrics import AskPrefect, in_use, registry_for
 from tides_bridge.operations.remembered import FRESH_SECONDS, KeptDatabase
+from tides_bridge.portal.guard import guarded
 from tides_bridge.portal.links import in_path, object_page
 from tides_bridge.portal.plots import draw_target
 from tides_bridge.settings import Settings
+from tides_bridge.web import cleaned
 
 NEWEST: Final = 50
 """Targets that are listed."""
 
-HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
-"""A browser runs and loads nothing, whatever a name in the tables may hold."""
+LONGEST_PATH: Final = 200
+"""[bytes] Of a path that is logged."""
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +43,7 @@ def make_app(
     ask_prefect: AskPrefect,
     prefect_page: str,
     fresh_for: float = FRESH_SECONDS,
-) -> FastAPI:
+) -> ASGIApp:
     """
     Make the web application.
 
@@ -63,7 +62,7 @@ def make_app(
 
     Returns
     -------
-    FastAPI
+    ASGIApp
         Answers GET and HEAD only: nothing can be changed through it.
     """
     page = Page(settings, database, prefect_page)
@@ -79,7 +78,7 @@ def make_app(
     for path, answer in routes.items():
         app.add_api_route(path, answer, methods=["GET", "HEAD"], response_model=None)
     app.exception_handler(BridgeError)(page.problem)
-    return app
+    return guarded(app, settings)
 
 
 class Page:
@@ -137,7 +136,7 @@ class Page:
 
     async def problem(self, request: Request, error: Exception) -> Response:
         """Say what is wrong; the page asks again by itself."""
-        logger.warning("not shown path=%s problem=%s", request.url.path, error)
+        logger.warning("not shown path=%s problem=%s", cleaned(request.url.path, LONGEST_PATH), cleaned(str(error)))
         home = "/".join([".."] * (request.url.path.count("/") - 1)) or "."
         return self._show("problem.html", 503, home=home, problem=str(error))
 
@@ -146,7 +145,7 @@ class Page:
 
     def _show(self, template: str, status: int = 200, **values: Any) -> Response:
         text = self._templates.get_template(template).render(values | {"now": datetime.now(UTC), "status": status})
-        return HTMLResponse(text, status, headers=HEADERS)
+        return HTMLResponse(text, status)
 
 
 def utc(time: datetime | None) -> str:

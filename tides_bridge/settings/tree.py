@@ -5,6 +5,7 @@ This is the only module that reads either. The environment wins over the file, t
 keep the spelling of D3.3.4 (``groupID``, ``lasairToken``, ``tidesDBUser``); in Python they are snake_case.
 """
 
+import contextlib
 import logging
 import os
 import re
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import (
     AwareDatetime,
@@ -290,7 +292,29 @@ def provenance(configuration: str | None = None, file: Path | None = None) -> li
 
 def page_address(settings: Settings) -> str:
     """Give the address of the bridge's own page, as links have it: without a slash at its end."""
-    return (settings.page.address or f"http://{settings.page.host}:{settings.page.port}").rstrip("/")
+    host = f"[{settings.page.host}]" if ":" in settings.page.host else settings.page.host
+    return (settings.page.address or f"http://{host}:{settings.page.port}").rstrip("/")
+
+
+def page_hosts(settings: Settings) -> set[str]:
+    """
+    Give the hosts under which the bridge's own page is reached, in lower case.
+
+    Parameters
+    ----------
+    settings
+        Where it listens, and its address for people; this machine's own names are always among them.
+
+    Examples
+    --------
+    >>> common = {"topic": "t", "groupID": 1, "selectFunction": "f"}
+    >>> sorted(page_hosts(Settings(**common, page={"address": "https://Bridge.example.org/tides"})))
+    ['127.0.0.1', '::1', 'bridge.example.org', 'localhost']
+    """
+    hosts = {"localhost", "127.0.0.1", "::1", settings.page.host.lower()}
+    with contextlib.suppress(ValueError):  # an address that no browser takes either
+        hosts.add(urlsplit(page_address(settings)).hostname or "localhost")
+    return hosts
 
 
 def shown_address(address: str) -> str:

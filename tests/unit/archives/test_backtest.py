@@ -1,7 +1,9 @@
 """What functions would have selected: small archives with the answer known by hand, properties, and the real ones."""
 
+import io
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -270,6 +272,15 @@ def test_the_report_as_markdown(both: Backtest) -> None:
     ):
         assert line in text.splitlines(), line
     assert "A against B" not in backtest_report.report_as_markdown(backtest_on(TWO_BANDS))
+
+
+def test_a_name_is_no_formula_in_the_csv_of_objects(both: Backtest) -> None:
+    evil = both.objects.assign(object_id=["=1+1", "SN\x1b[31m", *both.objects.object_id[2:]])
+    usual = pd.read_csv(io.StringIO(backtest_report.report_as_csv(both)), dtype=str)
+    found = pd.read_csv(io.StringIO(backtest_report.report_as_csv(replace(both, objects=evil))), dtype=str)
+    assert found.object_id.tolist() == ["'=1+1", "'SN\\x1b[31m", *usual.object_id[2:]]
+    assert found.drop(columns="object_id").equals(usual.drop(columns="object_id"))
+    assert backtest_report.report_as_csv(both) == both.objects.to_csv(index=False)
 
 
 def test_the_report_as_json_and_the_objects_as_csv(both: Backtest, tmp_path: Path) -> None:

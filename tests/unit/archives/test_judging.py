@@ -21,6 +21,7 @@ from tides_bridge.archives.decision_files import (
 )
 from tides_bridge.archives.judging import Question, Tally, chosen_curves, chunks_of, judge_units, mjd_of_text
 from tides_bridge.errors import SettingsError
+from tides_bridge.formats.cells import text_of_cell
 from tides_bridge.formats.files import Unit, work_units
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.selection import SelectionFunction, judge
@@ -85,6 +86,18 @@ def test_csv(tmp_path: Path) -> None:
     assert [row["trigger_mjd"] for row in rows] == ["61001.25", "", ""]
     assert [row["sherlockClasses"] for row in rows] == ["SN", "VS", "UNKNOWN"]
     assert rows[1]["any.1.magLimit"] == rows[1]["any.2.maxEbv"] == ""
+
+
+def test_a_name_is_no_formula_in_a_csv_and_the_same_elsewhere() -> None:
+    (verdicts,) = judge(some_curves(), [FUNCTION])
+    ids = ("=1+1", "SN\x1b[31m", "-7")
+    table = decision_table(ids, verdicts)
+    rows = [*csv.reader(encode_decisions(table, ".csv").decode().splitlines())]
+    assert [row[0] for row in rows] == ["'=1+1", "'SN\\x1b[31m", "-7"]
+    assert tuple(text_of_cell(row[0]) for row in rows) == ids
+    usual = encode_decisions(decision_table(some_curves().object_ids, verdicts), ".csv").decode()
+    assert [row[1:] for row in rows] == [row[1:] for row in csv.reader(usual.splitlines())]
+    assert [json.loads(line)["objectId"] for line in encode_decisions(table, ".json").split(b",\n")] == [*ids]
 
 
 def test_json_has_null_where_there_is_nothing(tmp_path: Path) -> None:

@@ -93,6 +93,8 @@ def test_what_was_told_is_kept(file: Path) -> None:
     write_incidents(file, told)
     assert read_incidents(file) == told
     assert [path.name for path in file.parent.iterdir()] == ["watchdog.json"]
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.parent.stat().st_mode & 0o066 == 0
 
 
 BROKEN = ["", "{", "null", "7", "[1]", '[{"key": "a"}]', "[[]]", '{"a": {}}', "\0"]
