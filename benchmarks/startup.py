@@ -68,7 +68,7 @@ class Consumer(kafka.Consumer):
     def consume(self, *given, **named):
         mark("asked")
         found = super().consume(*given, **named)
-        if found:
+        if any(message.error() is None for message in found):
             mark("read")
         return found
 kafka.Consumer = Consumer

@@ -162,7 +162,7 @@ AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 
 
-@pytest.mark.parametrize("point", ["batch.before", "create.before", "create.after", "update.before"])
+@pytest.mark.parametrize("point", ["batch.before", "create.before", "create.after"])
 def test_a_run_that_lost_its_lock_changes_nothing_beside_the_next(
     point: str, world: World, undisturbed: dict[str, Any]
 ) -> None:

@@ -59,4 +59,6 @@ def test_a_clock_that_runs_ahead_switches_nothing_off_before_a_person_says_so(
     gone = json.loads(of("run", "--json"))["deactivated"]
     assert 1 < gone <= first["inserted"]
     with_clock(usual)
+    assert json.loads(of("run", "--json"))["reactivated"] == 0
+    assert of("release-guard").startswith(f"activation: {gone} of ")
     assert json.loads(of("run", "--json"))["reactivated"] == gone

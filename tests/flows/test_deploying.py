@@ -177,7 +177,7 @@ def test_what_is_wrong_is_told_in_one_line(deployed: Deployed, tmp_path: Path) -
     (tmp_path / "bad.yaml").write_text("deployments: [}")
     told = forked_tides("deploy", "--prefect-file", tmp_path / "bad.yaml", PREFECT_API_URL=deployed.address)
     assert (told.returncode, told.stdout, told.stderr.count("\n")) == (2, "", 1), told.stderr
-    assert told.stderr.startswith(f"tides: {tmp_path}/bad.yaml: while parsing")
+    assert told.stderr.startswith(f"tides: {tmp_path}/bad.yaml: is not YAML: ")
 
 
 def test_a_server_that_is_away_is_waited_for_and_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,7 @@ SUMMARY = [
     "inserted",
     "updated",
     "deactivated",
+    "reactivated",
     "created_in_4most",
     "updated_in_4most",
     "deactivated_in_4most",

@@ -24,6 +24,10 @@ EXAMPLES = [
         if issubclass(kind, TransientError)
     ),
     (TransientError("4MOST", "answered 500"), "4MOST: answered 500"),
+    (
+        errors.RunOvertaken("database tides"),
+        "database tides: another run has begun there: this one ends, and leaves to it what is not done yet",
+    ),
     (FourmostRejected("ZTF26aaaaaaa", "no such row", 404), "ZTF26aaaaaaa: no such row"),
     *(
         (kind("ZTF26aaaaaaa", "dec: 41"), "ZTF26aaaaaaa: dec: 41")
@@ -55,12 +59,13 @@ def test_the_tree_that_is_drawn_is_the_tree_of_classes() -> None:
             above[depth:] = [found[2]]
             drawn[found[2]] = above[depth - 1] if depth else None
     assert drawn == {name: kind.__base__.__name__ if name != "BridgeError" else None for name, kind in ALL.items()}
-    assert len(drawn) == 12
+    assert len(drawn) == 14
 
 
 def test_only_what_is_transient_can_be_retried() -> None:
     transient = {name for name, kind in ALL.items() if issubclass(kind, TransientError)}
     away = {"BackupFailed", "BrokerUnavailable", "DatabaseUnavailable", "FourmostUnavailable", "WorkerLost"}
+    away |= {"PrefectUnavailable"}
     assert transient == {"TransientError", *away}
 
 
