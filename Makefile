@@ -7,7 +7,7 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3# the interpreter .venv is made with
-ARGS ?=# more arguments for test, demo, up, soak and day: make test ARGS='-k selection -x'
+ARGS ?=# more arguments for test, demo, up, soak and day: make test ARGS='-k selection -x', ARGS=--whole
 CONFIG ?= demo# configuration for up
 BIN := .venv/bin
 

@@ -58,8 +58,17 @@ hypothesis.settings.register_profile("without a clock", deadline=None)
 hypothesis.settings.load_profile("without a clock")  # a busy machine is normal
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the slowest files first, and leave the order otherwise."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Know the option for the points of the crash matrix that are of a kind with others."""
+    parser.addoption("--whole", action="store_true", help="all points of the crash matrix, not one of each kind")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the slowest files first, and leave the order otherwise; leave out what only the whole matrix has."""
+    if not config.getoption("--whole"):
+        left_out = [item for item in items if item.get_closest_marker("whole")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
     places = {Path(__file__).parent / name: place for place, name in enumerate(SLOW)}
     items.sort(key=lambda item: places.get(item.path, len(SLOW)))
 

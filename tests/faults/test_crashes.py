@@ -28,6 +28,11 @@ OF_RUN = [name for name in (*failpoints.COMMITS, *failpoints.CALLS) if name not 
 TABLE: list[tuple[str, int, dict[str, int]]] = []
 
 
+def one_of(first: str, *others: str) -> list[Any]:
+    """Points of a kind: all of them with ``--whole``, else the first."""
+    return [first, *(pytest.param(other, marks=pytest.mark.whole) for other in others)]
+
+
 @pytest.fixture(scope="module")
 def world(database_folder: Path, prefect_api: str, shared_data: Path) -> Iterator[World]:
     alerts = shared_data / "ztf" / "alerts.jsonl.gz"
@@ -90,7 +95,7 @@ def test_a_run_killed_before_and_the_next_killed_after_are_completed_by_the_next
         recovered(history, undisturbed, f"{name}, before and then after")
 
 
-@pytest.mark.parametrize("point", ["create.after", "update.after", "batch.after", "answers.after"])
+@pytest.mark.parametrize("point", [*one_of("create.after", "update.after"), *one_of("batch.after", "answers.after")])
 def test_a_run_killed_after_a_point_is_completed_by_the_next(
     point: str, world: World, undisturbed: dict[str, Any]
 ) -> None:
@@ -100,7 +105,9 @@ def test_a_run_killed_after_a_point_is_completed_by_the_next(
         recovered(history, undisturbed, point)
 
 
-@pytest.mark.parametrize("point", ["batch.before", "batch.after", "create.after", "answers.before", "update.after"])
+@pytest.mark.parametrize(
+    "point", [*one_of("batch.before", "batch.after"), *one_of("create.after", "answers.before", "update.after")]
+)
 def test_a_run_killed_later_on_its_way_is_completed_by_the_next(
     point: str, world: World, undisturbed: dict[str, Any]
 ) -> None:
@@ -119,7 +126,9 @@ def test_the_first_run_of_all_is_completed_by_the_next(point: str, world: World,
     assert decisions == undisturbed["decisions"]
 
 
-@pytest.mark.parametrize("point", ["repair.before", "repair.after", "row.before", "row.after", "update.before"])
+@pytest.mark.parametrize(
+    "point", [*one_of("repair.after", "repair.before"), *one_of("update.before", "row.before", "row.after")]
+)
 def test_a_reconciliation_killed_at_any_point_is_completed_by_the_next(
     point: str, world: World, undisturbed: dict[str, Any]
 ) -> None:
@@ -162,7 +171,7 @@ AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 
 
-@pytest.mark.parametrize("point", ["batch.before", "create.before", "create.after"])
+@pytest.mark.parametrize("point", ["batch.before", *one_of("create.before", "create.after", "update.before")])
 def test_a_run_that_lost_its_lock_changes_nothing_beside_the_next(
     point: str, world: World, undisturbed: dict[str, Any]
 ) -> None:
@@ -179,7 +188,7 @@ def test_a_run_that_lost_its_lock_changes_nothing_beside_the_next(
         assert history.flaws(undisturbed) == clean()
 
 
-@pytest.mark.parametrize("point", ["create.before", "create.after", "update.before"])
+@pytest.mark.parametrize("point", one_of("create.after", "create.before", "update.before"))
 def test_4most_killed_at_work_gets_every_target_once(point: str, world: World, undisturbed: dict[str, Any]) -> None:
     with scenario(world, f"fourmost_{point}") as history:
         with history.halted(point):
@@ -201,7 +210,7 @@ def test_a_broker_killed_at_work_costs_nothing(point: str, world: World, undistu
         recovered(history, undisturbed, f"Kafka at {point}")
 
 
-@pytest.mark.parametrize("point", ["batch.before", "intents.after", "create.after"])
+@pytest.mark.parametrize("point", one_of("create.after", "batch.before", "intents.after"))
 def test_postgresql_killed_at_work_forgets_nothing_it_confirmed(
     point: str, world: World, undisturbed: dict[str, Any]
 ) -> None:
