@@ -57,7 +57,7 @@ def test_a_run_is_started_from_its_form_followed_and_looked_at(terminal: Termina
     page.wait_for_text("A configuration in the settings file")
     page.wait_for_text("The settings file; empty:")
     page.picture("form")
-    page.click("Submit")
+    page.click_away("Submit")
     (run,) = terminal.wait_for(lambda: terminal.completed() - before)
     page.open(f"http://127.0.0.1:{terminal.port}/runs/flow-run/{run}")
     page.wait_for_text("Completed")

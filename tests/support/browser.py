@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 WAIT_SECONDS = 180
+PATIENCE_SECONDS = 15
+"""After which what was clicked in vain is clicked again."""
 PICTURES = "BRIDGE_TEST_PICTURES"
 """Folder for what the browser shows, for people who want to look; without it no picture is kept."""
 
@@ -48,6 +51,23 @@ class Browser:
 
     def click(self, text: str) -> None:
         self.link(text).click()
+
+    def click_away(self, text: str) -> None:
+        """Click what leads to another page, once more if the page, which was not ready, swallowed the click."""
+        address = self.driver.current_url
+        self.click(text)
+
+        def look() -> bool:
+            left = self.driver.current_url != address
+            if not left and time.monotonic() > again[0]:
+                again[0] = time.monotonic() + PATIENCE_SECONDS
+                for element in self._clickable():
+                    if element.text.strip() == text and element.is_displayed():
+                        element.click()
+            return left
+
+        again = [time.monotonic() + PATIENCE_SECONDS]
+        self._wait(look, f"{text!r} leads nowhere in:\n{self.text()}")
 
     def follow(self, text: str) -> None:
         """Go where the link with this text leads; pages that are drawn anew all the time swallow a click."""
