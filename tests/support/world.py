@@ -284,7 +284,7 @@ def write_scenario_settings(world: World, name: str, fourmost: FourmostStandin, 
             "magType": "SDSS_r_AB",
             "colourTerms": [{"from": "ZTF_r", "source": "for tests"}],
             "pageSize": 7,
-            "timeout": "3 s",  # twice that long what a killed run asked is waited for
+            "timeout": "5 s",  # twice that long what a killed run asked is waited for
         },
     }
     file = world.folder / f"{name}.yaml"
