@@ -43,7 +43,10 @@ def test_it_says_how_to_reach_it_and_ends_cleanly(tmp_path, sign):
 
 def test_no_password_is_in_the_process_list(tmp_path):
     """Neither of whom we start, nor of what that starts."""
-    with FourmostStandin(password="chosen-word", state=tmp_path / "s.sqlite3") as standin, FourmostStandin() as other:
+    with (
+        FourmostStandin(password="chosen-word", state=tmp_path / "s.sqlite3") as standin,
+        FourmostStandin() as other,
+    ):  # pragma: allowlist secret
         assert standin.password == "chosen-word" != other.password
         for one in (standin, other):
             family = [psutil.Process(one.pid), *psutil.Process(one.pid).children(recursive=True)]
@@ -57,7 +60,7 @@ def test_a_password_is_taken_where_others_do_not_see_it(tmp_path, way):
     (tmp_path / "password").write_text("of file\nand a second line\n")
     options = {"file": ["--password-file", str(tmp_path / "password")], "stdin": ["--password-file", "-"]}.get(way, [])
     command = [*COMMAND, "--port", "0", "--state", str(tmp_path / "s.sqlite3"), *options]
-    given = os.environ | {PASSWORD: "of environment"}
+    given = os.environ | {PASSWORD: "of environment"}  # pragma: allowlist secret
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=given) as process:
         process.stdin.write("of stdin\n")
         process.stdin.close()

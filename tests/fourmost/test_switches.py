@@ -64,7 +64,7 @@ def test_the_state_survives_a_restart(connect, new_row, tmp_path):
     with FourmostStandin(state=state) as standin:
         assert (standin.user, standin.password, standin.token) == known
         assert standin.rows() == rows
-    with FourmostStandin(state=state, password="chosen") as standin:
+    with FourmostStandin(state=state, password="chosen") as standin:  # pragma: allowlist secret
         assert (standin.password, standin.token) == ("chosen", known[2])
         assert standin.rows() == rows
     with FourmostStandin("--user", "another", state=state) as standin:
