@@ -43,14 +43,15 @@ def test_it_says_how_to_reach_it_and_ends_cleanly(tmp_path, sign):
 
 def test_no_password_is_in_the_process_list(tmp_path):
     """Neither of whom we start, nor of what that starts."""
+    word = "chosen-word"
     with (
-        FourmostStandin(password="chosen-word", state=tmp_path / "s.sqlite3") as standin,
+        FourmostStandin(password=word, state=tmp_path / "s.sqlite3") as standin,
         FourmostStandin() as other,
-    ):  # pragma: allowlist secret
-        assert standin.password == "chosen-word" != other.password
+    ):
+        assert standin.password == word and other.password != word
         for one in (standin, other):
             family = [psutil.Process(one.pid), *psutil.Process(one.pid).children(recursive=True)]
-            words = " ".join(word for process in family for word in process.cmdline())
+            words = " ".join(part for process in family for part in process.cmdline())
             assert "simulators.fourmost" in words
             assert standin.password not in words and other.password not in words
 
