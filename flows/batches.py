@@ -41,7 +41,7 @@ class Run:
     """
     What the batches of one broker have in common, and whether its light-curve API was found to be away.
 
-    ``between`` is called after each batch but the last.
+    ``between`` is called after each batch but the last; ``hand`` knows what the run before died with.
     """
 
     database: Database
@@ -52,10 +52,8 @@ class Run:
     workers: Workers
     progress: Progress
     between: Callable[[], None]
+    hand: InHand
     outage: Exception | None = None
-
-    def __post_init__(self) -> None:
-        self.hand = InHand.of(self.database, self.settings)
 
 
 def take_batches(run: Run) -> None:

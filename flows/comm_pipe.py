@@ -25,6 +25,7 @@ from tasks.tables import publish_new_targets, publish_refused_messages
 from tides_bridge.brokers import broker_of
 from tides_bridge.database import Database, ensure_schema, open_database
 from tides_bridge.database.run_log import logged_run, run_duration
+from tides_bridge.decisions.in_hand import InHand
 from tides_bridge.decisions.record import load_functions
 from tides_bridge.errors import (
     BrokerUnavailable,
@@ -105,7 +106,8 @@ def pull_and_decide(
                 logged_run(database, "pull", of_broker.broker_name) as run_id,
                 dask_workers(settings.dask) as workers,
             ):
-                run = Run(database, of_broker, functions, summary, run_id, workers, progress, between)
+                hand = InHand.of(database, of_broker)
+                run = Run(database, of_broker, functions, summary, run_id, workers, progress, between, hand)
                 take_batches(run)
                 _fail_if(run.outage)
         except (BrokerUnavailable, WorkerLost) as error:

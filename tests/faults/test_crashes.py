@@ -15,10 +15,10 @@ import pytest
 import requests
 
 from simulators.services.stream import KafkaStandin
+from tests.support.databases import LOSE_LOCK
 from tests.support.folders import reachable_folder
 from tests.support.world import Scenario, World, clean, kill_postgresql, make_world, prepare, scenario
 from tides_bridge import failpoints
-from tides_bridge.database.connection import RUN_LOCK
 from tides_bridge.database.embedded import acquire_server
 
 OF_RECONCILE = ("repair", "row", "rows", "update", "run")
@@ -163,12 +163,6 @@ def test_a_dask_worker_killed_at_work_costs_nothing(world: World, undisturbed: d
 
 
 # Runs beside each other
-
-
-LOSE_LOCK = f"""
-SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = {RUN_LOCK}
-AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
 
 
 @pytest.mark.parametrize("point", ["batch.before", *one_of("create.before", "create.after", "update.before")])

@@ -6,19 +6,14 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Connection
 
-from tests.support.databases import rows_of
+from tests.support.databases import LOSE_LOCK, rows_of
 from tides_bridge.database import Database, apply_schema, open_database
-from tides_bridge.database.connection import RUN_LOCK
 from tides_bridge.database.run_log import logged_run
 from tides_bridge.errors import BridgeError, DatabaseUnavailable, RunOvertaken
 from tides_bridge.settings import Settings
 
 PATIENCE = 30
 """[s] A session that is ended has ended a moment later."""
-LOSE_LOCK = f"""
-SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = {RUN_LOCK}
-AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
 
 
 @pytest.fixture

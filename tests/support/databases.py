@@ -4,7 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from tides_bridge.database import Database
+from tides_bridge.database.connection import RUN_LOCK
 from tides_bridge.settings import Settings
+
+LOSE_LOCK = f"""
+SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = {RUN_LOCK}
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+"""Ends the session that holds the lock of the only run, as a lost connection does."""
 
 
 def make_settings(folder: Path, name: str) -> Settings:

@@ -48,8 +48,6 @@ def make_reader(schema: Any, name: str) -> Reader:
         return Reader(name, schema, survey, f"{lacking} is missing from schema {name}", None)
     try:
         program = program_of(schema) if survey else Compiler(schema, {}).program
-    except RecursionError:
-        return Reader(name, schema, survey, f"schema {name} is too deep", None)
     except MalformedAlert as problem:
         if "list of nothing" in problem.problem:  # fastavro would fill the memory with it
             return Reader(name, schema, survey, f"in schema {name}, {problem.problem}", None)

@@ -156,7 +156,7 @@ class Database:
         with self.transaction() as connection:
             if not run(connection, "database/has_epoch.sql")[0]["has_epoch"]:
                 return None
-            return int(run(connection, "database/prove_epoch.sql", {"key": EPOCH_LOCK})[0]["epoch"])
+            return _newest_epoch(connection)
 
     def wait_for_others(self, seconds: float) -> None:
         """
@@ -186,10 +186,8 @@ class Database:
             return
         if hold.epoch is None:
             self._begin_epoch(hold)
-        if hold.epoch is not None:
-            found = run(connection, "database/prove_epoch.sql", {"key": EPOCH_LOCK})[0]["epoch"]
-            if found != hold.epoch:
-                raise RunOvertaken(self.name)
+        if hold.epoch is not None and _newest_epoch(connection) != hold.epoch:
+            raise RunOvertaken(self.name)
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -206,6 +204,11 @@ class Database:
             if is_away and not too_large:
                 raise DatabaseUnavailable(self.name, lines[0], "is database.host right, and the server up?") from error
             raise ScriptError(self.name, " ".join(lines)) from error
+
+
+def _newest_epoch(connection: Connection) -> int:
+    """Give the number of the newest run, which stays that to the end of the transaction."""
+    return int(run(connection, "database/prove_epoch.sql", {"key": EPOCH_LOCK})[0]["epoch"])
 
 
 def _take_lock(connection: Connection) -> bool:

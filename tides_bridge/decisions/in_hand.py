@@ -84,7 +84,7 @@ class InHand:
     def take(self, database: Database, messages: Sequence[Message]) -> None:
         """Note that messages are in hand from now on."""
         for message in messages:  # should we die: until all of these are passed the deaths count
-            partition = f"{message.topic}[{message.partition}]"
+            partition = _partition(message)
             self.ends[partition] = max(self.ends.get(partition, -1), message.offset)
         self._store(database, len(messages), place_in_stream(messages[0]) if messages else "")
 
@@ -100,7 +100,7 @@ class InHand:
     def lay_down(self, database: Database, messages: Sequence[Message]) -> None:
         """Note that messages were read, and nobody died."""
         for message in messages:
-            partition = f"{message.topic}[{message.partition}]"
+            partition = _partition(message)
             if message.offset >= self.ends.get(partition, -1):
                 self.ends.pop(partition, None)
         if not self.ends:
@@ -120,4 +120,8 @@ class InHand:
 
 def place_in_stream(message: Message) -> str:
     """Write where a message stands in the stream."""
-    return f"{message.topic}[{message.partition}]@{message.offset}"
+    return f"{_partition(message)}@{message.offset}"
+
+
+def _partition(message: Message) -> str:
+    return f"{message.topic}[{message.partition}]"
