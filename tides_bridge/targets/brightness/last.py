@@ -1,0 +1,59 @@
+"""The last magnitude of an object that is not known to be a supernova, with an error that grows. No input or output."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tides_bridge.compiled import Floats
+from tides_bridge.lightcurves.photometry import AB_ZERO_POINT, BANDS, POGSON
+from tides_bridge.targets.brightness.nights import Nights
+
+SEEN = 3.0
+"""S/N from which a point has a magnitude worth repeating."""
+
+GROWTH = 0.06
+"""[mag/d] By how much objects of unlike classes change in a day, at first."""
+
+SLOWING = 0.75
+"""Power of the time that the change grows with: a rise or a fall does not go on for ever."""
+
+
+@dataclass(frozen=True)
+class LastMagnitude:
+    """A magnitude and its error [mag], and where it comes from, in words."""
+
+    magnitude: float
+    error: float
+    origin: str
+
+
+def last_magnitude(nights: Nights, at_mjd: float, band: int, colours: Floats) -> LastMagnitude | None:
+    """
+    Give the last magnitude in a band, else one of another band converted; None if there is none.
+
+    Parameters
+    ----------
+    nights
+        The light curve.
+    at_mjd
+        [d, UTC] When it is wanted; the error grows with the time since it was measured.
+    band
+        Position in `photometry.BANDS`.
+    colours
+        (6, 6, 2) magnitude in the first band minus that in the second, and its scatter, of supernovae.
+    """
+    found: list[tuple[float, LastMagnitude]] = []
+    for other in np.unique(nights.band):
+        seen = np.flatnonzero((nights.band == other) & (nights.significance >= SEEN) & nights.is_detection)
+        colour, scatter = (0.0, 0.0) if other == band else colours[band, other]
+        if not len(seen) or not np.isfinite(colour):
+            continue
+        last = seen[-1]
+        age = abs(at_mjd - nights.mjd[last])
+        magnitude = AB_ZERO_POINT - 2.5 * np.log10(nights.flux[last])
+        error = np.sqrt((POGSON / nights.significance[last]) ** 2 + scatter**2 + (GROWTH * age**SLOWING) ** 2)
+        words = f"last {BANDS[other]}, {age:.1f} d before"
+        words += "" if other == band else f", with {BANDS[band]} - {BANDS[other]} = {colour:.2f}"
+        found.append((float(error), LastMagnitude(float(magnitude + colour), float(error), words)))
+    ours = [last for _, last in found if "with" not in last.origin]
+    return ours[0] if ours else min(found, key=lambda pair: pair[0])[1] if found else None
