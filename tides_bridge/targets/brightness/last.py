@@ -52,8 +52,8 @@ def last_magnitude(nights: Nights, at_mjd: float, band: int, colours: Floats) ->
         age = abs(at_mjd - nights.mjd[last])
         magnitude = AB_ZERO_POINT - 2.5 * np.log10(nights.flux[last])
         error = np.sqrt((POGSON / nights.significance[last]) ** 2 + scatter**2 + (GROWTH * age**SLOWING) ** 2)
-        words = f"last {BANDS[other]}, {age:.1f} d before"
-        words += "" if other == band else f", with {BANDS[band]} - {BANDS[other]} = {colour:.2f}"
+        words = f"{BANDS[other]} of {age:.1f} d before"
+        words += "" if other == band else f" with {BANDS[band]} - {BANDS[other]} = {colour:.2f}"
         found.append((float(error), LastMagnitude(float(magnitude + colour), float(error), words)))
     ours = [last for _, last in found if "with" not in last.origin]
     return ours[0] if ours else min(found, key=lambda pair: pair[0])[1] if found else None

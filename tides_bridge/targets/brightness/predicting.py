@@ -1,6 +1,7 @@
 """Predicts magnitudes of many objects. No input or output but the shipped coefficients."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
@@ -122,7 +123,12 @@ def predict(
     return predict_requests(curves, Requests.of_all(len(curves), at_mjd, bands, now_mjd), system)
 
 
-def predict_requests(curves: LightCurves, requests: Requests, system: str | None = None) -> Predictions:
+def predict_requests(
+    curves: LightCurves,
+    requests: Requests,
+    system: str | None = None,
+    models: Mapping[str, Supernovae] | None = None,
+) -> Predictions:
     """
     Answer requests; those of one object and one `until_mjd` that follow each other are worked out together.
 
@@ -134,18 +140,17 @@ def predict_requests(curves: LightCurves, requests: Requests, system: str | None
         In any order.
     system
         LSST or ZTF; None: `system_of` each object.
+    models
+        By system; what is not in it is as shipped.
     """
     size = len(requests.object_index)
     magnitude, error, method = np.full(size, np.nan), np.full(size, np.nan), [NONE] * size
     keys = zip(requests.object_index.tolist(), requests.until_mjd.tolist(), range(size), strict=True)
     for (place, until), group in groupby(sorted(keys), key=lambda key: key[:2]):
         rows = [row for _, _, row in group]
-        found = _answer_one(
-            nights_of(curves, place, until),
-            requests.at_mjd[rows],
-            requests.band[rows],
-            system or system_of(curves, place),
-        )
+        name = system or system_of(curves, place)
+        model = (models or {}).get(name) or _shipped_model(name)
+        found = _answer_one(nights_of(curves, place, until), requests.at_mjd[rows], requests.band[rows], model)
         magnitude[rows], error[rows] = found.magnitude, found.error
         for row, words in zip(rows, found.method, strict=True):
             method[row] = words
@@ -173,25 +178,24 @@ ZTF_ERROR = 2000.0
 
 
 @cache
-def _supernovae(system: str) -> Supernovae:
+def _shipped_model(system: str) -> Supernovae:
     return Supernovae(shipped_coefficients(system))
 
 
-def _answer_one(nights: Nights, at_mjd: Floats, band: npt.NDArray[np.int64], system: str) -> Predictions:
+def _answer_one(nights: Nights, at_mjd: Floats, band: npt.NDArray[np.int64], model: Supernovae) -> Predictions:
     """Answer what is asked of one object at one time."""
     size = len(at_mjd)
     result = Predictions(np.full(size, np.nan), np.full(size, np.nan), [NONE] * size)
     if not len(nights):
         result.method[:] = [f"{NONE}: no usable point before"] * size
         return result
-    model = _supernovae(system)
     posterior: Posterior | None = None
     if (nights.significance >= BRIGHT).any():
         posterior = model.posterior(nights, at_mjd, band)
     for row in range(size):
         if posterior is not None and posterior.known >= KNOWN and BANDS[band[row]] in model.coefficients.bands:
             result.magnitude[row], result.error[row] = posterior.magnitude[row], posterior.error[row]
-            result.method[row] = f"{SUPERNOVA}, {posterior.known:.0%}"
+            result.method[row] = f"{SUPERNOVA}: {100 * posterior.known:.0f} % known"
             continue
         last = last_magnitude(nights, float(at_mjd[row]), int(band[row]), model.coefficients.colours)
         if last is None:

@@ -9,8 +9,10 @@ limits and forced photometry, in flux. Beside them stands an unspecific object w
 that explains the points better, it is not known to be a supernova. No input or output here.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -248,6 +250,28 @@ class Supernovae:
         shares = weight[:-1].reshape(len(STRETCHES), -1, number) / max(known, 1e-300)
         peak = float(shares.sum((0, 1)) @ (first + STEP * np.arange(number)))
         return Posterior(mean, error, known, peak, float(shares.sum((0, 2)) @ self.coefficients.redshifts))
+
+
+def load_models(files: Iterable[Path]) -> dict[str, Supernovae]:
+    """
+    Read files of coefficients.
+
+    Parameters
+    ----------
+    files
+        Of `tides brightness fit`; of one system the last counts.
+
+    Returns
+    -------
+    dict
+        By system.
+
+    Raises
+    ------
+    SettingsError
+        If one is none.
+    """
+    return {model.coefficients.system: model for model in (Supernovae(Coefficients.load(file)) for file in files)}
 
 
 BEFORE = 36.0
