@@ -8,16 +8,13 @@ import typer
 from flows.commands import (
     adopt,
     association,
-    backtest,
     backup,
     database,
     deploy,
     notify,
     page,
-    predict,
     refused,
     run,
-    selecting,
     settings,
     status,
     tns,
@@ -26,6 +23,7 @@ from flows.commands import (
     watchdog,
     why,
 )
+from flows.commands.files import backtest, brightness, selecting
 
 app = typer.Typer(
     help="The TiDES bridge: carries supernovae from alert brokers to the 4MOST telescope.",
@@ -47,7 +45,7 @@ for command in (
     backup.upgrade,
     selecting.select,
     backtest.backtest,
-    predict.predict,
+    brightness.predict,
     why.why,
     why.selections,
     association.merge,

@@ -14,7 +14,7 @@ import yaml
 from rich.console import Console
 from rich.progress import Progress
 
-from flows.commands.selecting import ProgressPrinter
+from flows.commands.files.selecting import ProgressPrinter
 from flows.from_files import prepare, run_selection
 from flows.in_order import runner
 from simulators.alerts.avro_schemas import elasticc_schema, lsst_schema

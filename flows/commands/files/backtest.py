@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from flows.commands.selecting import ProgressPrinter
+from flows.commands.files.selecting import ProgressPrinter
 from tides_bridge.console import exit_on_error, stderr_console, stdout_console
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from flows.commands.selecting import ProgressPrinter
+from flows.commands.files.selecting import ProgressPrinter
 from tides_bridge.console import echo_line, exit_on_error, stderr_console
 
 

@@ -1,0 +1,1 @@
+"""Commands that read light curves in files: no settings, broker or database."""
