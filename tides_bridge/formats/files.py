@@ -40,7 +40,10 @@ from tides_bridge.formats import (
 )
 from tides_bridge.formats.avro import records as avro
 from tides_bridge.formats.contents import BROKEN, GZIP, first_bytes
+from tides_bridge.formats.published.kinds import OTHER_KINDS, other_kind_of
 from tides_bridge.formats.records import UNDERSTOOD, Record, to_light_curves
+from tides_bridge.formats.snana.object_rows import is_object_rows
+from tides_bridge.formats.snana.pairs import heads_in_place
 from tides_bridge.lightcurves import LightCurves
 
 logger = logging.getLogger(__name__)
@@ -50,7 +53,6 @@ FOREIGN = {
     b"BZh": "packed with bzip2: unpack it",
     b"\xfd7zXZ": "packed with xz: unpack it",
     b"\x28\xb5\x2f\xfd": "packed with zstd: unpack it",
-    b"SIMPLE  =": "a FITS file",
     b"\x89HDF": "an HDF5 file",
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
@@ -205,7 +207,7 @@ def work_units(
         on a disk that both see, and not change in between.
     """
     options = Options(zero_point, schema)
-    found = list(_indices(files_in(paths, refused), options, refused))
+    found = list(_indices(heads_in_place(files_in(paths, refused)), options, refused))
     kept = _newest([index for _, _, index in found])
     units: list[Unit] = []
     pieces: list[FilePiece] = []
@@ -257,7 +259,7 @@ def files_in(paths: Iterable[Path], refused: Refused) -> Iterator[Path]:
 
 def kind_of(path: Path, schema: Path | None = None) -> str:
     """
-    Tell what a file is, by its content: lines, document, container, message, alerts, table or text.
+    Tell what a file is, by its content: lines, document, container, message, alerts, table, text, or an `OTHER_KINDS`.
 
     Raises
     ------
@@ -267,10 +269,11 @@ def kind_of(path: Path, schema: Path | None = None) -> str:
     start = first_bytes(path)
     if not start.strip():
         raise MalformedAlert(str(path), "is empty")
-    if start.startswith(avro.CONTAINER):
-        return "container"
     if start.startswith(b"PAR1"):
         return _kind_of_parquet(path)
+    known_kind = "container" if start.startswith(avro.CONTAINER) else other_kind_of(path, start)
+    if known_kind is not None:
+        return known_kind
     text = start.removeprefix(b"\xef\xbb\xbf")
     if text.lstrip()[:1] in (b"{", b"["):
         if b"\n" not in text:  # the first of several lines may be long: a whole alert
@@ -291,7 +294,10 @@ def _kind_of_parquet(path: Path) -> str:
     with path.open("rb") as stream:
         if stream.read(2) == GZIP:
             raise MalformedAlert(str(path), "is Parquet packed with gzip: unpack it")
-    names = pq.read_schema(path).names
+    schema = pq.read_schema(path)
+    names = schema.names
+    if is_object_rows(schema):
+        return "object rows"
     if nested.is_alerts(names):
         return "alerts"
     if tables.roles_of(names):
@@ -332,7 +338,7 @@ def _index(path: Path, kind: str, options: Options, refused: Refused) -> Index:
         "table": lambda: tables.index_table(path, kind, refused),
         "text": lambda: tables.index_table(path, kind, refused),
     }
-    return indexing[kind]()
+    return indexing[kind]() if kind in indexing else OTHER_KINDS[kind].index(path, options, refused)
 
 
 def _read(piece: FilePiece, options: Options, refused: Refused, noted: Noted) -> LightCurves | list[Record]:
@@ -345,6 +351,8 @@ def _read(piece: FilePiece, options: Options, refused: Refused, noted: Noted) ->
         "table": lambda: tables.read_table(piece, options, refused, noted),
         "text": lambda: tables.read_table(piece, options, refused, noted),
     }
+    if piece.kind in OTHER_KINDS:
+        return OTHER_KINDS[piece.kind].read(piece, options, refused, noted)
     return reading[piece.kind]()
 
 

@@ -76,7 +76,7 @@ def messages_in(path: Path, options: Options, name: str = "") -> Iterator[Conten
                         shutil.copyfileobj(content, file)
                     yield from messages_in(place, options, f"{name}/{member.name}")
         else:
-            yield from READERS[kind_of(path, options.schema)](path, options)
+            yield from READERS.get(kind_of(path, options.schema), _table)(path, options)
     except BROKEN as problem:
         yield unreadable_message(name, problem), None
 
@@ -233,4 +233,4 @@ READERS: dict[str, Callable[[Path, Options], Iterator[Content]]] = {
     "table": _table,
     "text": _table,
 }
-"""How a file of each kind is read: see `files.kind_of`."""
+"""How a file of each kind is read, see `files.kind_of`; of all other kinds the light curve of each object is one."""

@@ -277,7 +277,7 @@ class TestFaults:
             (b"# Notes\nnothing", "begins with b'# Notes"),
             (b"name,ra,dec\nx,1,2\n", "is a table with the columns name, ra, dec; needed are objectId"),
             (b"PK\x03\x04....", "is a zip archive: unpack it"),
-            (b"SIMPLE  =                    T", "is a FITS file"),
+            (b"SIMPLE  =                    T", "is broken FITS"),
             (b"\x02\x04\x00\x01rest", "an Avro message without schema? Name it with --schema"),
             (b"\x00\x00\x00\x03\x84rest", "with the schema number 900"),
             (b"Obj\x01broken", "is a broken Avro container"),
