@@ -7,7 +7,6 @@ import typer
 
 from flows.commands import (
     adopt,
-    association,
     backup,
     database,
     deploy,
@@ -24,6 +23,7 @@ from flows.commands import (
     why,
 )
 from flows.commands.files import backtest, brightness, selecting
+from flows.commands.targets import association, rulings
 
 app = typer.Typer(
     help="The TiDES bridge: carries supernovae from alert brokers to the 4MOST telescope.",
@@ -51,6 +51,13 @@ for command in (
     association.merge,
     association.split,
     association.associations,
+    rulings.veto,
+    rulings.force,
+    rulings.hold,
+    rulings.comment,
+    rulings.tag,
+    rulings.release,
+    rulings.rulings,
     tns.tns,
     status.status,
     page.page,

@@ -133,6 +133,8 @@ def merge_targets(database: Database, settings: Settings, kept: str, other: str,
         if taker["tides_id"] == giver["tides_id"]:
             raise RejectedError(other, f"is {taker['name']} already: there is nothing to merge")
         _answer(connection, taker["tides_id"], giver["tides_id"], "merged")
+        # What people decided of the giver holds for the taker, that has its objects: the rulings go with these.
+        _carry_rulings(connection, giver["tides_id"])
         ids = {"tides_id": giver["tides_id"], "kept_id": taker["tides_id"]}
         moved = run(connection, "targets/merge_targets.sql", ids | _signed(reason))[0]["objects"]
         _settle(connection, settings, taker["tides_id"])
@@ -203,6 +205,8 @@ def split_object(database: Database, settings: Settings, survey: str, object_id:
     about |= {"prefix": settings.targets.name_prefix}
     with database.transaction("association") as connection:
         run(connection, "targets/lock.sql")
+        # What people decided of the target holds for both parts, until they say otherwise of one.
+        run(connection, "targets/carry_rulings.sql", {"survey": survey, "object_id": object_id})
         rows = run(connection, "targets/split_object.sql", about | _signed(reason))
         if not rows:
             raise RejectedError(f"{survey} {object_id}", "is in no target, or is the only object of one")
@@ -297,6 +301,11 @@ def _signed(reason: str) -> dict[str, str]:
     if not reason.strip():
         raise SettingsError("--reason", "", "say why, for those who look at it later")
     return {"reason": reason.strip(), "who": getpass.getuser()}
+
+
+def _carry_rulings(connection: Connection, tides_id: int) -> None:
+    for row in run(connection, "targets/list_objects.sql", {"tides_ids": [tides_id]}):
+        run(connection, "targets/carry_rulings.sql", {"survey": row["survey"], "object_id": row["object_id"]})
 
 
 def _answer(connection: Connection, tides_id: int, other_id: int, answer: str) -> None:

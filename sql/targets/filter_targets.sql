@@ -1,0 +1,77 @@
+-- purpose: find the targets that satisfy all conditions; one that is NULL is none
+-- params: states text[], classes text[], functions text[], names text[] (patterns of LIKE), surveys text[],
+--         tags text[], refused text (pattern of LIKE, in the reason), ra double precision (deg),
+--         decl double precision (deg), radius_arcsec double precision (arcsec),
+--         seen_from double precision (MJD), seen_before double precision (MJD), new_from timestamptz,
+--         new_before timestamptz, at timestamptz (whose rulings are in force)
+-- returns: one row a target: tides_id bigint, name text, state text, sherlock_class text, last_detection_mjd; those
+--          that were merged are found by the state merged only
+
+WITH target AS (
+    SELECT
+        tides_master.*,
+        CASE WHEN tides_master.active THEN 'active' ELSE coalesce(tides_master.inactive_reason, 'off') END AS state
+    FROM tides_master
+)
+
+SELECT
+    target.tides_id,
+    target.name,
+    target.state,
+    target.sherlock_class,
+    target.last_detection_mjd
+FROM target
+WHERE
+    ((%(states)s::text[] IS NULL AND target.merged_into IS NULL) OR target.state = ANY(%(states)s::text[]))
+    AND (%(classes)s::text[] IS NULL OR target.sherlock_class = ANY(%(classes)s::text[]))
+    AND (%(functions)s::text[] IS NULL OR target.selection_function = ANY(%(functions)s::text[]))
+    AND (
+        %(names)s::text[] IS NULL
+        OR target.name LIKE ANY(%(names)s::text[])
+        OR EXISTS (
+            SELECT
+            FROM association
+            WHERE association.tides_id = target.tides_id AND association.object_id LIKE ANY(%(names)s::text[])
+        )
+    )
+    AND (
+        %(surveys)s::text[] IS NULL
+        OR EXISTS (
+            SELECT
+            FROM association
+            WHERE association.tides_id = target.tides_id AND association.survey = ANY(%(surveys)s::text[])
+        )
+    )
+    AND (
+        %(tags)s::text[] IS NULL
+        OR target.tides_id IN (
+            SELECT lying.tides_id
+            FROM ruling_in_force AS lying
+            WHERE
+                lying.kind = 'tag'
+                AND lying.tag = ANY(%(tags)s::text[])
+                AND (lying.until IS NULL OR lying.until > %(at)s::timestamptz)
+        )
+    )
+    AND (%(refused)s::text IS NULL OR target.refused_4most LIKE %(refused)s::text)
+    AND (
+        %(radius_arcsec)s::double precision IS NULL
+        OR (
+            target.decl BETWEEN %(decl)s::double precision - %(radius_arcsec)s::double precision / 3600
+            AND %(decl)s::double precision + %(radius_arcsec)s::double precision / 3600
+            AND great_circle_arcsec(
+                target.ra, target.decl, %(ra)s::double precision, %(decl)s::double precision
+            ) <= %(radius_arcsec)s::double precision
+        )
+    )
+    AND (
+        %(seen_from)s::double precision IS NULL
+        OR target.last_detection_mjd >= %(seen_from)s::double precision
+    )
+    AND (
+        %(seen_before)s::double precision IS NULL
+        OR target.last_detection_mjd < %(seen_before)s::double precision
+    )
+    AND (%(new_from)s::timestamptz IS NULL OR target.created_at >= %(new_from)s::timestamptz)
+    AND (%(new_before)s::timestamptz IS NULL OR target.created_at < %(new_before)s::timestamptz)
+ORDER BY target.tides_id;
