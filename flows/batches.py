@@ -178,7 +178,7 @@ def _read_and_judge(run: Run, messages: Sequence[Message]) -> list[Judged]:
 
 
 def _ask_and_judge(run: Run, alerts: list[Alert]) -> list[Judged]:
-    """Get the light curves of objects, and judge them, on Dask; those of a chunk that was lost there are deferred."""
+    """Get the light curves of objects, and judge them, on Dask if they are many; those of a lost chunk are deferred."""
     if not alerts:
         return []
     parts = split_into_chunks(Handed(alerts), run.settings).take()
@@ -195,13 +195,13 @@ def _ask_and_judge(run: Run, alerts: list[Alert]) -> list[Judged]:
 
 
 def _chunky_assign(run: Run, chunks: list[Chunk]) -> list[list[Judged] | WorkerLost]:
-    return chunky_assign.with_options(task_runner=run.workers())(Handed(chunks)).take()
+    return chunky_assign.with_options(task_runner=run.workers(len(chunks)))(Handed(chunks)).take()
 
 
 @flow(name="chunky_assign", flow_run_name="light curves", validate_parameters=False)
 def chunky_assign(chunks: Handed[list[Chunk]]) -> Handed[list[list[Judged] | WorkerLost]]:
     """
-    Read messages, or get light curves, and judge what is in them: one Dask task a chunk.
+    Read messages, or get light curves, and judge what is in them: one task a chunk, on Dask if there are several.
 
     Returns
     -------

@@ -103,7 +103,7 @@ def _path(text: str | None) -> Path | None:
 def _on_dask(work: FilesWork, options: DaskSettings) -> tuple[Tally, int]:
     set_up_dask()
     with dask_workers(options) as workers:
-        found: tuple[Tally, int] = judge_files.with_options(task_runner=workers())(Handed(work)).take()
+        found: tuple[Tally, int] = judge_files.with_options(task_runner=workers(work.workers))(Handed(work)).take()
         return found
 
 

@@ -234,7 +234,7 @@ def test_a_link_leads_to_what_the_dask_workers_do(
 
     def work() -> None:
         with workers.dask_workers(settings.dask) as start:
-            start()
+            start(2)
 
     monkeypatch.setattr(workers, "link_to_dask", link_and_follow)
     found = in_a_flow(page, work)
