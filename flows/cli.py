@@ -22,7 +22,7 @@ from flows.commands import (
     watchdog,
     why,
 )
-from flows.commands.files import backtest, brightness, selecting
+from flows.commands.files import backtest, brightness, convert, selecting
 from flows.commands.targets import association, rulings
 
 app = typer.Typer(
@@ -46,6 +46,7 @@ for command in (
     selecting.select,
     backtest.backtest,
     brightness.predict,
+    convert.convert,
     why.why,
     why.selections,
     association.merge,

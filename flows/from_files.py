@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from flows.in_order import OrderedMap
-from tides_bridge.archives.decision_files import DecisionFile, check_output
+from tides_bridge.archives.decision_files import DecisionFile
 from tides_bridge.archives.judging import (
     JudgedUnits,
     Question,
@@ -30,6 +30,7 @@ from tides_bridge.archives.judging import (
 from tides_bridge.compiled import Integers
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats.files import Unit, files_in, work_units
+from tides_bridge.formats.output.table_files import check_output
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.selection.file import functions_file, load_function
 

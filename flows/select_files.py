@@ -29,7 +29,9 @@ Function = Annotated[str, Explained("Name of the selection function.")]
 Functions = Annotated[
     str | None, Explained("File of selection functions; empty: selectionFunctions.yaml here, or ours.")
 ]
-Output = Annotated[str | None, Explained("File for the decisions: .csv, .parquet or .json; empty for none.")]
+Output = Annotated[
+    str | None, Explained("File for the decisions: .csv, .parquet, .json, .fits, .vot or .ecsv; empty for none.")
+]
 Folder = Annotated[str | None, Explained("Folder for plots of what passes, one each; empty for none.")]
 PlotAll = Annotated[bool, Explained("Plot what does not pass, too.")]
 MostPlots = Annotated[int, Field(ge=0), Explained("Plot no more than so many; 0 for no limit.")]

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tides_bridge.archives.decision_files import decision_table, encode_decisions
+from tides_bridge.archives.decision_files import decision_table
 from tides_bridge.compiled import Integers
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats.files import Unit
+from tides_bridge.formats.output.table_files import encode_rows
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import MJD_ZERO, mjd_from_time
 from tides_bridge.selection import SelectionFunction, judge
@@ -91,7 +92,7 @@ def judge_units(question: Question, units: Sequence[Unit]) -> JudgedUnits:
     parts = [unit.read() for unit in units]
     curves = parts[0].curves if len(parts) == 1 else LightCurves.joined([part.curves for part in parts])
     (verdicts,) = judge(curves, [question.function], question.now_mjd)
-    rows = encode_decisions(decision_table(curves.object_ids, verdicts), question.ending) if question.ending else b""
+    rows = encode_rows(decision_table(curves.object_ids, verdicts), question.ending) if question.ending else b""
     chosen = {"none": np.zeros_like(verdicts.passed), "passed": verdicts.passed, "all": verdicts.passed | True}
     return JudgedUnits(
         len(curves),

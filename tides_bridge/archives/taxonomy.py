@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal
 
-Kind = Literal["gentype", "class id", "text"]
-"""What a class is given as: a type of the simulation, an id of either taxonomy, or words."""
+Kind = Literal["gentype", "class id", "text", "plasticc"]
+"""What a class is given as: a type of the simulation, an id of either taxonomy, words, or a target of PLAsTiCC."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,12 @@ GENTYPES: Final[dict[int, tuple[str, int | str]]] = {
 }
 """GENTYPE of the simulation: name of its model, and class id or why there is none (elasticc_origmap.txt)."""
 
+PLASTICC: Final = {
+    6: 2235, 15: 2243, 16: 2325, 42: 2224, 52: 2225, 53: 2326, 62: 2223, 64: 2232, 65: 2233, 67: 2226, 88: 2332,
+    90: 2222, 92: 2323, 95: 2242, 991: 2235, 992: 2244, 993: 2245, 994: 2246, 995: 2235,
+}  # fmt: skip
+"""Targets of PLAsTiCC (Malz et al. 2019; Kessler et al. 2019, table 1), and class ids."""
+
 WORDS: Final[dict[int, tuple[str, ...]]] = {
     100: ("other",),
     1000: ("Galaxy", "Star"),
@@ -243,6 +249,10 @@ def class_of(given: str, kind: Kind) -> TrueClass:
     number = whole_number(given)
     if number is None:
         raise ValueError(f"{given} is no {'GENTYPE' if kind == 'gentype' else 'class id'}")
+    if kind == "plasticc":
+        if number not in PLASTICC:
+            raise ValueError(f"{given} is no target of PLAsTiCC")
+        return BY_ID[PLASTICC[number]]
     if kind == "gentype":
         name, model = GENTYPES.get(number, ("", "not one of ELAsTiCC's"))
         if isinstance(model, str):
@@ -253,6 +263,17 @@ def class_of(given: str, kind: Kind) -> TrueClass:
     if found is None:
         raise ValueError(f"class id {number} is in neither taxonomy of ELAsTiCC")
     return found
+
+
+def gentypes_of(known_class: TrueClass) -> tuple[int, ...]:
+    """
+    Give the types of the simulation that are of a class, or of one within it: the way back of `class_of`.
+
+    >>> gentypes_of(class_named("SN II")), gentypes_of(class_named("SN-like"))[:4]
+    ((30, 31, 32, 35, 36, 37), (10, 11, 12, 20))
+    """
+    known = ((gentype, found) for gentype, (_, found) in GENTYPES.items() if isinstance(found, int))
+    return tuple(gentype for gentype, found in known if BY_ID[found].is_within(known_class))
 
 
 def whole_number(text: str) -> int | None:

@@ -1,10 +1,11 @@
 """
-True classes, peaks and redshifts of the objects in an archive, from CSV or Parquet.
+True classes, peaks and redshifts of the objects in an archive, from CSV, Parquet, or SNANA's DUMP and HEAD files.
 
 Columns are told apart by their names, whatever the case: see `CLASS_COLUMNS` and the other constants. The archive
 itself may be the file, where a simulation wrote the truth beside its alerts.
 """
 
+import re
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,37 +20,49 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tides_bridge.archives.taxonomy import UNKNOWN, Kind, class_named, class_of, whole_number
-from tides_bridge.errors import SettingsError
+from tides_bridge.errors import MalformedAlert, SettingsError
 from tides_bridge.formats.contents import BROKEN, first_bytes, open_unpacked
+from tides_bridge.formats.snana.binary import open_rows
 from tides_bridge.lightcurves.photometry import BANDS, MJD_ZERO
 
-ID_COLUMNS: Final = ("objectid", "diasource.diaobjectid", "diaobjectid", "ztfid", "object_id", "diaobject_id", "oid")
+ID_COLUMNS: Final = (
+    *("objectid", "diasource.diaobjectid", "diaobjectid", "ztfid", "object_id", "diaobject_id", "oid", "snid", "cid"),
+)
 CLASS_COLUMNS: Final[dict[str, Kind]] = {
     "gentype": "gentype",
     "true_gentype": "gentype",
+    "sim_gentype": "gentype",
+    "sim_type_index": "gentype",
     "classid": "class id",
     "class_id": "class id",
     "class": "text",
     "true_class": "text",
     "type": "text",
     "classification": "text",
+    "true_target": "plasticc",
+    "target": "plasticc",
 }
 MJD_COLUMNS: Final = {
     "peakmjd": 0.0,
     "peak_mjd": 0.0,
     "mjd_peak": 0.0,
+    "sim_peakmjd": 0.0,
+    "true_peakmjd": 0.0,
     "peakjd": -MJD_ZERO,
     "peak_jd": -MJD_ZERO,
     "peakt": 2458000.0 - MJD_ZERO,
 }
 """What to add to make it MJD [d], UTC or TAI, which is no matter here. BTS counts ``peakt`` from JD 2458000."""
 
-MAGNITUDE_COLUMNS: Final = ("peakmag", "peak_mag", "peak_magnitude", "magpeak")
-REDSHIFT_COLUMNS: Final = ("zhelio", "redshift", "z_helio", "z", "zcmb")
+MAGNITUDE_COLUMNS: Final = ("peakmag", "peak_mag", "peak_magnitude", "magpeak", "sim_peakmag")
+REDSHIFT_COLUMNS: Final = ("zhelio", "redshift", "z_helio", "z", "zcmb", "sim_redshift_helio", "true_z")
 """Of these the first that is there counts, as of the others."""
 
 NUMBERS: Final = {"peak_mjd": (30000.0, 100000.0), "peak_magnitude": (-5.0, 40.0), "redshift": (-0.01, 30.0)}
 """Between what a number is one: simulations write -9 and 99 for none."""
+
+DUMP: Final = re.compile(rb"^VARNAMES:\s", re.MULTILINE)
+"""A line of SNANA's DUMP file."""
 
 NO_TABLE: Final = (
     pa.ArrowException,
@@ -71,7 +84,7 @@ class TruthFile:
     Attributes
     ----------
     file
-        CSV, packed with gzip or not, or Parquet.
+        CSV, packed with gzip or not, Parquet, or SNANA's DUMP or HEAD file.
     class_name
         Of all objects in it; None: it has a column with them.
     """
@@ -152,8 +165,11 @@ def _agree(rows: pd.DataFrame) -> tuple[str | None, str, str | None]:
 
 def _read(source: TruthFile, bands: Sequence[str]) -> pd.DataFrame:
     try:
-        is_parquet = first_bytes(source.file, 4) == b"PAR1"
-        rows = (_read_parquet if is_parquet else _read_text)(source, bands)
+        start = first_bytes(source.file, 8192)
+        read = _read_parquet if start.startswith(b"PAR1") else _read_head if start.startswith(b"SIMPLE") else _read_text
+        rows = (_read_dump if DUMP.search(start) else read)(source, bands)
+    except MalformedAlert as error:
+        raise SettingsError(str(source.file), "", error.problem) from None
     except BROKEN as error:
         problem = getattr(error, "strerror", None) or str(error)
         raise SettingsError(str(source.file), "", f"cannot be read: {problem}") from None
@@ -173,6 +189,37 @@ def _read_text(source: TruthFile, bands: Sequence[str]) -> pd.DataFrame:
         warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
         text = pd.read_csv(stream, dtype=str, keep_default_na=False, skipinitialspace=True, index_col=False)
     return _rows(source, list(text.columns), lambda name: text[name].str.strip(), bands)
+
+
+def _read_dump(source: TruthFile, bands: Sequence[str]) -> pd.DataFrame:
+    """Read SNANA's DUMP: after ``VARNAMES:`` the names, after ``SN:`` the values of an object, with blanks between."""
+    names: list[str] = []
+    rows: list[list[str]] = []
+    with open_unpacked(source.file) as stream:
+        for line in stream:
+            first, *fields = line.decode("latin-1").split() or [""]
+            if first == "VARNAMES:":
+                names = fields
+            elif first == "SN:":
+                if len(fields) != len(names):
+                    problem = f"row {len(rows) + 1} has {len(fields)} values for {len(names)} names"
+                    raise SettingsError(str(source.file), "", problem)
+                rows.append(fields)
+    text = pd.DataFrame(rows, columns=names, dtype=str)
+    return _rows(source, names, lambda name: text[name], bands)
+
+
+def _read_head(source: TruthFile, bands: Sequence[str]) -> pd.DataFrame:
+    """Read the HEAD file of a pair of SNANA's, or another table of FITS."""
+    with open_rows(source.file) as head:
+
+        def column(name: str) -> "pd.Series[str]":
+            values = head.column(name)
+            if name.casefold() in ID_COLUMNS or values.dtype.kind == "S":
+                return pd.Series(head.text(name), dtype=str)
+            return pd.Series(values).astype(str)
+
+        return _rows(source, list(head.names), column, bands)
 
 
 def _read_parquet(source: TruthFile, bands: Sequence[str]) -> pd.DataFrame:

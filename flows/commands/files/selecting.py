@@ -40,7 +40,8 @@ def select(  # noqa: PLR0913, PLR0917
         typer.Option("--functions", help="File of selection functions; default selectionFunctions.yaml here, or ours."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", help="File for the decisions: .csv, .parquet or .json.")
+        Path | None,
+        typer.Option("--output", help="File for the decisions: .csv, .parquet, .json, .fits, .vot or .ecsv."),
     ] = None,
     plots: Annotated[
         Path | None, typer.Option("--plots", help="Folder for plots of the light curves that pass, one each.")

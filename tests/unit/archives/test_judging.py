@@ -9,20 +9,16 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from astropy.table import Table
 from hypothesis import given
 
 from tests.support.curves import curves_of, point, points, quick
-from tides_bridge.archives.decision_files import (
-    DecisionFile,
-    check_output,
-    decision_schema,
-    decision_table,
-    encode_decisions,
-)
+from tides_bridge.archives.decision_files import DecisionFile, decision_schema, decision_table
 from tides_bridge.archives.judging import Question, Tally, chosen_curves, chunks_of, judge_units, mjd_of_text
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats.cells import text_of_cell
 from tides_bridge.formats.files import Unit, work_units
+from tides_bridge.formats.output.table_files import check_output, encode_rows
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.selection import SelectionFunction, judge
 
@@ -67,7 +63,7 @@ def written(path: Path, curves: LightCurves, parts: int = 1) -> Path:
         for start in range(0, len(curves), size):
             part = curves.part(start, start + size)
             (verdicts,) = judge(part, [FUNCTION])
-            file.append(encode_decisions(decision_table(part.object_ids, verdicts), path.suffix))
+            file.append(encode_rows(decision_table(part.object_ids, verdicts), path.suffix))
     return path
 
 
@@ -92,12 +88,12 @@ def test_a_name_is_no_formula_in_a_csv_and_the_same_elsewhere() -> None:
     (verdicts,) = judge(some_curves(), [FUNCTION])
     ids = ("=1+1", "SN\x1b[31m", "-7")
     table = decision_table(ids, verdicts)
-    rows = [*csv.reader(encode_decisions(table, ".csv").decode().splitlines())]
+    rows = [*csv.reader(encode_rows(table, ".csv").decode().splitlines())]
     assert [row[0] for row in rows] == ["'=1+1", "'SN\\x1b[31m", "-7"]
     assert tuple(text_of_cell(row[0]) for row in rows) == ids
-    usual = encode_decisions(decision_table(some_curves().object_ids, verdicts), ".csv").decode()
+    usual = encode_rows(decision_table(some_curves().object_ids, verdicts), ".csv").decode()
     assert [row[1:] for row in rows] == [row[1:] for row in csv.reader(usual.splitlines())]
-    assert [json.loads(line)["objectId"] for line in encode_decisions(table, ".json").split(b",\n")] == [*ids]
+    assert [json.loads(line)["objectId"] for line in encode_rows(table, ".json").split(b",\n")] == [*ids]
 
 
 def test_json_has_null_where_there_is_nothing(tmp_path: Path) -> None:
@@ -119,13 +115,13 @@ def test_parquet_says_which_function_it_was(tmp_path: Path) -> None:
     assert table["any.2.maxEbv"].null_count == 2
 
 
-@pytest.mark.parametrize("ending", [".csv", ".json", ".parquet"])
+@pytest.mark.parametrize("ending", [".csv", ".json", ".parquet", ".fits", ".vot", ".ecsv"])
 def test_parts_make_the_same_file_as_the_whole(ending: str, tmp_path: Path) -> None:
     whole, parts = written(tmp_path / f"a{ending}", some_curves()), written(tmp_path / f"b{ending}", some_curves(), 3)
     assert whole.read_bytes() == parts.read_bytes()
 
 
-@pytest.mark.parametrize("ending", [".csv", ".json", ".parquet"])
+@pytest.mark.parametrize("ending", [".csv", ".json", ".parquet", ".fits", ".vot", ".ecsv"])
 def test_a_file_without_objects_is_a_valid_one(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"d{ending}"
     with DecisionFile(path, FUNCTION) as file:
@@ -134,11 +130,24 @@ def test_a_file_without_objects_is_a_valid_one(ending: str, tmp_path: Path) -> N
         assert json.loads(path.read_text()) == []
     elif ending == ".csv":
         assert next(csv.reader(path.read_text().splitlines())) == decision_schema(FUNCTION).names
-    else:
+    elif ending == ".parquet":
         assert len(pq.read_table(path)) == 0
+    else:
+        form = {".fits": "fits", ".vot": "votable", ".ecsv": "ascii.ecsv"}[ending]
+        assert Table.read(path, format=form).colnames == decision_schema(FUNCTION).names
 
 
-@pytest.mark.parametrize("ending", [".csv", ".json", ".parquet"])
+@pytest.mark.parametrize(("ending", "form"), [(".fits", "fits"), (".vot", "votable"), (".ecsv", "ascii.ecsv")])
+def test_decisions_with_units(ending: str, form: str, tmp_path: Path) -> None:
+    table = Table.read(written(tmp_path / f"d{ending}", some_curves(), parts=2), format=form)
+    assert [str(name) for name in table["objectId"]] == ["170587115523932323", 'say "SN", please', "c"]
+    assert [bool(passed) for passed in table["passed"]] == [True, False, False]
+    assert (str(table["trigger_mjd"].unit), float(table["trigger_mjd"][0])) == ("d", 61001.25)
+    assert str(table["any.1.magLimit"].unit) == "mag" and np.isnan(np.ma.filled(table["any.1.magLimit"][2], np.nan))
+    assert ending == ".fits" or table["n_detections"].description == "detections"
+
+
+@pytest.mark.parametrize("ending", [".csv", ".json", ".parquet", ".fits", ".vot", ".ecsv"])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
 def test_what_ends_early_leaves_nothing_and_spares_what_was_there(
     ending: str, error: type[BaseException], tmp_path: Path
@@ -147,7 +156,7 @@ def test_what_ends_early_leaves_nothing_and_spares_what_was_there(
     path.write_text("of yesterday")
     (verdicts,) = judge(some_curves(), [FUNCTION])
     with pytest.raises(error), DecisionFile(path, FUNCTION) as file:
-        file.append(encode_decisions(decision_table(some_curves().object_ids, verdicts), ending))
+        file.append(encode_rows(decision_table(some_curves().object_ids, verdicts), ending))
         assert path.read_text() == "of yesterday"
         raise error
     assert path.read_text() == "of yesterday" and [each.name for each in tmp_path.iterdir()] == [path.name]
@@ -181,7 +190,7 @@ def test_the_table_says_what_the_verdicts_say(rows: list[Any]) -> None:
     (verdicts,) = judge(curves, [FUNCTION])
     table = decision_table(curves.object_ids, verdicts)
     assert table["passed"].to_pylist() == verdicts.passed.tolist()
-    for row in json.loads(b"[" + encode_decisions(table, ".json") + b"]"):
+    for row in json.loads(b"[" + encode_rows(table, ".json") + b"]"):
         place = curves.object_ids.index(row["objectId"])
         trigger = verdicts.trigger_mjd[place]
         assert row["trigger_mjd"] == (None if np.isnan(trigger) else trigger)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.support import snana
 from tides_bridge.archives.truth import TruthFile, read_truth
 from tides_bridge.errors import SettingsError
 
@@ -173,3 +174,31 @@ def test_the_real_simulation(shared_data: Path) -> None:
     assert found[["peak_mjd", "peak_magnitude", "redshift"]].notna().all(axis=None)
     one = found.loc["1344072"]
     assert (one.peak_mjd, one.peak_magnitude, one.redshift) == (60918.382, 22.5976, 0.534134)
+
+
+@pytest.mark.parametrize("form", ["dump", "packed dump", "head", "parquet"])
+def test_the_truth_of_a_simulation_in_every_form(tmp_path: Path, form: str) -> None:
+    if "dump" in form:
+        text = snana.dump_text().encode()
+        (tmp_path / "t").write_bytes(gzip.compress(text) if "packed" in form else text)
+        file = tmp_path / "t"
+    else:
+        file = snana.write_pair(tmp_path) if form == "head" else snana.write_object_rows(tmp_path / "t")
+    found = read_truth([TruthFile(file)], "r")
+    assert sorted(found.index) == sorted(snana.IDS)
+    assert found.loc[list(snana.IDS)].class_name.tolist() == ["SN Ia", "AGN"]
+    expected = [snana.TRUTH[name][1:] for name in snana.IDS]
+    columns = ["peak_mjd", "redshift", "peak_magnitude"]
+    assert found.loc[list(snana.IDS)][columns].to_numpy() == pytest.approx(np.array(expected))
+
+
+def test_a_dump_with_a_short_row(tmp_path: Path) -> None:
+    text = snana.dump_text().replace(f"  {snana.TRUTH[snana.IDS[1]][3]}\n", "\n")
+    with pytest.raises(SettingsError, match="row 2 has 6 values for 7 names"):
+        truth(tmp_path, text)
+
+
+def test_targets_of_plasticc(tmp_path: Path) -> None:
+    found = truth(tmp_path, "object_id,target,hostgal_specz\n615,90,0.1\n713,88,1.8\n714,1,1.8\n")
+    assert found.class_name.tolist() == ["SN Ia", "AGN", None]
+    assert found.reason.tolist()[2] == "1 is no target of PLAsTiCC"
