@@ -23,7 +23,7 @@ from flows.commands import (
     why,
 )
 from flows.commands.files import backtest, brightness, convert, selecting
-from flows.commands.targets import association, rulings
+from flows.commands.targets import association, listing, rulings
 
 app = typer.Typer(
     help="The TiDES bridge: carries supernovae from alert brokers to the 4MOST telescope.",
@@ -52,6 +52,7 @@ for command in (
     association.merge,
     association.split,
     association.associations,
+    listing.targets,
     rulings.veto,
     rulings.force,
     rulings.hold,

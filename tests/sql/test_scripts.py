@@ -101,6 +101,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "targets/answer_questions.sql": {"tides_id": 1, "other_id": 2, "answer": "merged"},
     "targets/merge_targets.sql": {"tides_id": 2, "kept_id": 1, **SIGNED},
     "targets/list_chain.sql": {"tides_id": 2},
+    "targets/describe_targets.sql": {"tides_ids": [1, 2]},
     "targets/find_targets.sql": {"name": "a"},
     "targets/list_log.sql": {"tides_ids": [1, 2], "number": 10},
     "targets/list_objects.sql": {"tides_ids": [1, 2]},
