@@ -32,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(refused.app, name="refused")
+app.add_typer(brightness.app, name="brightness")
 for command in (
     run.run,
     run.reconcile,

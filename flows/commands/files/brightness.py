@@ -1,4 +1,4 @@
-"""``tides predict``: how bright objects are at epochs at which nobody saw them. It needs no settings or database."""
+"""``tides predict`` and ``tides brightness``: how bright objects are when nobody saw them. They need no settings."""
 
 from contextlib import nullcontext
 from enum import StrEnum
@@ -81,4 +81,62 @@ def predict(  # noqa: PLR0913, PLR0917
         )
     for method, number in sorted(methods.items()):
         echo_line(f"{method}: {number:,}")
+    raise typer.Exit(1 if refused else 0)
+
+
+app = typer.Typer(help="What predictions of the brightness rest on.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `fit` a command of its own, though it is the only one."""
+
+
+@app.command()
+def fit(  # noqa: PLR0913, PLR0917
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files with light curves, or folders.")],
+    truth: Annotated[
+        list[str],
+        typer.Option(
+            "--truth",
+            metavar="FILE[=CLASS]",
+            help="CSV or Parquet with objectId, class, redshift, and MJD and r magnitude of the peak.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", help="File to write, for `tides predict --coefficients`.")],
+    system: Annotated[System, typer.Option("--system", help="Whose bands these are.")] = System.LSST,
+    class_name: Annotated[str, typer.Option("--class", help="Class to fit on.")] = "SN Ia",
+    peak_error: Annotated[
+        float, typer.Option("--peak-error", min=0, help="Error of the peak epochs in days; 0 for simulations.")
+    ] = 0.0,
+) -> None:
+    """
+    Fit the coefficients that predictions rest on, and tell how good they are for objects that they were not fitted on.
+
+    A third of the objects, chosen by their names, is kept for that.
+    """
+    from tides_bridge.archives.brightness import HEADER, fit_sample, is_unseen, read_sample, score, try_predictions
+    from tides_bridge.archives.truth import TruthFile
+    from tides_bridge.errors import SettingsError
+    from tides_bridge.targets.brightness import Supernovae
+
+    console, refused = stderr_console(highlight=False), []
+    with exit_on_error(), ProgressPrinter(Progress(console=console, transient=True), console) as printer:
+        if not output.parent.is_dir() or output.is_dir():
+            raise SettingsError(f"--output {output}", "", "is no file in a folder that exists")
+
+        def refuse(path: Path, problem: str) -> None:
+            refused.append(problem)
+            printer.refuse(path, problem)
+
+        sample = read_sample(paths, [TruthFile.parse(text) for text in truth], refused=refuse, noted=printer.doubt)
+        about = " ".join(path.name for path in paths)
+        fitted = fit_sample(sample, class_name, system.value, about, peak_error)
+        fitted.save(output)
+        models = {system.value: Supernovae(fitted)}
+        bands = 3 if system is System.LSST else 2
+        rows = try_predictions(sample, is_unseen, models, system.value, bands)
+    echo_line(f"{fitted.about}. Predictions of r for {rows.object_id.nunique()} others:")
+    for cells in (HEADER, *score(rows)):
+        echo_line("| " + " | ".join(cells) + " |")
     raise typer.Exit(1 if refused else 0)

@@ -19,6 +19,13 @@ STEP: Final = 1.5
 serves all of them."""
 
 
+DELAYS: Final = np.arange(-7.5, 76.0, STEP)
+"""(d,) [d] from the first detection to the peak: what is tried."""
+
+LEADS: Final = np.array([1.5, 3.75, 6.5, 10.0])
+"""(4,) [d] from the last point to the epoch that is asked for."""
+
+
 @dataclass(frozen=True, eq=False)
 class Coefficients:
     """
@@ -40,6 +47,10 @@ class Coefficients:
         Polynomial: peak magnitude in r from the logarithm of the redshift, highest power first.
     numbers
         (z,) how often such a redshift is among those that are seen.
+    delays
+        (d,) how often the peak comes so long after the first detection, in the steps `DELAYS`.
+    calibration
+        (4,) by what the errors are multiplied so that they cover 68 %, at `LEADS` after the last point.
     kernel
         How single supernovae differ from the mean: see `supernova.Kernel`.
     colours
@@ -55,6 +66,8 @@ class Coefficients:
     mean: Floats
     peaks: Floats
     numbers: Floats
+    delays: Floats
+    calibration: Floats
     kernel: Floats
     colours: Floats
 

@@ -1,22 +1,28 @@
 """Fits the coefficients on light curves whose redshift and peak are known. No input or output here."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from tides_bridge.compiled import Floats
 from tides_bridge.lightcurves.photometry import AB_ZERO_POINT, BANDS
-from tides_bridge.targets.brightness.coefficients import Coefficients
+from tides_bridge.targets.brightness.coefficients import DELAYS, LEADS, STEP, Coefficients
 from tides_bridge.targets.brightness.nights import Nights
-from tides_bridge.targets.brightness.supernova import BRIGHT, Kernel, Split
+from tides_bridge.targets.brightness.supernova import BRIGHT, Kernel, Split, Supernovae
 
 PHASES = np.concatenate([np.arange(-36, 60, 3.0), np.arange(60, 181, 12.0)])
 """(p,) [d] grid of the mean light curves: finer where they change."""
 
 REDSHIFTS = 10
 """So many redshifts are tabulated, at most."""
+
+ROUNDS = 3
+"""So often mean, kernel and peaks are fitted in turn."""
+
+OFFSET = 1.5
+"""The scatter of the peak magnitudes of one redshift is taken so much larger: others have more dust."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +44,11 @@ class Known:
     peak_magnitude: float
 
 
-def fit_coefficients(supernovae: Sequence[Known], system: str, about: str, most: int = 250) -> Coefficients:
+def fit_coefficients(
+    supernovae: Sequence[Known], system: str, about: str, *, peak_error: float = 0.0, most: int = 120
+) -> Coefficients:
     """
-    Fit mean light curves, and how single ones differ.
+    Fit mean light curves, how single ones differ, and the size of the errors.
 
     Parameters
     ----------
@@ -50,19 +58,26 @@ def fit_coefficients(supernovae: Sequence[Known], system: str, about: str, most:
         LSST or ZTF.
     about
         What they are, in words.
+    peak_error
+        [d] Of the peak epochs; if there is one, peaks, means and kernel are fitted in turn.
     most
         So many are used for the kernel, which takes the longest.
     """
     redshifts = _grid(np.array([known.redshift for known in supernovae]))
-    mean, bands = _fit_means(supernovae, redshifts)
+    kernel = np.array([0.12, 15.0, 0.06, 12.0, 0.15, 0.04])
+    for _ in range(ROUNDS if peak_error else 1):
+        mean, bands = _fit_means(supernovae, redshifts)
+        kernel = _fit_kernel(_residuals(supernovae, mean, redshifts, most), kernel)
+        if peak_error:
+            whole = Kernel(*np.append(kernel, 1.0).tolist())
+            supernovae = [_moved(known, mean, redshifts, whole, peak_error) for known in supernovae]
+    if peak_error:  # at its likeliest peak a light curve differs from the mean by less than it does
+        kernel[0] *= 1.5
     logarithms = np.log([known.redshift for known in supernovae])
     peaks = np.polyfit(logarithms, [known.peak_magnitude for known in supernovae], 2)
     edges = np.concatenate([[-np.inf], (np.log(redshifts)[1:] + np.log(redshifts)[:-1]) / 2, [np.inf]])
-    numbers = np.histogram(logarithms, edges)[0] + 5.0
-    residuals = _residuals(supernovae, mean, redshifts, most)
-    start = np.array([0.12, 25.0, 0.08, 15.0, 0.1, 0.05])
-    kernel = np.exp(_minimum(lambda logs: _unlikelihood(np.exp(logs), residuals), np.log(start)))
-    return Coefficients(
+    scatter = np.std([known.peak_magnitude for known in supernovae] - np.polyval(peaks, logarithms))
+    fitted = Coefficients(
         system,
         about,
         bands,
@@ -70,10 +85,55 @@ def fit_coefficients(supernovae: Sequence[Known], system: str, about: str, most:
         PHASES,
         mean,
         peaks,
-        numbers,
-        np.concatenate([kernel, [1.0]]),
-        _fit_colours(supernovae),
+        numbers=np.histogram(logarithms, edges)[0] + 5.0,
+        delays=_fit_delays(supernovae),
+        calibration=np.ones(len(LEADS)),
+        kernel=np.concatenate([kernel, [OFFSET * scatter]]),
+        colours=_fit_colours(supernovae),
     )
+    return replace(fitted, calibration=_fit_calibration(supernovae, Supernovae(fitted)))
+
+
+def _fit_delays(supernovae: Sequence[Known]) -> Floats:
+    """(d,) Count the days from the first detection to the peak, smoothed over some days."""
+    delays = []
+    for known in supernovae:
+        clear = known.nights.is_detection & (known.nights.significance >= 5)
+        if clear.any():
+            delays.append(known.peak_mjd - known.nights.mjd[clear][0])
+    counts = np.histogram(delays, np.append(DELAYS, DELAYS[-1] + STEP) - STEP / 2)[0].astype(float)
+    smooth = np.convolve(counts, np.exp(-0.5 * (np.arange(-4, 5) / 1.5) ** 2), mode="same")
+    result: Floats = smooth / smooth.sum() + 2e-3
+    return result
+
+
+def _fit_calibration(supernovae: Sequence[Known], model: Supernovae, most: int = 400) -> Floats:
+    """(4,) Compare predictions of later points of r with these: what errors are exceeded by a third of them."""
+    ratios: list[list[float]] = [[] for _ in LEADS]
+    r = BANDS.index("r")
+    for place in np.random.default_rng(1).permutation(len(supernovae))[:most]:
+        nights = supernovae[place].nights
+        clear = nights.is_detection & (nights.significance >= 5)
+        starts = np.flatnonzero(clear)[3:]
+        if not len(starts):
+            continue
+        start = nights.mjd[np.random.default_rng(place).choice(starts)] + 0.3
+        later = clear & (nights.band == r) & (nights.mjd > start + 0.2) & (nights.mjd < start + 11.7)
+        before = nights.taken(nights.mjd <= start)
+        if not later.any() or not (before.significance >= BRIGHT).any():
+            continue
+        found = model.posterior(before, nights.mjd[later], nights.band[later])
+        truth = AB_ZERO_POINT - 2.5 * np.log10(nights.flux[later])
+        leads = np.searchsorted([2.5, 5.0, 8.0], nights.mjd[later] - start + 0.3)
+        for lead, ratio in zip(leads, np.abs(found.magnitude - truth) / found.error, strict=True):
+            ratios[lead].append(float(ratio))
+    return np.array([np.clip(np.quantile(found, 0.69), 0.75, 1.3) if len(found) >= 50 else 1.0 for found in ratios])
+
+
+def _fit_kernel(residuals: Sequence[Split], start: Floats) -> Floats:
+    """(6,) Find the likeliest kernel, without its offset."""
+    result: Floats = np.exp(_minimum(lambda logs: _unlikelihood(np.exp(logs), residuals), np.log(start)))
+    return result
 
 
 def _fit_colours(supernovae: Sequence[Known]) -> Floats:
@@ -99,7 +159,8 @@ def _grid(redshifts: Floats) -> Floats:
     low, high = np.quantile(redshifts, [0.01, 0.995])
     even = np.linspace(np.log(low), np.log(high), 200)
     cumulated = np.searchsorted(np.sort(np.log(redshifts)), even) / len(redshifts) + np.linspace(0, 1, 200)
-    result: Floats = np.exp(np.interp(np.linspace(cumulated[0], cumulated[-1], REDSHIFTS), cumulated, even))
+    number = min(max(int((high - low) / 0.05) + 2, 3), REDSHIFTS)
+    result: Floats = np.exp(np.interp(np.linspace(cumulated[0], cumulated[-1], number), cumulated, even))
     return result
 
 
@@ -178,6 +239,30 @@ def _fit_band(  # noqa: PLR0913, PLR0917
         weight = weight / np.maximum(1, np.abs(flux - predicted) * np.sqrt(weight) / 2.5)
     result: Floats = values.reshape(len(redshifts), size)
     return result
+
+
+def _moved(known: Known, mean: Floats, redshifts: Floats, kernel: Kernel, peak_error: float) -> Known:
+    """Find the peak of a supernova anew: a catalogue's is that of its brightest point."""
+    bright = (known.nights.significance >= BRIGHT) & (np.abs(known.nights.mjd - known.peak_mjd - 20) < 50)
+    if bright.sum() < 4:
+        return known
+    split = Split.of(known.nights.taken(bright))
+    place, share = _hat(np.array([known.redshift]), redshifts)
+    curves = mean[:, place[0]] * (1 - share) + mean[:, place[0] + 1] * share
+    shifts = np.arange(-10.0, 10.1, 0.5)
+    phases = split.mjd[:, None] - known.peak_mjd - shifts[None]
+    expected = np.array([np.interp(row, PHASES, curves[band]) for row, band in zip(phases, split.band, strict=True)])
+    residual = split.magnitude[:, None] - known.peak_magnitude - expected
+    covariance = kernel.covariance(split.mjd, split.band, split.mjd, split.band)
+    covariance[np.diag_indices(len(covariance))] += split.variance
+    solved = np.linalg.solve(covariance, residual)
+    unlikely = 0.5 * (residual * solved).sum(0) + 0.5 * (shifts / peak_error) ** 2
+    weight = np.exp(unlikely.min() - unlikely)
+    weight /= weight.sum()
+    offset = kernel.offset**2 * solved.sum(0) @ weight
+    return replace(
+        known, peak_mjd=known.peak_mjd + float(shifts @ weight), peak_magnitude=known.peak_magnitude + float(offset)
+    )
 
 
 def _residuals(supernovae: Sequence[Known], mean: Floats, redshifts: Floats, most: int) -> list[Split]:

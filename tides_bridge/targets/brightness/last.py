@@ -11,19 +11,31 @@ from tides_bridge.targets.brightness.nights import Nights
 SEEN = 3.0
 """S/N from which a point has a magnitude worth repeating."""
 
-GROWTH = 0.06
+GROWTH = 0.09
 """[mag/d] By how much objects of unlike classes change in a day, at first."""
 
-SLOWING = 0.75
+SLOWING = 0.65
 """Power of the time that the change grows with: a rise or a fall does not go on for ever."""
 
 
 @dataclass(frozen=True)
 class LastMagnitude:
-    """A magnitude and its error [mag], and where it comes from, in words."""
+    """
+    A magnitude that was measured.
+
+    Attributes
+    ----------
+    magnitude, error
+        [mag], in the band that is wanted.
+    mjd
+        [d, UTC] When it was measured.
+    origin
+        In which band, how old, and how converted, in words.
+    """
 
     magnitude: float
     error: float
+    mjd: float
     origin: str
 
 
@@ -54,6 +66,8 @@ def last_magnitude(nights: Nights, at_mjd: float, band: int, colours: Floats) ->
         error = np.sqrt((POGSON / nights.significance[last]) ** 2 + scatter**2 + (GROWTH * age**SLOWING) ** 2)
         words = f"{BANDS[other]} of {age:.1f} d before"
         words += "" if other == band else f" with {BANDS[band]} - {BANDS[other]} = {colour:.2f}"
-        found.append((float(error), LastMagnitude(float(magnitude + colour), float(error), words)))
+        found.append(
+            (float(error), LastMagnitude(float(magnitude + colour), float(error), float(nights.mjd[last]), words))
+        )
     ours = [last for _, last in found if "with" not in last.origin]
     return ours[0] if ours else min(found, key=lambda pair: pair[0])[1] if found else None

@@ -12,6 +12,10 @@ ROUNDING = 1e-5
 """[d] An epoch in a file of text is rounded: so much later than the last allowed one is not later."""
 
 
+EXPOSURE = 3e-4
+"""[d] Points of one band that are nearer are of the same exposure."""
+
+
 @dataclass(frozen=True)
 class Nights:
     """
@@ -77,7 +81,9 @@ def nights_of(curves: LightCurves, place: int, until_mjd: float = np.inf) -> Nig
     usable = (band >= 0) & (error > 0) & np.isfinite(error) & np.isfinite(flux)
     key = curves.night[points] * 8 + band
     if detected.any() and not detected.all():
-        usable &= detected | ~np.isin(key, key[detected & usable])
+        exposure = band * 1e6 + curves.mjd[points]
+        seen = np.append(np.sort(exposure[detected & usable]), np.inf)
+        usable &= detected | (seen[np.searchsorted(seen, exposure - EXPOSURE)] > exposure + EXPOSURE)
     _, first, group = np.unique(key[usable], return_index=True, return_inverse=True)
     weight = 1 / error[usable] ** 2
     total = np.bincount(group, weight)

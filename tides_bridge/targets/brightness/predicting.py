@@ -27,8 +27,12 @@ LAST: Final = "last magnitude"
 NONE: Final = "no prediction"
 """Begins the method where there is no magnitude, followed by why."""
 
-KNOWN = 0.5
-"""Less probable than this, it is not known to be a supernova."""
+KNOWN = 0.02
+"""Less probable than this, it is not known to be a supernova. So low, as above it the mixture of both is still better
+than the last magnitude, for all classes that were tried."""
+
+STALE = 2.0
+"""[d] If the object was seen so long after the last magnitude of a band, in others, that is not all that is known."""
 
 ZTF_NAME = re.compile(r"ZTF\d\d[a-z]+")
 """ZTF gives its objects such names."""
@@ -192,15 +196,21 @@ def _answer_one(nights: Nights, at_mjd: Floats, band: npt.NDArray[np.int64], mod
     posterior: Posterior | None = None
     if (nights.significance >= BRIGHT).any():
         posterior = model.posterior(nights, at_mjd, band)
+    has_curve = [BANDS[number] in model.coefficients.bands for number in band]
     for row in range(size):
-        if posterior is not None and posterior.known >= KNOWN and BANDS[band[row]] in model.coefficients.bands:
-            result.magnitude[row], result.error[row] = posterior.magnitude[row], posterior.error[row]
-            result.method[row] = f"{SUPERNOVA}: {100 * posterior.known:.0f} % known"
+        ours = posterior if posterior is not None and has_curve[row] else None
+        if ours is not None and ours.known >= KNOWN:
+            result.magnitude[row], result.error[row] = ours.magnitude[row], ours.error[row]
+            result.method[row] = f"{SUPERNOVA}: {100 * ours.known:.0f} % known"
             continue
         last = last_magnitude(nights, float(at_mjd[row]), int(band[row]), model.coefficients.colours)
         if last is None:
             result.method[row] = f"{NONE}: no detection before in a band that {BANDS[band[row]]} follows from"
-        else:
-            result.magnitude[row], result.error[row] = last.magnitude, last.error
-            result.method[row] = f"{LAST}: {last.origin}"
+            continue
+        result.magnitude[row], result.error[row] = last.magnitude, last.error
+        result.method[row] = f"{LAST}: {last.origin}"
+        if ours is not None and nights.mjd[nights.is_detection][-1] - last.mjd > STALE:
+            result.magnitude[row] = (last.magnitude + ours.magnitude[row]) / 2
+            result.error[row] = (last.error + ours.error[row]) / 2
+            result.method[row] += " and half way to what newer points say"
     return result

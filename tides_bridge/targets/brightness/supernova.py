@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from tides_bridge.compiled import Floats, Mask
 from tides_bridge.lightcurves.photometry import AB_ZERO_POINT, POGSON
-from tides_bridge.targets.brightness.coefficients import STEP, Coefficients
+from tides_bridge.targets.brightness.coefficients import DELAYS, LEADS, STEP, Coefficients
 from tides_bridge.targets.brightness.nights import Nights
 
 Bands = npt.NDArray[np.int64]
@@ -33,14 +33,32 @@ LOOK_BACK = 100.0
 MOST_POINTS = 120
 """So many bright points are looked at, the latest: the time grows with their third power."""
 
-FLOOR = 0.03
+FLOOR = 0.05
 """[mag] Error of the photometry beyond the stated one."""
 
-OFFSET = 1.0
-"""[mag] Scatter of the peak magnitudes of one redshift, with dust and lenses."""
-
-STRETCHES = ((1.0, 0.90), (1.6, 0.05), (2.5, 0.03), (5.0, 0.02))
+STRETCHES = ((1.0, 0.88), (1.6, 0.05), (2.5, 0.04), (5.0, 0.03))
 """By how much the time after the peak is slower than that of an SN Ia, and how often: other kinds decline slowly."""
+
+BEFORE = 36.0
+"""[d] before the peak there is no light."""
+
+PHASES = np.arange(-BEFORE, 200.0, STEP)
+"""(p,) [d] phases of the table."""
+
+FLAT = {"LSST": 22.0, "ZTF": 18.5}
+"""[mag] Mean of an unspecific object."""
+
+EVIDENCE_POINTS = 30
+"""So many points speak for or against a supernova: the more there are, the more small errors of ours would count."""
+
+LATEST = 8
+"""So many of the latest points tell whether the object does what supernovae do."""
+
+FEW_POINTS = 16
+"""So many points tell which mean curves are worth a closer look."""
+
+MOST_CURVES = 250
+"""So many mean curves are compared with all points."""
 
 WAVELENGTHS = np.array([368.0, 480.0, 622.0, 754.0, 869.0, 971.0])
 """[nm] Of the bands u g r i z y, about."""
@@ -96,7 +114,7 @@ class Kernel:
 UNSPECIFIC = Kernel(1.2, 40.0, 0.25, 25.0, 0.4, 0.4, 2.0)
 """Of an object that may be anything."""
 
-UNSPECIFIC_SHARE = 0.1
+UNSPECIFIC_SHARE = 0.08
 """How often it is none of ours."""
 
 
@@ -141,6 +159,12 @@ class Split:
         variance = (POGSON / bright.significance) ** 2 + FLOOR**2
         return cls(bright.mjd, bright.band, magnitude, variance, faint, first)
 
+    def some(self, number: int) -> "Split":
+        """Give some of the bright points, evenly spread, and none of the faint ones."""
+        rows = np.unique(np.linspace(0, len(self.mjd) - 1, number).astype(np.int64))
+        nothing = self.faint.taken(np.zeros(len(self.faint), dtype=bool))
+        return Split(self.mjd[rows], self.band[rows], self.magnitude[rows], self.variance[rows], nothing, self.first)
+
 
 def _last(chosen: Mask, number: int) -> Mask:
     """Keep the last of the chosen."""
@@ -160,15 +184,12 @@ class Posterior:
         Probability that it is a supernova, not an unspecific object.
     peak_mjd
         [d] mean epoch of the peak.
-    redshift
-        Mean.
     """
 
     magnitude: Floats
     error: Floats
     known: float
     peak_mjd: float
-    redshift: float
 
 
 class Supernovae:
@@ -202,16 +223,36 @@ class Supernovae:
         share = self.coefficients.numbers / self.coefficients.numbers.sum()
         return np.concatenate([np.log(share) + np.log(often) for _, often in STRETCHES])
 
-    def means(self, mjd: Floats, band: Bands, first_peak: float, number: int) -> Floats:
-        """(n, s z k) magnitudes of the mean curves at n points, for k peak epochs from the first in steps of `STEP`."""
-        place = np.clip((mjd - first_peak - PHASES[0]) / STEP, 0, len(PHASES) - 1.001)
-        whole = np.floor(place).astype(np.int64)
-        part = (place - whole)[:, None, None]
-        index = np.clip(whole[:, None] + 1 - np.arange(number + 1)[None], 0, len(PHASES) - 1)
-        values = self.table[band[:, None], :, index].transpose(0, 2, 1)  # from one later than needed to the earliest
-        mixed = part * values[:, :, :-1] + (1 - part) * values[:, :, 1:]
-        result: Floats = mixed.reshape(len(mjd), -1)
+    def means(self, mjd: Floats, band: Bands, curve: Bands, peak: Floats) -> Floats:
+        """(n, c) magnitudes at n points of c mean curves, each given by its row in the table and its peak epoch."""
+        place = np.clip((mjd[:, None] - peak[None] - PHASES[0]) / STEP, 0, len(PHASES) - 1.001)
+        whole = place.astype(np.int64)
+        start = (band[:, None] * self.table.shape[1] + curve[None]) * len(PHASES) + whole
+        flat = self.table.reshape(-1)
+        early = flat[start]
+        result: Floats = early + (place - whole) * (flat[start + 1] - early)
         return result
+
+    def candidates(self, split: Split, latest: float) -> tuple[Bands, Floats, Floats]:
+        """
+        Choose the mean curves that may explain a light curve, by some of its points.
+
+        Returns
+        -------
+        tuple
+            (c,) row in the table, (c,) peak epoch [d], (c,) logarithm of the prior probability.
+        """
+        delays = DELAYS[latest + 25 - split.first > DELAYS]
+        often = self.coefficients.delays[: len(delays)]
+        curve = np.repeat(np.arange(len(self.priors)), len(delays))
+        peak = split.first + np.tile(delays, len(self.priors))
+        prior = np.log(1 - UNSPECIFIC_SHARE) + (self.priors[:, None] + np.log(often / often.sum())[None]).reshape(-1)
+        few = split.some(FEW_POINTS)
+        unlikely = prior - _explain(few, self.kernel, self.means(few.mjd, few.band, curve, peak))
+        likely = np.flatnonzero(unlikely > unlikely.max() - 20)
+        if len(likely) > MOST_CURVES:
+            likely = likely[np.argpartition(unlikely[likely], -MOST_CURVES)[-MOST_CURVES:]]
+        return curve[likely], peak[likely], prior[likely]
 
     def posterior(self, nights: Nights, at_mjd: Floats, band: Bands) -> Posterior:
         """
@@ -225,31 +266,30 @@ class Supernovae:
             (n,) epochs [d, UTC] and bands asked for.
         """
         split = Split.of(nights)
-        latest = nights.mjd[-1]
-        first = split.first - 8.0
-        number = int((min(max(split.first + 35, latest + 5), latest + 25) - first) / STEP) + 1
-        all_mjd = np.concatenate([split.faint.mjd, at_mjd])
-        all_band = np.concatenate([split.faint.band, band])
-        ours = self.means(np.concatenate([split.mjd, all_mjd]), np.concatenate([split.band, all_band]), first, number)
-        prior = np.repeat(self.priors - np.log(number), number) + np.log(1 - UNSPECIFIC_SHARE)
-        size = len(split.mjd)
-        flat = np.full((size + len(all_mjd), 1), 22.0 if self.coefficients.system == "LSST" else 18.5)
+        curve, peak, prior = self.candidates(split, nights.mjd[-1])
+        all_mjd = np.concatenate([split.mjd, split.faint.mjd, at_mjd])
+        all_band = np.concatenate([split.band, split.faint.band, band])
+        size, faint = len(split.mjd), len(split.faint)
+        flat = np.full((len(all_mjd), 1), FLAT[self.coefficients.system])
         parts = [
-            _compare(split, self.kernel, ours[:size], ours[size:], prior, all_mjd, all_band),
-            _compare(split, UNSPECIFIC, flat[:size], flat[size:], np.log([UNSPECIFIC_SHARE]), all_mjd, all_band),
+            _compare(split, kernel, means, shares, all_mjd[size:], all_band[size:])
+            for kernel, means, shares in (
+                (self.kernel, self.means(all_mjd, all_band, curve, peak), prior),
+                (UNSPECIFIC, flat, np.log([UNSPECIFIC_SHARE])),
+            )
         ]
-        evidence = np.concatenate([part[0] for part in parts])
-        weight = np.exp(evidence - evidence.max())
-        weight /= weight.sum()
-        known = float(weight[:-1].sum())
-        faint = len(split.faint)
+        ours = np.exp(parts[0][0] - parts[0][0].max())
+        advantage = np.log(ours.sum()) + parts[0][0].max() - parts[1][0][0]
+        known = float(1 / (1 + np.exp(-np.clip(advantage * min(1.0, EVIDENCE_POINTS / size), -50, 50))))
+        weight = np.append(ours / ours.sum() * known, 1 - known)
         magnitude = np.concatenate([part[1][faint:] for part in parts], axis=1)
-        spread = [np.repeat(part[2][faint:, None], part[1].shape[1], axis=1) for part in parts]
+        surprise = float(parts[0][3] @ weight[:-1] / max(known, 1e-300))
+        spread = parts[0][2][faint:] * known + parts[1][2][faint:] * (1 - known)
         mean = magnitude @ weight
-        error = np.sqrt(((magnitude - mean[:, None]) ** 2 + np.concatenate(spread, axis=1)) @ weight)
-        shares = weight[:-1].reshape(len(STRETCHES), -1, number) / max(known, 1e-300)
-        peak = float(shares.sum((0, 1)) @ (first + STEP * np.arange(number)))
-        return Posterior(mean, error, known, peak, float(shares.sum((0, 2)) @ self.coefficients.redshifts))
+        error = np.sqrt(((magnitude - mean[:, None]) ** 2 @ weight + spread) * surprise)
+        lead = np.clip(at_mjd - nights.mjd[nights.is_detection | (nights.significance >= BRIGHT)][-1], 0, None)
+        error = error * np.interp(lead, LEADS, self.coefficients.calibration)
+        return Posterior(mean, error, known, float(weight[:-1] @ peak / max(known, 1e-300)))
 
 
 def load_models(files: Iterable[Path]) -> dict[str, Supernovae]:
@@ -274,19 +314,27 @@ def load_models(files: Iterable[Path]) -> dict[str, Supernovae]:
     return {model.coefficients.system: model for model in (Supernovae(Coefficients.load(file)) for file in files)}
 
 
-BEFORE = 36.0
-"""[d] before the peak there is no light."""
-
-PHASES = np.arange(-BEFORE, 200.0, STEP)
-"""(p,) [d] phases of the table."""
-
 FAINT_ERROR = 0.1
 """Relative error of a predicted flux, at least, when it is compared with a faint point."""
 
 
+def _whitening(split: Split, kernel: Kernel) -> Floats:
+    """(n, n) matrix that makes differences from the mean independent, of variance 1."""
+    covariance = kernel.covariance(split.mjd, split.band, split.mjd, split.band)
+    covariance[np.diag_indices(len(covariance))] += split.variance
+    result: Floats = np.linalg.inv(np.linalg.cholesky(covariance))
+    return result
+
+
+def _explain(split: Split, kernel: Kernel, means: Floats) -> Floats:
+    """(c,) half of chi squared of the bright points about each mean curve."""
+    result: Floats = 0.5 * ((_whitening(split, kernel) @ (split.magnitude[:, None] - means)) ** 2).sum(0)
+    return result
+
+
 def _compare(  # noqa: PLR0913, PLR0917
-    split: Split, kernel: Kernel, means: Floats, other_means: Floats, prior: Floats, mjd: Floats, band: Bands
-) -> tuple[Floats, Floats, Floats]:
+    split: Split, kernel: Kernel, means: Floats, prior: Floats, mjd: Floats, band: Bands
+) -> tuple[Floats, Floats, Floats, Floats]:
     """
     Weigh mean curves by the points, and carry these over to other points.
 
@@ -296,8 +344,8 @@ def _compare(  # noqa: PLR0913, PLR0917
         The points: n bright ones.
     kernel
         How light curves differ from their mean.
-    means, other_means
-        (n, c), (m, c) [mag] mean curves at the bright points and at others, of which the first are the faint points.
+    means
+        (n + m, c) [mag] mean curves at the bright points and at others, of which the first are the faint points.
     prior
         (c,) logarithm of the probability of each mean curve.
     mjd, band
@@ -306,14 +354,14 @@ def _compare(  # noqa: PLR0913, PLR0917
     Returns
     -------
     tuple
-        (c,) logarithm of the evidence; (m, c) [mag] magnitudes at the other points; (m,) [mag2] their variance.
+        (c,) logarithm of the evidence; (m, c) [mag] magnitudes at the other points; (m,) [mag2] their variance; (c,) by
+        how much the variance of the latest points about what the earlier ones foretold is larger than it should be.
     """
-    covariance = kernel.covariance(split.mjd, split.band, split.mjd, split.band)
-    covariance[np.diag_indices(len(covariance))] += split.variance
-    lower = np.linalg.cholesky(covariance)
-    inverse = np.linalg.inv(lower)
-    whitened = inverse @ (split.magnitude[:, None] - means)
-    evidence = prior - 0.5 * (whitened**2).sum(0) - np.log(np.diag(lower)).sum()
+    size = len(split.mjd)
+    inverse = _whitening(split, kernel)
+    whitened = inverse @ (split.magnitude[:, None] - means[:size])
+    other_means = means[size:]
+    evidence = prior - 0.5 * (whitened**2).sum(0) + np.log(np.diag(inverse)).sum()
     carried = inverse @ kernel.covariance(split.mjd, split.band, mjd, band)
     magnitude = other_means + carried.T @ whitened
     variance = np.maximum(kernel.variance(band) - (carried**2).sum(0), 1e-4)
@@ -323,4 +371,7 @@ def _compare(  # noqa: PLR0913, PLR0917
         noise = split.faint.error[:, None] ** 2
         spread = noise + flux**2 * relative
         evidence = evidence - 0.5 * ((split.faint.flux[:, None] - flux) ** 2 / spread + np.log(spread / noise)).sum(0)
-    return evidence, magnitude, variance
+    # Points are in the order of time, so the whitened ones are how far each is off what those before it foretold.
+    latest = whitened[-LATEST:] ** 2
+    surprise = np.maximum((latest.sum(0) + 4) / (len(latest) + 4), 1.0)
+    return evidence, magnitude, variance, surprise
