@@ -74,16 +74,7 @@ class FourmostStandin:
         if state is None:
             self._folder = tempfile.TemporaryDirectory(prefix="fourmost-")
             state = Path(self._folder.name, "fourmost.sqlite3")
-        self._process = subprocess.Popen(
-            [*_COMMAND, "--state", str(state.resolve()), *self._options],
-            stdin=subprocess.PIPE,  # ends with this process, and the service with it
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=self._environment,
-            cwd=Path(__file__).parents[2],  # where Python finds simulators
-            process_group=0,  # Ctrl-C is for this process, which then stops the service
-        )
+        self._process = self._begin(["--state", str(state.resolve()), *self._options])
         self._reader = threading.Thread(target=self._read_output, daemon=True)
         self._reader.start()
         try:
@@ -146,6 +137,19 @@ class FourmostStandin:
         """
         FaultPlan(rules)
         return int(self._ask("POST", f"{self.address}/standin/faults/", rules)["rules"])
+
+    def _begin(self, options: list[str]) -> "subprocess.Popen[str]":
+        """Start the service; its standard output says how to reach it, and it ends when its standard input does."""
+        return subprocess.Popen(
+            [*_COMMAND, *options],
+            stdin=subprocess.PIPE,  # ends with this process, and the service with it
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=self._environment,
+            cwd=Path(__file__).parents[2],  # where Python finds simulators
+            process_group=0,  # Ctrl-C is for this process, which then stops the service
+        )
 
     def _ask(self, method: str, url: str, content: Any = None) -> Any:
         account, headers = (self.user, self.password), {HANDLE_HEADER: "1"}

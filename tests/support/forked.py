@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +28,23 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload([PRELOADED])
 
 
+def start_forked(function: Callable[..., None], *arguments: Any) -> Any:
+    """Call a function in a forked process of its own, and give that process."""
+    folder = Path.cwd()
+    os.chdir(ROOT)  # the server, which the first of all starts, imports our packages from there
+    try:
+        process = _context.Process(target=function, args=arguments)
+        process.start()
+        return process
+    finally:
+        os.chdir(folder)
+
+
 class ForkedTides:
     """A command of `tides` that runs; used as `subprocess.Popen` is."""
 
     def __init__(self, arguments: list[str], environment: dict[str, str], output: Path, errors: Path) -> None:
-        folder = Path.cwd()
-        os.chdir(ROOT)  # the server, which the first of all starts, imports our packages from there
-        try:
-            self._process = _context.Process(target=_main, args=(arguments, environment, output, errors))
-            self._process.start()
-        finally:
-            os.chdir(folder)
+        self._process = start_forked(_main, arguments, environment, output, errors)
         assert self._process.pid is not None
         self.pid = self._process.pid
 

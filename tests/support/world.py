@@ -28,6 +28,7 @@ from simulators.services.stream import KafkaStandin
 from simulators.standins.bundle import read_alerts
 from tests.support.databases import rows_of
 from tests.support.forked import ForkedTides
+from tests.support.forked_fourmost import ForkedFourmost
 from tests.support.processes import ROOT, free_port
 from tides_bridge.database import open_database
 from tides_bridge.database.embedded import EmbeddedServer
@@ -295,7 +296,7 @@ def write_scenario_settings(world: World, name: str, fourmost: FourmostStandin, 
 def prepare(world: World) -> None:
     """Live through the time before: two runs, and an ingestion between them; then more alerts come."""
     world.state = world.folder / "base.sqlite3"
-    with FourmostStandin("--ingest-at", "off", state=world.state) as fourmost:
+    with ForkedFourmost("--ingest-at", "off", state=world.state) as fourmost:
         world.base = "faults_base"
         scenario = Scenario(world, write_scenario_settings(world, world.base, fourmost, LIVE), fourmost)
         world.publish(0)
@@ -315,7 +316,7 @@ def scenario(world: World, name: str, *, fresh: bool = False) -> Iterator[Scenar
         copy_database(world, name)
         with sqlite3.connect(world.state) as source, sqlite3.connect(state) as target:
             source.backup(target)
-    with FourmostStandin("--ingest-at", "off", "--port", str(free_port()), state=state) as fourmost:
+    with ForkedFourmost("--ingest-at", "off", "--port", str(free_port()), state=state) as fourmost:
         yield Scenario(world, write_scenario_settings(world, name, fourmost), fourmost)
 
 
