@@ -29,7 +29,9 @@ from tides_bridge.archives.judging import (
 )
 from tides_bridge.compiled import Integers
 from tides_bridge.errors import SettingsError
-from tides_bridge.formats.files import Unit, files_in, work_units
+from tides_bridge.formats.contents import files_in
+from tides_bridge.formats.files import Unit, work_units
+from tides_bridge.formats.meaning.left_out import Digest
 from tides_bridge.formats.output.table_files import check_output
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.selection.file import functions_file, load_function
@@ -58,7 +60,7 @@ class Selecting:
         How light curves are plotted; None for no plots.
     most_plots
         No more than so many; 0 for as many as there are.
-    zero_point, schema
+    zero_point, schema, survey
         As `tides_bridge.formats.files.work_units` takes them.
     objects_of_a_unit, objects_of_a_task
         About how many are read at once, and at least how many are judged by one piece of work.
@@ -71,6 +73,7 @@ class Selecting:
     most_plots: int = 0
     zero_point: float | None = None
     schema: Path | None = None
+    survey: str | None = None
     objects_of_a_unit: int = 10_000
     objects_of_a_task: int = 10_000
 
@@ -89,6 +92,9 @@ class Listener(Protocol):
 
     def doubt(self, path: Path, problem: str) -> None:
         """Hear of a file that may have been misread."""
+
+    def leave_out(self, path: Path, digest: Digest) -> None:
+        """Hear what of a file is not used."""
 
 
 def prepare(  # noqa: PLR0913
@@ -190,6 +196,7 @@ def run_selection(selecting: Selecting, run: OrderedMap, listener: Listener) -> 
         [file for file, whole in files if whole != output and (not plots or plots not in whole.parents)],
         zero_point=selecting.zero_point,
         schema=selecting.schema,
+        survey=selecting.survey,
         objects_per_part=selecting.objects_of_a_unit,
         refused=refused,
     )
@@ -204,6 +211,8 @@ def run_selection(selecting: Selecting, run: OrderedMap, listener: Listener) -> 
             refused(path, problem)
         for path, problem in answer.notes:
             listener.doubt(path, problem)
+        for path, digest in answer.left_out:
+            listener.leave_out(path, digest)
         listener.advance(answer.objects)
         if len(answer.plotted):
             chosen.append((chunk, answer.plotted.astype(np.int32)))

@@ -8,7 +8,7 @@ objects as `objects_per_task` says, since each costs some 75 ms; what is sent ar
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from distributed import CancelledError, KilledWorker
 from prefect import flow, get_run_logger
@@ -22,6 +22,7 @@ from tasks.behaviour import speak_plainly, without_causes
 from tasks.handed import Handed
 from tasks.select_files import do_piece, publish_selection
 from tides_bridge.archives.judging import Tally
+from tides_bridge.formats.meaning.left_out import Digest
 from tides_bridge.settings.sections import DaskSettings
 
 Paths = Annotated[list[str], Explained("Files, and folders with files in any depth, as the worker sees them.")]
@@ -37,6 +38,10 @@ PlotAll = Annotated[bool, Explained("Plot what does not pass, too.")]
 MostPlots = Annotated[int, Field(ge=0), Explained("Plot no more than so many; 0 for no limit.")]
 ZeroPoint = Annotated[float | None, Explained("[mag] of fluxes; empty: 31.4, which is nJy.")]
 Schema = Annotated[str | None, Explained("Avro schema, or folder of them, for messages that bring none.")]
+Survey = Annotated[
+    Literal["ztf", "lsst"] | None,
+    Explained("Whose nights count where files do not say it; empty: those of Rubin, noon to noon UTC."),
+]
 Now = Annotated[str | None, Explained("MJD or date (UTC) from which ages count; empty: each one's last point.")]
 Workers = Annotated[int, Field(ge=1), Explained("Dask workers to start, processes of this machine.")]
 Address = Annotated[str | None, Explained("Scheduler of a Dask cluster to use in their place.")]
@@ -62,6 +67,7 @@ def select_from_files(  # noqa: PLR0913, PLR0917
     most_plots: MostPlots = 1000,
     zero_point: ZeroPoint = None,
     schema_path: Schema = None,
+    survey: Survey = None,
     now: Now = None,
     workers: Workers = 2,
     dask_address: Address = None,
@@ -88,6 +94,7 @@ def select_from_files(  # noqa: PLR0913, PLR0917
             most_plots=most_plots,
             zero_point=zero_point,
             schema=_path(schema_path),
+            survey=survey,
             objects_of_a_unit=min(objects_per_task, Selecting.objects_of_a_unit),
             objects_of_a_task=objects_per_task,
         )
@@ -151,6 +158,11 @@ class _RunPageLog:
     def doubt(self, path: Path, problem: str) -> None:
         """Log a file that may have been misread."""
         self._log.warning("doubtful file=%s problem=%s", path, problem)
+
+    def leave_out(self, path: Path, digest: Digest) -> None:
+        """Log what of a file is not used."""
+        for line in digest.lines():
+            self._log.warning("left out file=%s what=%s", path, line)
 
 
 def _publish(selecting: Selecting, tally: Tally, plotted: int) -> dict[str, int]:

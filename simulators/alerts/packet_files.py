@@ -15,7 +15,7 @@ from simulators.alerts.avro_schemas import dia_object_fields
 from simulators.alerts.encoders import Packet, is_of_object, survey_of
 from tides_bridge.errors import MalformedAlert, SettingsError
 from tides_bridge.formats import Options
-from tides_bridge.formats.files import files_in
+from tides_bridge.formats.contents import files_in
 from tides_bridge.formats.messages_of_files import UNREADABLE, messages_in, unreadable_reason
 from tides_bridge.formats.whole_alerts import Opener, epoch_of, object_of
 

@@ -25,8 +25,7 @@ import numpy as np
 from tides_bridge.errors import MalformedAlert, SettingsError
 from tides_bridge.formats import Options, Refused, in_one_line
 from tides_bridge.formats.avro import records as avro
-from tides_bridge.formats.contents import open_unpacked
-from tides_bridge.formats.files import files_in
+from tides_bridge.formats.contents import files_in, open_unpacked
 from tides_bridge.formats.messages_of_files import UNREADABLE, messages_in, unreadable_reason
 from tides_bridge.formats.whole_alerts import Opener, Whole, epoch_of, object_of
 

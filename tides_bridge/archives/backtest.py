@@ -21,7 +21,7 @@ from tides_bridge.archives.truth import COLUMNS, TruthFile, read_truth
 from tides_bridge.compiled import Floats
 from tides_bridge.errors import RejectedError, SettingsError
 from tides_bridge.formats import Noted, Refused
-from tides_bridge.formats.files import read_light_curves
+from tides_bridge.formats.files import LeftOut, read_light_curves
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.selection import SelectionFunction, judge
@@ -88,8 +88,10 @@ def run_backtest(  # noqa: PLR0913
     bands: Sequence[str] = (),
     zero_point: float | None = None,
     schema: Path | None = None,
+    survey: str | None = None,
     refused: Refused,
     noted: Noted | None = None,
+    left_out: LeftOut | None = None,
     done: Callable[[int], object] = lambda number: None,
 ) -> Backtest:
     """
@@ -97,7 +99,7 @@ def run_backtest(  # noqa: PLR0913
 
     Parameters
     ----------
-    paths, zero_point, schema, refused, noted
+    paths, zero_point, schema, survey, refused, noted, left_out
         As of `files.read_light_curves`.
     functions
         One, or two.
@@ -119,7 +121,9 @@ def run_backtest(  # noqa: PLR0913
     """
     names, known_bands = check_wanted(wanted), _peak_bands(bands, functions)
     known = read_truth(truth, known_bands)
-    parts = read_light_curves(paths, zero_point=zero_point, schema=schema, refused=refused, noted=noted)
+    parts = read_light_curves(
+        paths, zero_point=zero_point, schema=schema, survey=survey, refused=refused, noted=noted, left_out=left_out
+    )
     judged = judge_parts(parts, functions, done)
     if not len(judged):
         raise RejectedError(", ".join(map(str, paths)), "there is no light curve that could be read")

@@ -12,6 +12,7 @@ from tides_bridge.archives.decision_files import decision_table
 from tides_bridge.compiled import Integers
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats.files import Unit
+from tides_bridge.formats.meaning.left_out import Digest
 from tides_bridge.formats.output.table_files import encode_rows
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import MJD_ZERO, mjd_from_time
@@ -59,7 +60,7 @@ class JudgedUnits:
         The decisions, as `tides_bridge.archives.decision_files.DecisionFile.append` takes them.
     plotted
         (n,) the places of the objects to plot, among those of the units.
-    refused, notes
+    refused, notes, left_out
         As those of `tides_bridge.formats.files.Part`.
     """
 
@@ -70,6 +71,7 @@ class JudgedUnits:
     plotted: Integers
     refused: tuple[tuple[Path, str], ...]
     notes: tuple[tuple[Path, str], ...]
+    left_out: tuple[tuple[Path, Digest], ...] = ()
 
 
 def judge_units(question: Question, units: Sequence[Unit]) -> JudgedUnits:
@@ -102,6 +104,7 @@ def judge_units(question: Question, units: Sequence[Unit]) -> JudgedUnits:
         np.flatnonzero(chosen[question.plotted]),
         tuple(refusal for part in parts for refusal in part.refused),
         tuple(note for part in parts for note in part.notes),
+        tuple(digest for part in parts for digest in part.left_out),
     )
 
 
@@ -116,18 +119,27 @@ class Tally:
         As those of `JudgedUnits`.
     refused
         By file: how many of its records could not be used, or 1 for all of it.
+    left_out
+        What is not used of what was read.
+    doubted
+        How often a file may have been misread.
     """
 
     objects: int = 0
     passed: int = 0
     failed: Counter[str] = field(default_factory=Counter)
     refused: Counter[Path] = field(default_factory=Counter)
+    left_out: Digest = field(default_factory=Digest)
+    doubted: int = 0
 
     def add(self, answer: JudgedUnits) -> None:
         """Add an answer; its refused records are told one by one elsewhere."""
         self.objects += answer.objects
         self.passed += answer.passed
         self.failed.update(answer.failed)
+        self.doubted += len(answer.notes)
+        for _, digest in answer.left_out:
+            self.left_out.add(digest)
 
 
 def chunks_of(units: Sequence[Unit], objects: int) -> list[tuple[Unit, ...]]:

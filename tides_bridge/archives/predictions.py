@@ -17,7 +17,7 @@ from tides_bridge.formats import Noted, Refused
 from tides_bridge.formats.cells import safe_cell, text_of_cell
 from tides_bridge.formats.contents import BROKEN, open_unpacked
 from tides_bridge.formats.files import read_light_curves
-from tides_bridge.formats.lsst import band_codes
+from tides_bridge.formats.meaning.bands import band_codes
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import MJD_ZERO
 from tides_bridge.targets.brightness import NONE, Requests, Supernovae, predict_requests

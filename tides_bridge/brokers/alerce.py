@@ -15,9 +15,9 @@ from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.brokers.packets import Unpacked
 from tides_bridge.brokers.readers import readers_in
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import NO_EPOCH
 from tides_bridge.formats.framing import Framing, framing_of
-from tides_bridge.formats.lsst import identifier_text
+from tides_bridge.formats.meaning.epochs import NO_EPOCH
+from tides_bridge.formats.meaning.identifiers import identifier_text
 from tides_bridge.formats.records import Record
 from tides_bridge.lightcurves.photometry import TAI_AHEAD
 

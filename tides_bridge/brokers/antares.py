@@ -24,9 +24,10 @@ from tides_bridge.brokers.lasair.api import OneByOneApi, refusal_in
 from tides_bridge.brokers.lasair.curves import NO_DETECTION
 from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
-from tides_bridge.formats import EPOCHS, in_one_line
+from tides_bridge.formats import in_one_line
 from tides_bridge.formats.bson_loci import locus_in
 from tides_bridge.formats.json_text import LITERALS
+from tides_bridge.formats.meaning.epochs import EPOCHS
 from tides_bridge.formats.records import Record, to_light_curves
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import MJD_ZERO, TAI_AHEAD

@@ -18,7 +18,7 @@ from tides_bridge.brokers.kafka import Partition
 from tides_bridge.brokers.models import Message, Pull
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats import Options
-from tides_bridge.formats.files import files_in
+from tides_bridge.formats.contents import files_in
 from tides_bridge.formats.messages_of_files import count_in, messages_in
 from tides_bridge.settings import Settings
 

@@ -6,7 +6,8 @@ import msgspec
 
 from tides_bridge.brokers.models import Alert
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import EPOCHS, in_one_line
+from tides_bridge.formats import in_one_line
+from tides_bridge.formats.meaning.epochs import EPOCHS
 from tides_bridge.formats.records import Record, identify
 from tides_bridge.lightcurves.photometry import MJD_ZERO, TAI_AHEAD
 from tides_bridge.lightcurves.sky import is_on_sky, right_ascension

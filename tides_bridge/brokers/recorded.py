@@ -25,11 +25,12 @@ from tides_bridge.brokers.models import Alert, Message, RefusedMessage, newest_o
 from tides_bridge.brokers.packets import without_moving
 from tides_bridge.brokers.record_alerts import alert_of
 from tides_bridge.errors import MalformedAlert, SettingsError
-from tides_bridge.formats import EPOCHS, NO_EPOCH, Options, in_one_line
-from tides_bridge.formats.files import files_in
+from tides_bridge.formats import Options, in_one_line
+from tides_bridge.formats.contents import files_in
 from tides_bridge.formats.framing import Framing
 from tides_bridge.formats.framing import framing_of as how_packed
 from tides_bridge.formats.json_text import LITERALS, check_fields
+from tides_bridge.formats.meaning.epochs import EPOCHS, NO_EPOCH
 from tides_bridge.formats.messages_of_files import UNREADABLE, unreadable_reason
 from tides_bridge.formats.records import Record, identify
 from tides_bridge.lightcurves import LightCurves

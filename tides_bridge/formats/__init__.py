@@ -5,6 +5,7 @@ Formats of alerts and light curves, in files and in messages: one module a conta
 
     ztf, lsst     what a record of a survey means: points and facts become `LightCurves`
     records       a record of any of them, as JSON or Avro has it: one typed shape, and what it is a record of
+    meaning       what values mean in whatever container: bands, epochs, zero points, names, nights
     needed        the fields without which an alert is refused, by their names
     lasair        Lasair's answers of today, the fast way
     json_text, avro.records, nested, tables      the containers: where records lie in a file, and how some are read
@@ -41,12 +42,6 @@ Hashes = npt.NDArray[np.uint64]
 Noted = Callable[[Path, str], None]
 """Is told of a file that was read, but may have been misread, and why."""
 
-EPOCHS = (30000.0, 100000.0)
-"""[d] MJD of the years 1941 to 2132: a point with an epoch outside has none, and is left out."""
-
-NO_EPOCH = -1e9
-"""[d] Stands for a record in which no point has an epoch: older than any, yet not refused."""
-
 DEPTHS = (18.0, 27.0)
 """[mag] Between these lies the 5-sigma depth of any survey's images; else the zero point is wrong."""
 
@@ -62,10 +57,13 @@ class Options:
         [mag] of ``psFlux`` and of columns called flux; None: 31.4, nJy. ``psfFlux`` is in nJy whatever this is.
     schema
         Avro schema file, or a folder of them, for messages that bring none.
+    survey
+        Whose nights count where files do not say it, one of `meaning.nights.NOONS`; None: Rubin's, and it is told.
     """
 
     zero_point: float | None = None
     schema: Path | None = None
+    survey: str | None = None
 
     @property
     def scale(self) -> float:
@@ -171,12 +169,6 @@ def in_one_line(problem: object) -> str:
     """
     text = " ".join(str(problem).split()) or type(problem).__name__
     return text if len(text) <= 200 else f"{text[:197]}..."
-
-
-def plausible_epochs(mjd: Floats) -> Floats:
-    """Give the epochs, NaN where one is out of `EPOCHS`."""
-    is_epoch = (mjd > EPOCHS[0]) & (mjd < EPOCHS[1])
-    return mjd if is_epoch.all() else np.where(is_epoch, mjd, np.nan)
 
 
 def check_depth(curves: LightCurves, path: Path, noted: Noted, others: int = 0) -> None:

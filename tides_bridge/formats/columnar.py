@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tides_bridge.compiled import Floats, Integers
-from tides_bridge.formats import EPOCHS, NO_EPOCH, needed
-from tides_bridge.formats.avro.columns import PROBLEMS, Fields, read_fields
+from tides_bridge.formats import needed
+from tides_bridge.formats.avro.columns import PROBLEMS, TOO_LONG, Fields, read_fields
 from tides_bridge.formats.avro.program import (
     FLOAT,
     LONG,
@@ -32,11 +32,13 @@ from tides_bridge.formats.avro.program import (
     Wanted,
     collect_named_types,
 )
-from tides_bridge.formats.lsst import BAND_CODES, NUMBERS, error_without_object, lsst_curves_of_columns
+from tides_bridge.formats.lsst import NUMBERS, error_without_object, lsst_curves_of_columns
+from tides_bridge.formats.meaning.bands import band_code, tell_unknown
+from tides_bridge.formats.meaning.epochs import EPOCHS, NO_EPOCH
 from tides_bridge.formats.records import XM
 from tides_bridge.formats.ztf import is_known_variable
 from tides_bridge.lightcurves import LightCurves, Objects
-from tides_bridge.lightcurves.photometry import mjd_utc_from_tai
+from tides_bridge.lightcurves.photometry import BANDS, mjd_utc_from_tai
 
 OBJECT_NUMBERS = ("ra", "dec", "decl", "mwebv", "firstDiaSourceMjdTai")
 """The numbers that are used of a ``diaObject``."""
@@ -296,9 +298,24 @@ def bands_of(names: npt.NDArray[np.uint64]) -> npt.NDArray[np.int8]:
     array([ 2,  5, -1, -1], dtype=int8)
     """
     place = np.minimum(np.searchsorted(_BAND_NAMES, names), len(_BAND_NAMES) - 1)
-    return np.where(_BAND_NAMES[place] == names, _CODES[place], -1).astype(np.int8)
+    is_short = _BAND_NAMES[place] == names
+    if is_short.all():
+        return _CODES[place]
+    codes = np.where(is_short, _CODES[place], -1).astype(np.int8)
+    # Spellings beyond those of the surveys' own packets: there are few, so that each is looked up once.
+    others, which, numbers = np.unique(names[~is_short], return_inverse=True, return_counts=True)
+    texts = [_text_of(number) for number in others.tolist()]
+    codes[~is_short] = np.array([band_code(text) for text in texts], dtype=np.int8)[which]
+    unknown = [(text, number) for text, number in zip(texts, numbers.tolist(), strict=True) if band_code(text) < 0]
+    tell_unknown(dict(unknown))
+    return codes
 
 
-_PACKED = sorted((int.from_bytes(name.encode(), "little"), code) for name, code in BAND_CODES.items())
+def _text_of(name: int) -> str:
+    """Give the name that a number holds: see `Fields`."""
+    return "a long name" if name == TOO_LONG else name.to_bytes(8, "little").rstrip(b"\0").decode(errors="replace")
+
+
+_PACKED = sorted((int.from_bytes(name.encode(), "little"), band_code(name)) for name in (*BANDS, "Y", "R"))
 _BAND_NAMES = np.array([number for number, _ in _PACKED], dtype=np.uint64)
 _CODES = np.array([code for _, code in _PACKED], dtype=np.int8)

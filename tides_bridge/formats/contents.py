@@ -3,12 +3,13 @@
 import gzip
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
 from tides_bridge.errors import MalformedAlert
+from tides_bridge.formats import Refused
 
 GZIP = b"\x1f\x8b"
 
@@ -19,6 +20,41 @@ STRETCH = 1 << 23
 """[B] How much of a text is looked at at once."""
 
 _kept = threading.local()
+
+
+def files_in(paths: Iterable[Path], refused: Refused) -> Iterator[Path]:
+    """
+    Give files, and those in folders, sorted; without those whose name begins with a dot or, as Spark's, a dash.
+
+    Parameters
+    ----------
+    paths
+        Files, and folders of any depth.
+    refused
+        Is told of a folder without files, and of a path where nothing is.
+
+    Yields
+    ------
+    Path
+        Each file once, even if two paths lead to it.
+    """
+    seen: set[Path] = set()
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(entry for entry in path.rglob("*") if entry.is_file())
+            files = [
+                file for file in inside if not any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
+            ]
+            if not files:
+                refused(path, "is a folder without files")
+        else:
+            files = [path]
+        for file in files:
+            if not file.exists():
+                refused(file, "there is no such file or folder")
+            elif file.resolve() not in seen:
+                seen.add(file.resolve())
+                yield file
 
 
 def is_gzip(path: Path) -> bool:

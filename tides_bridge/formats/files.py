@@ -17,7 +17,7 @@ held at a time. Exceptions are a file that is one JSON array, and a message: the
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +39,9 @@ from tides_bridge.formats import (
     tables,
 )
 from tides_bridge.formats.avro import records as avro
-from tides_bridge.formats.contents import BROKEN, GZIP, first_bytes
+from tides_bridge.formats.contents import BROKEN, GZIP, files_in, first_bytes
+from tides_bridge.formats.meaning.left_out import Digest, collecting
+from tides_bridge.formats.meaning.roles import NEEDED, layout_of_text, roles_of
 from tides_bridge.formats.published.kinds import OTHER_KINDS, other_kind_of
 from tides_bridge.formats.records import UNDERSTOOD, Record, to_light_curves
 from tides_bridge.formats.snana.object_rows import is_object_rows
@@ -62,11 +64,18 @@ FOREIGN = {
 
 FORMATS = f"Understood are, packed with gzip or not: as JSON or Avro {UNDERSTOOD}; Parquet with diaSource; tables"
 
+TABLES = ("table", "text")
+"""Kinds of files with a point a row, whose columns are told by their names."""
+
 LONGEST_LINE = 1 << 23
 """[bytes] A first line of JSON that is longer is taken for all there is."""
 
 FAULTS = (*BROKEN, pa.ArrowException, UnicodeDecodeError, MalformedAlert)
 """What makes a file unreadable."""
+
+
+LeftOut = Callable[[Path, Digest], None]
+"""Is told what of a file is not used."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,11 +91,14 @@ class Part:
         Records that could not be used: file, and why.
     notes
         Files that may have been misread, and why.
+    left_out
+        By file, what of it is not used.
     """
 
     curves: LightCurves
     refused: tuple[tuple[Path, str], ...]
     notes: tuple[tuple[Path, str], ...]
+    left_out: tuple[tuple[Path, Digest], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,23 +122,57 @@ class Unit:
 
     def read(self) -> Part:
         """Read the light curves; what cannot be read is told in the part, never raised."""
-        refused: list[tuple[Path, str]] = []
-        notes: list[tuple[Path, str]] = []
-        records: list[Record] = []
-        columns: list[LightCurves] = []
+        part = _Reading()
         for piece in self.pieces:
             try:
-                found = _read(piece, self.options, _into(refused), _into(notes))
+                with collecting() as digest:
+                    found = _read(piece, self.options, _into(part.refused), _into(part.notes))
             except FAULTS as problem:
-                refused.append((piece.path, _reason(problem)))
+                part.refused.append((piece.path, _reason(problem)))
                 continue
             if isinstance(found, LightCurves):
-                columns.append(found)
+                part.add(piece, [found], digest)
             else:
-                records += found
-        ztf, lsst = to_light_curves(records, self.options.scale)
-        check_depth(lsst, self.pieces[0].path, _into(notes), len(self.pieces) - 1)
-        return Part(LightCurves.joined([*columns, ztf, lsst]), tuple(refused), tuple(notes))
+                part.records.append((piece, found))
+        part.add_records(self.options.scale)
+        return Part(LightCurves.joined(part.curves), tuple(part.refused), tuple(part.notes), tuple(part.left_out))
+
+
+@dataclass
+class _Reading:
+    """What was read so far, as in `Part`, and records that are no light curves yet."""
+
+    curves: list[LightCurves] = field(default_factory=list)
+    refused: list[tuple[Path, str]] = field(default_factory=list)
+    notes: list[tuple[Path, str]] = field(default_factory=list)
+    left_out: list[tuple[Path, Digest]] = field(default_factory=list)
+    records: list[tuple[FilePiece, list[Record]]] = field(default_factory=list)
+
+    def add(self, piece: FilePiece, curves: list[LightCurves], digest: Digest) -> None:
+        """Keep light curves; not those of a table most of which cannot be used: it must mean something else."""
+        used = sum(int(np.count_nonzero(part.band >= 0)) for part in curves)
+        if piece.kind in TABLES and digest.faults > used:
+            self.refused.append((piece.path, f"most of it cannot be used: {'; '.join(digest.lines())}"))
+            return
+        self.curves += curves
+        if digest:
+            self.left_out.append((piece.path, digest))
+
+    def add_records(self, scale: float) -> None:
+        """Make light curves of the records: of all together, or, if something is left out, of each file."""
+        if not self.records:
+            return
+        together = [record for _, records in self.records for record in records]
+        with collecting() as digest:
+            curves = to_light_curves(together, scale)
+        check_depth(curves[1], self.records[0][0].path, _into(self.notes), len(self.records) - 1)
+        if not digest or len(self.records) == 1:
+            self.add(self.records[0][0], list(curves), digest)
+            return
+        for piece, records in self.records:
+            with collecting() as digest:
+                curves = to_light_curves(records, scale)
+            self.add(piece, list(curves), digest)
 
 
 def read_light_curves(  # noqa: PLR0913
@@ -134,9 +180,11 @@ def read_light_curves(  # noqa: PLR0913
     *,
     zero_point: float | None = None,
     schema: Path | None = None,
+    survey: str | None = None,
     objects_per_part: int = 20_000,
     refused: Refused,
     noted: Noted | None = None,
+    left_out: LeftOut | None = None,
 ) -> Iterator[LightCurves]:
     """
     Read the light curves of all objects in some files, part by part.
@@ -149,12 +197,16 @@ def read_light_curves(  # noqa: PLR0913
         [mag] of ``psFlux`` and columns called flux; None: 31.4, nJy.
     schema
         Avro schema file, or folder of them, for messages that bring none.
+    survey
+        Whose nights count, ``ztf`` or ``lsst``, where files of points do not say it.
     objects_per_part
         About how many objects come at a time.
     refused
         Is told every file or record that cannot be used: the path, and why. The rest is read.
     noted
         Is told once of a file that may have been misread; None: it is logged.
+    left_out
+        Is told of every part of a file what is not used; None: nobody is.
 
     Yields
     ------
@@ -167,7 +219,12 @@ def read_light_curves(  # noqa: PLR0913
         If the schema is missing or none.
     """
     tell, noted_paths = noted or _log, set()
-    options = {"zero_point": zero_point, "schema": schema, "objects_per_part": objects_per_part}
+    options = {
+        "zero_point": zero_point,
+        "schema": schema,
+        "survey": survey,
+        "objects_per_part": objects_per_part,
+    }
     for unit in work_units(paths, refused=refused, **options):  # type: ignore[arg-type]
         part = unit.read()
         for path, problem in part.refused:
@@ -176,15 +233,19 @@ def read_light_curves(  # noqa: PLR0913
             if path not in noted_paths:
                 tell(path, problem)
             noted_paths.add(path)
+        for path, digest in part.left_out:
+            if left_out is not None:
+                left_out(path, digest)
         if len(part.curves):
             yield part.curves
 
 
-def work_units(
+def work_units(  # noqa: PLR0913
     paths: Sequence[Path],
     *,
     zero_point: float | None = None,
     schema: Path | None = None,
+    survey: str | None = None,
     objects_per_part: int = 20_000,
     refused: Refused,
 ) -> list[Unit]:
@@ -197,7 +258,7 @@ def work_units(
     ----------
     paths
         Files and folders; a file that is named twice counts once.
-    zero_point, schema, objects_per_part, refused
+    zero_point, schema, survey, objects_per_part, refused
         As those of `read_light_curves`.
 
     Returns
@@ -206,7 +267,7 @@ def work_units(
         In the order of the files. A unit can be sent to another process, which reads the files there: they must lie
         on a disk that both see, and not change in between.
     """
-    options = Options(zero_point, schema)
+    options = Options(zero_point, schema, survey)
     found = list(_indices(heads_in_place(files_in(paths, refused)), options, refused))
     kept = _newest([index for _, _, index in found])
     units: list[Unit] = []
@@ -220,41 +281,6 @@ def work_units(
                 units.append(Unit(tuple(pieces), waiting, options))
                 pieces, waiting = [], 0
     return [*units, Unit(tuple(pieces), waiting, options)] if pieces else units
-
-
-def files_in(paths: Iterable[Path], refused: Refused) -> Iterator[Path]:
-    """
-    Give files, and those in folders, sorted; without those whose name begins with a dot or, as Spark's, a dash.
-
-    Parameters
-    ----------
-    paths
-        Files, and folders of any depth.
-    refused
-        Is told of a folder without files, and of a path where nothing is.
-
-    Yields
-    ------
-    Path
-        Each file once, even if two paths lead to it.
-    """
-    seen: set[Path] = set()
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(entry for entry in path.rglob("*") if entry.is_file())
-            files = [
-                file for file in inside if not any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
-            ]
-            if not files:
-                refused(path, "is a folder without files")
-        else:
-            files = [path]
-        for file in files:
-            if not file.exists():
-                refused(file, "there is no such file or folder")
-            elif file.resolve() not in seen:
-                seen.add(file.resolve())
-                yield file
 
 
 def kind_of(path: Path, schema: Path | None = None) -> str:
@@ -281,13 +307,13 @@ def kind_of(path: Path, schema: Path | None = None) -> str:
         return "lines" if json_text.is_lines(text) else "document"
     if json_text.OLD_ANSWER.match(text):
         return "document"
-    names, _ = tables.header_of(text)
-    if tables.roles_of(names):
+    layout = layout_of_text(text)
+    if layout.roles:
         return "text"
     # A message of Avro is no text, nor what begins as something else does.
     if schema is not None or (b"\0" in start[:512] and not any(start.startswith(magic) for magic in FOREIGN)):
         return "message"
-    raise MalformedAlert(str(path), _what(text, names))
+    raise MalformedAlert(str(path), _what(text, list(layout.names)))
 
 
 def _kind_of_parquet(path: Path) -> str:
@@ -300,9 +326,9 @@ def _kind_of_parquet(path: Path) -> str:
         return "object rows"
     if nested.is_alerts(names):
         return "alerts"
-    if tables.roles_of(names):
+    if roles_of(names):
         return "table"
-    problem = f"is Parquet with the columns {', '.join(names)[:200]}, not with diaSource, nor with {tables.NEEDED}"
+    problem = f"is Parquet with the columns {', '.join(names)[:200]}, not with diaSource, nor with {NEEDED}"
     raise MalformedAlert(str(path), problem)
 
 
@@ -310,10 +336,10 @@ def _what(start: bytes, names: list[str]) -> str:
     """Say what was found in place of light curves."""
     for magic, what in FOREIGN.items():
         if start.startswith(magic):
-            return f"is {what}. {FORMATS} with {tables.NEEDED}"
+            return f"is {what}. {FORMATS} with {NEEDED}"
     if len(names) > 1:
-        return f"is a table with the columns {', '.join(names)[:200]}; needed are {tables.NEEDED}"
-    return f"begins with {start[:40]!r}. {FORMATS} with {tables.NEEDED}"
+        return f"is a table with the columns {', '.join(names)[:200]}; needed are {NEEDED}"
+    return f"begins with {start[:40]!r}. {FORMATS} with {NEEDED}"
 
 
 def _indices(paths: Iterable[Path], options: Options, refused: Refused) -> Iterator[tuple[Path, str, Index]]:

@@ -12,9 +12,11 @@ import msgspec
 import numpy as np
 
 from tides_bridge.compiled import Floats, Integers, Mask
-from tides_bridge.formats import plausible_epochs
+from tides_bridge.formats.meaning.bands import bands_of_fids
+from tides_bridge.formats.meaning.epochs import plausible_epochs
+from tides_bridge.formats.meaning.sky import SOLAR_SYSTEM_RADIUS
 from tides_bridge.formats.packed_structs import MISSING_INTEGER, NULL, Packing, without_nulls
-from tides_bridge.formats.ztf import BAND_OF_FID, POSITIVE, SOLAR_SYSTEM_RADIUS, nights_of_points, without_sentinels
+from tides_bridge.formats.ztf import POSITIVE, nights_of_points, without_sentinels
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.photometry import MJD_ZERO
 
@@ -87,19 +89,18 @@ def _curves(names: list[str], candidates: Sequence[list[AnswerPoint]]) -> LightC
         raise ValueError("a candid or a night is none")
     is_detection = (candid != MISSING_INTEGER) & ~np.isnan(columns["magpsf"])
     mjd = plausible_epochs(columns["jd"] - MJD_ZERO)
-    fid = np.where(columns["fid"] == np.floor(columns["fid"]), columns["fid"], 0).clip(0, 255).astype(np.int64)
     whole_nid = np.where(np.isnan(nid), -1, nid).astype(np.int64)
     return LightCurves.from_magnitudes(
         names,
         index,
         mjd,
-        BAND_OF_FID[fid],
+        bands_of_fids(columns["fid"]),
         columns["magpsf"],
         columns["sigmapsf"],
         is_detection=is_detection,
         is_positive=np.isin(sign, [spelling.encode() for spelling in POSITIVE if isinstance(spelling, str)]),
         limiting_magnitude=columns["diffmaglim"],
-        night=nights_of_points(whole_nid, mjd, index, is_detection),
+        night=nights_of_points(whole_nid, mjd, index),
         source_id=np.where(candid == MISSING_INTEGER, 0, candid).astype(np.int64) - (candid == MISSING_INTEGER),
         reliability=np.where(np.isnan(columns["drb"]), columns["rb"], columns["drb"]),
         ra=columns["ra"],

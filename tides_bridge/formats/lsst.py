@@ -6,7 +6,6 @@ detections, ``prvDiaForcedSources`` is forced photometry. Times are TAI. A sourc
 no measurement. ``psfFlux`` is in nJy; ``psFlux`` has a zero point that the file does not tell.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -18,16 +17,12 @@ import numpy.typing as npt
 
 from tides_bridge.compiled import Floats
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import plausible_epochs
+from tides_bridge.formats.meaning.bands import band_codes
+from tides_bridge.formats.meaning.epochs import plausible_epochs
+from tides_bridge.formats.meaning.identifiers import Identifier
 from tides_bridge.formats.ztf import Long, columns_of_facts
 from tides_bridge.lightcurves import LightCurves, Objects
-from tides_bridge.lightcurves.photometry import BANDS, mjd_utc_from_tai
-
-Identifier = int | float | str | None
-"""A number of 64 bits, or its digits. As a float it would have lost its last ones."""
-
-EXACT = 2**53
-"""Up to here a float is an exact integer."""
+from tides_bridge.lightcurves.photometry import mjd_utc_from_tai
 
 
 class Source(msgspec.Struct, gc=False):
@@ -142,54 +137,6 @@ def lsst_curves_of_columns(  # noqa: PLR0913, PLR0917
     if not used.all():
         points = {name: values[used] for name, values in points.items()}
     return LightCurves.from_fluxes(object_ids, objects=objects, **points)
-
-
-def band_codes(names: npt.NDArray[np.object_]) -> npt.NDArray[np.int8]:
-    """
-    Turn names of bands into positions in `photometry.BANDS`; -1 for any other name.
-
-    >>> band_codes(np.array(["g", "Y", "R", "w", None], dtype=object))
-    array([ 1,  5,  2, -1, -1], dtype=int8)
-    """
-    codes = {name: BAND_CODES.get(name, -1) for name in set(names.tolist())}
-    return np.fromiter(map(codes.__getitem__, names.tolist()), dtype=np.int8, count=len(names))
-
-
-BAND_CODES: dict[Any, int] = {
-    **{band: code for code, band in enumerate(BANDS)},
-    **{f"{survey}{band}": code for survey in ("ztf", "lsst") for code, band in enumerate(BANDS)},
-    "Y": BANDS.index("y"),
-    "R": BANDS.index("r"),
-}
-"""Names of bands: LSST's; Y of ELAsTiCC; R of ANTARES for r of ZTF; those of sncosmo (ztfg, lsstg)."""
-
-
-def identifier_text(value: Identifier, key: str) -> str | None:
-    """
-    Read a 64-bit id as text; None if there is none, which Rubin also writes as 0.
-
-    Parameters
-    ----------
-    value
-        As it came: a number, or nothing.
-    key
-        What it is called, for the error.
-
-    Raises
-    ------
-    MalformedAlert
-        If it was written as a float too large to be exact.
-
-    >>> identifier_text(170587115523932323, "diaObjectId"), identifier_text(0, "ssObjectId")
-    ('170587115523932323', None)
-    """
-    if value is None or value in (0, "0", "") or (isinstance(value, float) and math.isnan(value)):
-        return None
-    if isinstance(value, float):
-        if abs(value) >= EXACT or value != int(value):
-            raise MalformedAlert("record", f"{key} is {value!r}, a float, which has lost digits of the id")
-        value = int(value)
-    return str(value)
 
 
 def error_without_object(ss_object: str | None) -> MalformedAlert:

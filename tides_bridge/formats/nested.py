@@ -18,10 +18,13 @@ import pyarrow.parquet as pq
 
 from tides_bridge.compiled import Floats, Integers
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import NO_EPOCH, FilePiece, Index, Noted, Refused, check_depth, in_one_line
+from tides_bridge.formats import FilePiece, Index, Noted, Refused, check_depth, in_one_line
 from tides_bridge.formats.contents import state_of
 from tides_bridge.formats.json_text import chosen_records
-from tides_bridge.formats.lsst import EXACT, NUMBERS, band_codes, error_without_object, lsst_curves_of_columns
+from tides_bridge.formats.lsst import NUMBERS, error_without_object, lsst_curves_of_columns
+from tides_bridge.formats.meaning.bands import codes_of_coded
+from tides_bridge.formats.meaning.epochs import NO_EPOCH
+from tides_bridge.formats.meaning.identifiers import EXACT
 from tides_bridge.formats.needed import lacking_field
 from tides_bridge.formats.records import XM, Record
 from tides_bridge.formats.ztf import NO_MATCH
@@ -252,8 +255,8 @@ def _bands(column: Any, length: int) -> npt.NDArray[np.int8]:
     if field is None:
         return np.full(length, -1, dtype=np.int8)
     coded = field.dictionary_encode()
-    codes = band_codes(np.array([*coded.dictionary.to_pylist(), None], dtype=object))
-    return np.asarray(codes[pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False)])
+    places = pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes_of_coded(coded.dictionary.to_pylist(), places)
 
 
 def _objects(batch: pa.RecordBatch) -> Objects:

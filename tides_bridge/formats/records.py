@@ -11,16 +11,9 @@ from typing import Any
 import msgspec
 
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import NO_EPOCH
-from tides_bridge.formats.lsst import (
-    DiaObject,
-    Identifier,
-    LsstObject,
-    Source,
-    error_without_object,
-    identifier_text,
-    lsst_curves,
-)
+from tides_bridge.formats.lsst import DiaObject, LsstObject, Source, error_without_object, lsst_curves
+from tides_bridge.formats.meaning.epochs import NO_EPOCH
+from tides_bridge.formats.meaning.identifiers import Identifier, identifier_text
 from tides_bridge.formats.ztf import NewestPoint, Point, ZtfObject, facts_of_alert, is_known_variable, ztf_curves
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import MJD_ZERO, TAI_AHEAD

@@ -14,30 +14,24 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
-from tides_bridge.compiled import Floats, Integers, Mask
-from tides_bridge.formats import plausible_epochs
+from tides_bridge.compiled import Floats, Integers
+from tides_bridge.formats.meaning.bands import bands_of_fids
+from tides_bridge.formats.meaning.epochs import plausible_epochs
+from tides_bridge.formats.meaning.identifiers import EXACT
+from tides_bridge.formats.meaning.nights import filled_nights, nights_of_ztf
+from tides_bridge.formats.meaning.sky import SOLAR_SYSTEM_RADIUS, STAR_RADIUS, STAR_SCORE
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.columns import SENTINEL
-from tides_bridge.lightcurves.photometry import BANDS, MJD_ZERO, ZTF_BANDS, night_of
+from tides_bridge.lightcurves.photometry import MJD_ZERO
 
 Long = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """What fits an Avro long, and a column of 64 bits."""
 
-SOLAR_SYSTEM_RADIUS = 5.0
-"""[arcsec] A known asteroid this near makes it one (Fink, asteroid catcher). ZTF writes -999 where it knows none."""
-
-STAR_SCORE, STAR_RADIUS = 0.76, 2.0
-"""A PanSTARRS source scored above this and nearer than this [arcsec] makes it a star (Bright Transient Survey)."""
-
 NO_MATCH = (None, "", "nan", "null", "Unknown", "Fail")
 """What a broker writes where a catalogue of variables has nothing; "Fail" where it could not look."""
 
-POSITIVE = ("t", "1", 1)
+POSITIVE = ("t", "1", 1, "T", "true", "True", "TRUE", "1.0")
 """How ``isdiffpos`` says that a source is brighter than the template."""
-
-BAND_OF_FID = np.full(256, -1, dtype=np.int8)
-"""Position in `photometry.BANDS` of each filter id."""
-BAND_OF_FID[list(ZTF_BANDS)] = [BANDS.index(band) for band in ZTF_BANDS.values()]
 
 _NAN = float("nan")
 
@@ -46,13 +40,13 @@ class Point(msgspec.Struct, gc=False):
     """One entry of ``candidate``, ``prv_candidates`` or Lasair's ``candidates``."""
 
     jd: float | None
-    fid: int | None = None
-    candid: Long | float | None = None
+    fid: int | float | None = None
+    candid: int | float | str | None = None
     magpsf: float | None = None
     sigmapsf: float | None = None
     diffmaglim: float | None = None
-    isdiffpos: str | int | bool | None = None
-    nid: Long | None = None
+    isdiffpos: str | int | float | bool | None = None
+    nid: Long | float | None = None
     ra: float | None = None
     dec: float | None = None
     rb: float | None = None
@@ -80,27 +74,26 @@ def ztf_curves(objects: Sequence[ZtfObject]) -> LightCurves:
     """
     Build light curves.
 
-    A night is ``nid``, or the Rubin day of observation for an object of which a detection has none. The reliability is
-    ``drb``, or ``rb`` where that is missing.
+    A night is ``nid``, or where a point has none the UTC day, as ZTF counts them. The reliability is ``drb``, or ``rb``
+    where that is missing.
     """
     points = list(chain.from_iterable(ztf_object.points for ztf_object in objects))
     index = np.repeat(np.arange(len(objects)), [len(ztf_object.points) for ztf_object in objects])
     magnitude = without_sentinels([point.magpsf for point in points])
-    is_detection = np.array([point.candid is not None for point in points], dtype=bool) & ~np.isnan(magnitude)
+    is_detection = np.array([has_id(point.candid) for point in points], dtype=bool) & ~np.isnan(magnitude)
     mjd = plausible_epochs(_floats([point.jd for point in points]) - MJD_ZERO)
     deep = without_sentinels([point.drb for point in points])
-    known = [point.fid if point.fid is not None and 0 <= point.fid < 256 else 0 for point in points]
     return LightCurves.from_magnitudes(
         [ztf_object.object_id for ztf_object in objects],
         index,
         mjd,
-        BAND_OF_FID[np.array(known, dtype=np.int64)],
+        bands_of_fids(_floats([point.fid for point in points])),
         magnitude,
         without_sentinels([point.sigmapsf for point in points]),
         is_detection=is_detection,
         is_positive=np.array([point.isdiffpos in POSITIVE for point in points], dtype=bool),
         limiting_magnitude=without_sentinels([point.diffmaglim for point in points]),
-        night=nights_of_points(_whole([point.nid for point in points]), mjd, index, is_detection),
+        night=nights_of_points(_whole([point.nid for point in points]), mjd, index),
         source_id=_whole([point.candid for point in points]),
         reliability=np.where(np.isnan(deep), without_sentinels([point.rb for point in points]), deep),
         ra=without_sentinels([point.ra for point in points]),
@@ -135,10 +128,14 @@ def without_sentinels(values: Sequence[float | None] | Floats) -> Floats:
     return np.where(array > SENTINEL, array, np.nan)
 
 
-def nights_of_points(nid: Integers, mjd: Floats, index: Integers, is_detection: Mask) -> Integers:
-    """Give the night of every point: its ``nid``, unless that is -1, or a detection of the object has none."""
-    lacks = np.bincount(index[is_detection & (nid < 0)], minlength=index[-1] + 1 if len(index) else 0) > 0
-    return np.where((nid < 0) | lacks[index], night_of(np.nan_to_num(mjd)), nid)
+def has_id(candid: float | str | None) -> bool:
+    """Tell whether a ``candid`` is one: a table keeps a missing one as NaN."""
+    return candid is not None and candid == candid and candid != ""  # noqa: PLR0124 - NaN is none
+
+
+def nights_of_points(nid: Integers, mjd: Floats, index: Integers) -> Integers:
+    """Give the night of every point: its ``nid``, or if that is -1 ZTF's number of the night of its epoch."""
+    return filled_nights(nid, nights_of_ztf(np.nan_to_num(mjd)), index) if (nid < 0).any() else nid
 
 
 def is_known_variable(*catalogues: Any) -> float:
@@ -173,6 +170,19 @@ def _floats(values: Sequence[float | None]) -> Floats:
     return np.array(values, dtype=float)
 
 
-def _whole(values: Sequence[int | float | None]) -> Integers:
-    """Read ids and nights; -1 for none. Tables keep ids as floats where some are missing: those are no ids any more."""
-    return np.array([value if isinstance(value, int) else -1 for value in values], dtype=np.int64)
+def _whole(values: Sequence[float | str | None]) -> Integers:
+    """
+    Read ids and nights; -1 for none.
+
+    Tables keep them as floats where some are missing: from 2**53 on those have lost digits, and are none any more. Nor
+    are those beyond 64 bits: a point without id is told from others by its epoch.
+    """
+    return np.array([_whole_number(value) for value in values], dtype=np.int64)
+
+
+def _whole_number(value: float | str | None) -> int:
+    if isinstance(value, str):
+        value = int(value) if value.strip().isdecimal() else None
+    if isinstance(value, float):
+        value = int(value) if value.is_integer() and abs(value) < EXACT else None
+    return int(value) if value is not None and -(2**63) <= value < 2**63 else -1

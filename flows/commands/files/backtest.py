@@ -9,8 +9,9 @@ from rich.markup import escape
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from flows.commands.files.selecting import ProgressPrinter
+from flows.commands.files.selecting import ProgressPrinter, SurveyOfNights
 from tides_bridge.console import exit_on_error, stderr_console, stdout_console
+from tides_bridge.formats.meaning.left_out import Digest
 
 if TYPE_CHECKING:
     from tides_bridge.archives.backtest import Backtest
@@ -43,6 +44,11 @@ Bands = Annotated[
 ]
 ZeroPoint = Annotated[float | None, typer.Option(help="AB zero point of fluxes, in mag; default 31.4: nJy.")]
 Schema = Annotated[Path | None, typer.Option(help="Avro schema, or folder of them, for messages that bring none.")]
+Survey = Annotated[
+    SurveyOfNights | None,
+    typer.Option(help="Whose nights count where files do not say it; default lsst: noon to noon UTC."),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 if anything was left out or doubtful, too.")]
 Output = Annotated[Path | None, typer.Option(help="Write the report: .md, .json; or the objects one by one: .csv.")]
 Plot = Annotated[Path | None, typer.Option(help="Draw efficiency and trigger phase: .png, .pdf, .svg.")]
 
@@ -56,6 +62,8 @@ def backtest(  # noqa: PLR0913, PLR0917
     peak_band: Bands = None,
     zero_point: ZeroPoint = None,
     schema: Schema = None,
+    survey: Survey = None,
+    strict: Strict = False,
     output: Output = None,
     plot: Plot = None,
 ) -> None:
@@ -72,6 +80,7 @@ def backtest(  # noqa: PLR0913, PLR0917
     if len(function) > 2:
         raise typer.BadParameter("one function, or two that are compared", param_hint="--function")
     refused: list[str] = []
+    used_otherwise: list[str] = []
     with exit_on_error():
         check_places(output, plot)
         chosen = [load_function(functions_file(functions), name) for name in function]
@@ -81,19 +90,21 @@ def backtest(  # noqa: PLR0913, PLR0917
             "bands": peak_band or (),
             "zero_point": zero_point,
             "schema": schema,
+            "survey": survey.value if survey else None,
         }
-        found = _run(paths, chosen, sources, options, refused)
+        found = _run(paths, chosen, sources, options, refused, used_otherwise)
         write_files(found, output, plot)
     _show(found)
-    raise typer.Exit(1 if refused else 0)
+    raise typer.Exit(1 if refused or (strict and used_otherwise) else 0)
 
 
-def _run(
+def _run(  # noqa: PLR0913, PLR0917
     paths: list[Path],
     functions: list["SelectionFunction"],
     sources: list["TruthFile"],
     options: dict[str, object],
     refused: list[str],
+    used_otherwise: list[str],
 ) -> "Backtest":
     """Do the work, with a count of objects on a terminal, and tell what could not be used."""
     from tides_bridge.archives.backtest import run_backtest
@@ -108,12 +119,21 @@ def _run(
             refused.append(problem)
             printer.refuse(path, problem)
 
+        def doubt(path: Path, problem: str) -> None:
+            used_otherwise.append(problem)
+            printer.doubt(path, problem)
+
+        def leave_out(path: Path, digest: Digest) -> None:
+            used_otherwise.extend(digest.lines())
+            printer.leave_out(path, digest)
+
         return run_backtest(
             paths,
             functions,
             sources,
             refused=refuse,
-            noted=printer.doubt,
+            noted=doubt,
+            left_out=leave_out,
             done=printer.advance,
             **options,  # type: ignore[arg-type]
         )

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from tides_bridge.console import exit_on_error, stderr_console, stdout_console
 from tides_bridge.errors import BridgeError
+from tides_bridge.formats.meaning.left_out import Digest
 from tides_bridge.processes import INTERRUPTED, interruptible
 
 if TYPE_CHECKING:
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 
 TOLD_OF_A_FILE = 5
 """Refused records of one file that are told one by one; of the others only their number."""
+
+
+class SurveyOfNights(StrEnum):
+    """Whose nights there are: see `tides_bridge.formats.meaning.nights`."""
+
+    ztf = "ztf"
+    lsst = "lsst"
 
 
 class Picture(StrEnum):
@@ -65,6 +73,13 @@ def select(  # noqa: PLR0913, PLR0917
     schema: Annotated[
         Path | None, typer.Option("--schema", help="Avro schema, or folder of them, for messages that bring none.")
     ] = None,
+    survey: Annotated[
+        SurveyOfNights | None,
+        typer.Option("--survey", help="Whose nights count where files do not say it; default lsst: noon to noon UTC."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 if anything was left out, assumed or doubtful, too.")
+    ] = False,
     now: Annotated[
         str | None,
         typer.Option("--now", help="MJD or date (UTC) from which ages count; default: the last point of each."),
@@ -75,6 +90,7 @@ def select(  # noqa: PLR0913, PLR0917
 
     Reads alert packets of ZTF, Rubin and ELAsTiCC, answers and messages of Lasair, and tables; writes the decisions and
     the plots that are asked for. What cannot be read is told, and all else is done: the exit code is 1 then.
+    What is read but not used is told at the end, by reason: silence means that all was used.
     """
     started = time.monotonic()
     with exit_on_error():
@@ -96,11 +112,13 @@ def select(  # noqa: PLR0913, PLR0917
             most_plots=max_plots,
             zero_point=zero_point,
             schema=schema,
+            survey=survey.value if survey else None,
         )
         console = stderr_console(highlight=False)
         tally, plotted = _carry_out(selecting, workers, dask, console)
     stdout_console(highlight=False).print(_table(selecting, tally, plotted, time.monotonic() - started), markup=False)
-    raise typer.Exit(1 if tally.refused else 0)
+    is_less = strict and bool(tally.left_out or tally.doubted)
+    raise typer.Exit(1 if tally.refused or is_less else 0)
 
 
 def _carry_out(selecting: "Selecting", workers: int, dask: str | None, console: Console) -> "tuple[Tally, int]":
@@ -153,6 +171,7 @@ class ProgressPrinter:
         self._bar, self._console = bar, console
         self._refused: Counter[Path] = Counter()
         self._doubted: set[Path] = set()
+        self._left_out: dict[Path, Digest] = {}
         self.is_plotting = False
 
     def __enter__(self) -> "ProgressPrinter":
@@ -162,6 +181,15 @@ class ProgressPrinter:
         for path, number in self._refused.items():
             if number > TOLD_OF_A_FILE:
                 self._say(f"{path}: {number - TOLD_OF_A_FILE} more records of it were refused")
+        together = Digest()
+        for digest in self._left_out.values():
+            together.add(digest)
+        for reason, number in together.points.most_common():
+            files = [path for path, digest in self._left_out.items() if reason in digest.points]
+            self._say(f"left out: {number} point{'s' * (number != 1)} {reason}, in {_listed(files)}")
+        for text in together.remarks:
+            files = [path for path, digest in self._left_out.items() if text in digest.remarks]
+            self._say(f"{_listed(files)}: {text}")
 
     def begin(self, what: str, total: int | None) -> None:
         """Show a new bar."""
@@ -186,8 +214,16 @@ class ProgressPrinter:
             self._say(f"{path}: doubtful: {problem}")
         self._doubted.add(path)
 
+    def leave_out(self, path: Path, digest: "Digest") -> None:
+        """Tell at the end what of a file is not used."""
+        self._left_out.setdefault(path, Digest()).add(digest)
+
     def _say(self, text: str) -> None:
         self._console.print(f"tides: {text}", markup=False, soft_wrap=True)
+
+
+def _listed(files: list[Path]) -> str:
+    return str(files[0]) if len(files) == 1 else f"{len(files)} files, the first {files[0]}"
 
 
 def _table(selecting: "Selecting", tally: "Tally", plotted: int, seconds: float) -> Table:
@@ -201,6 +237,8 @@ def _table(selecting: "Selecting", tally: "Tally", plotted: int, seconds: float)
         table.add_row(f"failed {leaf.path} {leaf.demand()}", f"{tally.failed[leaf.path]:,}")
     if tally.refused:
         table.add_row("refused", f"{tally.refused.total():,} files or records, in {len(tally.refused):,} files")
+    if tally.left_out.points:
+        table.add_row("left out", f"{tally.left_out.points.total():,} points")
     if selecting.output:
         table.add_row("decisions", str(selecting.output))
     if selecting.plots:

@@ -102,12 +102,12 @@ def test_an_answer_without_points_and_one_without_objects() -> None:
     assert len(fast(text()).curves) == 0
 
 
-def test_where_one_detection_lacks_a_night_all_nights_are_those_of_the_epoch() -> None:
-    points = [detection(CANDID), detection(CANDID + 1, 2461002.7), limit(2461001.5, nid=7)]
+def test_where_one_detection_lacks_a_night_it_has_that_of_its_epoch() -> None:
+    points = [detection(CANDID), detection(CANDID + 1, 2461002.7), limit(2461001.5, nid=3247)]
     del points[1]["nid"]
     body = text(entry("a", *points))
     assert_equal(fast(body).curves, lenient(body).curves)
-    assert fast(body).curves.night.tolist() == [60999, 61000, 61001]
+    assert fast(body).curves.night.tolist() == [3246, 3247, 3248]
 
 
 def test_a_limit_has_an_error_only() -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.support import recorded
 from tests.unit.formats.test_files import read, written
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats.lsst import identifier_text
+from tides_bridge.formats.meaning.identifiers import identifier_text
 
 NAN = float("nan")
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support import recorded
 from tests.unit.formats.test_files import digests, read, written
-from tides_bridge.formats.tables import header_of, roles_of
+from tides_bridge.formats.meaning.roles import layout_of_text, roles_of
 from tides_bridge.lightcurves import LightCurves
 
 
@@ -57,15 +57,17 @@ class TestColumns:
         assert (told, curves.object_ids, curves.band.tolist()) == ([], ("A",), [1, 2])
 
     def test_unknown_bands_are_kept(self, tmp_path: Path) -> None:
-        text = "objectId,mjd,band,mag\nA,61000,w,18\nA,61001,,18\nA,61002,ztfr,18\nA,61003,Y,18\nA,61004,9,18\n"
-        assert from_csv(tmp_path, text)[0].band.tolist() == [-1, -1, 2, 5, -1]
+        header = "objectId,mjd,band,mag\n"
+        text = header + "A,61000,w,18\nA,61001,,18\nA,61002,ztfr,18\nA,61003,Y,18\nA,61004,9,18\nA,61005,zg,18\n"
+        assert from_csv(tmp_path, text)[0].band.tolist() == [-1, -1, 2, 5, -1, 1]
 
     def test_what_columns_may_be_called(self) -> None:
         assert roles_of(["DIAOBJECTID", "midpointMjdTai", "band", "psfFlux"])["flux_njy"] == "psfFlux"
         assert roles_of(["objectId", "mjd", "mag"]) == {}
         assert roles_of(["objectId", "mjd", "band"]) == {}
-        assert header_of(b"a;b;c,d\n1;2;3") == (["a", "b", "c,d"], ";")
-        assert header_of(b"\xff\xfe\xff") == ([], ",")
+        layout = layout_of_text(b"a;b;c,d\n1;2;3")
+        assert (layout.names, layout.separator) == (("a", "b", "c,d"), ";")
+        assert layout_of_text(b"\xff\xfe\xff").names == ()
 
     def test_dictionaries_and_narrow_numbers_of_parquet(self, tmp_path: Path) -> None:
         import pyarrow as pa

@@ -189,10 +189,15 @@ def test_a_point_that_comes_twice_counts_once() -> None:
     assert len(twice().mjd) == 1
     assert len(twice(reliability=0.5).mjd) == 1
     assert len(twice(source_id=-1, mag=NAN).mjd) == 2
+    # Other digits of the same exposure: what is near in time and brightness, and one that knows its source.
+    assert len(twice(mjd=61000.00001).mjd) == len(twice(mag=19.0001, error=0.11).mjd) == 1
+    assert twice(source_id=7).source_id.tolist() == [7]
+    assert twice(source_id=7, mag=19.05).source_id.tolist() == [7]
 
 
 @pytest.mark.parametrize(
-    "second", [{"mjd": 61000.00001}, {"band": 2}, {"source_id": 7}, {"mag": 19.5}, {"error": 0.2}, {"positive": False}]
+    "second",
+    [{"mjd": 61000.0001}, {"band": 2}, {"source_id": 7, "mag": 19.5}, {"mag": 19.5}, {"positive": False}],
 )
 def test_what_differs_is_no_repetition(second: dict[str, Any]) -> None:
     """Two sources at one epoch in one band are two: a spurious one may lie beside."""

@@ -17,9 +17,11 @@ import msgspec
 import numpy as np
 
 from tides_bridge.brokers.base import Fetched, brief
-from tides_bridge.formats import EPOCHS
+from tides_bridge.formats.meaning.bands import BAND_OF_FID
+from tides_bridge.formats.meaning.epochs import EPOCHS
+from tides_bridge.formats.meaning.nights import NID_ZERO, nights_of_ztf
 from tides_bridge.formats.packed_structs import MISSING_INTEGER, Packing, without_nulls
-from tides_bridge.formats.ztf import BAND_OF_FID, POSITIVE
+from tides_bridge.formats.ztf import POSITIVE
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.columns import SENTINEL
 from tides_bridge.lightcurves.photometry import BANDS, MJD_ZERO, ZTF_BANDS, mjd_from_jd
@@ -99,10 +101,13 @@ def _curves_of_points(names: list[str], candidates: list[list[_Point]]) -> Fetch
     index = np.repeat(np.arange(len(names)), [len(points) for points in candidates])
     is_detection = columns["candid"] != MISSING_INTEGER
     has_any = np.bincount(index[is_detection], minlength=len(names)) > 0
-    lacks_night = np.bincount(index[is_detection & np.isnan(columns["nid"])], minlength=len(names)) > 0
-    mjd, fid = columns["jd"] - MJD_ZERO, columns["fid"]
-    night = np.where(np.isnan(columns["nid"]) | lacks_night[index], np.floor(mjd - 0.5), columns["nid"])
-    is_right = (mjd > EPOCHS[0]) & (mjd < EPOCHS[1]) & (night >= 0) & (night < LAST_NIGHT) & (night == np.floor(night))
+    mjd, fid, night = columns["jd"] - MJD_ZERO, columns["fid"], columns["nid"]
+    is_given = ~np.isnan(night)
+    is_night = ~is_given | ((night >= 0) & (night < LAST_NIGHT) & (night == np.floor(night)))
+    lacks_night = np.bincount(index[is_detection & ~is_given], minlength=len(names)) > 0
+    # Where a detection has no ``nid`` all nights are counted: as ZTF does, so that they stay the same.
+    night = np.where(is_given & ~lacks_night[index], night, np.floor(mjd) - NID_ZERO)
+    is_right = (mjd > EPOCHS[0]) & (mjd < EPOCHS[1]) & is_night
     if not (is_right & (fid >= 0) & (fid == np.floor(fid)) & (columns["candid"] <= MISSING_INTEGER)).all():
         raise ValueError("an epoch, a night, a filter or a candid is none")
     for name in ("ra", "dec", "drb"):
@@ -192,11 +197,10 @@ def points_of(candidates: list[dict[str, Any]] | None, index: int) -> list[tuple
     candidates = candidates or []
     detections = {point["candid"]: point for point in candidates if point.get("candid") is not None}
     limits = [point for point in candidates if point.get("candid") is None]
-    has_nights = all(point.get("nid") is not None for point in detections.values())
     rows, problems = [], []
     for point in (*detections.values(), *(limits if detections else ())):
         try:
-            rows.append(_row(point, index, has_nights))
+            rows.append(_row(point, index))
         except (TypeError, ValueError, KeyError, OverflowError) as problem:
             problems.append(problem)
     if problems and not any(row[6] for row in rows):
@@ -212,6 +216,7 @@ def curves_of_rows(object_ids: Sequence[str], rows: Iterable[tuple[object, ...]]
     columns = list(zip(*rows, strict=True)) or [()] * len(types)
     arrays: list[Any] = [np.array(column, dtype=dtype) for column, dtype in zip(columns, types, strict=True)]
     index, mjd, band, mag, error, night, detection, positive, ra, decl, source_id, reliability, limit = arrays
+    lacks = np.bincount(index[detection & (night < 0)], minlength=len(object_ids)) > 0
     return LightCurves.from_magnitudes(
         object_ids,
         index,
@@ -222,7 +227,7 @@ def curves_of_rows(object_ids: Sequence[str], rows: Iterable[tuple[object, ...]]
         is_detection=detection,
         is_positive=positive,
         limiting_magnitude=limit,
-        night=night,
+        night=np.where(lacks[index] | (night < 0), nights_of_ztf(mjd), night),
         source_id=source_id,
         reliability=reliability,
         ra=ra,
@@ -230,11 +235,11 @@ def curves_of_rows(object_ids: Sequence[str], rows: Iterable[tuple[object, ...]]
     )
 
 
-def _row(point: dict[str, Any], index: int, has_nights: bool) -> tuple[object, ...]:
-    """Make one row; where detections have no ``nid``, a night is the Rubin day of observation, floor(MJD_UTC - 0.5)."""
+def _row(point: dict[str, Any], index: int) -> tuple[object, ...]:
+    """Make one row; without ``nid`` its night is -1."""
     mjd = mjd_from_jd(float(point["jd"]))
-    night = int(point["nid"]) if has_nights and point.get("nid") is not None else math.floor(mjd - 0.5)
-    if not EPOCHS[0] < mjd < EPOCHS[1] or not 0 <= night < LAST_NIGHT:
+    night = -1 if point.get("nid") is None else int(point["nid"])
+    if not EPOCHS[0] < mjd < EPOCHS[1] or not (point.get("nid") is None or 0 <= night < LAST_NIGHT):
         raise ValueError(f"jd {point['jd']}, nid {point.get('nid')}")
     candid = point.get("candid")
     is_detection = candid is not None

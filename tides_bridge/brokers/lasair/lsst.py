@@ -18,9 +18,10 @@ from tides_bridge.brokers.lasair.api import OneByOneApi, check_nesting, mjd_of_u
 from tides_bridge.brokers.lasair.curves import NO_DETECTION
 from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
-from tides_bridge.formats import EPOCHS, in_one_line
+from tides_bridge.formats import in_one_line
 from tides_bridge.formats.json_text import LITERALS, check_fields
-from tides_bridge.formats.lsst import identifier_text
+from tides_bridge.formats.meaning.epochs import EPOCHS
+from tides_bridge.formats.meaning.identifiers import identifier_text
 from tides_bridge.formats.records import LsstAlert, Record, to_light_curves
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import TAI_AHEAD

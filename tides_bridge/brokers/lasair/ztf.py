@@ -14,8 +14,8 @@ from tides_bridge.brokers.lasair.api import RETRY, LightCurveApi, check_nesting,
 from tides_bridge.brokers.lasair.curves import NO_DETECTION, fetched_light_curves
 from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
-from tides_bridge.formats import EPOCHS
-from tides_bridge.formats.ztf import SOLAR_SYSTEM_RADIUS, STAR_RADIUS, STAR_SCORE
+from tides_bridge.formats.meaning.epochs import EPOCHS
+from tides_bridge.formats.meaning.sky import SOLAR_SYSTEM_RADIUS, STAR_RADIUS, STAR_SCORE
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import mjd_from_jd
 from tides_bridge.settings import shown_address

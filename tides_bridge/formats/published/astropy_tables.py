@@ -20,11 +20,13 @@ from astropy.table import Table
 
 from tides_bridge.compiled import Floats
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import Noted, Options, Refused, check_depth, in_one_line, plausible_epochs
+from tides_bridge.formats import Noted, Options, Refused, check_depth, in_one_line
 from tides_bridge.formats.contents import whole_content
-from tides_bridge.formats.lsst import EXACT, band_codes
+from tides_bridge.formats.meaning.bands import band_codes
+from tides_bridge.formats.meaning.epochs import plausible_epochs
+from tides_bridge.formats.meaning.identifiers import EXACT
+from tides_bridge.formats.meaning.roles import NAMES, NEEDED
 from tides_bridge.formats.published.forced import name_of_file
-from tides_bridge.formats.tables import NAMES, NEEDED
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.photometry import AB_ZERO_POINT, MJD_ZERO, ZTF_BANDS, mjd_utc_from_tai
 

@@ -15,9 +15,10 @@ import numpy as np
 
 from tides_bridge.compiled import Floats, Mask
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import Noted, Refused, plausible_epochs
+from tides_bridge.formats import Noted, Refused
 from tides_bridge.formats.contents import whole_content
-from tides_bridge.formats.lsst import band_codes
+from tides_bridge.formats.meaning.bands import band_codes
+from tides_bridge.formats.meaning.epochs import plausible_epochs
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.photometry import AB_ZERO_POINT, LIMIT_SIGNIFICANCE, MJD_ZERO
 

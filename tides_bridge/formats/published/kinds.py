@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import NO_EPOCH, FilePiece, Index, Noted, Options, Refused
+from tides_bridge.formats import FilePiece, Index, Noted, Options, Refused
+from tides_bridge.formats.meaning.epochs import NO_EPOCH
 from tides_bridge.formats.published.astropy_tables import astropy_curves, is_astropy_text
 from tides_bridge.formats.published.forced import (
     atlas_forced_curves,

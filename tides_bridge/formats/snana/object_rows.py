@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 
 from tides_bridge.compiled import Floats, Integers
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import NO_EPOCH, FilePiece, Index, Noted, Refused
-from tides_bridge.formats.lsst import EXACT
+from tides_bridge.formats import FilePiece, Index, Noted, Refused
+from tides_bridge.formats.meaning.epochs import NO_EPOCH
+from tides_bridge.formats.meaning.identifiers import EXACT
 from tides_bridge.formats.nested import open_table
 from tides_bridge.formats.snana.points import (
     DETECTED,

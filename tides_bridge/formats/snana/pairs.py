@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from tides_bridge.compiled import Floats, Integers, Mask
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import NO_EPOCH, FilePiece, Index, Noted, Refused
+from tides_bridge.formats import FilePiece, Index, Noted, Refused
+from tides_bridge.formats.meaning.epochs import NO_EPOCH
 from tides_bridge.formats.snana.binary import Rows, open_rows
 from tides_bridge.formats.snana.points import (
     DETECTED,

@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tides_bridge.compiled import Floats, Integers, Mask
-from tides_bridge.formats import Noted, in_one_line, plausible_epochs
-from tides_bridge.formats.lsst import band_codes
+from tides_bridge.formats import Noted, in_one_line
+from tides_bridge.formats.meaning.bands import band_codes
+from tides_bridge.formats.meaning.epochs import plausible_epochs
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.photometry import AB_ZERO_POINT, mjd_utc_from_tai
 

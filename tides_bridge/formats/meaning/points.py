@@ -1,0 +1,266 @@
+"""From the columns of a table to light curves: what each value means is decided in `meaning`."""
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tides_bridge.compiled import Floats, Integers
+from tides_bridge.errors import MalformedAlert
+from tides_bridge.formats import Options
+from tides_bridge.formats.meaning import sky
+from tides_bridge.formats.meaning.bands import PASSBANDS, codes_of_coded, survey_named
+from tides_bridge.formats.meaning.brightness import (
+    is_ab,
+    possible_magnitudes,
+    scale_of,
+    zero_point_of_unit,
+    zero_points,
+)
+from tides_bridge.formats.meaning.epochs import mjd_of_values, plausible_epochs
+from tides_bridge.formats.meaning.identifiers import exact_names
+from tides_bridge.formats.meaning.left_out import leave_out, remark
+from tides_bridge.formats.meaning.nights import NOONS, ZTF_NAME, filled_nights, nights_of_several, survey_of_name
+from tides_bridge.formats.meaning.roles import BAND_ROLES, Layout
+from tides_bridge.lightcurves import LightCurves
+from tides_bridge.lightcurves.photometry import ZTF_BANDS
+
+POSITIVE: Final = pa.array(["t", "1", "true", "1.0", "y", "yes", "+", "positive"])
+
+FIDS: Final = {f"{fid}{zero}": band for fid, band in ZTF_BANDS.items() for zero in ("", ".0")}
+"""ZTF's filter ids as text."""
+
+PASSBAND_TEXTS: Final = {f"{number}{zero}": band for number, band in PASSBANDS.items() for zero in ("", ".0")}
+
+SURVEYS: Final = {None: 0, "ztf": 1, "lsst": 2}
+"""Numbers of surveys in columns."""
+
+SHERLOCK: Final = frozenset({"VS", "CV", "BS", "AGN", "NT", "SN", "ORPHAN", "UNCLEAR", "UNKNOWN"})
+"""Sherlock's classes: a column called classification may be of another."""
+
+
+def objects_of(table: pa.Table, layout: Layout) -> tuple[list[str], Integers]:
+    """
+    Give the object ids, in the order they come, and which of them each row is of; "" for none.
+
+    Raises
+    ------
+    MalformedAlert
+        If the ids have lost digits.
+    """
+    column = one_array(table["object_id"])
+    coded = pc.fill_null(pc.utf8_trim_whitespace(column), "").dictionary_encode()
+    texts = coded.dictionary.to_pylist()
+    codes = np.asarray(coded.indices.to_numpy(zero_copy_only=False), dtype=np.int64)
+    names = exact_names(texts, layout.roles["object_id"])
+    if names == texts or len(set(names)) == len(names):
+        return names, codes
+    unique = list(dict.fromkeys(names))  # 7 and 7.0 are one
+    place = {name: number for number, name in enumerate(unique)}
+    return unique, np.array([place[name] for name in names], dtype=np.int64)[codes]
+
+
+def one_array(column: pa.ChunkedArray) -> pa.Array:
+    """Give a column in one piece."""
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+
+
+def epochs_of(table: pa.Table, layout: Layout) -> Floats:
+    """Give the epochs [MJD, UTC]; what is none as it is."""
+    role = layout.epoch_role
+    values = np.asarray(table[role].to_numpy(), dtype=float)
+    return mjd_of_values(values, role, layout.roles[role], layout.facts.get("timesys", ""))
+
+
+def curves_of_table(
+    names: list[str], codes: Integers, table: pa.Table, layout: Layout, options: Options
+) -> LightCurves:
+    """
+    Make light curves.
+
+    Parameters
+    ----------
+    names, codes
+        The objects, and which each row is of.
+    table
+        Columns by their roles.
+    layout
+        What the file says of them.
+    options
+        What it does not say.
+
+    Raises
+    ------
+    MalformedAlert
+        If something in it cannot be meant.
+    """
+    mjd = plausible_epochs(epochs_of(table, layout))
+    band, surveys = bands_of_table(table)
+    others: dict[str, Any] = {"reliability": _values(table, "reliability")}
+    others["ra"], others["decl"] = _positions(table)
+    older, newer = _values(table, "older_reliability"), others["reliability"]
+    if older is not None:
+        others["reliability"] = older if newer is None else np.where(np.isnan(newer), older, newer)
+    others["source_id"] = _whole_numbers(table, "source_id")
+    others["night"] = _nights(names, codes, np.nan_to_num(mjd), table, surveys, layout, options)
+    others["objects"] = sky.objects_of_rows(len(names), codes, mjd, _facts(table, others))
+    is_usable = _is_ab(table, layout)
+    if "magnitude" not in table.column_names:
+        flux, error = _fluxes(table, layout, options)
+        flux = flux if is_usable is None else np.where(is_usable, flux, np.nan)
+        return LightCurves.from_fluxes(names, codes, mjd, band, flux, error, is_detection=np.isfinite(flux), **others)
+    magnitude = possible_magnitudes(np.asarray(_values(table, "magnitude")))
+    magnitude = magnitude if is_usable is None else np.where(is_usable, magnitude, np.nan)
+    magnitude_error = _values(table, "magnitude_error")
+    return LightCurves.from_magnitudes(
+        names,
+        codes,
+        mjd,
+        band,
+        magnitude,
+        np.full(len(magnitude), np.nan) if magnitude_error is None else magnitude_error,
+        is_detection=np.isfinite(magnitude),
+        is_positive=_signs(table),
+        limiting_magnitude=_values(table, "limiting_magnitude"),
+        **others,
+    )
+
+
+def _values(table: pa.Table, role: str) -> Floats | None:
+    if role not in table.column_names:
+        return None
+    return np.asarray(table[role].to_numpy(), dtype=float)
+
+
+def _whole_numbers(table: pa.Table, role: str) -> Integers | None:
+    if role not in table.column_names:
+        return None
+    return np.asarray(pc.fill_null(table[role], -1).to_numpy(), dtype=np.int64)
+
+
+def _fluxes(table: pa.Table, layout: Layout, options: Options) -> tuple[Floats, Floats]:
+    """Give fluxes and their errors [nJy]."""
+    role = "flux_njy" if "flux_njy" in table.column_names else "flux"
+    column = layout.roles[role]
+    flux = np.asarray(_values(table, role))
+    of_unit = zero_point_of_unit(layout.units.get(column, ""), column)
+    of_file = _number(layout.fact("zero_point"))
+    given = None if role == "flux_njy" else options.zero_point
+    scale = scale_of(zero_points(_values(table, "zero_point"), of_unit, of_file, given, column))
+    error = _values(table, f"{role}_error")
+    if error is None:
+        return flux * scale, np.full(len(flux), np.nan)
+    column = layout.roles[f"{role}_error"]
+    own = zero_point_of_unit(layout.units.get(column, ""), column)
+    return flux * scale, error * (scale if own is None or own == of_unit else scale_of(own))
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        raise MalformedAlert("table", f"its zero point is {text!r}, which is no number") from None
+
+
+def _is_ab(table: pa.Table, layout: Layout) -> npt.NDArray[np.bool_] | None:
+    """Tell which rows are in AB magnitudes, None if all are; the others are told."""
+    columns = [layout.roles[role] for role in ("magnitude", "flux", "flux_njy") if role in layout.roles]
+    for system in (layout.fact("system"), *(layout.units.get(column, "") for column in columns)):
+        if not is_ab(system) and ("vega" in system.lower() or system == layout.fact("system")):
+            raise MalformedAlert("table", f"its magnitudes are in the system {system!r}, not AB: turn them into AB")
+    if "system" not in table.column_names:
+        return None
+    coded = pc.fill_null(one_array(table["system"]), "").dictionary_encode()
+    systems = coded.dictionary.to_pylist()
+    good = np.array([is_ab(system) for system in systems], dtype=bool)
+    if good.all():
+        return None
+    places = coded.indices.to_numpy(zero_copy_only=False)
+    for number, system in enumerate(systems):
+        if not good[number]:
+            leave_out(f"in the system {system[:20]!r}, not in AB magnitudes", int(np.count_nonzero(places == number)))
+    return np.asarray(good[places])
+
+
+def _signs(table: pa.Table) -> npt.NDArray[np.bool_]:
+    """Tell which differences are positive: not those that the sign, or a flux beside the magnitude, says are not."""
+    positive = np.ones(len(table), dtype=bool)
+    if "is_positive" in table.column_names:
+        known = pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(table["is_positive"])), POSITIVE)
+        positive = np.asarray(pc.fill_null(known, False).to_numpy(), dtype=bool)
+    for role in ("flux", "flux_njy"):
+        flux = _values(table, role)
+        if flux is not None:
+            positive &= ~(flux < 0)
+    return positive
+
+
+def bands_of_table(table: pa.Table) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8] | None]:
+    """Read names of bands, or numbers for them; gives the survey of each row, too, where spellings say it."""
+    role = next(role for role in BAND_ROLES if role in table.column_names)
+    numbers = PASSBAND_TEXTS if role == "passband" else FIDS
+    coded = pc.utf8_trim_whitespace(one_array(table[role])).dictionary_encode()
+    texts = coded.dictionary.to_pylist()
+    places = np.asarray(pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
+    whose = np.array([*(SURVEYS[survey_named(text)] for text in texts), 0], dtype=np.int8)
+    codes = codes_of_coded([numbers.get(text, text) for text in texts], places)
+    return codes, whose[places] if whose.any() else None
+
+
+def _positions(table: pa.Table) -> tuple[Floats | None, Floats | None]:
+    ra, decl = _values(table, "ra"), _values(table, "decl")
+    return (ra, decl) if ra is None or decl is None else sky.checked_positions(ra, decl)
+
+
+def _nights(  # noqa: PLR0913, PLR0917
+    names: list[str],
+    codes: Integers,
+    mjd: Floats,
+    table: pa.Table,
+    of_bands: npt.NDArray[np.int8] | None,
+    layout: Layout,
+    options: Options,
+) -> Integers:
+    """Give the night of each row: as the table has it, else of the survey that column, band, name or file tells."""
+    given = _whole_numbers(table, "night")
+    if given is not None and (given >= 0).all():
+        return given
+    surveys = np.zeros(len(codes), dtype=np.int8)
+    if "survey" in table.column_names:
+        coded = pc.fill_null(one_array(table["survey"]), "").dictionary_encode()
+        whose = np.array([SURVEYS[survey_of_name(text)] for text in coded.dictionary.to_pylist()], dtype=np.int8)
+        surveys = whose[coded.indices.to_numpy(zero_copy_only=False)]
+    of_names = np.array([SURVEYS["ztf" if ZTF_NAME.match(name) else None] for name in names], dtype=np.int8)
+    for way in (of_bands, of_names[codes]):
+        surveys = surveys if way is None else np.where(surveys, surveys, way)
+    default = layout.survey or survey_of_name(layout.fact("survey")) or options.survey
+    if default is None and not surveys.all():
+        remark(f"nothing says whose nights count: {NOONS['lsst']} (or say --survey)")
+    is_ztf = (surveys == SURVEYS["ztf"]) | ((surveys == 0) & (default == "ztf"))
+    counted = nights_of_several(mjd, is_ztf)
+    return counted if given is None else filled_nights(given, counted, codes)
+
+
+def _facts(table: pa.Table, others: dict[str, Any]) -> dict[str, Any]:
+    """Gather what rows know of their object."""
+    facts: dict[str, Any] = {role: others[role] for role in ("ra", "decl") if others[role] is not None}
+    for role in ("ssdistnr", "sgscore1", "distpsnr1", "solar_system", "point_source", "known_variable"):
+        values = _values(table, role)
+        if values is not None:
+            facts[role] = np.where(values > -900, values, np.nan)
+    ebv = _values(table, "ebv")
+    if ebv is not None:
+        facts["ebv"] = sky.without_impossible(ebv)
+    if "ss_object" in table.column_names:
+        texts = pd.Series(table["ss_object"].to_pylist(), dtype=object).fillna("")
+        facts["ss_object"] = np.where(texts.isin(["", "0", "0.0", "-1", "nan"]), 0.0, 1.0)
+    if "sherlock_class" in table.column_names:
+        texts = pd.Series(table["sherlock_class"].to_pylist(), dtype=object)
+        is_known = texts.isin(SHERLOCK)
+        if (texts.notna() & ~is_known & (texts != "")).any():
+            remark("some classes are none of Sherlock's: they are not used")
+        facts["sherlock_class"] = texts.where(is_known, None).to_numpy(dtype=object)
+    return facts

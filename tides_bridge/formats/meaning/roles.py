@@ -1,0 +1,228 @@
+"""Which column of a table is which, by its name, and what the file says of units, zero points and scales."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import yaml
+
+from tides_bridge.formats.meaning import epochs
+
+NAMES: Final = {
+    "object_id": ("objectid", "object_id", "diaobjectid", "dia_object_id", "oid", "objid"),
+    **epochs.NAMES,
+    "band": ("band", "filter", "filtername", "filter_name", "band_name", "bandpass"),
+    "passband": ("passband",),
+    "fid": ("fid",),
+    "magnitude": ("mag", "magpsf", "magnitude", "psfmag", "mag_psf", "abmag"),
+    "magnitude_error": (
+        "magerr", "mag_err", "sigmapsf", "magnitude_error", "magnitude_err", "mag_error", "magerror", "e_mag", "dmag",
+        "mag_unc", "emag",
+    ),
+    "flux_njy": ("psfflux",),
+    "flux_njy_error": ("psffluxerr",),
+    "flux": ("flux", "psflux", "fluxcal", "diff_flux", "difference_flux"),
+    "flux_error": (
+        "fluxerr", "flux_err", "psfluxerr", "flux_error", "fluxcalerr", "fluxerror", "e_flux", "flux_unc", "dflux",
+        "diff_flux_err", "difference_flux_error",
+    ),
+    "zero_point": ("zp", "zeropoint", "zero_point", "zpt", "zp_mag", "mag_zp", "magzp", "flux_zp", "photzp"),
+    "system": (
+        "zpsys", "zp_sys", "magsys", "mag_sys", "mag_system", "magsystem", "magnitude_system", "phot_system", "photsys",
+    ),
+    "limiting_magnitude": ("diffmaglim", "limiting_magnitude", "limiting_mag", "limmag", "maglim", "mag_lim"),
+    "is_positive": ("isdiffpos",),
+    "night": ("nid", "night"),
+    "survey": ("survey", "telescope", "observatory", "facility", "instrument"),
+    "source_id": ("candid", "diasourceid", "source_id", "dia_source_id"),
+    "reliability": ("reliability", "drb"),
+    "older_reliability": ("rb",),
+    "ra": (
+        "ra", "ra_deg", "radeg", "raj2000", "ra_j2000", "right_ascension", "rightascension", "alpha_j2000", "ramean",
+        "meanra", "mean_ra", "ra_mean", "object_ra",
+    ),
+    "decl": (
+        "dec", "decl", "dec_deg", "decdeg", "dedeg", "de_deg", "dej2000", "decj2000", "dec_j2000", "decl_j2000",
+        "declination", "delta_j2000", "decmean", "meandec", "mean_dec", "dec_mean", "object_dec",
+    ),
+    "ebv": ("ebv", "mwebv", "e_bv", "ebmv", "e(b-v)", "mw_ebv", "ebv_mw", "ebv_sfd", "sfd_ebv"),
+    "ssdistnr": ("ssdistnr",),
+    "ss_object": ("ssobjectid",),
+    "sgscore1": ("sgscore1",),
+    "distpsnr1": ("distpsnr1",),
+    "solar_system": ("solar_system",),
+    "point_source": ("point_source",),
+    "known_variable": ("known_variable",),
+    "sherlock_class": ("sherlock_class", "sherlock_classification", "sherlock", "classification"),
+}  # fmt: skip
+"""What columns may be called, in small letters and without unit, best first."""
+
+TEXT: Final = (
+    "object_id", "band", "passband", "fid", "is_positive", "system", "survey", "ss_object", "sherlock_class"
+)  # fmt: skip
+WHOLE: Final = ("night", "source_id")
+EPOCH_ROLES: Final = tuple(epochs.NAMES)
+BRIGHTNESS: Final = ("magnitude", "flux", "flux_njy")
+BAND_ROLES: Final = ("band", "passband", "fid")
+
+NEEDED: Final = "objectId, mjd or jd, band or fid, and mag with magerr or flux with fluxerr"
+
+SEPARATORS: Final = b",;\t|"
+
+UNIT: Final = re.compile(r"[_ ]?[(\[_ ](njy|ujy|mujy|µjy|mjy|jy|nmgy|mag|deg|d|day|days)[)\]]?(?=_|$)")
+"""A unit within a name, with what is around it."""
+
+RUBIN: Final = frozenset({"diaobjectid", "diasourceid", "psfflux", "midpointmjdtai", "midpointtai"})
+ZTF: Final = frozenset({"fid", "nid", "isdiffpos", "magpsf", "diffmaglim"})
+"""Names of columns that only that survey has."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """
+    What a table says of itself.
+
+    Attributes
+    ----------
+    names
+        Its columns.
+    roles
+        The column of each role that there is; of the epochs the best only. Empty if it is no table of points.
+    separator, start
+        Of a text: what parts its fields, and the byte at which its rows begin.
+    units
+        Of columns: what they are in, as the file says.
+    facts
+        Of the whole file, by name in small letters: ``zp``, ``zpsys``, ``timesys``, ``survey``.
+    """
+
+    names: tuple[str, ...]
+    roles: dict[str, str]
+    separator: str = ","
+    start: int = 0
+    units: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def epoch_role(self) -> str:
+        """Which of the epochs it has."""
+        return next(role for role in EPOCH_ROLES if role in self.roles)
+
+    @property
+    def survey(self) -> str | None:
+        """Whose it is by the names of its columns: ``ztf``, ``lsst``, or not known."""
+        small = {name.strip().lower() for name in self.names}
+        return "lsst" if small & RUBIN else "ztf" if small & ZTF else None
+
+    def fact(self, role: str) -> str:
+        """Give what the file says under any name of a role; "" if nothing."""
+        return next((self.facts[name] for name in NAMES[role] if name in self.facts), "")
+
+    def unused(self) -> list[str]:
+        """Give the columns that nobody understands."""
+        known = {name for names in NAMES.values() for name in names}
+        return [name for name in self.names if _plain_name(name) not in known]
+
+
+def roles_of(names: Iterable[str]) -> dict[str, str]:
+    """
+    Tell which column plays which role; empty if it is no table of points.
+
+    >>> roles_of(["objectId", "jd", "fid", "magpsf", "sigmapsf", "x"])["magnitude"]
+    'magpsf'
+    >>> roles_of(["objectId", "mjd", "band", "flux_uJy", "fluxerr_uJy"])["flux_error"]
+    'fluxerr_uJy'
+    """
+    listed = list(names)
+    small = {_plain_name(name): name for name in reversed(listed)} | {
+        name.strip().lower(): name for name in reversed(listed)
+    }
+    roles = {role: small[name] for role, known in NAMES.items() for name in reversed(known) if name in small}
+    has_all = "object_id" in roles and set(EPOCH_ROLES) & set(roles) and set(BRIGHTNESS) & set(roles)
+    return roles if has_all and set(BAND_ROLES) & set(roles) else {}
+
+
+def best_roles(names: Iterable[str]) -> dict[str, str]:
+    """Give the roles with the best of the epochs only."""
+    roles = roles_of(names)
+    best = next((role for role in EPOCH_ROLES if role in roles), "")
+    return {role: name for role, name in roles.items() if role not in EPOCH_ROLES or role == best}
+
+
+def _plain_name(name: str) -> str:
+    """Write a name in small letters and without unit."""
+    return UNIT.sub("", name.strip().lower())
+
+
+def layout_of_text(start: bytes) -> Layout:
+    """Read the header of a text, the first line that is no comment; with what ECSV says in its comments."""
+    at = 3 if start.startswith(b"\xef\xbb\xbf") else 0
+    comments = []
+    while start[at : at + 1] == b"#":
+        end = start.find(b"\n", at)
+        if end < 0:
+            break
+        comments.append(start[at + 1 : end].decode(errors="replace").rstrip("\r"))
+        at = end + 1
+    line, _, _ = start[at:].partition(b"\n")
+    end = at + len(line) + 1
+    is_ecsv = bool(comments) and comments[0].strip().startswith("%ECSV")
+    first = line.strip()
+    separators = SEPARATORS + b" " if is_ecsv else SEPARATORS
+    separator = max(separators, key=lambda byte: first.count(bytes([byte])))
+    try:
+        text = first.decode()
+    except UnicodeDecodeError:
+        return Layout((), {})
+    names = tuple(name.strip().strip('"') for name in text.split(chr(separator)))
+    units, facts = _of_ecsv("\n".join(comment.removeprefix(" ") for comment in comments[1:])) if is_ecsv else ({}, {})
+    return Layout(names, best_roles(names), chr(separator), end, units, facts)
+
+
+def layout_of_schema(schema: Any) -> Layout:
+    """Read the schema of Parquet, or of another Arrow table, with what its metadata say, those of astropy, too."""
+    names = tuple(schema.names)
+    metadata = {key.decode(errors="replace"): value for key, value in (schema.metadata or {}).items()}
+    units, facts = _of_ecsv(metadata.pop("table_meta_yaml", b"").decode(errors="replace"))
+    for column in schema:
+        for key, value in (column.metadata or {}).items():
+            if key.decode(errors="replace").lower() in ("unit", "units"):
+                units[column.name] = value.decode(errors="replace")
+    for key, value in metadata.items():
+        text = value.decode(errors="replace")
+        if len(text) <= 80:
+            facts[key.lower()] = text.strip().strip('"')
+        elif key == "pandas":
+            facts |= _texts(json.loads(text).get("attributes") or {})
+    return Layout(names, best_roles(names), units=units, facts=facts)
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads YAML and passes over what only astropy makes of it."""
+
+
+_Loader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
+
+
+def _of_ecsv(text: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Read the header of ECSV (astropy/astropy-APEs, APE 6): units by column, and the facts in its ``meta``."""
+    try:
+        header = yaml.load(text, _Loader) if text.strip() else None  # noqa: S506 - it is a safe loader
+    except yaml.YAMLError:
+        return {}, {}
+    if not isinstance(header, dict):
+        return {}, {}
+    columns = header.get("datatype")
+    listed = [column for column in columns if isinstance(column, dict)] if isinstance(columns, list) else []
+    units = {str(column["name"]): str(column["unit"]) for column in listed if column.get("unit") and "name" in column}
+    meta = header.get("meta")
+    pairs: dict[Any, Any] = {}
+    for part in meta if isinstance(meta, list) else [meta]:
+        pairs |= part if isinstance(part, dict) else {part[0]: part[1]} if isinstance(part, tuple) else {}
+    return units, _texts(pairs)
+
+
+def _texts(pairs: Mapping[Any, Any]) -> dict[str, str]:
+    return {str(key).lower(): str(value) for key, value in pairs.items() if isinstance(value, str | int | float)}
