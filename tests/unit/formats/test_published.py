@@ -88,7 +88,7 @@ SNCOSMO = """@z 0.25
 #time band flux fluxerr zp zpsys
 61000.5 ztfg 100.0 5.0 25.0 ab
 61001.5 ztfr 200.0 5.0 27.5 ab
-61002.5 sdssu 300.0 5.0 25.0 ab
+61002.5 bessellv 300.0 5.0 25.0 ab
 """
 
 
@@ -136,7 +136,7 @@ class TestAstropyTables:
     def test_sncosmo(self, tmp_path: Path) -> None:
         notes: list[str] = []
         curves, told = read(written(tmp_path, "t.txt", SNCOSMO.encode()), noted=lambda _, why: notes.append(why))
-        assert (told, notes) == ([], ["1 of 3 points are in bands that are not known: 'sdssu'"])
+        assert (told, notes) == ([], ["1 of 3 points are in bands that are not known: 'bessellv'"])
         assert curves.object_ids == ("SN2026b",)
         assert curves.magnitude[:2] == pytest.approx([20.0, 27.5 - 2.5 * np.log10(200)])
         nameless = SNCOSMO.replace("@id SN2026b\n", "")
