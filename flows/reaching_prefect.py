@@ -27,9 +27,6 @@ QUIET_SECONDS = 10.0
 LIBRARIES = ("prefect", "httpx", "httpcore", "anyio", "websockets")
 """Where an error comes from that is Prefect's, whatever it is called."""
 
-LONGEST = 200
-"""[characters] What is told of it, at most."""
-
 
 @contextmanager
 def reaching_prefect(settings: Settings) -> Iterator[None]:
@@ -51,8 +48,7 @@ def reaching_prefect(settings: Settings) -> Iterator[None]:
 
     address = PREFECT_API_URL.value()
     try:
-        if not address:
-            _start_server()
+        _watch(address or _start_server())
         yield
     except BridgeError:
         raise
@@ -62,8 +58,14 @@ def reaching_prefect(settings: Settings) -> Iterator[None]:
         raise _unavailable(error, address) from None
 
 
-def _start_server() -> None:
-    """Let Prefect start its own server, and say so if that takes long."""
+def _watch(address: str) -> None:
+    from tasks.prefect_away import watch_prefect
+
+    watch_prefect(address)
+
+
+def _start_server() -> str:
+    """Let Prefect start its own server, say so if that takes long, and give its address."""
     from prefect.client.orchestration import get_client
 
     os.environ[RUN_MARK] = str(uuid4())
@@ -73,8 +75,8 @@ def _start_server() -> None:
     notice.daemon = True
     notice.start()
     try:
-        with get_client(sync_client=True):
-            pass
+        with get_client(sync_client=True) as client:
+            return str(client.api_url)
     finally:
         notice.cancel()
 
@@ -86,7 +88,9 @@ def _is_of_prefect(error: Exception) -> bool:
 
 
 def _unavailable(error: Exception, address: str | None) -> PrefectUnavailable:
-    problem = " ".join(str(error).split())[:LONGEST] or type(error).__name__
+    from tasks.prefect_away import in_short
+
+    problem = in_short(error)
     if address:
         remedy = "is PREFECT_API_URL right, and the server up? Without it a run starts a server of its own"
         return PrefectUnavailable(f"Prefect server {shown_address(address)}", f"does not answer: {problem}", remedy)

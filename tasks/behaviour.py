@@ -8,8 +8,10 @@ from typing import Any, TypeVar, cast
 from prefect import Task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed
 
+from tasks.prefect_away import watch_prefect
 from tides_bridge.errors import BridgeError, TransientError
 
 T = TypeVar("T")
@@ -64,20 +66,34 @@ def without_causes() -> Iterator[None]:
 
 
 class PlainSpeech(logging.Filter):
-    """Drops the traceback of our own errors, whose text says all, and the coming and going of Prefect's own server."""
+    """
+    Drops the traceback of our own errors, whose text says all.
+
+    What Prefect says of its own affairs is dropped, too: its own server that comes and goes, and events that it cannot
+    send, which are told with all they hold.
+    """
+
+    NOISE = ("temporary server", "Service %r failed")
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Tell whether to let a record through, ours without traceback."""
         if record.exc_info and isinstance(record.exc_info[1], BridgeError):
             record.exc_info = None
-        return "temporary server" not in str(record.msg)
+        return not any(words in str(record.msg) for words in self.NOISE)
 
 
 def speak_plainly() -> None:
-    """Filter Prefect's loggers, and keep the chatter of Dask and of every repeated call off the run page."""
+    """
+    Filter Prefect's loggers, and keep the chatter of Dask and of every repeated call off the run page.
+
+    From then on a server that goes away is given up in time, whoever has started this process.
+    """
+    if address := PREFECT_API_URL.value():
+        watch_prefect(address)
     logging.getLogger("EventsWorker").setLevel(logging.ERROR)  # at an end it tells what it has still to send
     logging.getLogger("APILogWorker").setLevel(logging.ERROR)
-    for name in ("prefect", "prefect.flow_runs", "prefect.task_runs"):
+    logging.getLogger("prefect.events.clients").setLevel(logging.ERROR)  # `tasks.prefect_away` says it once
+    for name in ("prefect", "prefect.flow_runs", "prefect.task_runs", "prefect._internal.concurrency"):
         logger = logging.getLogger(name)
         if not any(isinstance(present, PlainSpeech) for present in logger.filters):
             logger.addFilter(PlainSpeech())

@@ -13,7 +13,7 @@ from typing import Any
 
 import requests
 
-from flows.up.supervised import SupervisedProgram
+from flows.up.supervised import SupervisedProgram, id_of
 from tides_bridge.database import embedded
 from tides_bridge.errors import SettingsError
 from tides_bridge.operations.prefect_server import BUSY_PAUSE, POOL, prefect_session
@@ -138,12 +138,12 @@ class UpPlan:
             else []
         )
         demo = [self._standins()] if self.is_demo else []
-        server = ("server", "start", "--host", "127.0.0.1", "--port", str(self.port))
+        server = tides("server", "--port", str(self.port), "--database", f"prefect_{id_of(self.folder)[:12]}")
         worker = ("worker", "start", "--pool", POOL, "--type", "process")
         return [
             *demo,  # before the database, as they write the settings that say where it is
             *database,
-            StartStep(SupervisedProgram("server", python("prefect", *server)), lambda: answers(f"{self.api}/health")),
+            StartStep(SupervisedProgram("server", server), lambda: answers(f"{self.api}/health")),
             StartStep(SupervisedProgram("deploy", tides("deploy"), stays=False), lambda: True),
             StartStep(SupervisedProgram("page", tides("page")), self._has_page),
             StartStep(SupervisedProgram("worker", python("prefect", *worker), 30), WorkerHeartbeat(self.api).is_there),

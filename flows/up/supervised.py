@@ -3,11 +3,13 @@ Programs that supervisord keeps running for `tides up`: the only module that kno
 
 supervisord is a child of ours in a session of its own, so that Ctrl-C is for us alone. Its configuration, its socket
 and all logs lie in a folder. A watcher, which outlives us, ends all that is left however we end: it waits for the end
-of a pipe, and knows what is ours by a mark in the environment.
+of a pipe, and knows what is ours by a mark in the environment: a random id that the folder has, and no other.
 """
 
 import contextlib
 import os
+import re
+import secrets
 import shlex
 import subprocess
 import sys
@@ -25,7 +27,13 @@ from tides_bridge.processes import marked, start_watcher
 from tides_bridge.resources import make_own_folder, own_file, write_own
 
 MARK = "BRIDGE_UP"
-"""Variable in the environment of all that is started: the folder."""
+"""
+Variable in the environment of all that is started: the id of the folder.
+
+A path will not do: a folder that was moved away, or is another one in a container, has had the same.
+"""
+ID_FILE = "up.id"
+"""In the folder: its id, and the number of this very file, which a copy of the folder does not share."""
 LOG_SIZE = "5MB"
 """Of each log; three older ones are kept."""
 START_SECONDS = 120.0
@@ -98,7 +106,7 @@ class Supervisor:
     Raises
     ------
     SettingsError
-        When the name of the folder is too long.
+        When the name of the folder is too long, or its id cannot be kept.
     TransientError
         When supervisord cannot start.
     """
@@ -108,7 +116,8 @@ class Supervisor:
     ) -> None:
         self.folder, self.programs, self.logs = folder, programs, folder / "logs"
         self.log = self.logs / "supervisor.log"
-        self._environment, self._lock = {**environment, MARK: str(folder)}, lock
+        self._id = id_of(folder)
+        self._environment, self._lock = {**environment, MARK: self._id}, lock
         self._socket = folder / "supervisor.sock"
         self._watcher: subprocess.Popen[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -118,7 +127,7 @@ class Supervisor:
             raise SettingsError("--folder", str(self.folder), "has too long a name for a socket: choose another")
         make_own_folder(self.logs, 0o700)
         try:
-            end_marked(self.folder)  # what a killed `tides up` and its killed watcher left
+            end_marked(self._id)  # what a killed `tides up` and its killed watcher left
             self._watch_over()  # before anything is started that it might have to end
             self._start()
         except BaseException:
@@ -171,7 +180,7 @@ class Supervisor:
         """Stop all in order: runs, then the programs, the last one first; meanwhile is called again and again."""
         if self._process is None:
             return
-        end_runs(self.folder, meanwhile)  # first, while worker and server are there to hear how they ended
+        end_runs(self._id, meanwhile)  # first, while worker and server are there to hear how they ended
         self._process.terminate()
         limit = time.monotonic() + STOP_SECONDS
         while self._process.poll() is None and time.monotonic() < limit:
@@ -192,7 +201,7 @@ class Supervisor:
         """Start the watcher; it has no mark, so that it does not end itself."""
         environment = {name: value for name, value in self._environment.items() if name != MARK}
         module, handed = "flows.up.supervised", [self._lock]
-        self._watcher = start_watcher(module, str(self.folder), environment=environment, handed=handed)
+        self._watcher = start_watcher(module, self._id, environment=environment, handed=handed)
 
     def _start(self) -> None:
         configuration, output = self.folder / "supervisor.conf", self.logs / "supervisord.out"
@@ -258,10 +267,33 @@ def _escaped(text: object) -> str:
     return str(text).replace("%", "%%")
 
 
-def end_runs(folder: Path, meanwhile: Callable[[], None] = lambda: None) -> None:
+def id_of(folder: Path) -> str:
+    """
+    Give the random id of a folder, which is made when it is asked for first, and anew for a copy of a folder.
+
+    Raises
+    ------
+    SettingsError
+        When it cannot be kept.
+    """
+    file = folder / ID_FILE
+    try:
+        found = re.fullmatch(r"([0-9a-f]{32}) (\d+)\n", file.read_text(errors="replace")) if file.exists() else None
+        if found and int(found[2]) == file.stat().st_ino:
+            return found[1]
+        file.unlink(missing_ok=True)
+        made = secrets.token_hex(16)
+        with own_file(file) as new:
+            new.write(f"{made} {os.fstat(new.fileno()).st_ino}\n")
+    except OSError as error:
+        raise SettingsError("--folder", str(folder), f"cannot be used: {error}") from None
+    return made
+
+
+def end_runs(mark: str, meanwhile: Callable[[], None] = lambda: None) -> None:
     """Let the runs end, and tell the server that they did: a worker that is stopped kills them without a word."""
     asked, limit = set[psutil.Process](), time.monotonic() + RUN_SECONDS
-    while (runs := set(marked(MARK, str(folder), RUN))) and time.monotonic() < limit:
+    while (runs := set(marked(MARK, mark, RUN))) and time.monotonic() < limit:
         for run in runs - asked:
             with contextlib.suppress(psutil.Error):
                 run.terminate()
@@ -270,11 +302,11 @@ def end_runs(folder: Path, meanwhile: Callable[[], None] = lambda: None) -> None
         time.sleep(0.05)
 
 
-def end_marked(folder: Path) -> None:
-    """End all that was started for a folder: first in order, then by force."""
+def end_marked(mark: str) -> None:
+    """End all that has the id of a folder: first in order, then by force."""
     # Killed twice: a process may have started another one between the list and its end.
     for end in (psutil.Process.terminate, psutil.Process.kill, psutil.Process.kill):
-        found = marked(MARK, str(folder))
+        found = marked(MARK, mark)
         for process in found:
             with contextlib.suppress(psutil.Error):
                 end(process)
@@ -287,18 +319,18 @@ def stop_database(folder: Path) -> None:
         acquire_server(folder).release()
 
 
-def clean_up_at_end_of(pipe: IO[str], folder: Path) -> None:
+def clean_up_at_end_of(pipe: IO[str], mark: str) -> None:
     """Wait until the other end of a pipe is closed, which said where the database is; then end all that is left."""
     database = pipe.read()  # the kernel closes the other end even if `tides up` is killed
-    end_runs(folder)
-    supervisord = marked(MARK, str(folder), "supervisor.supervisord")
+    end_runs(mark)
+    supervisord = marked(MARK, mark, "supervisor.supervisord")
     for process in supervisord:
         process.terminate()
     psutil.wait_procs(supervisord, STOP_SECONDS)
-    end_marked(folder)
+    end_marked(mark)
     if database:
         stop_database(Path(database))
 
 
 if __name__ == "__main__":
-    clean_up_at_end_of(sys.stdin, Path(sys.argv[1]))
+    clean_up_at_end_of(sys.stdin, sys.argv[1])

@@ -2,18 +2,22 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import cycle
 from pathlib import Path
 from typing import IO
 
 from rich.text import Text
 
+from flows.up.condensed import Condensed
 from tides_bridge.console import stdout_console
 
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_cyan", "bright_green", "bright_magenta")
 CHANGE = re.compile(r"\S+ \S+ [A-Z]+ ((?:spawned|exited|gave up|success|stopped|killing): .*?)(?:, process has .*)?")
 """A line of supervisor's log that tells how a program does; the rest is left out."""
+END = re.compile(r"exited: (\S+) \((exit status \d+|terminated by \w+)")
+"""In such a line: which program has ended, and how."""
 
 
 class Log:
@@ -68,7 +72,7 @@ class Log:
 
 class Terminal:
     """
-    Prints what programs say.
+    Prints what programs say, in short.
 
     Parameters
     ----------
@@ -83,7 +87,10 @@ class Terminal:
     def __init__(self, logs: Mapping[str, Path], supervisor: Path) -> None:
         self._console = stdout_console(None, highlight=False, soft_wrap=True)
         self._logs = {name: Log(path) for name, path in logs.items()}
+        self._condensed = {name: Condensed(str(path)) for name, path in logs.items()}
         self._supervisor = Log(supervisor)
+        self._ends: dict[str, str] = {}
+        self._spoke_at = time.monotonic()
         self._width = max(map(len, logs))
         self._colours = dict(zip(logs, cycle(COLOURS), strict=False))
         self._is_gone = False
@@ -97,18 +104,33 @@ class Terminal:
         """Print what has come, but for empty lines."""
         for line in self._supervisor.new_lines():
             if change := CHANGE.fullmatch(line):
+                if end := END.match(change[1]):
+                    self._ends[end[1]] = end[2]
                 self._print(self.OWN, change[1], "bold red" if change[1].startswith(("exited", "gave up")) else "bold")
         for name, log in self._logs.items():
-            for line in filter(None, log.new_lines()):
-                self._print(name, line)
+            self._show(name, log.new_lines())
 
     def show_rest(self) -> None:
         """Print what is left when the programs have ended."""
         self.show_new()
         self._supervisor.close()
         for name, log in self._logs.items():
-            if line := log.close():
+            self._show(name, [log.close()])
+            for line in self._condensed[name].rest():
                 self._print(name, line)
+
+    def end_of(self, name: str) -> str:
+        """Say how a program has ended last: its exit status or signal; empty if it is not known."""
+        return self._ends.get(name, "")
+
+    def is_quiet(self, seconds: float) -> bool:
+        """Tell whether no program has said anything for so long."""
+        return time.monotonic() - self._spoke_at > seconds
+
+    def _show(self, name: str, lines: Iterable[str]) -> None:
+        for line in self._condensed[name].lines(lines, time.monotonic()):
+            self._spoke_at = time.monotonic()
+            self._print(name, line)
 
     def _print(self, name: str, line: str, style: str = "") -> None:
         """Print a line; when the terminal is gone this is an error once, so that all is stopped in silence."""

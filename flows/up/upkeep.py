@@ -24,8 +24,16 @@ TICK_SECONDS = 0.2
 """How often the terminal shows what is new."""
 LOOK_SECONDS = 1.0
 """How often the programs are looked at."""
-HEALTHY_SECONDS = 120.0
-"""How long a program may take to become healthy before the next one is started."""
+HEALTHY_SECONDS = 300.0
+"""
+How long a program may take to become healthy before the next one is started.
+
+A new Prefect server makes its tables first, with 13 s of CPU: eight times as long where others want the same cores.
+"""
+QUIET_SECONDS = 2.0
+"""So long no program says anything before it is said that all is ready: nobody shall have to look for that line."""
+LOUD_SECONDS = 20.0
+"""So long that is waited for at most."""
 AGAIN_SECONDS = 30.0
 """After so long a program that could not be started is tried again."""
 LAST_LINES = 5
@@ -116,6 +124,9 @@ class Up:
             stack.enter_context(self._supervisor)
             stack.callback(self._stop)
             missing = [step.program.name for step in self._steps if not self._start(step)]
+            limit = time.monotonic() + LOUD_SECONDS
+            while not self._terminal.is_quiet(QUIET_SECONDS) and time.monotonic() < limit:
+                self._go_on()
             self._terminal.say(self._ready(missing), "bold green" if not missing else "bold red")
             while True:
                 self._go_on()
@@ -126,9 +137,10 @@ class Up:
         self._supervisor.begin(name)
         self._started.append(step.program)
         if not self._becomes_healthy(step):
-            self._terminal.say(f"{name} is not healthy: the rest goes on without it", "bold red")
             if name == "standins":
+                self._terminal.say(self._why(name), "bold red")
                 raise TransientError("stand-ins", "could not be started", f"see {self._supervisor.log_of(name)}")
+            self._terminal.say(f"{name} is not healthy: the rest goes on without it", "bold red")
             return False
         self._terminal.say(f"{name} is healthy after {time.monotonic() - begun:.0f} s")
         self._after(name)
@@ -174,12 +186,17 @@ class Up:
         due = self._again_at.get(program.name)
         if due is None:
             self._again_at[program.name] = time.monotonic() + AGAIN_SECONDS
-            why = f"{program.name} cannot be started ({problem or 'it failed'}); tried again in {AGAIN_SECONDS:.0f} s"
-            last = last_lines(self._supervisor.log_of(program.name))
-            self._terminal.say("\n".join([f"{why}. Its log ends with", *last]), "bold red")
+            self._terminal.say(self._why(program.name, problem, f"; tried again in {AGAIN_SECONDS:.0f} s"), "bold red")
         elif time.monotonic() >= due:
             del self._again_at[program.name]
             self._supervisor.begin(program.name)
+
+    def _why(self, name: str, problem: str = "", then: str = "") -> str:
+        """Say how a program that could not be started has ended, and what it wrote last."""
+        self._terminal.show_new()  # which is where its end is told
+        why = ", ".join(filter(None, [problem, self._terminal.end_of(name)])) or "it failed"
+        last = last_lines(self._supervisor.log_of(name))
+        return "\n".join([f"{name} cannot be started ({why}){then}. Its log ends with", *(last or ["nothing"])])
 
     def _stop(self) -> None:
         self._terminal.say("stopping all in order ...")

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,14 +21,15 @@ import pytest
 import requests
 
 from flows.up import upkeep
+from flows.up.condensed import BURST_SECONDS, MOST_LINES, Condensed
 from flows.up.programs import StartStep, UpPlan, ask_prefect_api, python
-from flows.up.supervised import MARK, SupervisedProgram
+from flows.up.supervised import ID_FILE, MARK, SupervisedProgram, Supervisor, end_marked, id_of
 from flows.up.terminal import Log
 from tests.flows.test_deployment import hearing_ctrl_c
 from tests.support.folders import reachable_folder
 from tests.support.forked import forked_tides
 from tests.support.prefect_home import furnish
-from tests.support.processes import ROOT, free_port
+from tests.support.processes import ROOT, free_port, wait_until
 from tides_bridge.database import open_database
 from tides_bridge.database.embedded import EmbeddedServer
 from tides_bridge.errors import SettingsError
@@ -40,7 +42,7 @@ PROGRAMS = {
     "database": ("flows.cli", "database"),
     "page": ("flows.cli", "page"),
     "standins": ("flows.cli", "standins"),
-    "server": ("server", "start"),
+    "server": ("flows.cli", "server"),
 }
 """Words of their commands."""
 WAIT_SECONDS = 300.0
@@ -114,7 +116,7 @@ class Terminal:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return False
-        return not marked(MARK, str(self.folder)) and self.database.pid() is None
+        return not marked(MARK, id_of(self.folder)) and self.database.pid() is None
 
     @property
     def database(self) -> EmbeddedServer:
@@ -126,7 +128,7 @@ class Terminal:
 
     def _running(self, *words: str) -> list[psutil.Process]:
         found = []
-        for process in marked(MARK, str(self.folder)):
+        for process in marked(MARK, id_of(self.folder)):
             with suppress(psutil.Error):  # it has just ended
                 if set(words) <= set(process.cmdline()):
                     found.append(process)
@@ -277,12 +279,51 @@ def test_what_cannot_start_is_told_and_tried_again_and_the_rest_goes_on(
         upkeep.Up(plan, lock).run()
     said = capsys.readouterr().out
     assert re.search(
-        r"up +\| bad cannot be started \(Exited too quickly.*\); tried again in 1 s. Its log ends with\nup .*", said
+        r"up +\| bad cannot be started \(Exited too quickly.*, exit status 1\); tried again in 1 s. Its log ends with\n"
+        r"(up .*\n)*up .*No module named 'no-such-file'",
+        said,
     )
     assert "up  | bad is not healthy: the rest goes on without it" in said
     assert "up  | a is healthy" in said
     assert re.findall(r"stopped: ([ab])\b", said) == ["b", "a"]
-    assert not marked(MARK, str(plan.folder))
+    assert not marked(MARK, id_of(plan.folder))
+
+
+def test_a_folder_knows_its_programs_by_an_id_that_no_copy_of_it_has(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    for folder in (ours, theirs):
+        folder.mkdir()
+    before = id_of(ours), id_of(theirs)
+    assert before[0] != before[1] and (id_of(ours), id_of(theirs)) == before
+    assert (ours / ID_FILE).stat().st_mode & 0o777 == 0o600
+    shutil.copytree(ours, tmp_path / "copy")
+    assert id_of(tmp_path / "copy") not in before and id_of(ours) == before[0]
+    ours.rename(tmp_path / "moved")
+    assert id_of(tmp_path / "moved") == before[0]
+    ours.mkdir()
+    assert id_of(ours) != before[0]  # another one at the same path
+    (ours / ID_FILE).write_bytes(b"\xff")
+    assert len(id_of(ours)) == 32
+
+
+def test_a_stack_at_the_path_of_another_leaves_its_programs_alone(tmp_path: Path) -> None:
+    """The folder was moved away under them, and a new one made in its place."""
+    folder = tmp_path / "up"
+    folder.mkdir()
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    theirs = subprocess.Popen(sleep, env=os.environ | {MARK: id_of(folder)})
+    try:
+        wait_until(lambda: marked(MARK, id_of(folder)))
+        folder.rename(tmp_path / "moved")
+        with upkeep.locked(folder) as lock, Supervisor(folder, [], {}, lock) as supervisor:
+            supervisor.stop(lambda: None)
+        assert theirs.poll() is None
+        with upkeep.locked(tmp_path / "moved"):
+            end_marked(id_of(tmp_path / "moved"))
+        assert not marked(MARK, id_of(tmp_path / "moved"))
+    finally:
+        theirs.kill()
+        theirs.wait(STOP_SECONDS)
 
 
 def test_only_what_is_needed_is_started_and_nothing_leads_elsewhere(
@@ -365,6 +406,42 @@ def test_a_log_that_is_rotated_loses_no_line(tmp_path: Path) -> None:
     assert log.close() == "5"
 
 
+LOCKED = """\
+10:31 | ERROR | event persister failed
+Traceback (most recent call last):
+  File "a.py", line 3, in execute
+    cursor.execute(statement)
+sqlite3.OperationalError: database is locked
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "b.py", line 4, in flush
+    raise Lost(3)
+b.Lost: 3 events
+10:32 | INFO | goes on
+"""
+
+
+def test_of_a_traceback_the_last_error_is_shown_and_of_a_burst_its_number() -> None:
+    short = Condensed("server.log")
+    whole = LOCKED.splitlines()
+    assert list(short.lines(whole, 10.0)) == [whole[0], "b.Lost: 3 events (its traceback is in server.log)", whole[-1]]
+    shown: list[str] = []
+    for at, line in enumerate(whole):  # as they come one by one, and the error at the end of the log
+        shown += short.lines([line], 20.0 + at / 100)
+    assert shown == [whole[0], "b.Lost: 3 events (its traceback is in server.log)", whole[-1]]
+    assert list(short.lines(whole[:5], 30.0)) == whole[:1]
+    assert list(short.lines([], 31.5)) == [
+        "sqlite3.OperationalError: database is locked (its traceback is in server.log)"
+    ]
+    many = [f"line {number}" for number in range(MOST_LINES + 7)]
+    assert list(short.lines(many, 40.0)) == many[:MOST_LINES]
+    assert list(short.lines(["later"], 40.1 + BURST_SECONDS)) == ["... and 7 more lines: see server.log", "later"]
+    assert list(short.lines(many, 60.0)) == many[:MOST_LINES]
+    assert list(short.rest()) == ["... and 7 more lines: see server.log"]
+
+
 def test_a_login_is_made_once_for_all_programs_and_only_if_asked_for(tmp_path: Path) -> None:
     names = ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING")
     plan = UpPlan(tmp_path, "demo", tmp_path / "settings.yaml", 4200, 1.0)
@@ -405,7 +482,7 @@ def test_a_protected_server_asks_everybody_for_its_login() -> None:
             user, _, word = login.partition(":")
             assert requests.post(address, json={}, timeout=60, auth=(user, word)).status_code == 200
             assert "prefect.login" in terminal.said() and word not in terminal.said()
-            processes = marked(MARK, str(terminal.folder))
+            processes = marked(MARK, id_of(terminal.folder))
             assert processes and not [process for process in processes if word in " ".join(process.cmdline())]
             assert terminal.signal(signal.SIGINT) == 0
         finally:

@@ -135,6 +135,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "operations/count_states.sql": {},
     "database/end_run.sql": {"run_id": 1, "problem": None, "counts": '{"messages": 3}'},
     "database/find_database.sql": {"name": "postgres"},
+    "database/has_trigrams.sql": {},
     "database/has_schema.sql": {},
     "operations/list_all_positions.sql": {},
     "operations/list_last_runs.sql": {},
