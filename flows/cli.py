@@ -68,7 +68,7 @@ for command in (
     watchdog.watchdog,
     notify.notify,
     deploy.deploy,
-    server.server,
+    up.server,
     up.up,
 ):
     app.command(command.__name__.replace("_", "-"))(command)

@@ -1,4 +1,4 @@
-"""The command `tides up`: all that the bridge needs, kept running in one terminal until Ctrl-C."""
+"""The commands `tides up`: all that the bridge needs, until Ctrl-C; and `tides server`, one of its programs."""
 
 import logging
 from dataclasses import replace
@@ -43,6 +43,26 @@ def up(  # noqa: PLR0913, PLR0917 (one argument an option)
         from flows.up.upkeep import keep_up
 
         keep_up(replace(make_plan(config, settings, port, folder, speed), is_protected=protect))
+
+
+def server(
+    config: Config = None,
+    settings: SettingsFile = None,
+    host: Annotated[str, typer.Option(help="At which it listens.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="At which it listens.", min=1, max=65535)] = 4200,
+    database: Annotated[str, typer.Option(help="For its history, beside that of the bridge.")] = "prefect",
+) -> None:
+    """
+    Start the Prefect server, with its history in a database of its own on the PostgreSQL of the settings.
+
+    Reads the settings; makes that database if it is missing. Prefect's own variable for another place wins:
+    PREFECT_SERVER_DATABASE_CONNECTION_URL. Whoever reaches the server can run code as you.
+    """
+    from flows.up.history import run_server
+    from tides_bridge.settings import load_settings
+
+    with exit_on_error():
+        run_server(load_settings(config, settings), database, ["--host", host, "--port", str(port)])
 
 
 def make_plan(
