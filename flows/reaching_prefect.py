@@ -4,10 +4,11 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from uuid import uuid4
 
+from flows.running_stack import RunningServer
 from tides_bridge.errors import BridgeError, PrefectUnavailable
 from tides_bridge.processes import end_after_us
 from tides_bridge.settings import Settings, shown_address
@@ -29,14 +30,18 @@ LIBRARIES = ("prefect", "httpx", "httpcore", "anyio", "websockets")
 
 
 @contextmanager
-def reaching_prefect(settings: Settings) -> Iterator[None]:
+def reaching_prefect(settings: Settings, find: Callable[[], RunningServer | None] = lambda: None) -> Iterator[None]:
     """
-    Have a Prefect server for flows in this process: that of PREFECT_API_URL, or one that Prefect starts for us.
+    Have a Prefect server for flows in this process.
+
+    It is that of PREFECT_API_URL, else that of a `tides up`, else one that Prefect starts for us.
 
     Parameters
     ----------
     settings
         How long its start may take, ``prefect.serverStart``.
+    find
+        Finds the server of a `tides up` that runs.
 
     Raises
     ------
@@ -46,6 +51,8 @@ def reaching_prefect(settings: Settings) -> Iterator[None]:
     os.environ.setdefault(PATIENCE, f"{settings.prefect.server_start.total_seconds():.0f}")  # before it is imported
     from prefect.settings import PREFECT_API_URL
 
+    if not PREFECT_API_URL.value() and (running := find()):
+        _use(running)
     address = PREFECT_API_URL.value()
     try:
         _watch(address or _start_server())
@@ -56,6 +63,16 @@ def reaching_prefect(settings: Settings) -> Iterator[None]:
         if not _is_of_prefect(error):
             raise
         raise _unavailable(error, address) from None
+
+
+def _use(server: RunningServer) -> None:
+    """Let this process, and all that it starts, show their runs there."""
+    from prefect.context import refresh_global_settings_context
+
+    os.environ["PREFECT_API_URL"] = server.api
+    if server.login:
+        os.environ["PREFECT_API_AUTH_STRING"] = server.login
+    refresh_global_settings_context()
 
 
 def _watch(address: str) -> None:

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,7 +27,7 @@ def run(
     Run the bridge once: pull alerts, decide, store, and bring 4MOST up to date.
 
     Reads the settings, the stream, light curves, and the 4MOST list; writes tides_master and targets at 4MOST.
-    With PREFECT_API_URL set the run shows in that server's web interface; without, it needs no server.
+    The run shows in the web interface of PREFECT_API_URL, or of a `tides up` with the same settings; it needs neither.
     """
     from tides_bridge.decisions.record import load_functions
     from tides_bridge.settings import load_settings
@@ -34,7 +35,7 @@ def run(
     with exit_on_error():
         chosen = load_settings(config, settings)  # a wrong setting is told before Prefect takes its seconds to start
         load_functions(chosen)
-        with _prefect(chosen):
+        with _prefect(chosen, config, settings):
             from flows.comm_pipe import execute_comm_pipe
 
             counts = execute_comm_pipe(config, str(settings) if settings else None)
@@ -55,7 +56,7 @@ def reconcile(
     """
     from tides_bridge.settings import load_settings
 
-    with exit_on_error(), _prefect(load_settings(config, settings)):
+    with exit_on_error(), _prefect(load_settings(config, settings), config, settings):
         from flows.reconcile import reconcile_with_4most
 
         differences = reconcile_with_4most(config, str(settings) if settings else None, dry_run)
@@ -91,13 +92,14 @@ def release_guard(
 
 
 @contextmanager
-def _prefect(settings: "Settings") -> Iterator[None]:
+def _prefect(settings: "Settings", config: str | None, file: Path | None) -> Iterator[None]:
     """Have what a flow in this process needs: plain speech, an end in order, and a Prefect server."""
     logging.getLogger("tides_bridge.settings").setLevel(logging.ERROR)  # its warnings were given: the flow loads again
     from flows.reaching_prefect import reaching_prefect
+    from flows.running_stack import find_running
 
     interrupt_on_sigterm()
-    with reaching_prefect(settings):
+    with reaching_prefect(settings, lambda: find_running(config, file)):
         from tasks.behaviour import speak_plainly
 
         speak_plainly()

@@ -13,6 +13,7 @@ from typing import Any
 
 import requests
 
+from flows.running_stack import ANSWER_SECONDS, answers
 from flows.up.supervised import SupervisedProgram, id_of
 from tides_bridge.database import embedded
 from tides_bridge.errors import SettingsError
@@ -22,8 +23,6 @@ from tides_bridge.settings import Settings, load_settings
 
 FIRST_RUN = "TiDES bridge/hourly"
 """A run of this deployment is started at once in the demo."""
-ANSWER_SECONDS = 2.0
-"""Longest wait for a program to say that it is healthy; the terminal waits, too."""
 LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 """In memory, as is the default, the place of a run that dies with the server would be taken for ever."""
 
@@ -225,15 +224,6 @@ def tides(*arguments: str) -> tuple[str, ...]:
 def python(module: str, *arguments: str) -> tuple[str, ...]:
     """Word a command of a module of this environment."""
     return (sys.executable, "-m", module, *arguments)
-
-
-def answers(address: str) -> bool:
-    """Tell whether anything is answered there, be it good or bad."""
-    try:
-        requests.get(address, timeout=ANSWER_SECONDS)
-    except requests.RequestException:
-        return False
-    return True
 
 
 def ask_prefect_api(api: str, method: str, path: str, **body: Any) -> Any:

@@ -21,19 +21,18 @@ from typing import IO, Any, NamedTuple, Self
 
 import psutil
 
+from flows.running_stack import MARK
 from tides_bridge.database.embedded import SOCKET_PATH_BYTES, EmbeddedServer, acquire_server
 from tides_bridge.errors import SettingsError, TransientError
 from tides_bridge.processes import marked, start_watcher
 from tides_bridge.resources import make_own_folder, own_file, write_own
 
-MARK = "BRIDGE_UP"
+ID_FILE = "up.id"
 """
-Variable in the environment of all that is started: the id of the folder.
+In the folder: its id, and the number of this very file, which a copy of the folder does not share.
 
 A path will not do: a folder that was moved away, or is another one in a container, has had the same.
 """
-ID_FILE = "up.id"
-"""In the folder: its id, and the number of this very file, which a copy of the folder does not share."""
 LOG_SIZE = "5MB"
 """Of each log; three older ones are kept."""
 START_SECONDS = 120.0
@@ -90,7 +89,7 @@ class State(NamedTuple):
 
 class Supervisor:
     """
-    Supervisord with its programs, from ``with`` to its end. None runs before `begin`.
+    Supervisord with its programs, from ``with`` to its end. None runs before `begin`. All bear ``mark``.
 
     Parameters
     ----------
@@ -116,8 +115,8 @@ class Supervisor:
     ) -> None:
         self.folder, self.programs, self.logs = folder, programs, folder / "logs"
         self.log = self.logs / "supervisor.log"
-        self._id = id_of(folder)
-        self._environment, self._lock = {**environment, MARK: self._id}, lock
+        self.mark = id_of(folder)
+        self._environment, self._lock = {**environment, MARK: self.mark}, lock
         self._socket = folder / "supervisor.sock"
         self._watcher: subprocess.Popen[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -127,7 +126,7 @@ class Supervisor:
             raise SettingsError("--folder", str(self.folder), "has too long a name for a socket: choose another")
         make_own_folder(self.logs, 0o700)
         try:
-            end_marked(self._id)  # what a killed `tides up` and its killed watcher left
+            end_marked(self.mark)  # what a killed `tides up` and its killed watcher left
             self._watch_over()  # before anything is started that it might have to end
             self._start()
         except BaseException:
@@ -180,7 +179,7 @@ class Supervisor:
         """Stop all in order: runs, then the programs, the last one first; meanwhile is called again and again."""
         if self._process is None:
             return
-        end_runs(self._id, meanwhile)  # first, while worker and server are there to hear how they ended
+        end_runs(self.mark, meanwhile)  # first, while worker and server are there to hear how they ended
         self._process.terminate()
         limit = time.monotonic() + STOP_SECONDS
         while self._process.poll() is None and time.monotonic() < limit:
@@ -201,7 +200,7 @@ class Supervisor:
         """Start the watcher; it has no mark, so that it does not end itself."""
         environment = {name: value for name, value in self._environment.items() if name != MARK}
         module, handed = "flows.up.supervised", [self._lock]
-        self._watcher = start_watcher(module, self._id, environment=environment, handed=handed)
+        self._watcher = start_watcher(module, self.mark, environment=environment, handed=handed)
 
     def _start(self) -> None:
         configuration, output = self.folder / "supervisor.conf", self.logs / "supervisord.out"

@@ -12,6 +12,7 @@ from typing import IO
 
 import requests
 
+from flows.running_stack import RunningServer, announced
 from flows.up.programs import StartStep, UpPlan, check_port, check_settings, database_folder, start_first_run
 from flows.up.supervised import SupervisedProgram, Supervisor
 from flows.up.terminal import Terminal
@@ -123,6 +124,8 @@ class Up:
             stack.callback(self._terminal.show_rest)
             stack.enter_context(self._supervisor)
             stack.callback(self._stop)
+            server = RunningServer(self._plan.api, self._plan.login)
+            stack.enter_context(announced(self._plan.config, self._plan.file, self._supervisor.mark, server))
             missing = [step.program.name for step in self._steps if not self._start(step)]
             limit = time.monotonic() + LOUD_SECONDS
             while not self._terminal.is_quiet(QUIET_SECONDS) and time.monotonic() < limit:

@@ -20,12 +20,15 @@ import psutil
 import pytest
 import requests
 
+from flows import running_stack
+from flows.running_stack import MARK, RunningServer, announced, find_running
 from flows.up import upkeep
 from flows.up.condensed import BURST_SECONDS, MOST_LINES, Condensed
 from flows.up.programs import StartStep, UpPlan, ask_prefect_api, python
-from flows.up.supervised import ID_FILE, MARK, SupervisedProgram, Supervisor, end_marked, id_of
+from flows.up.supervised import ID_FILE, SupervisedProgram, Supervisor, end_marked, id_of
 from flows.up.terminal import Log
 from tests.flows.test_deployment import hearing_ctrl_c
+from tests.flows.test_outages import answering
 from tests.support.folders import reachable_folder
 from tests.support.forked import forked_tides
 from tests.support.prefect_home import furnish
@@ -213,6 +216,11 @@ def test_what_is_killed_is_started_again_and_the_bridge_goes_on(terminal: Termin
     terminal.wait_for(lambda: all(map(terminal.is_back, PROGRAMS)))
     terminal.wait_for(lambda: terminal.ask("GET", "health"))
     terminal.run_once()
+    before = {run["id"] for run in terminal.ask("POST", "flow_runs/filter")}
+    told = forked_tides("run", "--config", "demo", "--settings", terminal.settings, "--json")
+    assert told.returncode == 0, told.stderr
+    runs = terminal.ask("POST", "flow_runs/filter")
+    assert [run["name"] for run in runs if run["id"] not in before and run["deployment_id"] is None]
 
 
 def test_ctrl_c_stops_all_and_the_next_start_goes_on(terminal: Terminal) -> None:
@@ -440,6 +448,32 @@ def test_of_a_traceback_the_last_error_is_shown_and_of_a_burst_its_number() -> N
     assert list(short.lines(["later"], 40.1 + BURST_SECONDS)) == ["... and 7 more lines: see server.log", "later"]
     assert list(short.lines(many, 60.0)) == many[:MOST_LINES]
     assert list(short.rest()) == ["... and 7 more lines: see server.log"]
+
+
+def test_a_run_finds_the_stack_that_runs_with_the_same_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running_stack, "data_folder", lambda: tmp_path)
+    file = tmp_path / "settings.yaml"
+    file.write_text(f"one: {{{SETTINGS}}}\ntwo: {{{SETTINGS}}}\n")
+    program = [sys.executable, "-c", "input()"]
+    with answering(401) as api, subprocess.Popen(program, stdin=subprocess.PIPE, env=os.environ | {MARK: "a"}) as ours:
+        server = RunningServer(api, "tides:made-up")
+        assert find_running("one", file) is None
+        with announced("one", file, "a", server):
+            wait_until(lambda: marked(MARK, "a"))
+            assert find_running("one", file) == server
+            assert find_running("two", file) is None and find_running("one", None) is None
+            (note,) = (tmp_path / "up" / "running").iterdir()
+            assert note.stat().st_mode & 0o777 == 0o600
+            note.write_text("{")
+            assert find_running("one", file) is None
+        with announced("one", file, "b", server):  # whose programs were all killed
+            assert find_running("one", file) is None
+        with announced("one", file, "a", RunningServer("http://127.0.0.1:1/api", "")):
+            assert find_running("one", file) is None
+        assert find_running("one", file) is None
+        ours.kill()
 
 
 def test_a_login_is_made_once_for_all_programs_and_only_if_asked_for(tmp_path: Path) -> None:
