@@ -124,16 +124,16 @@ class Terminal:
         return self._ends.get(name, "")
 
     def is_quiet(self, seconds: float) -> bool:
-        """Tell whether no program has said anything for so long."""
+        """Tell whether nothing was printed for so long."""
         return time.monotonic() - self._spoke_at > seconds
 
     def _show(self, name: str, lines: Iterable[str]) -> None:
         for line in self._condensed[name].lines(lines, time.monotonic()):
-            self._spoke_at = time.monotonic()
             self._print(name, line)
 
     def _print(self, name: str, line: str, style: str = "") -> None:
         """Print a line; when the terminal is gone this is an error once, so that all is stopped in silence."""
+        self._spoke_at = time.monotonic()
         if self._is_gone:
             return
         try:

@@ -10,7 +10,7 @@ INGESTION = time(15)
 """When OpSys ingests every day, Europe/Berlin; the real one says "about"."""
 
 _DATE_TIME = re.compile(
-    r"(?P<local>\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)"
+    r"(?P<local>\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?)"
     # A "+" that was not escaped in an address arrives as a space.
     r"(?P<zone>Z((?P<sign>[+ -]?)(?P<hours>\d\d))?)?"
 )
@@ -23,7 +23,8 @@ def read_date_time(text: str) -> datetime:
     Parameters
     ----------
     text
-        ``YYYY-MM-DD[ T]HH:MM[:ss[.ffffff]]``, then nothing for Europe/Berlin, ``Z`` for UTC, or ``Z+02``, ``Z-02``,
+        ``YYYY-MM-DD``, whose time is midnight, or ``YYYY-MM-DD[ T]HH:MM[:ss[.ffffff]]``; then nothing for
+        Europe/Berlin, ``Z`` for UTC, or ``Z+02``, ``Z-02``,
         ``Z02`` for an offset in hours.
 
     Returns
@@ -40,12 +41,14 @@ def read_date_time(text: str) -> datetime:
     --------
     >>> read_date_time("2026-07-01 15:00").isoformat()
     '2026-07-01T13:00:00+00:00'
+    >>> read_date_time("2026-07-01").isoformat()
+    '2026-06-30T22:00:00+00:00'
     >>> read_date_time("2026-07-01T15:00:00.5Z-02").isoformat()
     '2026-07-01T17:00:00.500000+00:00'
     """
     found = _DATE_TIME.fullmatch(text)
     if not found:
-        raise ValueError("no date-time such as 2026-03-01 12:00[:00[.000000]], Z, Z+02 or Z-02 at its end")
+        raise ValueError("no date-time such as 2026-03-01[ 12:00[:00[.000000]]], Z, Z+02 or Z-02 at its end")
     hours = timedelta(hours=int(found["hours"] or 0))
     zone = timezone(-hours if found["sign"] == "-" else hours) if found["zone"] else BERLIN
     try:

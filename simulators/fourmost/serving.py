@@ -145,7 +145,7 @@ def _configure(options: ServingOptions, faults: FaultPlan) -> DjangoOnThreads:
         SECRET_KEY="signs nothing",  # noqa: S106
         ROOT_URLCONF=f"{package}.urls",
         INSTALLED_APPS=[package],
-        MIDDLEWARE=[f"{package}.authentication.prefer_basic"],
+        MIDDLEWARE=["django.middleware.common.CommonMiddleware", f"{package}.authentication.prefer_basic"],
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
         USE_TZ=True,
         TIME_ZONE="Europe/Berlin",

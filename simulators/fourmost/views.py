@@ -45,7 +45,7 @@ class Pages(LimitOffsetPagination):
 
 
 class Transients(GenericViewSet):
-    """Rows of the surveys of the account."""
+    """Rows of the surveys of the account; what a router finds behind the address, as ``format``, is not used here."""
 
     parser_classes = (LenientJson,)
     serializer_class = TransientSerializer
@@ -55,16 +55,16 @@ class Transients(GenericViewSet):
         """Rows that this account may see."""
         return Transient.objects.filter(uploadedfor_survey_id__in=self.request.user.surveys).order_by("id")
 
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request, **_: Any) -> Response:
         """Answer the rows that the filters choose, in the order of their ids."""
         rows = self.paginate_queryset(self.get_queryset().filter(to_condition(request.query_params)))
         return self.get_paginated_response(self.get_serializer(rows, many=True).data)
 
-    def retrieve(self, request: Request, pk: str) -> Response:
+    def retrieve(self, request: Request, pk: str, **_: Any) -> Response:
         """Answer one row."""
         return Response(self.get_serializer(self.get_object()).data)
 
-    def create(self, request: Request) -> Response:
+    def create(self, request: Request, **_: Any) -> Response:
         """Insert one row or a list of rows: all of them or, when one is bad, none."""
         bulk = isinstance(request.data, list)
         serializer = self.get_serializer(data=request.data, many=bulk)
@@ -74,7 +74,7 @@ class Transients(GenericViewSet):
         return Response(serializer.data, status=settings.CREATE_STATUS)
 
     @transaction.atomic
-    def partial_update(self, request: Request, pk: str) -> Response:
+    def partial_update(self, request: Request, pk: str, **_: Any) -> Response:
         """
         Change some columns.
 
@@ -96,7 +96,7 @@ class Transients(GenericViewSet):
         return Response(serializer.data)
 
     @transaction.atomic
-    def destroy(self, request: Request, pk: str) -> Response:
+    def destroy(self, request: Request, pk: str, **_: Any) -> Response:
         """Delete a row that is not ingested."""
         row = self.get_object()
         if row.date_ingested:

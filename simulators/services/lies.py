@@ -5,6 +5,7 @@ Each was seen at services built as 4MOST's is. In a fault plan they stand as fau
 
 ================  ====================================================================================
 ``row_twice``     a list or page of two rows at least has its first row again in place of its last
+``page_missing``  a page leads past the next one, whose rows no page has
 ``unchanged``     a PATCH is not carried out; the answer is 200 with the row as it is
 ``otherwise``     does the work; magnitudes in the answer are one magnitude fainter
 ``rounded``       does the work; positions in the answer have five decimals, magnitudes two
@@ -23,10 +24,11 @@ Each was seen at services built as 4MOST's is. In a fault plan they stand as fau
 import json
 from collections.abc import Callable
 from typing import Any, Literal, get_args
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 Lie = Literal[
-    "row_twice", "unchanged", "otherwise", "rounded", "id_null", "id_negative", "id_text", "partial", "redirect",
-    "next_again", "strange_err", "other_survey", "other_case",
+    "row_twice", "page_missing", "unchanged", "otherwise", "rounded", "id_null", "id_negative", "id_text", "partial",
+    "redirect", "next_again", "strange_err", "other_survey", "other_case",
 ]  # fmt: skip
 LIES: tuple[Lie, ...] = get_args(Lie)
 
@@ -79,12 +81,22 @@ def lied(lie: Lie, body: bytes, address: str) -> bytes:
         return body
     if lie == "next_again" and is_page:
         content["next"] = address
+    if lie == "page_missing" and is_page and content.get("next"):
+        content["next"] = _past_the_next(content["next"], len(rows))
     if lie == "row_twice" and len(rows) > 1:
         rows[-1] = rows[0]
     if lie in ROWS:
         rows[:] = [ROWS[lie](row) for row in rows]
         content = content if is_page or isinstance(content, list) else rows[0]
     return json.dumps(content).encode()
+
+
+def _past_the_next(address: str, rows: int) -> str:
+    """Lead a page further, as its rows are many."""
+    parts = urlsplit(address)
+    query = dict(parse_qsl(parts.query))
+    query["offset"] = str(int(query.get("offset", 0)) + rows)
+    return urlunsplit(parts._replace(query=urlencode(query)))
 
 
 def first_half(body: bytes) -> bytes:

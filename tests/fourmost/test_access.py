@@ -76,6 +76,38 @@ def test_an_address_that_does_not_exist_is_an_error_too(api):
     assert (answer.status_code, answer.json()) == (404, {"err": "no such address: /QFSwi/targetCat/transits/"})
 
 
+def test_the_router_answers_at_its_edges_as_that_of_django_rest_framework(api, new_row):
+    row = api.create(new_row())
+    rows, one = "targetCat/transients", f"targetCat/transients/{row['id']}"
+    for method, path in (("GET", rows), ("POST", rows), ("GET", one), ("PATCH", one), ("DELETE", one)):
+        answer = api.call(method, path, json={}, allow_redirects=False)
+        assert (answer.status_code, answer.headers["Location"]) == (301, f"/QFSwi/{path}/")
+    # What `requests` makes of it: a PATCH that has lost its body, and a POST that is a GET.
+    assert api.call("PATCH", one, json={"priority": 5}).json() == api.one("GET", row).json() == row
+    assert row in api.call("POST", rows, json=new_row()).json()
+    assert api.call("GET", f"{one}.json").json() == row
+    assert api.call("GET", f"{rows}.json", params={"name": row["name"]}).json() == [row]
+    root = api.call("GET", "targetCat/").json()
+    assert list(root) == ["transients"] and root["transients"].endswith("/QFSwi/targetCat/transients/")
+    assert api.call("GET", f"{rows}/abc/").status_code == 404
+
+
+@pytest.mark.parametrize("limit", ["abc", "0", "-3", ""])
+def test_a_limit_that_is_none_is_passed_over(api, new_row, limit):
+    row = api.create(new_row())
+    answer = api.call("GET", params={"limit": limit, "offset": limit, "name": row["name"]})
+    assert (answer.status_code, answer.json()) == (200, [row])
+
+
+def test_what_is_accepted_is_json_or_an_error(api, new_row):
+    row = api.create(new_row())
+    for accepted in ("application/json", "*/*", "text/html, */*;q=0.1"):
+        assert api.one("GET", row, headers={"Accept": accepted}).json() == row
+    refused = api.one("GET", row, headers={"Accept": "text/html"})
+    assert (refused.status_code, list(refused.json())) == (406, ["err"])
+    assert api.one("GET", row, params={"format": "xml"}).status_code == 404
+
+
 @pytest.mark.parametrize("key", [999_999, 10**30])
 def test_a_row_that_does_not_exist_is_404(api, key):
     answer = api.call("GET", f"targetCat/transients/{key}/")

@@ -67,6 +67,8 @@ def test_every_field_has_every_lookup(api, column):
         ({"date_ingested__isnull": "true"}, "123"),
         ({"date_ingested__isnull": "false"}, ""),
         ({"date_ingested__gt": "2020-01-01 00:00"}, ""),
+        ({"date_submitted__gt": "2020-01-01"}, "123"),
+        ({"date_submitted__lt": "2020-01-01"}, ""),
         ({"ostd_u_obj_id__exact": "0"}, "123"),
         ({"uploadedfor_survey_id": "15"}, ""),
         ({"id__gt": "99999999999999999999999"}, ""),
@@ -125,7 +127,7 @@ def test_a_thousand_filters_are_refused_too(api):
         ("id__gt", "1.5", "id__gt: '1.5' is not a whole number"),
         ("is_active", "yes", "is_active: 'yes' is neither true nor false"),
         ("date_ingested__isnull", "None", "date_ingested__isnull: 'None' is neither true nor false"),
-        ("date_submitted__gt", "2026-03-01", "date_submitted__gt: no date-time such as"),
+        ("date_submitted__gt", "2026-03-01 12", "date_submitted__gt: no date-time such as"),
         ("page", "2", "page: no such field to filter by: page"),
     ],
 )
