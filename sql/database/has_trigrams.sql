@@ -1,5 +1,4 @@
 -- purpose: see whether the server can search by trigrams, which Prefect's migrations use
--- params: none
 -- returns: has_trigrams boolean
 
 SELECT EXISTS (

@@ -27,7 +27,16 @@ def test_a_date_time_without_z_is_berlin(text: str, utc: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "2026-07", "2026-07-15T", "2026-07-15 12", "2026-07-15 12:00+02:00", "2026-02-30 12:00", "0001-01-01 00:00", "noon"],
+    [
+        "",
+        "2026-07",
+        "2026-07-15T",
+        "2026-07-15 12",
+        "2026-07-15 12:00+02:00",
+        "2026-02-30 12:00",
+        "0001-01-01 00:00",
+        "noon",
+    ],
 )
 def test_other_forms_of_date_time_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
