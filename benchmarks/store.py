@@ -11,9 +11,11 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from benchmarks.measure import GOLDEN_ANGLE, agree, machine
-from tides_bridge.database import apply_schema, embedded, listed_columns, open_database
+from tides_bridge.database import apply_schema, embedded, open_database
 from tides_bridge.decisions import batch as ingest
 from tides_bridge.decisions.models import Judged
+from tides_bridge.lightcurves.photometry import BANDS
+from tides_bridge.lightcurves.summaries import OF_BAND
 from tides_bridge.settings import Settings
 
 MERGE = """
@@ -36,9 +38,10 @@ def make_targets(first: int, number: int, mjd: float) -> pd.DataFrame:
     places = np.arange(first, first + number)
     frame["ra"], frame["decl"] = places * GOLDEN_ANGLE % 360, places % 110_000 / 1000 - 80
     frame["first_detection_mjd"], frame["last_detection_mjd"], frame["n_detections"] = mjd - 10, mjd, 12
-    for column in listed_columns(ingest.LOAD_STAGE):
-        if column not in frame:
-            frame[column] = random.uniform(18, 22, number) if column.endswith("mag") else mjd
+    frame["passes"], frame["scatter_arcsec"] = True, 0.1
+    for column in (f"{band}_{name}" for band in BANDS for name in OF_BAND):
+        is_epoch, is_count = column.endswith("mjd"), column.endswith("n_detections")
+        frame[column] = mjd if is_epoch else 3 if is_count else random.uniform(18, 22, number)
     return frame
 
 

@@ -1,7 +1,8 @@
 -- purpose: switch the targets of the staged objects on that are targets now; one past the limits stays off
 -- needs: tides_stage, after upsert_to_master
 -- params: now_mjd double precision (MJD), deactivate_after_days double precision (d),
---         faint_limits double precision[] (mag, order u g r i z y, NULL for none)
+--         faint_limits double precision[] (mag, order u g r i z y, NULL for none), rule text (days or predicted),
+--         unlooked_days double precision (d), counting_bands boolean[] (order u g r i z y), keeps_unselected boolean
 -- returns: activated bigint
 
 WITH switched AS (
@@ -20,7 +21,11 @@ WITH switched AS (
             ),
             %(now_mjd)s::double precision,
             %(deactivate_after_days)s::double precision,
-            %(faint_limits)s::double precision[]
+            %(faint_limits)s::double precision[],
+            %(rule)s::text,
+            %(unlooked_days)s::double precision,
+            %(counting_bands)s::boolean[],
+            %(keeps_unselected)s::boolean
         ) AS judged
     WHERE
         tides_master.tides_id = judged.tides_id

@@ -15,5 +15,7 @@ CREATE TEMPORARY TABLE decision_stage (
     failed text[] NOT NULL,
     passed boolean NOT NULL,
     trigger_mjd double precision,
-    judged_with text[]
+    judged_with text[],
+    now_mjd double precision NOT NULL,
+    left_out integer NOT NULL
 ) ON COMMIT DROP;

@@ -1,39 +1,35 @@
--- purpose: make the staging table of one batch; it ends with the transaction
--- makes: tides_stage, temporary
+-- purpose: make the staging tables of one batch; they end with the transaction
+-- makes: tides_stage, brightness_stage, temporary
 
 CREATE TEMPORARY TABLE tides_stage (
     survey text NOT NULL,
     object_id text NOT NULL,
-    ra double precision NOT NULL,
-    decl double precision NOT NULL,
+    ra double precision,
+    decl double precision,
+    scatter_arcsec double precision,
     first_detection_mjd double precision NOT NULL,
     last_detection_mjd double precision NOT NULL,
     n_detections integer NOT NULL,
     sherlock_class text,
     selection_function text NOT NULL,
-    u_latest_mag double precision,
-    u_latest_mjd double precision,
-    u_brightest_mag double precision,
-    u_brightest_mjd double precision,
-    g_latest_mag double precision,
-    g_latest_mjd double precision,
-    g_brightest_mag double precision,
-    g_brightest_mjd double precision,
-    r_latest_mag double precision,
-    r_latest_mjd double precision,
-    r_brightest_mag double precision,
-    r_brightest_mjd double precision,
-    i_latest_mag double precision,
-    i_latest_mjd double precision,
-    i_brightest_mag double precision,
-    i_brightest_mjd double precision,
-    z_latest_mag double precision,
-    z_latest_mjd double precision,
-    z_brightest_mag double precision,
-    z_brightest_mjd double precision,
-    y_latest_mag double precision,
-    y_latest_mjd double precision,
-    y_brightest_mag double precision,
-    y_brightest_mjd double precision,
+    passes boolean NOT NULL,
     PRIMARY KEY (survey, object_id)
+) ON COMMIT DROP;
+
+CREATE TEMPORARY TABLE brightness_stage (
+    survey text NOT NULL,
+    object_id text NOT NULL,
+    band text NOT NULL,
+    latest_mag double precision,
+    latest_error double precision,
+    latest_mjd double precision,
+    brightest_mag double precision,
+    brightest_error double precision,
+    brightest_mjd double precision,
+    n_detections integer NOT NULL,
+    limit_mag double precision,
+    limit_mjd double precision,
+    forced_flux double precision,
+    forced_error double precision,
+    forced_mjd double precision
 ) ON COMMIT DROP;

@@ -1,5 +1,5 @@
--- purpose: switch targets off that were not seen for too long, are fainter than the limit in every band seen, or have
---          their spectrum; and switch those on again that a limit had switched off and none does any more
+-- purpose: switch targets off that were not seen for too long, are fainter than the limit, no longer pass where that
+--          counts, or have their spectrum; and those on again that a rule had switched off and none does any more
 -- needs: life_stage
 -- params: held text[] (of deactivation and activation: what is not done)
 -- returns: deactivated bigint, activated bigint
@@ -15,7 +15,7 @@ WITH switched AS (
         AND NOT (
             'deactivation' = ANY(%(held)s::text[])
             AND life_stage.was_active
-            AND life_stage.reason IN ('unseen', 'faint')
+            AND life_stage.reason IN ('unseen', 'faint', 'unselected')
         )
         AND NOT (
             'activation' = ANY(%(held)s::text[])

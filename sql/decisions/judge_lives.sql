@@ -1,7 +1,8 @@
 -- purpose: judge which targets are to be switched off, and which that a limit had switched off are to come back
 -- needs: life_stage, which gets a row for each target whose state changes
 -- params: now_mjd double precision (MJD), deactivate_after_days double precision (d),
---         faint_limits double precision[] (mag, order u g r i z y, NULL for none)
+--         faint_limits double precision[] (mag, order u g r i z y, NULL for none), rule text (days or predicted),
+--         unlooked_days double precision (d), counting_bands boolean[] (order u g r i z y), keeps_unselected boolean
 -- returns: two rows: kind text (activation or deactivation by a limit), held bigint (so many targets), active bigint
 --          (targets that are on), example text (the first of them)
 
@@ -15,18 +16,31 @@ SELECT
 FROM judge_targets(
         array(
             SELECT target.tides_id FROM tides_master AS target WHERE target.active
-            UNION ALL
+            UNION
             SELECT former.tides_id
             FROM tides_master AS former
             WHERE
                 NOT former.active
+                AND former.inactive_reason IN ('unseen', 'faint', 'unselected')
                 AND former.last_detection_mjd
                 >= %(now_mjd)s::double precision - %(deactivate_after_days)s::double precision
-                AND former.inactive_reason IN ('unseen', 'faint')
+            UNION
+            SELECT target_tonight.tides_id
+            FROM target_tonight
+            INNER JOIN tides_master AS former ON target_tonight.tides_id = former.tides_id
+            WHERE
+                NOT former.active
+                AND former.inactive_reason IN ('unseen', 'faint', 'unselected')
+                AND target_tonight.at_mjd >= %(now_mjd)s::double precision - 1
+                AND %(rule)s::text = 'predicted'
         ),
         %(now_mjd)s::double precision,
         %(deactivate_after_days)s::double precision,
-        %(faint_limits)s::double precision[]
+        %(faint_limits)s::double precision[],
+        %(rule)s::text,
+        %(unlooked_days)s::double precision,
+        %(counting_bands)s::boolean[],
+        %(keeps_unselected)s::boolean
     ) AS judged
 INNER JOIN tides_master ON judged.tides_id = tides_master.tides_id
 WHERE judged.reason IS DISTINCT FROM tides_master.inactive_reason;
@@ -46,7 +60,7 @@ SELECT
 FROM (VALUES ('deactivation'), ('activation')) AS kind (name)
 LEFT JOIN life_stage
     ON
-        (kind.name = 'deactivation' AND life_stage.was_active AND life_stage.reason IN ('unseen', 'faint'))
+        (kind.name = 'deactivation' AND life_stage.was_active AND life_stage.reason IN ('unseen', 'faint', 'unselected'))
         OR (kind.name = 'activation' AND NOT life_stage.was_active AND life_stage.reason IS NULL)
 LEFT JOIN tides_master ON life_stage.tides_id = tides_master.tides_id
 GROUP BY kind.name

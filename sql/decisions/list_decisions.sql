@@ -21,6 +21,8 @@ SELECT
     decision.measured,
     decision.failed,
     decision.judged_with,
+    decision.now_mjd,
+    decision.left_out,
     selection_function.normalised_text
 FROM decision
 LEFT JOIN selection_function

@@ -15,5 +15,7 @@ COPY decision_stage (
     failed,
     passed,
     trigger_mjd,
-    judged_with
+    judged_with,
+    now_mjd,
+    left_out
 ) FROM STDIN WITH (FORMAT csv);

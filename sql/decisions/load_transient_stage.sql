@@ -1,4 +1,4 @@
--- purpose: load one batch from the client; an empty field is NULL
+-- purpose: load what is known of the objects of one batch from the client; an empty field is NULL
 -- needs: tides_stage
 
 COPY tides_stage (
@@ -6,33 +6,11 @@ COPY tides_stage (
     object_id,
     ra,
     decl,
+    scatter_arcsec,
     first_detection_mjd,
     last_detection_mjd,
     n_detections,
     sherlock_class,
     selection_function,
-    u_latest_mag,
-    u_latest_mjd,
-    u_brightest_mag,
-    u_brightest_mjd,
-    g_latest_mag,
-    g_latest_mjd,
-    g_brightest_mag,
-    g_brightest_mjd,
-    r_latest_mag,
-    r_latest_mjd,
-    r_brightest_mag,
-    r_brightest_mjd,
-    i_latest_mag,
-    i_latest_mjd,
-    i_brightest_mag,
-    i_brightest_mjd,
-    z_latest_mag,
-    z_latest_mjd,
-    z_brightest_mag,
-    z_brightest_mjd,
-    y_latest_mag,
-    y_latest_mjd,
-    y_brightest_mag,
-    y_brightest_mjd
+    passes
 ) FROM STDIN WITH (FORMAT csv);

@@ -21,6 +21,8 @@ WITH given AS (
         decision_stage.passed,
         decision_stage.trigger_mjd,
         decision_stage.judged_with,
+        decision_stage.now_mjd,
+        decision_stage.left_out,
         before.decided_at,
         coalesce(decision_stage.newest_mjd < before.newest_mjd, FALSE) AS is_stale,
         (
@@ -41,7 +43,7 @@ WITH given AS (
 recorded AS (
     INSERT INTO decision (
         decided_at, run_id, newest_mjd, trigger_mjd, curve_digest, n_detections, passed, is_stale, survey, object_id,
-        function, version, role, code_version, failed, measured, judged_with
+        function, version, role, code_version, failed, measured, judged_with, now_mjd, left_out
     )
     SELECT
         %(now)s::timestamptz AS decided_at,
@@ -60,7 +62,9 @@ recorded AS (
         given.code_version,
         given.failed,
         given.measured,
-        given.judged_with
+        given.judged_with,
+        given.now_mjd,
+        given.left_out
     FROM given
     WHERE given.is_new
     RETURNING decision.decision_id

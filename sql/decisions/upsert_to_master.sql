@@ -1,5 +1,6 @@
 -- purpose: store what the surveys say of the staged objects, and what their targets are by it
--- needs: tides_stage, new_object, changed_target, after targets/settle_new
+-- needs: tides_stage, brightness_stage, new_object, changed_target, after targets/settle_new
+-- params: latest_mjd double precision (MJD; what is known of later epochs cannot be, and gives way)
 -- returns: inserted bigint, updated bigint: numbers of targets; one that would not change is not counted
 -- Stale, repeated and out-of-order rows do no harm: the newest detection, the brightest magnitude, the earliest epoch
 -- win, whichever comes first. Where an object is matched never changes.
@@ -15,73 +16,29 @@ WITH upserted AS (
         how,
         ra,
         decl,
+        scatter_arcsec,
         first_detection_mjd,
         last_detection_mjd,
         n_detections,
         sherlock_class,
-        u_latest_mag,
-        u_latest_mjd,
-        u_brightest_mag,
-        u_brightest_mjd,
-        g_latest_mag,
-        g_latest_mjd,
-        g_brightest_mag,
-        g_brightest_mjd,
-        r_latest_mag,
-        r_latest_mjd,
-        r_brightest_mag,
-        r_brightest_mjd,
-        i_latest_mag,
-        i_latest_mjd,
-        i_brightest_mag,
-        i_brightest_mjd,
-        z_latest_mag,
-        z_latest_mjd,
-        z_brightest_mag,
-        z_brightest_mjd,
-        y_latest_mag,
-        y_latest_mjd,
-        y_brightest_mag,
-        y_brightest_mjd
+        passes
     )
     SELECT
         tides_stage.survey,
         tides_stage.object_id,
         coalesce(held.tides_id, new_object.tides_id) AS tides_id,
-        tides_stage.ra AS match_ra,
-        tides_stage.decl AS match_decl,
+        coalesce(held.match_ra, tides_stage.ra) AS match_ra,
+        coalesce(held.match_decl, tides_stage.decl) AS match_decl,
         coalesce(held.separation_arcsec, new_object.separation_arcsec) AS separation_arcsec,
         coalesce(held.how, new_object.how) AS how,
-        tides_stage.ra,
-        tides_stage.decl,
+        coalesce(tides_stage.ra, held.ra) AS ra,
+        coalesce(tides_stage.decl, held.decl) AS decl,
+        coalesce(tides_stage.scatter_arcsec, held.scatter_arcsec) AS scatter_arcsec,
         tides_stage.first_detection_mjd,
         tides_stage.last_detection_mjd,
         tides_stage.n_detections,
         tides_stage.sherlock_class,
-        tides_stage.u_latest_mag,
-        tides_stage.u_latest_mjd,
-        tides_stage.u_brightest_mag,
-        tides_stage.u_brightest_mjd,
-        tides_stage.g_latest_mag,
-        tides_stage.g_latest_mjd,
-        tides_stage.g_brightest_mag,
-        tides_stage.g_brightest_mjd,
-        tides_stage.r_latest_mag,
-        tides_stage.r_latest_mjd,
-        tides_stage.r_brightest_mag,
-        tides_stage.r_brightest_mjd,
-        tides_stage.i_latest_mag,
-        tides_stage.i_latest_mjd,
-        tides_stage.i_brightest_mag,
-        tides_stage.i_brightest_mjd,
-        tides_stage.z_latest_mag,
-        tides_stage.z_latest_mjd,
-        tides_stage.z_brightest_mag,
-        tides_stage.z_brightest_mjd,
-        tides_stage.y_latest_mag,
-        tides_stage.y_latest_mjd,
-        tides_stage.y_brightest_mag,
-        tides_stage.y_brightest_mjd
+        tides_stage.passes
     FROM tides_stage
     LEFT JOIN association AS held
         ON tides_stage.survey = held.survey AND tides_stage.object_id = held.object_id
@@ -89,56 +46,32 @@ WITH upserted AS (
         ON tides_stage.survey = new_object.survey AND tides_stage.object_id = new_object.object_id
     ON CONFLICT (survey, object_id) DO UPDATE
         SET
-            ra = newest(excluded.last_detection_mjd, excluded.ra, known.last_detection_mjd, known.ra),
-            decl = newest(excluded.last_detection_mjd, excluded.decl, known.last_detection_mjd, known.decl),
+            ra = newest(
+                excluded.last_detection_mjd, excluded.ra,
+                until(known.last_detection_mjd, %(latest_mjd)s), known.ra
+            ),
+            decl = newest(
+                excluded.last_detection_mjd, excluded.decl,
+                until(known.last_detection_mjd, %(latest_mjd)s), known.decl
+            ),
+            scatter_arcsec = newest(
+                excluded.last_detection_mjd, excluded.scatter_arcsec,
+                until(known.last_detection_mjd, %(latest_mjd)s), known.scatter_arcsec
+            ),
             first_detection_mjd = least(excluded.first_detection_mjd, known.first_detection_mjd),
-            last_detection_mjd = greatest(excluded.last_detection_mjd, known.last_detection_mjd),
+            last_detection_mjd = greatest(
+                excluded.last_detection_mjd, until(known.last_detection_mjd, %(latest_mjd)s)
+            ),
             n_detections = greatest(excluded.n_detections, known.n_detections),
-            sherlock_class
-            = newest(
+            sherlock_class = newest(
                 excluded.last_detection_mjd, coalesce(excluded.sherlock_class, known.sherlock_class),
-                known.last_detection_mjd, coalesce(known.sherlock_class, excluded.sherlock_class)
+                until(known.last_detection_mjd, %(latest_mjd)s),
+                coalesce(known.sherlock_class, excluded.sherlock_class)
             ),
-            u_latest_mag = newest(excluded.u_latest_mjd, excluded.u_latest_mag, known.u_latest_mjd, known.u_latest_mag),
-            u_latest_mjd = greatest(excluded.u_latest_mjd, known.u_latest_mjd),
-            u_brightest_mag = least(excluded.u_brightest_mag, known.u_brightest_mag),
-            u_brightest_mjd
-            = newest(
-                -excluded.u_brightest_mag, excluded.u_brightest_mjd, -known.u_brightest_mag, known.u_brightest_mjd
-            ),
-            g_latest_mag = newest(excluded.g_latest_mjd, excluded.g_latest_mag, known.g_latest_mjd, known.g_latest_mag),
-            g_latest_mjd = greatest(excluded.g_latest_mjd, known.g_latest_mjd),
-            g_brightest_mag = least(excluded.g_brightest_mag, known.g_brightest_mag),
-            g_brightest_mjd
-            = newest(
-                -excluded.g_brightest_mag, excluded.g_brightest_mjd, -known.g_brightest_mag, known.g_brightest_mjd
-            ),
-            r_latest_mag = newest(excluded.r_latest_mjd, excluded.r_latest_mag, known.r_latest_mjd, known.r_latest_mag),
-            r_latest_mjd = greatest(excluded.r_latest_mjd, known.r_latest_mjd),
-            r_brightest_mag = least(excluded.r_brightest_mag, known.r_brightest_mag),
-            r_brightest_mjd
-            = newest(
-                -excluded.r_brightest_mag, excluded.r_brightest_mjd, -known.r_brightest_mag, known.r_brightest_mjd
-            ),
-            i_latest_mag = newest(excluded.i_latest_mjd, excluded.i_latest_mag, known.i_latest_mjd, known.i_latest_mag),
-            i_latest_mjd = greatest(excluded.i_latest_mjd, known.i_latest_mjd),
-            i_brightest_mag = least(excluded.i_brightest_mag, known.i_brightest_mag),
-            i_brightest_mjd
-            = newest(
-                -excluded.i_brightest_mag, excluded.i_brightest_mjd, -known.i_brightest_mag, known.i_brightest_mjd
-            ),
-            z_latest_mag = newest(excluded.z_latest_mjd, excluded.z_latest_mag, known.z_latest_mjd, known.z_latest_mag),
-            z_latest_mjd = greatest(excluded.z_latest_mjd, known.z_latest_mjd),
-            z_brightest_mag = least(excluded.z_brightest_mag, known.z_brightest_mag),
-            z_brightest_mjd
-            = newest(
-                -excluded.z_brightest_mag, excluded.z_brightest_mjd, -known.z_brightest_mag, known.z_brightest_mjd
-            ),
-            y_latest_mag = newest(excluded.y_latest_mjd, excluded.y_latest_mag, known.y_latest_mjd, known.y_latest_mag),
-            y_latest_mjd = greatest(excluded.y_latest_mjd, known.y_latest_mjd),
-            y_brightest_mag = least(excluded.y_brightest_mag, known.y_brightest_mag),
-            y_brightest_mjd
-            = newest(-excluded.y_brightest_mag, excluded.y_brightest_mjd, -known.y_brightest_mag, known.y_brightest_mjd)
+            passes = newest(
+                excluded.last_detection_mjd, excluded.passes,
+                until(known.last_detection_mjd, %(latest_mjd)s), known.passes
+            )
     RETURNING known.survey, known.object_id, known.tides_id
 )
 
@@ -151,11 +84,85 @@ LEFT JOIN new_object ON upserted.survey = new_object.survey AND upserted.object_
 GROUP BY upserted.tides_id
 ON CONFLICT (tides_id) DO NOTHING;
 
--- A new target of one object is that already.
+WITH upserted AS (
+    INSERT INTO object_brightness AS known (
+        survey,
+        object_id,
+        band,
+        latest_mag,
+        latest_error,
+        latest_mjd,
+        brightest_mag,
+        brightest_error,
+        brightest_mjd,
+        n_detections,
+        limit_mag,
+        limit_mjd,
+        forced_flux,
+        forced_error,
+        forced_mjd
+    )
+    SELECT
+        brightness_stage.survey,
+        brightness_stage.object_id,
+        brightness_stage.band,
+        brightness_stage.latest_mag,
+        brightness_stage.latest_error,
+        brightness_stage.latest_mjd,
+        brightness_stage.brightest_mag,
+        brightness_stage.brightest_error,
+        brightness_stage.brightest_mjd,
+        brightness_stage.n_detections,
+        brightness_stage.limit_mag,
+        brightness_stage.limit_mjd,
+        brightness_stage.forced_flux,
+        brightness_stage.forced_error,
+        brightness_stage.forced_mjd
+    FROM brightness_stage
+    ON CONFLICT (survey, object_id, band) DO UPDATE
+        SET
+            latest_mag = newest(
+                excluded.latest_mjd, excluded.latest_mag, until(known.latest_mjd, %(latest_mjd)s), known.latest_mag
+            ),
+            latest_error = newest(
+                excluded.latest_mjd, excluded.latest_error, until(known.latest_mjd, %(latest_mjd)s), known.latest_error
+            ),
+            latest_mjd = greatest(excluded.latest_mjd, until(known.latest_mjd, %(latest_mjd)s)),
+            brightest_mag = least(excluded.brightest_mag, known.brightest_mag),
+            brightest_error = newest(
+                -excluded.brightest_mag, excluded.brightest_error, -known.brightest_mag, known.brightest_error
+            ),
+            brightest_mjd = newest(
+                -excluded.brightest_mag, excluded.brightest_mjd, -known.brightest_mag, known.brightest_mjd
+            ),
+            n_detections = greatest(excluded.n_detections, known.n_detections),
+            limit_mag = newest(
+                excluded.limit_mjd, excluded.limit_mag, until(known.limit_mjd, %(latest_mjd)s), known.limit_mag
+            ),
+            limit_mjd = greatest(excluded.limit_mjd, until(known.limit_mjd, %(latest_mjd)s)),
+            forced_flux = newest(
+                excluded.forced_mjd, excluded.forced_flux, until(known.forced_mjd, %(latest_mjd)s), known.forced_flux
+            ),
+            forced_error = newest(
+                excluded.forced_mjd, excluded.forced_error, until(known.forced_mjd, %(latest_mjd)s), known.forced_error
+            ),
+            forced_mjd = greatest(excluded.forced_mjd, until(known.forced_mjd, %(latest_mjd)s))
+    RETURNING known.survey, known.object_id
+)
+
+INSERT INTO changed_target (tides_id, is_new)
+SELECT DISTINCT
+    association.tides_id,
+    FALSE AS is_new
+FROM upserted
+INNER JOIN association ON upserted.survey = association.survey AND upserted.object_id = association.object_id
+ON CONFLICT (tides_id) DO NOTHING;
+
+-- A new target of one object is that already. One that does not pass now stays what once chose it.
 WITH touched AS (
     SELECT
         association.tides_id,
-        max(tides_stage.selection_function) AS selection_function
+        max(tides_stage.selection_function) FILTER (WHERE tides_stage.passes) AS selection_function
     FROM tides_stage
     INNER JOIN association
         ON tides_stage.survey = association.survey AND tides_stage.object_id = association.object_id
@@ -174,7 +181,7 @@ refreshed AS (
         last_detection_mjd = fact.last_detection_mjd,
         n_detections = fact.n_detections,
         sherlock_class = fact.sherlock_class,
-        selection_function = touched.selection_function
+        selection_function = coalesce(touched.selection_function, tides_master.selection_function)
     FROM target_facts(array(SELECT touched.tides_id FROM touched)) AS fact
     INNER JOIN touched ON fact.tides_id = touched.tides_id
     WHERE tides_master.tides_id = fact.tides_id

@@ -14,22 +14,14 @@ WITH listed AS (
 newest_of AS (
     SELECT
         association.tides_id,
-        association.survey || '_' || band.name AS name,
-        max(ARRAY[band.mjd, -band.mag]) AS point
+        association.survey || '_' || bright.band AS name,
+        max(ARRAY[bright.latest_mjd, -bright.latest_mag]) AS point
     FROM listed
     INNER JOIN association ON listed.tides_id = association.tides_id
-    CROSS JOIN
-        LATERAL (
-            VALUES
-            ('u', association.u_latest_mag, association.u_latest_mjd),
-            ('g', association.g_latest_mag, association.g_latest_mjd),
-            ('r', association.r_latest_mag, association.r_latest_mjd),
-            ('i', association.i_latest_mag, association.i_latest_mjd),
-            ('z', association.z_latest_mag, association.z_latest_mjd),
-            ('y', association.y_latest_mag, association.y_latest_mjd)
-        ) AS band (name, mag, mjd)
-    WHERE band.mag IS NOT NULL
-    GROUP BY association.tides_id, association.survey, band.name
+    INNER JOIN object_brightness AS bright
+        ON association.survey = bright.survey AND association.object_id = bright.object_id
+    WHERE bright.latest_mag IS NOT NULL
+    GROUP BY association.tides_id, association.survey, bright.band
 ),
 
 measured AS (

@@ -1,6 +1,7 @@
 -- purpose: switch targets on or off as what is known of them now demands
 -- params: tides_ids bigint[], now_mjd double precision (MJD), deactivate_after_days double precision (d),
---         faint_limits double precision[] (mag, order u g r i z y, NULL for none)
+--         faint_limits double precision[] (mag, order u g r i z y, NULL for none), rule text (days or predicted),
+--         unlooked_days double precision (d), counting_bands boolean[] (order u g r i z y), keeps_unselected boolean
 
 UPDATE tides_master
 SET
@@ -10,6 +11,10 @@ FROM judge_targets(
         %(tides_ids)s::bigint[],
         %(now_mjd)s::double precision,
         %(deactivate_after_days)s::double precision,
-        %(faint_limits)s::double precision[]
+        %(faint_limits)s::double precision[],
+        %(rule)s::text,
+        %(unlooked_days)s::double precision,
+        %(counting_bands)s::boolean[],
+        %(keeps_unselected)s::boolean
     ) AS judged
 WHERE tides_master.tides_id = judged.tides_id;

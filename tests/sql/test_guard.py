@@ -191,7 +191,8 @@ def test_targets_that_would_all_be_moved_or_change_are_left_as_they_are(database
 
         change = "UPDATE tides_master SET decl = decl + 0.01 WHERE object_id IN ('0', '1', '2') RETURNING 1"
         rows_of(database, change)
-        rows_of(database, "UPDATE association SET r_latest_mag = 12 WHERE object_id IN ('2', '3', '4') RETURNING 1")
+        brighter = "UPDATE object_brightness SET latest_mag = 12 WHERE band = 'r' AND object_id IN ('2', '3', '4')"
+        rows_of(database, f"{brighter} RETURNING 1")
         small = "UPDATE tides_master SET decl = decl + 0.0003, last_detection_mjd = last_detection_mjd + 0.1"
         rows_of(database, f"{small} WHERE object_id = '5' RETURNING 1")
         assert exchanged() == {"dec": [5], "mag": [], "date_earliest": [5]}

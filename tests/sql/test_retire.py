@@ -14,16 +14,18 @@ RULES: list[tuple[dict[str, Any], str | None]] = [
     ({"g": 22.51, "r": 23.0}, "faint"),
     ({"y": 22.51}, "faint"),
     ({"g": (23.0, 60999.0, 18.0, 60990.0)}, "faint"),
-    ({"g": (19.0, 60990.0, 18.0, 60990.0), "r": 23.0}, None),
+    ({"g": (19.0, 60995.0, 18.0, 60990.0), "r": 23.0}, None),  # as fresh as five days
+    ({"g": (19.0, 60994.9, 18.0, 60990.0), "r": 23.0}, "faint"),  # a band of another time keeps nobody on
+    ({"g": (23.0, 60994.9, 18.0, 60990.0)}, None),  # and switches nobody off
     ({}, None),
 ]
 
 
 def test_unseen_and_faint_targets_are_switched_off(database: Database, settings: Settings) -> None:
-    batch = [staged(f"{i}", **columns) for i, (columns, _) in enumerate(RULES)]
+    batch = [staged(f"{i:02}", **columns) for i, (columns, _) in enumerate(RULES)]
     store(database, at(settings, faint_limit={}, deactivate_after=settings.targets.deactivate_after * 10), *batch)
     assert {active for (active,) in all_of(database, "active")} == {True}
-    assert deactivate_unobserved_transients(database, at(settings)).deactivated == 5
+    assert deactivate_unobserved_transients(database, at(settings)).deactivated == 6
     assert all_of(database, "active", "inactive_reason") == [(reason is None, reason) for _, reason in RULES]
 
 

@@ -16,7 +16,7 @@ from tides_bridge.lightcurves.stored import unpack_table
 from tides_bridge.portal.plots import draw_target
 from tides_bridge.selection import Verdicts, plots
 from tides_bridge.settings import Settings
-from tides_bridge.targets.curves import store_target_curves
+from tides_bridge.targets.curves import store_target_curves, with_curves
 
 TWO_BANDS = ((61000.0, "g", 19.0), (61001.0, "r", 19.5))
 ONE_BAND = ((61000.0, "g", 19.0),)
@@ -28,7 +28,12 @@ def stored(database: Database) -> list[dict[str, Any]]:
 
 def keep(database: Database, judged: Sequence[Judged], now_mjd: float = NOW) -> int:
     with database.transaction() as connection:
-        return store_target_curves(connection, (chunk.targets for chunk in judged), now_mjd)
+        kept = (with_curves(chunk.targets, chunk.curves, keys_of(chunk)) for chunk in judged)
+        return store_target_curves(connection, kept, now_mjd)
+
+
+def keys_of(chunk: Judged) -> set[tuple[str, str]]:
+    return set(zip(chunk.facts["survey"], chunk.facts["object_id"], strict=True)) if len(chunk.facts) else set()
 
 
 def points(row: dict[str, Any]) -> LightCurves:

@@ -57,6 +57,7 @@ def decision_rows(passed: Mapping[str, bool], **others: Any) -> pd.DataFrame:
     """Make rows of the log, as `record.decisions_of` does."""
     usual = {"function": "tidesSNZTFSelect", "version": "0123456789ab", "role": "active", "code_version": "test"}
     usual |= {"curve_digest": "0" * 32, "n_detections": 3, "trigger_mjd": None, "measured": "{}"}
+    usual |= {"now_mjd": 61000.0, "left_out": 0}
     rows = [
         {**usual, "object_id": object_id, "passed": result, "failed": "{}" if result else "{minBands}", **others}
         for object_id, result in passed.items()

@@ -55,14 +55,18 @@ def add(database: Database, *names: str, **changes: Any) -> None:
     row = {"r_latest_mag": 20.5, "ra": 10.0, "decl": -20.0, "active": True} | changes
     row |= {"survey": "ztf", "first_detection_mjd": 61000, "last_detection_mjd": 61001.25, "n_detections": 5}
     magnitudes = {column: row.pop(column) for column in list(row) if MAGNITUDE.match(column)}
-    magnitudes |= {column.replace("_mag", "_mjd"): 61001.25 for column, mag in magnitudes.items() if mag is not None}
     with database.transaction() as connection:
         for name in names:
             target = row | {"object_id": name, "name": name, "selection_function": "any"}
             tides_id = _insert(connection, "tides_master", target, "tides_id")
             of_object = {column: row[column] for column in row if column != "active"} | {"object_id": name}
             match = {"match_ra": row["ra"], "match_decl": row["decl"], "separation_arcsec": 0, "how": "first"}
-            _insert(connection, "association", of_object | match | magnitudes | {"tides_id": tides_id}, "tides_id")
+            of_object |= {"passes": True}
+            _insert(connection, "association", of_object | match | {"tides_id": tides_id}, "tides_id")
+            for column, mag in magnitudes.items():
+                key = {"survey": row["survey"], "object_id": name, "band": column[0]}
+                bright = {"latest_mag": mag, "latest_mjd": None if mag is None else 61001.25, "n_detections": 1}
+                _insert(connection, "object_brightness", key | bright, "band")
 
 
 def _insert(connection: Connection, table: str, row: dict[str, Any], returned: str) -> Any:
@@ -79,9 +83,14 @@ def change(database: Database, assignment: str, name: str) -> None:
         rows_of(database, f"UPDATE tides_master SET {', '.join(target)} WHERE name = '{name}' RETURNING name")
     for part in parts:
         if found := MAGNITUDE.match(part):
-            epoch = f"{found['band']}_latest_mjd = coalesce({found['band']}_latest_mjd, last_detection_mjd)"
-            of_target = f"tides_id = (SELECT tides_id FROM tides_master WHERE name = '{name}')"
-            rows_of(database, f"UPDATE association SET {part}, {epoch} WHERE {of_target} RETURNING tides_id")
+            value = part.partition("=")[2]
+            rows_of(
+                database,
+                "INSERT INTO object_brightness (survey, object_id, band, latest_mag, latest_mjd, n_detections) "
+                f"SELECT survey, object_id, '{found['band']}', {value}, last_detection_mjd, 1 FROM association "
+                f"WHERE tides_id = (SELECT tides_id FROM tides_master WHERE name = '{name}') "
+                "ON CONFLICT (survey, object_id, band) DO UPDATE SET latest_mag = excluded.latest_mag RETURNING band",
+            )
 
 
 class Exchanged:

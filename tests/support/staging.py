@@ -47,6 +47,8 @@ def staged(object_id: str = NAMELESS, last_mjd: float = TODAY - 1, **columns: An
         "n_detections": 5,
         "sherlock_class": "SN",
         "selection_function": "tidesSNZTFSelect",
+        "scatter_arcsec": 0.1,
+        "passes": True,
     }
     for band in BANDS:
         given = columns.pop(band, None)
@@ -78,14 +80,16 @@ def store(database: Database, settings: Settings, *rows: dict[str, Any]) -> tupl
 
 def master(database: Database, object_id: str = NAMELESS) -> dict[str, Any]:
     """Give the row of an object's target, with the magnitudes of that object."""
-    magnitudes = [f"association.{band}_{of}" for band in BANDS for of in MAGNITUDES]
     statement = (
-        f"SELECT tides_master.*, {', '.join(magnitudes)} FROM association INNER JOIN tides_master USING (tides_id) "
+        "SELECT tides_master.* FROM association INNER JOIN tides_master USING (tides_id) "
         "WHERE association.object_id = %(object_id)s"
     )
+    bright = rows_of(database, f"SELECT * FROM object_brightness WHERE object_id = '{object_id}'")
+    known = {row["band"]: row for row in bright}
+    magnitudes = {f"{band}_{name}": known.get(band, {}).get(name) for band in BANDS for name in MAGNITUDES}
     with database.transaction() as connection:
         result = connection.exec_driver_sql(statement, {"object_id": object_id}).mappings()
-        return dict(result.one())
+        return dict(result.one()) | magnitudes
 
 
 def all_of(database: Database, *columns: str) -> list[tuple[Any, ...]]:

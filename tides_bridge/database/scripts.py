@@ -64,7 +64,8 @@ def copy_frame(connection: Connection, name: str, frame: "DataFrame") -> None:
     table = pa.Table.from_pandas(frame, preserve_index=False)
     plain = [column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column for column in table]
     text = io.BytesIO()
-    csv.write_csv(pa.table(plain, table.column_names), text, csv.WriteOptions(include_header=False))
+    # Of a table with empty chunks pyarrow 25 writes bytes of zero before the first line.
+    csv.write_csv(pa.table(plain, table.column_names).combine_chunks(), text, csv.WriteOptions(include_header=False))
     text.seek(0)
     driver_connection: Any = connection.connection.driver_connection
     with driver_connection.cursor() as cursor:

@@ -23,9 +23,11 @@ from tides_bridge.brokers.models import Alert
 from tides_bridge.database import Database, copy_frame, listed_columns, run
 from tides_bridge.decisions.models import Batch, Judged
 from tides_bridge.decisions.record import store_decisions
+from tides_bridge.lightcurves.photometry import BANDS
+from tides_bridge.lightcurves.summaries import OF_BAND
 from tides_bridge.settings import Settings
 from tides_bridge.targets.association import associate_staged, life_limits, store_questions
-from tides_bridge.targets.curves import store_target_curves
+from tides_bridge.targets.curves import store_target_curves, with_curves
 from tides_bridge.targets.guard import Change, holds_back
 
 logger = logging.getLogger(__name__)
@@ -37,36 +39,73 @@ LONGEST_WAIT = timedelta(days=1)
 """Between two attempts at the light curve of an object."""
 
 LOAD_STAGE = "decisions/load_transient_stage.sql"
+LOAD_BRIGHTNESS = "decisions/load_brightness_stage.sql"
 
 
 def create_transient_stage(connection: Connection, judged: Iterable[Judged]) -> int:
     """
-    Make the temporary table `tides_stage` and load the objects that passed.
+    Make the temporary tables `tides_stage` and `brightness_stage`, and load what is known of targets and new ones.
+
+    Those are the objects that passed, and those that belong to a target already, whether they pass or not: a verdict
+    hides no fact.
 
     Parameters
     ----------
     connection
         Of the batch.
     judged
-        What was decided, a chunk each: their targets have the columns of the table.
+        What was decided, a chunk each: their facts have the columns of the tables.
 
     Returns
     -------
     int
-        Their number.
+        The number of objects.
     """
     run(connection, "decisions/create_transient_stage.sql")
-    frames = [chunk.targets for chunk in judged if len(chunk.targets)]
+    frames = [chunk.facts for chunk in judged if len(chunk.facts)]
     if not frames:
         return 0
-    targets = pd.concat(frames, ignore_index=True)
-    copy_frame(connection, LOAD_STAGE, targets[listed_columns(LOAD_STAGE)])
-    return len(targets)
+    facts = pd.concat(frames, ignore_index=True)
+    facts = facts[facts["passes"].astype(bool) | _is_known(connection, facts)]
+    copy_frame(connection, LOAD_STAGE, facts[listed_columns(LOAD_STAGE)])
+    copy_frame(connection, LOAD_BRIGHTNESS, brightness_of(facts)[listed_columns(LOAD_BRIGHTNESS)])
+    return len(facts)
+
+
+def _is_known(connection: Connection, facts: pd.DataFrame) -> "pd.Series[bool]":
+    """Tell which of those that do not pass belong to a target already."""
+    others = facts[~facts["passes"].astype(bool)]
+    if not len(others):
+        return pd.Series(False, index=facts.index)
+    asked = {"surveys": others["survey"].tolist(), "object_ids": others["object_id"].tolist()}
+    rows = run(connection, "decisions/list_known.sql", asked)
+    known = {(row["survey"], row["object_id"]) for row in rows}
+    keys = zip(facts["survey"], facts["object_id"], strict=True)
+    return pd.Series([key in known for key in keys], index=facts.index)
+
+
+def brightness_of(facts: pd.DataFrame) -> pd.DataFrame:
+    """
+    Give a row for each object and band in which something is known, of the columns of each band in a row of the stage.
+
+    Parameters
+    ----------
+    facts
+        With columns as ``g_latest_mag``; one that is missing is unknown.
+    """
+    frames = []
+    for band in BANDS:
+        columns = {f"{band}_{name}": name for name in OF_BAND}
+        rows = facts.reindex(columns=["survey", "object_id", *columns]).rename(columns=columns)
+        rows["band"], rows["n_detections"] = band, rows["n_detections"].fillna(0).astype(int)
+        is_known = rows[["latest_mjd", "limit_mjd", "forced_mjd"]].notna().any(axis=1) | (rows["n_detections"] > 0)
+        frames.append(rows[is_known])
+    return pd.concat(frames, ignore_index=True)
 
 
 def upsert_to_master(connection: Connection, settings: Settings) -> tuple[int, int]:
     """
-    Store the staged objects and bring their targets up to date, or make them; then switch on those that are some now.
+    Store what is known of the staged objects and bring their targets up to date, or make them; then judge these.
 
     Which object is which target `associate_staged` says. A target that was not seen for too long or is too faint when
     it first passes is stored and stays off, as does one whose spectrum was taken.
@@ -84,7 +123,7 @@ def upsert_to_master(connection: Connection, settings: Settings) -> tuple[int, i
         Numbers of targets inserted and updated.
     """
     has_new = associate_staged(connection, settings) > 0
-    counts = run(connection, "decisions/upsert_to_master.sql")[0]
+    counts = run(connection, "decisions/upsert_to_master.sql", {"latest_mjd": settings.latest_mjd()})[0]
     if has_new:
         store_questions(connection)
     run(connection, "decisions/activate_staged.sql", life_limits(settings))
@@ -240,7 +279,10 @@ def store_outcome(  # noqa: PLR0913, PLR0917
     run(connection, "decisions/forget_given_up.sql", deferred)
     run(connection, "decisions/store_deferred.sql", deferred)
     store_decisions(connection, judged, alerts, run_id)
-    store_target_curves(connection, (chunk.targets for chunk in judged), settings.now_mjd())
+    if any(len(chunk.facts) for chunk in judged):
+        staged = {(row["survey"], row["object_id"]) for row in run(connection, "decisions/list_staged.sql")}
+        kept = (with_curves(chunk.facts, chunk.curves, staged) for chunk in judged)
+        store_target_curves(connection, kept, settings.now_mjd())
     decided = [alerts[object_id] for chunk in judged for object_id in chunk.passed]
     for survey in {alert.survey for alert in batch.alerts}:
         settled = [alert.object_id for alert in decided if alert.survey == survey]

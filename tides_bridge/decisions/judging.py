@@ -1,6 +1,6 @@
 """From messages to decisions: alerts, light curves, the selection functions, and what is kept of those that pass."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from itertools import pairwise
 from typing import Any
@@ -12,12 +12,13 @@ from tides_bridge import failpoints
 from tides_bridge.brokers import broker_of
 from tides_bridge.brokers.base import Broker
 from tides_bridge.brokers.models import Alert, Message, Pull, RefusedMessage, newest_of, newest_parts
+from tides_bridge.compiled import Integers
+from tides_bridge.decisions.epochs import decode_believable, leave_out_later
 from tides_bridge.decisions.models import Batch, Judged
 from tides_bridge.decisions.record import decisions_of
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.sky import is_on_sky, right_ascension
-from tides_bridge.lightcurves.stored import pack_rows
 from tides_bridge.lightcurves.summaries import summarise_light_curves
 from tides_bridge.selection import SelectionFunction, judge
 from tides_bridge.settings import Settings
@@ -112,12 +113,13 @@ def judge_messages(
     list of Judged
         One of all messages. The alerts of the other objects are in it, too: see `waiting`.
     """
-    decoded = broker_of(settings).decode(messages)
+    decoded = decode_believable(broker_of(settings), messages, settings.latest_mjd())
     brought = set(decoded.curves.object_ids)
     ready = [alert for alert in decoded.alerts if alert.object_id in brought]
-    judged = decide(ready, decoded.curves, functions, {}, settings.now_mjd()) if ready else defer([], "")
-    findings = {name: getattr(decoded, name) for name in ("alerts", "refused", "skipped", "notes")}
-    return [replace(judged, calls=0, **findings)]
+    times = settings.now_mjd(), settings.latest_mjd()
+    judged = decide(ready, decoded.curves, functions, {}, *times) if ready else defer([], "")
+    findings = {name: getattr(decoded, name) for name in ("alerts", "refused", "skipped")}
+    return [replace(judged, calls=0, notes=(*decoded.notes, *judged.notes), **findings)]
 
 
 def keep_newest(chunks: Sequence[Judged]) -> list[Judged]:
@@ -231,7 +233,8 @@ def _judge_call(
             fetched = broker.fetch([alert.object_id for alert in alerts])
     except BrokerUnavailable as error:
         return defer(alerts, str(error), outage=error, calls=broker.calls - before)
-    judged = decide(alerts, fetched.curves, functions, fetched.missing, settings.now_mjd())
+    times = settings.now_mjd(), settings.latest_mjd()
+    judged = decide(alerts, fetched.curves, functions, fetched.missing, *times)
     # To be told that nobody can be asked is an attempt, too.
     return replace(judged, calls=max(broker.calls - before, 1))
 
@@ -260,12 +263,13 @@ def defer(alerts: Sequence[Alert], reason: str, outage: Exception | None = None,
     return Judged({}, pd.DataFrame(), deferred, calls=calls, outage=outage)
 
 
-def decide(
+def decide(  # noqa: PLR0913, PLR0917
     alerts: Sequence[Alert],
     curves: LightCurves,
     functions: Sequence[SelectionFunction],
     missing: dict[str, str],
     now_mjd: float,
+    latest_mjd: float = np.inf,
 ) -> Judged:
     """
     Decide on objects whose light curves are here.
@@ -282,53 +286,63 @@ def decide(
         Why the others have none.
     now_mjd
         [d, UTC] When it is.
+    latest_mjd
+        [d, UTC] Points that are later are left out.
 
     Returns
     -------
     Judged
-        Its targets have the columns of `tides_stage`. Position and Sherlock class are those of the message, the
-        position that of the last detection where the message has none.
+        Its facts have the columns of `tides_stage`. The position is the mean of the detections, or that of the message
+        where none has one; the Sherlock class is that of the message.
     """
+    curves, left_out = leave_out_later(curves, latest_mjd)
     summary = summarise_light_curves(curves)
     curves = replace(curves, objects=_objects(alerts, curves, summary))
     verdicts = judge(curves, functions, now_mjd)
     passes = dict(zip(curves.object_ids, verdicts[0].passed.tolist(), strict=True))
-    passing = [alert for alert in alerts if passes.get(alert.object_id)]
-    targets = _targets(passing, summary, functions[0]).assign(curve=_packed(curves, passing))
-    is_placed = is_on_sky(targets["ra"], targets["decl"])
-    unplaced = dict.fromkeys(targets.loc[~is_placed, "object_id"], "its position is unknown, or not on the sky")
-    decisions = decisions_of(verdicts, curves.object_ids, curves.digests())
+    facts = _facts(alerts, summary, passes, functions[0])
+    is_unplaced = facts["passes"] & facts["ra"].isna()
+    unplaced = dict.fromkeys(facts.loc[is_unplaced, "object_id"], "its position is unknown, or not on the sky")
+    decisions = decisions_of(verdicts, curves.object_ids, curves.digests(), now_mjd, left_out)
     return Judged(
         {object_id: result for object_id, result in passes.items() if object_id not in unplaced},
-        targets[is_placed],
+        facts[~is_unplaced],
         {**missing, **unplaced},
         calls=1,
         decisions=decisions[~decisions["object_id"].isin(list(unplaced))],
         alerts=alerts,
-        curves=curves if any(function.surveys for function in functions) else None,
+        curves=curves,
+        notes=_told_of_later(curves, left_out),
     )
 
 
-def _targets(passing: Sequence[Alert], summary: pd.DataFrame, function: SelectionFunction) -> pd.DataFrame:
-    """Make the rows of the stage."""
-    targets = summary.loc[[alert.object_id for alert in passing]].reset_index()
-    for column in ("ra", "decl"):
-        of_alerts = pd.Series([getattr(alert, column) for alert in passing], dtype=float)
-        targets[column] = of_alerts.fillna(targets[column])
-    is_placed = is_on_sky(targets["ra"], targets["decl"])
-    targets["ra"] = np.where(is_placed, right_ascension(targets["ra"]), targets["ra"])
-    targets["survey"] = [alert.survey for alert in passing]
-    targets["sherlock_class"] = [alert.sherlock_class for alert in passing]
-    targets["selection_function"] = function.name
-    return targets
+def _told_of_later(curves: LightCurves, left_out: Integers) -> tuple[str, ...]:
+    """Word for a person what was left out as later than now."""
+    objects = [curves.object_ids[number] for number in np.flatnonzero(left_out).tolist()]
+    if not objects:
+        return ()
+    number, others = int(left_out.sum()), f" and {len(objects) - 3} more" if len(objects) > 3 else ""
+    return (f"left out as later than now: {number} points of {', '.join(objects[:3])}{others}",)
 
 
-def _packed(curves: LightCurves, passing: Sequence[Alert]) -> list[str]:
-    """Pack the light curves of objects that pass: they are drawn for people, and no decision comes of them."""
-    if not passing:
-        return []
-    number_of = {object_id: number for number, object_id in enumerate(curves.object_ids)}
-    return pack_rows(curves.to_arrow(), [number_of[alert.object_id] for alert in passing])
+def _facts(
+    alerts: Sequence[Alert], summary: pd.DataFrame, passes: Mapping[str, bool], function: SelectionFunction
+) -> pd.DataFrame:
+    """Make the rows of the stage, of all that were judged and ever detected; a place that is none is NaN."""
+    known = [alert for alert in alerts if alert.object_id in summary.index]
+    facts = summary.loc[[alert.object_id for alert in known]].reset_index()
+    of_alerts = {name: np.array([getattr(alert, name) for alert in known], dtype=float) for name in ("ra", "decl")}
+    is_measured = is_on_sky(facts["ra"], facts["decl"])
+    for name, values in of_alerts.items():
+        facts[name] = np.where(is_measured, facts[name], values)
+    is_placed = is_on_sky(facts["ra"], facts["decl"])
+    facts["ra"] = np.where(is_placed, right_ascension(facts["ra"]), np.nan)
+    facts["decl"] = np.where(is_placed, facts["decl"], np.nan)
+    facts["survey"] = [alert.survey for alert in known]
+    facts["sherlock_class"] = [alert.sherlock_class for alert in known]
+    facts["passes"] = [passes[alert.object_id] for alert in known]
+    facts["selection_function"] = function.name
+    return facts
 
 
 def _objects(alerts: Sequence[Alert], curves: LightCurves, summary: pd.DataFrame) -> Objects:

@@ -38,8 +38,8 @@ class Judged:
     ----------
     passed
         Whether each object with a light curve satisfies the selection function, by object id.
-    targets
-        The rows of `tides_stage` of those that do.
+    facts
+        What is known of each of them that was ever detected, whether it passes or not: rows of `tides_stage`.
     deferred
         Why there was no light curve to judge, by object id.
     calls
@@ -53,11 +53,11 @@ class Judged:
     refused, skipped, notes
         As in `brokers.base.Decoded`.
     curves
-        The light curves, where they are judged together with those of other surveys.
+        The light curves that were judged.
     """
 
     passed: Mapping[str, bool]
-    targets: pd.DataFrame
+    facts: pd.DataFrame
     deferred: Mapping[str, str]
     calls: int = 0
     outage: Exception | None = None
@@ -68,6 +68,11 @@ class Judged:
     notes: Sequence[str] = field(default=(), kw_only=True)
     curves: LightCurves | None = field(default=None, kw_only=True)
 
+    @property
+    def targets(self) -> pd.DataFrame:
+        """The rows of `facts` of those that satisfy the selection function."""
+        return self.facts[self.facts["passes"].astype(bool)] if len(self.facts) else self.facts
+
     def without(self, object_ids: Collection[str]) -> "Judged":
         """Give it without some objects: another message has newer news of them."""
         return replace(
@@ -75,7 +80,7 @@ class Judged:
             alerts=[alert for alert in self.alerts if alert.object_id not in object_ids],
             passed={name: result for name, result in self.passed.items() if name not in object_ids},
             deferred={name: reason for name, reason in self.deferred.items() if name not in object_ids},
-            targets=_rows_without(self.targets, object_ids),
+            facts=_rows_without(self.facts, object_ids),
             decisions=_rows_without(self.decisions, object_ids),
         )
 

@@ -20,6 +20,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from tides_bridge.brokers.models import Alert
+from tides_bridge.compiled import Integers
 from tides_bridge.database import Database, copy_frame, listed_columns, run
 from tides_bridge.decisions.models import Judged
 from tides_bridge.selection import SelectionFunction, Verdicts
@@ -109,7 +110,9 @@ def role_of(number: int) -> str:
 # Decisions
 
 
-def decisions_of(verdicts: Sequence[Verdicts], object_ids: Sequence[str], digests: Sequence[str]) -> pd.DataFrame:
+def decisions_of(
+    verdicts: Sequence[Verdicts], object_ids: Sequence[str], digests: Sequence[str], now_mjd: float, left_out: Integers
+) -> pd.DataFrame:
     """
     Make the rows of the log from verdicts, without what only the batch knows.
 
@@ -119,6 +122,10 @@ def decisions_of(verdicts: Sequence[Verdicts], object_ids: Sequence[str], digest
         One of each function, the active one first.
     object_ids, digests
         (n,) of the light curves judged.
+    now_mjd
+        [d, UTC] When they were judged.
+    left_out
+        (n,) Points of each that were later, and did not count.
 
     Returns
     -------
@@ -139,6 +146,8 @@ def decisions_of(verdicts: Sequence[Verdicts], object_ids: Sequence[str], digest
             "measured": [text for verdict in verdicts for text in measured_text(verdict)],
             "failed": [text for verdict in verdicts for text in failed_text(verdict)],
             "code_version": _each_repeated([code_version()], n * number),
+            "now_mjd": now_mjd,
+            "left_out": np.tile(left_out, number),
         }
     )
 

@@ -233,26 +233,28 @@ class Outcome:
             rows = self.decisions[self.decisions["member"].isin(members)].drop(columns="member")
             chunk = replace(chunks[number], decisions=_with_rows(chunks[number].decisions, rows))
             if self.active is not None:
-                chunk = self._with_targets(chunk, members, self.active, is_of_batch=number != others)
+                chunk = self._with_facts(chunk, members, self.active, is_of_batch=number != others)
             result[number] = chunk
         return result
 
-    def _with_targets(self, chunk: Judged, members: Integers, active: Verdicts, *, is_of_batch: bool) -> Judged:
-        """Give a chunk with the rows of the stage of those objects whose group passes."""
+    def _with_facts(self, chunk: Judged, members: Integers, active: Verdicts, *, is_of_batch: bool) -> Judged:
+        """Give a chunk with the rows of the stage of these objects, which pass if their group does."""
         passes = active.passed[self.joint.group[members]]
         names = [self.joint.places[member].key[1] for member in members]
         verdicts = dict(zip(names, passes.tolist(), strict=True)) if is_of_batch else {}
-        rows = _targets(self.joint, members[passes], active.function)
-        kept = chunk.targets[~chunk.targets["object_id"].isin(names)] if len(chunk.targets) else chunk.targets
-        targets = pd.concat([frame for frame in (kept, rows) if len(frame)] or [kept], ignore_index=True)
-        return replace(chunk, passed={**chunk.passed, **verdicts}, targets=targets)
+        rows = _facts(self.joint, members, active)
+        kept = chunk.facts[~chunk.facts["object_id"].isin(names)] if len(chunk.facts) else chunk.facts
+        facts = pd.concat([frame for frame in (kept, rows) if len(frame)] or [kept], ignore_index=True)
+        return replace(chunk, passed={**chunk.passed, **verdicts}, facts=facts)
 
 
 def _judge(joint: Joint, functions: Sequence[SelectionFunction], chosen: tuple[str, ...], now_mjd: float) -> Outcome:
     """Judge groups by the functions that judge these surveys together."""
     own = [function for function in functions if function.surveys == chosen]
     verdicts = judge(joint.whole, own, now_mjd)
-    rows = decisions_of(verdicts, joint.whole.object_ids, joint.whole.digests())
+    whole = joint.whole  # of points that were judged alone before, so that none is later than now
+    left_out = np.zeros(len(whole), dtype=np.int64)
+    rows = decisions_of(verdicts, whole.object_ids, whole.digests(), now_mjd, left_out)
     roles = {function.name: role_of(number) for number, function in enumerate(functions)}
     rows["role"], rows["group"] = rows["function"].map(roles), rows.pop("object_id").astype(int)
     members = pd.DataFrame(
@@ -291,7 +293,7 @@ def _with_rows(decisions: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([frame for frame in (kept, rows) if len(frame)], ignore_index=True)
 
 
-def _targets(joint: Joint, members: Integers, function: SelectionFunction) -> pd.DataFrame:
+def _facts(joint: Joint, members: Integers, active: Verdicts) -> pd.DataFrame:
     """Make the rows of the stage, each with the magnitudes of its own survey; an object without detection has none."""
     numbers = tuple(map(str, range(len(joint.places))))  # two surveys may use one name
     summary = summarise_light_curves(replace(joint.own, object_ids=numbers))
@@ -299,10 +301,11 @@ def _targets(joint: Joint, members: Integers, function: SelectionFunction) -> pd
     rows = summary.loc[[numbers[member] for member in at]].reset_index(drop=True)
     keys = [joint.places[member].key for member in at]
     rows["survey"], rows["object_id"] = [survey for survey, _ in keys], [object_id for _, object_id in keys]
-    for name in ("ra", "decl", "sherlock_class"):
-        rows[name] = getattr(joint.own.objects, name)[at]
-    rows["selection_function"], table = function.name, joint.own.to_arrow()
-    rows["curve"] = pack_rows(table, at.tolist())
+    for name in ("ra", "decl"):
+        rows[name] = rows[name].fillna(pd.Series(getattr(joint.own.objects, name)[at]))
+    rows["sherlock_class"] = joint.own.objects.sherlock_class[at]
+    rows["passes"], rows["selection_function"] = active.passed[joint.group[at]], active.function.name
+    rows["curve"] = pack_rows(joint.own.to_arrow(), at.tolist())
     return rows
 
 

@@ -86,7 +86,7 @@ def to_4most(row: Row, settings: Settings) -> dict[str, Any]:
         "mag_type": options.mag_type,
         "classification": options.classification,
         "date_earliest": jd_from_mjd(row["last_detection_mjd"]),
-        "date_latest": jd_from_mjd(row["last_detection_mjd"]) + settings.targets.deactivate_after / timedelta(days=1),
+        "date_latest": jd_from_mjd(row["last_detection_mjd"]) + settings.targets.longest_unseen / timedelta(days=1),
         "t_exp_d": options.exposure_times.d,
         "t_exp_g": options.exposure_times.g,
         "t_exp_b": options.exposure_times.b,

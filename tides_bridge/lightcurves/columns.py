@@ -280,6 +280,12 @@ class LightCurves:
         offsets = self.offsets[start : stop + 1] - self.offsets[start]
         return type(self)(self.object_ids[start:stop], offsets, objects=Objects(**known), **columns)
 
+    def with_points(self, chosen: Mask) -> Self:
+        """Give all objects with some of their points only: (m,) which."""
+        columns = {name: getattr(self, name)[chosen] for name in POINT_COLUMNS}
+        before = np.concatenate([[0], np.cumsum(chosen)]).astype(np.int64)
+        return type(self)(self.object_ids, before[self.offsets], objects=self.objects, **columns)
+
     @classmethod
     def joined(cls, parts: Sequence["LightCurves"]) -> "LightCurves":
         """Put the objects of several parts one after the other."""

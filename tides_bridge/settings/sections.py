@@ -184,12 +184,35 @@ class TargetSettings(Section):
     name_prefix: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,19}$")] = Field(
         "TiDES", description="names begin so; of several bridges on one survey each needs its own"
     )
-    deactivate_after: Days = Field(timedelta(days=5), description="without a detection, a target is switched off")
+    rule: Literal["days", "predicted"] | None = Field(
+        None, description="when a target is switched off; empty: days if deactivateAfter is set, else predicted"
+    )
+    deactivate_after: Days = Field(
+        timedelta(days=5),
+        description="by the rule days: without a detection for so long; predicted asks where it knows nothing",
+    )
+    unlooked_after: Days = Field(
+        timedelta(days=20), description="by the rule predicted: without a detection, a limit or forced photometry"
+    )
     faint_limit: dict[Band, Number] = Field(
         dict.fromkeys(get_args(Band), 22.5),
-        description="[mag] switched off when the latest magnitude of every band seen is fainter than its limit",
+        description="[mag] switched off when fainter, in every band that was looked at lately, or on the coming night",
+    )
+    keep_unselected: bool = Field(True, description="a target stays one when it satisfies the function no longer")
+    future_grace: Days = Field(
+        timedelta(days=1), description="a detection later than now by more is none: no clock is as wrong"
     )
     guard: GuardSettings = GuardSettings()
+
+    @property
+    def life_rule(self) -> Literal["days", "predicted"]:
+        """The rule by which targets are switched off."""
+        return self.rule or ("days" if "deactivate_after" in self.model_fields_set else "predicted")
+
+    @property
+    def longest_unseen(self) -> timedelta:
+        """How long a target may stay one without a detection."""
+        return self.deactivate_after if self.life_rule == "days" else self.unlooked_after
 
 
 class ExposureTimes(Section):

@@ -171,6 +171,10 @@ class Settings(BaseSettings):
         """Give that time as MJD [d, UTC]."""
         return mjd_from_time(self.time())
 
+    def latest_mjd(self) -> float:
+        """Give the latest epoch that can be true [d, UTC]: some grace after now."""
+        return self.now_mjd() + self.targets.future_grace / timedelta(days=1)
+
 
 def find_file(file: Path | None = None, configuration: str | None = None) -> Path:
     """

@@ -47,13 +47,22 @@ def life_limits(settings: Settings) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``now_mjd`` [d, UTC], ``deactivate_after_days`` [d], and ``faint_limits`` [mag] by `BANDS`, None where a band
-        has none.
+        ``now_mjd`` [d, UTC], ``rule``, ``deactivate_after_days`` and ``unlooked_days`` [d], ``faint_limits`` [mag] by
+        `BANDS`, None where a band has none, ``counting_bands`` by `BANDS`: whose prediction counts, and
+        ``keeps_unselected``.
     """
+    targets = settings.targets
+    # What is predicted is judged in the band that 4MOST is told, if that has a limit.
+    _, told, _ = settings.fourmost.mag_type.split("_")
+    counting = {told} if told in targets.faint_limit else set(targets.faint_limit)
     return {
         "now_mjd": settings.now_mjd(),
-        "deactivate_after_days": settings.targets.deactivate_after / timedelta(days=1),
-        "faint_limits": [settings.targets.faint_limit.get(band) for band in BANDS],
+        "rule": targets.life_rule,
+        "deactivate_after_days": targets.deactivate_after / timedelta(days=1),
+        "unlooked_days": targets.unlooked_after / timedelta(days=1),
+        "faint_limits": [targets.faint_limit.get(band) for band in BANDS],
+        "counting_bands": [band in counting for band in BANDS],
+        "keeps_unselected": targets.keep_unselected,
     }
 
 

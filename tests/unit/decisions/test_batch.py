@@ -15,7 +15,7 @@ from tides_bridge.brokers.base import HOURLY_LIMIT
 from tides_bridge.brokers.models import Alert
 from tides_bridge.database import listed_columns
 from tides_bridge.database.scripts import script_text
-from tides_bridge.decisions.batch import LOAD_STAGE, _clean, _deferred
+from tides_bridge.decisions.batch import LOAD_BRIGHTNESS, LOAD_STAGE, _clean, _deferred
 from tides_bridge.decisions.models import Judged
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.targets.association import life_limits
@@ -43,12 +43,16 @@ def test_limits_are_worded_in_days_and_in_the_order_of_the_bands() -> None:
     assert limits["faint_limits"] == [None, 21.0, None, None, None, 20.0]
 
 
-def test_the_stage_has_the_columns_of_its_table_in_their_order() -> None:
-    columns = listed_columns(LOAD_STAGE)
-    assert columns[:5] == ["survey", "object_id", "ra", "decl", "first_detection_mjd"]
-    assert len(columns) == 33
-    made = script_text("decisions/create_transient_stage.sql").partition("(")[2].partition("PRIMARY KEY")[0]
-    assert columns == [line.split()[0] for line in made.splitlines() if line.strip()]
+@pytest.mark.parametrize(
+    ("load", "table", "number"), [(LOAD_STAGE, "tides_stage", 11), (LOAD_BRIGHTNESS, "brightness_stage", 15)]
+)
+def test_the_stage_has_the_columns_of_its_table_in_their_order(load: str, table: str, number: int) -> None:
+    columns = listed_columns(load)
+    assert columns[:2] == ["survey", "object_id"]
+    assert len(columns) == number
+    made = script_text("decisions/create_transient_stage.sql").partition(f"TABLE {table} (")[2].partition(") ON")[0]
+    lines = [line.split() for line in made.splitlines() if line.strip()]
+    assert columns == [words[0] for words in lines if words[0] != "PRIMARY"]
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,18 @@ from tides_bridge.decisions.judging import decide, defer, judge_objects, split_i
 from tides_bridge.decisions.models import Judged
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.lightcurves import LightCurves
+from tides_bridge.lightcurves.photometry import BANDS
+from tides_bridge.lightcurves.summaries import OF_BAND
 from tides_bridge.selection import SelectionFunction
 
 FUNCTION = SelectionFunction.parse(
     "tidesSNZTFSelect",
     {"rules": "strict", "filters": ["g", "r"], "significance": 5, "minBands": 2, "minNights": 2, "magLimit": 22.5},
 )
+
+
+UNPLACED = {"ra": NAN, "decl": NAN}
+"""Of points."""
 
 
 def alert(object_id: str = "a", newest_mjd: float = 61001.0, **values: Any) -> Alert:
@@ -64,7 +70,8 @@ def test_objects_that_pass_become_targets_and_the_others_are_remembered() -> Non
 
 def test_targets_have_the_columns_of_the_stage() -> None:
     targets = judge(alert(), curves=curves_of(*passing())).targets
-    assert {*listed_columns(LOAD_STAGE), "curve"} == set(targets.columns)
+    of_bands = {f"{band}_{name}" for band in BANDS for name in OF_BAND}
+    assert {*listed_columns(LOAD_STAGE), *of_bands} == set(targets.columns)
     row = targets.iloc[0]
     assert (row["survey"], row["object_id"], row["sherlock_class"]) == ("ztf", "a", "SN")
     assert (row["selection_function"], row["n_detections"], row["r_latest_mjd"]) == ("tidesSNZTFSelect", 2, 61001.0)
@@ -72,7 +79,7 @@ def test_targets_have_the_columns_of_the_stage() -> None:
 
 def test_each_target_keeps_its_own_survey_class_and_position() -> None:
     alerts = [alert("b", survey="lsst", sherlock_class=None, ra=1.0, decl=2.0), alert("a", ra=3.0, decl=4.0)]
-    targets = judge(*alerts, curves=curves_of(*passing(of=0), *passing(of=1))).targets
+    targets = judge(*alerts, curves=curves_of(*passing(of=0, **UNPLACED), *passing(of=1, **UNPLACED))).targets
     columns = ["object_id", "survey", "sherlock_class", "ra", "decl"]
     assert targets[columns].fillna("").to_numpy().tolist() == [
         ["b", "lsst", "", 1.0, 2.0],
@@ -80,10 +87,26 @@ def test_each_target_keeps_its_own_survey_class_and_position() -> None:
     ]
 
 
-def test_the_position_of_the_light_curve_stands_in_for_that_of_the_message() -> None:
+@pytest.mark.parametrize("said", [(None, None), (11.0, -21.0), (10.0, -20.0)])
+def test_the_position_is_that_of_the_detections_whatever_the_message_says(said: tuple[Any, Any]) -> None:
+    """A message has that of one exposure, or of the survey's own mean; others say nothing of it."""
     curves = curves_of(*passing(ra=11.0, decl=-21.0))
-    targets = judge(alert(ra=None, decl=None), curves=curves).targets
+    targets = judge(alert(ra=said[0], decl=said[1]), curves=curves).targets
     assert targets[["ra", "decl"]].to_numpy().tolist() == [[11.0, -21.0]]
+
+
+def test_what_is_known_of_those_that_fail_is_there_too() -> None:
+    curves = curves_of(*passing(of=0), point(61000.0, "r", 18.5, of=1), point(61000.0, detection=False, of=2))
+    outcome = judge(alert("b"), alert("c"), alert("a"), curves=curves)
+    columns = ["object_id", "passes", "r_latest_mag", "last_detection_mjd"]
+    assert outcome.facts[columns].to_numpy().tolist() == [["b", False, 18.5, 61000.0], ["a", True, 19.0, 61001.0]]
+    assert outcome.targets["object_id"].tolist() == ["a"]
+    assert outcome.passed == {"a": True, "b": False, "c": False}
+
+
+def test_a_failing_object_without_a_position_is_not_deferred() -> None:
+    outcome = judge(alert("a", ra=None, decl=None), curves=curves_of(point(61000.0, **UNPLACED)))
+    assert (outcome.passed, outcome.deferred, outcome.facts["ra"].isna().tolist()) == ({"a": False}, {}, [True])
 
 
 @pytest.mark.parametrize(
@@ -97,7 +120,7 @@ def test_the_position_of_the_light_curve_stands_in_for_that_of_the_message() -> 
     ],
 )
 def test_positions_at_the_edges_of_the_sky(said: tuple[float, float], stored: list[float]) -> None:
-    targets = judge(alert(ra=said[0], decl=said[1]), curves=curves_of(*passing())).targets
+    targets = judge(alert(ra=said[0], decl=said[1]), curves=curves_of(*passing(**UNPLACED))).targets
     assert targets[["ra", "decl"]].to_numpy().tolist() == [stored]
 
 
@@ -219,7 +242,7 @@ def test_an_object_that_was_deferred_with_newer_news_than_its_message_is_decided
 
 
 def test_of_equally_new_messages_in_two_chunks_the_last_counts() -> None:
-    first, last = (read(alert("a", ra=ra), curves=curves_of(*passing())) for ra in (1.0, 2.0))
+    first, last = (read(alert("a", ra=ra), curves=curves_of(*passing(**UNPLACED))) for ra in (1.0, 2.0))
     first, last = judging.keep_newest([first, last])
     assert (first.passed, last.targets["ra"].tolist()) == ({}, [2.0])
 

@@ -38,7 +38,9 @@ def function_of(name: str = "f", **keys: Any) -> SelectionFunction:
 def rows_of_one(function: SelectionFunction, about: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Give the row of one object, with measured and failed as the database gives them back."""
     curves = told_curves(PASSING, [NAN] * 2, Objects.of(1, **{key: [value] for key, value in (about or {}).items()}))
-    row = decisions_of(judge(curves, [function], NOW), curves.object_ids, curves.digests()).iloc[0]
+    row = decisions_of(
+        judge(curves, [function], NOW), curves.object_ids, curves.digests(), NOW, np.zeros(len(curves), int)
+    ).iloc[0]
     failed = row["failed"].removeprefix("{").removesuffix("}")
     read = {"measured": json.loads(row["measured"]), "failed": failed.split(",") if failed else []}
     return {**row, **read, "normalised_text": function.normalised_text}
@@ -59,7 +61,9 @@ def test_the_first_function_is_active_and_the_others_are_shadows() -> None:
     assert [role_of(number) for number in range(3)] == ["active", "shadow", "shadow"]
     functions = [function_of("one", minBands=2), function_of("two", minBands=3)]
     curves = curves_of(*PASSING, point(61000.0, of=1))
-    rows = decisions_of(judge(curves, functions, NOW), curves.object_ids, curves.digests())
+    rows = decisions_of(
+        judge(curves, functions, NOW), curves.object_ids, curves.digests(), NOW, np.zeros(len(curves), int)
+    )
     assert rows[["object_id", "function", "role", "passed", "n_detections"]].to_numpy().tolist() == [
         ["a", "one", "active", True, 2],
         ["b", "one", "active", False, 1],
@@ -76,7 +80,7 @@ def test_the_first_function_is_active_and_the_others_are_shadows() -> None:
 def test_what_is_recorded_is_what_was_judged(drawn: tuple[list[Any], list[float], Objects], keys: Keys) -> None:
     curves, function = told_curves(*drawn), SelectionFunction.parse("f", keys)
     (verdict,) = judge(curves, [function], 61050.0)
-    rows = decisions_of([verdict], curves.object_ids, curves.digests())
+    rows = decisions_of([verdict], curves.object_ids, curves.digests(), NOW, np.zeros(len(curves), int))
     assert rows["passed"].tolist() == verdict.passed.tolist()
     np.testing.assert_array_equal(rows["trigger_mjd"], verdict.trigger_mjd)
     for place, row in enumerate(rows.to_dict("records")):
@@ -94,7 +98,9 @@ def test_what_is_recorded_is_what_was_judged(drawn: tuple[list[Any], list[float]
 @given(reliable_curves(), strict_keys())
 def test_every_drawn_decision_can_be_explained(drawn: tuple[list[Any], list[float], Objects], keys: Keys) -> None:
     curves, function = told_curves(*drawn), SelectionFunction.parse("f", keys)
-    rows = decisions_of(judge(curves, [function], 61050.0), curves.object_ids, curves.digests())
+    rows = decisions_of(
+        judge(curves, [function], 61050.0), curves.object_ids, curves.digests(), NOW, np.zeros(len(curves), int)
+    )
     for _, row in rows.iterrows():
         failed = row["failed"].strip("{}").split(",")
         read = {"measured": json.loads(row["measured"]), "failed": failed, "normalised_text": function.normalised_text}

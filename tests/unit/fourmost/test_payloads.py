@@ -1,5 +1,5 @@
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -83,7 +83,7 @@ def test_a_payload_says_what_tides_sends() -> None:
         "mag_type": "LSST_r_AB",
         "classification": "TRA",
         "date_earliest": 2461000.75,
-        "date_latest": 2461005.75,
+        "date_latest": 2461020.75,
         "t_exp_d": 38.0,
         "t_exp_g": 38.0,
         "t_exp_b": 4300.0,
@@ -186,8 +186,8 @@ def test_only_what_changed_is_sent() -> None:
     (changed,) = stage(row(pk_4most=7, told_4most=told(), last_detection_mjd=61001.25, magnitudes=r_of(20.3)))[
         "changed"
     ]
-    assert changed["changes"] == {"mag": 20.3, "date_earliest": 2461001.75, "date_latest": 2461006.75}
-    assert changed["payload"] == told(mag=20.3, date_earliest=2461001.75, date_latest=2461006.75)
+    assert changed["changes"] == {"mag": 20.3, "date_earliest": 2461001.75, "date_latest": 2461021.75}
+    assert changed["payload"] == told(mag=20.3, date_earliest=2461001.75, date_latest=2461021.75)
     assert (changed["pk_4most"], changed["origin"]) == (7, "LSST r")
 
 
@@ -207,7 +207,7 @@ def test_what_may_not_change_after_ingestion_is_wanted() -> None:
     known = row(
         pk_4most=7, told_4most=told(), date_ingested=INGESTED, last_detection_mjd=61001.25, magnitudes=r_of(20.3)
     )
-    changes = {"mag": 20.3, "date_earliest": 2461001.75, "date_latest": 2461006.75}
+    changes = {"mag": 20.3, "date_earliest": 2461001.75, "date_latest": 2461021.75}
     assert wanted(known) == {1: changes}
     assert wanted({**known, "told_4most": told(is_active=False)}) == {1: changes}
     assert wanted({**known, "wanted_4most": changes, "refused_4most": "no"}) == {1: changes}
@@ -280,6 +280,8 @@ def test_targets_are_staged_one_by_one() -> None:
     assert names == {"new": ["new"], "refused": ["wrong"], "deactivated": ["off"], "changed": ["changed"]}
 
 
-def test_the_window_of_a_target_ends_when_it_is_switched_off() -> None:
-    payload = to_4most(row(), SETTINGS)
-    assert timedelta(days=payload["date_latest"] - payload["date_earliest"]) == SETTINGS.targets.deactivate_after
+@pytest.mark.parametrize(("targets", "days"), [({}, 20), ({"rule": "days"}, 5), ({"unlookedAfter": "9 days"}, 9)])
+def test_the_window_of_a_target_ends_when_it_is_switched_off(targets: dict[str, str], days: int) -> None:
+    settings = SETTINGS.model_copy(update={"targets": SETTINGS.targets.model_validate(targets)})
+    payload = to_4most(row(), settings)
+    assert payload["date_latest"] - payload["date_earliest"] == days
