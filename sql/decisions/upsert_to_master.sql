@@ -48,29 +48,29 @@ WITH upserted AS (
         SET
             ra = newest(
                 excluded.last_detection_mjd, excluded.ra,
-                until(known.last_detection_mjd, %(latest_mjd)s), known.ra
+                until(known.last_detection_mjd, %(latest_mjd)s::double precision), known.ra
             ),
             decl = newest(
                 excluded.last_detection_mjd, excluded.decl,
-                until(known.last_detection_mjd, %(latest_mjd)s), known.decl
+                until(known.last_detection_mjd, %(latest_mjd)s::double precision), known.decl
             ),
             scatter_arcsec = newest(
                 excluded.last_detection_mjd, excluded.scatter_arcsec,
-                until(known.last_detection_mjd, %(latest_mjd)s), known.scatter_arcsec
+                until(known.last_detection_mjd, %(latest_mjd)s::double precision), known.scatter_arcsec
             ),
             first_detection_mjd = least(excluded.first_detection_mjd, known.first_detection_mjd),
             last_detection_mjd = greatest(
-                excluded.last_detection_mjd, until(known.last_detection_mjd, %(latest_mjd)s)
+                excluded.last_detection_mjd, until(known.last_detection_mjd, %(latest_mjd)s::double precision)
             ),
             n_detections = greatest(excluded.n_detections, known.n_detections),
             sherlock_class = newest(
                 excluded.last_detection_mjd, coalesce(excluded.sherlock_class, known.sherlock_class),
-                until(known.last_detection_mjd, %(latest_mjd)s),
+                until(known.last_detection_mjd, %(latest_mjd)s::double precision),
                 coalesce(known.sherlock_class, excluded.sherlock_class)
             ),
             passes = newest(
                 excluded.last_detection_mjd, excluded.passes,
-                until(known.last_detection_mjd, %(latest_mjd)s), known.passes
+                until(known.last_detection_mjd, %(latest_mjd)s::double precision), known.passes
             )
     RETURNING known.survey, known.object_id, known.tides_id
 )
@@ -122,12 +122,12 @@ WITH upserted AS (
     ON CONFLICT (survey, object_id, band) DO UPDATE
         SET
             latest_mag = newest(
-                excluded.latest_mjd, excluded.latest_mag, until(known.latest_mjd, %(latest_mjd)s), known.latest_mag
+                excluded.latest_mjd, excluded.latest_mag, until(known.latest_mjd, %(latest_mjd)s::double precision), known.latest_mag
             ),
             latest_error = newest(
-                excluded.latest_mjd, excluded.latest_error, until(known.latest_mjd, %(latest_mjd)s), known.latest_error
+                excluded.latest_mjd, excluded.latest_error, until(known.latest_mjd, %(latest_mjd)s::double precision), known.latest_error
             ),
-            latest_mjd = greatest(excluded.latest_mjd, until(known.latest_mjd, %(latest_mjd)s)),
+            latest_mjd = greatest(excluded.latest_mjd, until(known.latest_mjd, %(latest_mjd)s::double precision)),
             brightest_mag = least(excluded.brightest_mag, known.brightest_mag),
             brightest_error = newest(
                 -excluded.brightest_mag, excluded.brightest_error, -known.brightest_mag, known.brightest_error
@@ -137,16 +137,16 @@ WITH upserted AS (
             ),
             n_detections = greatest(excluded.n_detections, known.n_detections),
             limit_mag = newest(
-                excluded.limit_mjd, excluded.limit_mag, until(known.limit_mjd, %(latest_mjd)s), known.limit_mag
+                excluded.limit_mjd, excluded.limit_mag, until(known.limit_mjd, %(latest_mjd)s::double precision), known.limit_mag
             ),
-            limit_mjd = greatest(excluded.limit_mjd, until(known.limit_mjd, %(latest_mjd)s)),
+            limit_mjd = greatest(excluded.limit_mjd, until(known.limit_mjd, %(latest_mjd)s::double precision)),
             forced_flux = newest(
-                excluded.forced_mjd, excluded.forced_flux, until(known.forced_mjd, %(latest_mjd)s), known.forced_flux
+                excluded.forced_mjd, excluded.forced_flux, until(known.forced_mjd, %(latest_mjd)s::double precision), known.forced_flux
             ),
             forced_error = newest(
-                excluded.forced_mjd, excluded.forced_error, until(known.forced_mjd, %(latest_mjd)s), known.forced_error
+                excluded.forced_mjd, excluded.forced_error, until(known.forced_mjd, %(latest_mjd)s::double precision), known.forced_error
             ),
-            forced_mjd = greatest(excluded.forced_mjd, until(known.forced_mjd, %(latest_mjd)s))
+            forced_mjd = greatest(excluded.forced_mjd, until(known.forced_mjd, %(latest_mjd)s::double precision))
     RETURNING known.survey, known.object_id
 )
 

@@ -16,6 +16,7 @@ SELECT
     count(*) FILTER (WHERE tides_master.active) AS active,
     count(*) FILTER (WHERE tides_master.inactive_reason = 'unseen') AS unseen,
     count(*) FILTER (WHERE tides_master.inactive_reason = 'faint') AS faint,
+    count(*) FILTER (WHERE tides_master.inactive_reason = 'unselected') AS unselected,
     count(*) FILTER (WHERE tides_master.inactive_reason = 'spectrum') AS has_spectrum,
     count(*) FILTER (WHERE tides_master.pk_4most IS NOT NULL) AS at_4most,
     count(*) FILTER (WHERE (tides_master.told_4most ->> 'is_active')::boolean) AS active_at_4most,

@@ -1,10 +1,11 @@
 -- purpose: count targets by their state here, and by that at 4MOST
--- returns: one row of numbers: active, unseen, faint, spectrum and merged add up to all targets; those of 4MOST overlap
+-- returns: one row of numbers: active, unseen, faint, unselected, spectrum and merged add up to all targets; those of 4MOST overlap
 
 SELECT
     count(*) FILTER (WHERE tides_master.active) AS active,
     count(*) FILTER (WHERE tides_master.inactive_reason = 'unseen') AS unseen,
     count(*) FILTER (WHERE tides_master.inactive_reason = 'faint') AS faint,
+    count(*) FILTER (WHERE tides_master.inactive_reason = 'unselected') AS unselected,
     count(*) FILTER (WHERE tides_master.inactive_reason = 'spectrum') AS spectrum,
     count(*) FILTER (WHERE tides_master.inactive_reason = 'merged') AS merged,
     count(tides_master.pk_4most) AS known_4most,

@@ -19,7 +19,15 @@ HEADINGS = ("purpose", "needs", "makes", "units", "params", "returns")
 
 NOW = "2026-06-09T12:00:00Z"
 SIGNED = {"reason": "x", "who": "test"}
-LIMITS: dict[str, Any] = {"now_mjd": 61000.0, "deactivate_after_days": 5.0, "faint_limits": [22.5] * 6}
+LIMITS: dict[str, Any] = {
+    "now_mjd": 61000.0,
+    "rule": "predicted",
+    "deactivate_after_days": 5.0,
+    "unlooked_days": 20.0,
+    "faint_limits": [22.5] * 6,
+    "counting_bands": [True] * 6,
+    "keeps_unselected": True,
+}
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     "targets/lock.sql": {},
@@ -49,7 +57,9 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "fourmost/store_refused.sql": {"tides_id": 1, "reason": "x", "payload": "{}"},
     "fourmost/store_wanted.sql": {"wanted": '[{"tides_id": 1, "changes": {"mag": 19.5}}]'},
     "decisions/accept_refused.sql": {"refused_id": 1, "now": "2026-06-09T12:00:00Z"},
-    "decisions/activate_staged.sql": {"now_mjd": 61000.0, "deactivate_after_days": 5.0, "faint_limits": [22.5] * 6},
+    "decisions/activate_staged.sql": LIMITS,
+    "decisions/list_known.sql": {"surveys": ["ztf", "lsst"], "object_ids": ["a", "a"]},
+    "decisions/list_staged.sql": {},
     "decisions/forget_given_up.sql": {"survey": "ztf", "object_id": "a", "newest_mjd": 61000.0},
     "decisions/forget_deferred.sql": {"survey": "ztf", "object_ids": ["a"]},
     "decisions/get_refused.sql": {"refused_ids": [1, 2**40]},
@@ -96,7 +106,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "now_mjd": 61000.5,
         "now": NOW,
     },
-    "decisions/upsert_to_master.sql": {},
+    "decisions/upsert_to_master.sql": {"latest_mjd": 61001.0},
     "targets/store_questions.sql": {},
     "targets/answer_questions.sql": {"tides_id": 1, "other_id": 2, "answer": "merged"},
     "targets/merge_targets.sql": {"tides_id": 2, "kept_id": 1, **SIGNED},
@@ -160,11 +170,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "decisions/list_last_decisions.sql": {"object_id": "a", "survey": "ztf"},
     "decisions/list_names.sql": {"object_id": "a", "survey": None},
     "decisions/list_sent.sql": {"object_id": "a", "survey": "ztf", "as_of": None},
-    "decisions/judge_lives.sql": {
-        "now_mjd": 61000.0,
-        "deactivate_after_days": 5.0,
-        "faint_limits": [None] * 6,
-    },
+    "decisions/judge_lives.sql": LIMITS | {"faint_limits": [None] * 6},
     "decisions/deactivate_unobserved_transients.sql": {"held": ["activation"]},
     "decisions/count_old_months.sql": {"now": NOW, "keep": timedelta(days=400)},
     "decisions/get_in_hand.sql": {"group_id": "g"},
@@ -274,12 +280,13 @@ def connection(database: Database, settings: Settings) -> Iterator[Connection]:
             if "/create_" in name:
                 run(connection, name)
         columns = (
-            "survey, object_id, ra, decl, first_detection_mjd, last_detection_mjd, n_detections, selection_function"
+            "survey, object_id, ra, decl, first_detection_mjd, last_detection_mjd, n_detections, "
+            "selection_function, passes"
         )
         for name in "ab":
-            values = f"'ztf', '{name}', 10, 20, 60990, 60999, 5, 'f'"
+            values = f"'ztf', '{name}', 10, 20, 60990, 60999, 5, 'f', TRUE"
             connection.exec_driver_sql(f"INSERT INTO tides_stage ({columns}) VALUES ({values})")
-        decided = f"'ztf', 'a', 'f', '0123456789ab', 'active', '1', '{'0' * 32}', 3, 60999, '{{}}', '{{}}', TRUE, NULL"
+        decided = f"'ztf', 'a', 'f', '0123456789ab', 'active', '1', '{'0' * 32}', 3, 60999, '{{}}', '{{}}', TRUE, NULL, NULL, 61000, 0"
         connection.exec_driver_sql(f"INSERT INTO decision_stage VALUES ({decided})")
         curve = f"'ztf', 'a', 10, 20, 60990, 60999, '{'0' * 32}', '\\x00'"
         connection.exec_driver_sql(f"INSERT INTO light_curve_stage VALUES ({curve})")
@@ -333,13 +340,14 @@ def test_a_script_is_run_by_the_package_that_its_folder_is_named_after(name: str
 
 def test_every_script_is_run_here() -> None:
     loaded_by_copy = {"decisions/load_decision_stage.sql", "decisions/load_transient_stage.sql"}
-    loaded_by_copy |= {"decisions/load_light_curve_stage.sql", "targets/load_tns_stage.sql"}
+    loaded_by_copy |= {"decisions/load_brightness_stage.sql", "decisions/load_light_curve_stage.sql"}
+    loaded_by_copy |= {"targets/load_tns_stage.sql"}
     numbered = {name for name in SCRIPTS if NUMBERED.fullmatch(name)}
     assert set(SCRIPTS) == PARAMETERS.keys() | ONCE.keys() | loaded_by_copy | numbered
 
 
 def test_every_script_runs_with_the_parameters_it_names(connection: Connection) -> None:
-    for stage in ("tides", "decision"):
+    for stage in ("tides", "brightness", "decision"):
         connection.exec_driver_sql(f"ALTER TABLE {stage}_stage RENAME TO {stage}_stage_of_test")
     for stage in ("transient", "decision"):
         run(connection, f"decisions/create_{stage}_stage.sql")
@@ -386,21 +394,6 @@ def test_a_name_is_quoted_by_the_server(connection: Connection) -> None:
 
 def test_a_list_of_no_parameters_runs_nothing(connection: Connection) -> None:
     assert run(connection, "decisions/store_deferred.sql", []) == []
-
-
-def test_why_an_object_is_no_target(connection: Connection) -> None:
-    reasons = {
-        "61000, ARRAY[19.5, NULL], 61005, 5, ARRAY[22.5, 22.5]": None,
-        "61000, ARRAY[19.5, NULL], 61005.01, 5, ARRAY[22.5, 22.5]": "unseen",
-        "61000, ARRAY[22.6, NULL], 61000, 5, ARRAY[22.5, 22.5]": "faint",
-        "61000, ARRAY[22.5, NULL], 61000, 5, ARRAY[22.5, 22.5]": None,
-        "61000, ARRAY[22.6, 22.6], 61000, 5, ARRAY[22.5, NULL]": "faint",
-        "61000, ARRAY[22.6, 22.6], 61000, 5, ARRAY[NULL, NULL]::float8[]": None,
-        "61000, ARRAY[NULL, NULL]::float8[], 61000, 5, ARRAY[22.5, 22.5]": None,
-    }
-    for arguments, reason in reasons.items():
-        assert connection.exec_driver_sql(f"SELECT inactive_reason(FALSE, {arguments})").scalar() == reason
-        assert connection.exec_driver_sql(f"SELECT inactive_reason(TRUE, {arguments})").scalar() == "spectrum"
 
 
 def test_the_newest_of_two_values(connection: Connection) -> None:
