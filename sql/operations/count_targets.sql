@@ -1,5 +1,6 @@
 -- purpose: count targets by their state here, and by that at 4MOST
--- returns: one row of numbers: active, unseen, faint, unselected, spectrum and merged add up to all targets; those of 4MOST overlap
+-- returns: one row of numbers: active, unseen, faint, unselected, spectrum and merged add up to all targets; those of
+--          4MOST overlap
 
 SELECT
     count(*) FILTER (WHERE tides_master.active) AS active,
