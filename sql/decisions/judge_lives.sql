@@ -60,7 +60,11 @@ SELECT
 FROM (VALUES ('deactivation'), ('activation')) AS kind (name)
 LEFT JOIN life_stage
     ON
-        (kind.name = 'deactivation' AND life_stage.was_active AND life_stage.reason IN ('unseen', 'faint', 'unselected'))
+        (
+            kind.name = 'deactivation'
+            AND life_stage.was_active
+            AND life_stage.reason IN ('unseen', 'faint', 'unselected')
+        )
         OR (kind.name = 'activation' AND NOT life_stage.was_active AND life_stage.reason IS NULL)
 LEFT JOIN tides_master ON life_stage.tides_id = tides_master.tides_id
 GROUP BY kind.name

@@ -122,10 +122,12 @@ WITH upserted AS (
     ON CONFLICT (survey, object_id, band) DO UPDATE
         SET
             latest_mag = newest(
-                excluded.latest_mjd, excluded.latest_mag, until(known.latest_mjd, %(latest_mjd)s::double precision), known.latest_mag
+                excluded.latest_mjd, excluded.latest_mag,
+                until(known.latest_mjd, %(latest_mjd)s::double precision), known.latest_mag
             ),
             latest_error = newest(
-                excluded.latest_mjd, excluded.latest_error, until(known.latest_mjd, %(latest_mjd)s::double precision), known.latest_error
+                excluded.latest_mjd, excluded.latest_error,
+                until(known.latest_mjd, %(latest_mjd)s::double precision), known.latest_error
             ),
             latest_mjd = greatest(excluded.latest_mjd, until(known.latest_mjd, %(latest_mjd)s::double precision)),
             brightest_mag = least(excluded.brightest_mag, known.brightest_mag),
@@ -137,14 +139,17 @@ WITH upserted AS (
             ),
             n_detections = greatest(excluded.n_detections, known.n_detections),
             limit_mag = newest(
-                excluded.limit_mjd, excluded.limit_mag, until(known.limit_mjd, %(latest_mjd)s::double precision), known.limit_mag
+                excluded.limit_mjd, excluded.limit_mag,
+                until(known.limit_mjd, %(latest_mjd)s::double precision), known.limit_mag
             ),
             limit_mjd = greatest(excluded.limit_mjd, until(known.limit_mjd, %(latest_mjd)s::double precision)),
             forced_flux = newest(
-                excluded.forced_mjd, excluded.forced_flux, until(known.forced_mjd, %(latest_mjd)s::double precision), known.forced_flux
+                excluded.forced_mjd, excluded.forced_flux,
+                until(known.forced_mjd, %(latest_mjd)s::double precision), known.forced_flux
             ),
             forced_error = newest(
-                excluded.forced_mjd, excluded.forced_error, until(known.forced_mjd, %(latest_mjd)s::double precision), known.forced_error
+                excluded.forced_mjd, excluded.forced_error,
+                until(known.forced_mjd, %(latest_mjd)s::double precision), known.forced_error
             ),
             forced_mjd = greatest(excluded.forced_mjd, until(known.forced_mjd, %(latest_mjd)s::double precision))
     RETURNING known.survey, known.object_id

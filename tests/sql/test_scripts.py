@@ -286,7 +286,8 @@ def connection(database: Database, settings: Settings) -> Iterator[Connection]:
         for name in "ab":
             values = f"'ztf', '{name}', 10, 20, 60990, 60999, 5, 'f', TRUE"
             connection.exec_driver_sql(f"INSERT INTO tides_stage ({columns}) VALUES ({values})")
-        decided = f"'ztf', 'a', 'f', '0123456789ab', 'active', '1', '{'0' * 32}', 3, 60999, '{{}}', '{{}}', TRUE, NULL, NULL, 61000, 0"
+        decided = f"'ztf', 'a', 'f', '0123456789ab', 'active', '1', '{'0' * 32}', 3, 60999, '{{}}', '{{}}', TRUE"
+        decided += ", NULL, NULL, 61000, 0"
         connection.exec_driver_sql(f"INSERT INTO decision_stage VALUES ({decided})")
         curve = f"'ztf', 'a', 10, 20, 60990, 60999, '{'0' * 32}', '\\x00'"
         connection.exec_driver_sql(f"INSERT INTO light_curve_stage VALUES ({curve})")

@@ -10,7 +10,7 @@ from tides_bridge.brokers.base import HOURLY_LIMIT
 from tides_bridge.brokers.models import Alert, Pull, RefusedMessage
 from tides_bridge.brokers.stream import AlertStream
 from tides_bridge.database import Database
-from tides_bridge.decisions.batch import Budget, store_outcome, take_calls
+from tides_bridge.decisions.batch import Budget, create_transient_stage, store_outcome, take_calls
 from tides_bridge.decisions.models import Batch, Judged
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.settings import Settings
@@ -71,6 +71,7 @@ def outcome(
     """Store what came of a batch, as a run does it."""
     budget = budget or take_calls(database, settings, len(chunks))
     with database.transaction() as connection:
+        create_transient_stage(connection, chunks)
         store_outcome(connection, batch, chunks, budget, settings)
 
 
