@@ -120,7 +120,7 @@ def test_some_calls_pass_and_some_fail() -> None:
         {"service": "lasair", "path": "lightcurves", "fault": "status", "status": 500, "skip": 1, "times": 2},
     ]
     with LasairStandin(faults=FaultPlan(rules)) as lasair:
-        requests.get(lasair.address.removesuffix("api"), timeout=15).raise_for_status()
+        requests.get(lasair.address.removesuffix("api"), timeout=60).raise_for_status()
         assert [ask(lasair).status_code for _ in range(5)] == [200, 500, 500, 200, 200]
         assert (lasair.faults.left("lasair"), lasair.faults.left("fourmost")) == (0, 1)
 
@@ -130,7 +130,7 @@ def test_a_connection_is_kept_after_a_fault_that_answers(lasair: LasairStandin) 
     headers = {"Authorization": f"Token {lasair.token}"}
     with requests.Session() as session:
         url, data = f"{lasair.address}/lightcurves/", {"objectIds": "x" * 10_000}
-        statuses = [session.post(url, data=data, headers=headers, timeout=15).status_code for _ in range(2)]
+        statuses = [session.post(url, data=data, headers=headers, timeout=60).status_code for _ in range(2)]
     assert statuses == [503, 200]
 
 
@@ -151,7 +151,7 @@ def test_a_waiting_fault_does_not_delay_the_end(lasair: LasairStandin) -> None:
     begin = time.monotonic()
     lasair.stop()
     assert time.monotonic() - begin < 4
-    thread.join(5)
+    thread.join(60)
     assert len(errors) == 1
 
 
@@ -161,7 +161,7 @@ def test_one_plan_for_all_stand_ins(tmp_path: Path) -> None:
     with Standins(tmp_path / "f", faults=file) as standins:
         assert [ask(standins.lasair).status_code for _ in range(2)] == [503, 200]
         url, account = f"{standins.fourmost.address}/targetCat/transients/", ("tides", standins.fourmost.password)
-        assert [requests.get(url, auth=account, timeout=15).status_code for _ in range(2)] == [503, 200]
+        assert [requests.get(url, auth=account, timeout=60).status_code for _ in range(2)] == [503, 200]
 
 
 def test_a_wrong_plan_is_found_before_anything_starts(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_a_wrong_plan_is_found_before_anything_starts(tmp_path: Path) -> None:
     code = "import typer; from simulators.commands.standins import standins; typer.run(standins)"
     options = ["--alerts", tmp_path / "a.jsonl", "--settings-out", tmp_path / "s.yaml", "--faults", file]
     command = [sys.executable, "-c", code, *map(str, options), "--folder", str(tmp_path / "f")]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == f"tides: {file}: rule 2: oftn: unknown key\n"
     assert not (tmp_path / "f").exists()

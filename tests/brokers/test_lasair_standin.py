@@ -57,7 +57,7 @@ def ask(
 ) -> requests.Response:
     key = "objectIds" if method == "lightcurves" else "objectId"
     headers = {"Authorization": f"Token {token}"}
-    return requests.post(f"{lasair.address}/{method}/", data={key: names, **fields}, headers=headers, timeout=5)
+    return requests.post(f"{lasair.address}/{method}/", data={key: names, **fields}, headers=headers, timeout=60)
 
 
 def test_a_message_is_a_row_of_the_filter() -> None:
@@ -110,8 +110,8 @@ def test_the_older_server_answers_lists_of_points() -> None:
 
 def test_the_question_may_come_as_json_or_in_the_address(lasair: LasairStandin) -> None:
     address, fields = f"{lasair.address}/lightcurves/", {"objectIds": "ZTF26aaaaaaa", "token": TOKEN}
-    got = requests.get(address, params=fields, timeout=5)
-    posted = requests.post(address, params={"token": TOKEN}, json={"objectIds": "ZTF26aaaaaaa"}, timeout=5)
+    got = requests.get(address, params=fields, timeout=60)
+    posted = requests.post(address, params={"token": TOKEN}, json={"objectIds": "ZTF26aaaaaaa"}, timeout=60)
     assert got.text == posted.text
     assert got.json()[0]["objectId"] == "ZTF26aaaaaaa"
 
@@ -122,7 +122,7 @@ def test_the_question_may_come_as_json_or_in_the_address(lasair: LasairStandin) 
 ])  # fmt: skip
 def test_a_wrong_token_is_refused_and_costs_nothing(headers: dict[str, str], detail: str) -> None:
     with LasairStandin(token=TOKEN, calls_per_hour=1) as lasair:
-        refused = requests.post(f"{lasair.address}/lightcurves/", data={"objectIds": "x"}, headers=headers, timeout=5)
+        refused = requests.post(f"{lasair.address}/lightcurves/", data={"objectIds": "x"}, headers=headers, timeout=60)
         assert (refused.status_code, refused.json()) == (401, {"detail": detail})
         assert ask(lasair, "x").status_code == 200
         assert lasair.calls == 1
@@ -155,7 +155,7 @@ def test_questions_that_the_server_refuses(lasair: LasairStandin, names: str, pr
 
 def test_a_body_that_cannot_be_read_is_refused(lasair: LasairStandin) -> None:
     answer = requests.post(
-        f"{lasair.address}/lightcurves/", data="{", params={"token": TOKEN}, timeout=5,
+        f"{lasair.address}/lightcurves/", data="{", params={"token": TOKEN}, timeout=60,
         headers={"Content-Type": "application/json"},
     )  # fmt: skip
     assert answer.status_code == 400

@@ -64,7 +64,7 @@ def stored(address: str) -> Stored:
     found: Stored = defaultdict(list)
     try:
         places = [TopicPartition(TOPIC, number) for number in range(PARTITIONS)]
-        marks = [consumer.get_watermark_offsets(place, timeout=10) for place in places]
+        marks = [consumer.get_watermark_offsets(place, timeout=60) for place in places]
         ends = {number: high for number, (low, high) in enumerate(marks) if high > low}
         consumer.assign([TopicPartition(TOPIC, number, low) for number, (low, _) in enumerate(marks)])
         limit = time.monotonic() + READY_SECONDS
@@ -189,7 +189,7 @@ def running(folder: Path, *streams: str, start: LiveStart = START_NOW) -> Iterat
 def light_curve(standins: Standins, name: str) -> dict[str, Any]:
     headers = {"Authorization": f"Token {standins.lasair.token}"}
     url = f"{standins.lasair.address}/lightcurves/"
-    (curve,) = requests.post(url, data={"objectIds": name}, headers=headers, timeout=10).json()
+    (curve,) = requests.post(url, data={"objectIds": name}, headers=headers, timeout=60).json()
     return dict(curve)
 
 
@@ -283,7 +283,7 @@ def live(folder: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]
         yield process, yaml.safe_load((folder / "s.yaml").read_text())["demo"]
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(60)
 
 
 def run(folder: Path, prefect_api: str) -> tuple[int, int, str]:
@@ -302,7 +302,7 @@ def test_a_bridge_goes_on_when_all_was_killed(prefect_api: str) -> None:
             assert read == place > 50
             before = stored(first["broker"]["bootstrapServers"])
             process.kill()
-            process.wait(10)
+            process.wait(60)
         with live(folder) as (process, second):
             assert second["lasairToken"] == first["lasairToken"]
             assert second["fourmost"] == first["fourmost"]
@@ -312,7 +312,7 @@ def test_a_bridge_goes_on_when_all_was_killed(prefect_api: str) -> None:
             assert read + more == place > sum(map(len, before.values()))
             assert "filled anew" not in log and "are gone" not in log
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
         said = (folder / "said.txt").read_text()
         assert "UTC in the stream" in said and said.endswith("stopped\n")
 

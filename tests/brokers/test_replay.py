@@ -318,7 +318,7 @@ def test_a_slow_reader_is_waited_for_and_loses_nothing(
     def read_some(_seconds: float) -> None:
         """In place of the pause: the reader goes on by what there is."""
         if not reader.assignment():
-            partitions = reader.list_topics(topic, timeout=5).topics[topic].partitions
+            partitions = reader.list_topics(topic, timeout=60).topics[topic].partitions
             reader.assign([TopicPartition(topic, number, 0) for number in partitions])
         for message in reader.consume(2, timeout=0.2):
             read.append(json.loads(message.value())["jdmax"])

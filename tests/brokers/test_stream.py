@@ -66,7 +66,7 @@ def places(batch: Batch) -> dict[int, int]:
 def committed(kafka: KafkaStandin) -> list[int]:
     """The offsets that Kafka has under our group."""
     outside = Consumer({"bootstrap.servers": kafka.address, "group.id": "1"})
-    offsets = outside.committed([TopicPartition("alerts", number) for number in range(4)], timeout=5)
+    offsets = outside.committed([TopicPartition("alerts", number) for number in range(4)], timeout=60)
     outside.close()
     return [place.offset for place in offsets]
 

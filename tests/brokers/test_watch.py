@@ -226,7 +226,7 @@ def test_light_curves_are_in_njy_of_the_zero_point() -> None:
 
 def committed(kafka: KafkaStandin, group: str, topic: str) -> list[int]:
     outside = Consumer({"bootstrap.servers": kafka.address, "group.id": group})
-    found = outside.committed([TopicPartition(topic, number) for number in range(4)], timeout=5)
+    found = outside.committed([TopicPartition(topic, number) for number in range(4)], timeout=60)
     outside.close()
     return [place.offset for place in found]
 
@@ -288,7 +288,7 @@ def test_it_runs_until_somebody_ends_it(kafka: KafkaStandin, topic: str, tmp_pat
             assert process.poll() is None and time.monotonic() < limit
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=20)
+        _, told = process.communicate(timeout=60)
     assert process.returncode == 0, told
     assert (tmp_path / "said").read_text() == '{"objectId": "ZTF1"}\n'
     assert f"1 messages of topic {topic}" in told

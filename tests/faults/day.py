@@ -132,7 +132,7 @@ def wait_until(look: Any, seconds: float) -> None:
 def ask(port: int, method: str, path: str, **body: Any) -> Any:
     """Ask the Prefect server."""
     for _ in range(10):
-        answer = requests.request(method, f"http://127.0.0.1:{port}/api/{path}", json=body, timeout=30)
+        answer = requests.request(method, f"http://127.0.0.1:{port}/api/{path}", json=body, timeout=120)
         if answer.status_code != 503:
             break
         time.sleep(1)

@@ -136,9 +136,9 @@ class Soak:
             free = [row for row in fourmost.rows() if not row["date_ingested"]]
             base, account = f"{fourmost.address}/targetCat/transients", (fourmost.user, fourmost.password)
             for row in self.chance.sample(free, min(2, len(free))):
-                requests.delete(f"{base}/{row['id']}/", auth=account, timeout=20)
+                requests.delete(f"{base}/{row['id']}/", auth=account, timeout=60)
             for row in self.chance.sample(fourmost.rows(), min(2, len(fourmost.rows()))):
-                requests.patch(f"{base}/{row['id']}/", json={"is_active": False}, auth=account, timeout=20)
+                requests.patch(f"{base}/{row['id']}/", json={"is_active": False}, auth=account, timeout=60)
         self.done[f"4MOST {what}"] += 1
 
 

@@ -147,8 +147,8 @@ def damage(history: Scenario) -> None:
         f"{history.fourmost.address}/targetCat/transients",
         (history.fourmost.user, history.fourmost.password),
     )
-    requests.delete(f"{base}/{free[0]['id']}/", auth=account, timeout=20).raise_for_status()
-    requests.patch(f"{base}/{free[1]['id']}/", json={"mag": 12.5}, auth=account, timeout=20).raise_for_status()
+    requests.delete(f"{base}/{free[0]['id']}/", auth=account, timeout=60).raise_for_status()
+    requests.patch(f"{base}/{free[1]['id']}/", json={"mag": 12.5}, auth=account, timeout=60).raise_for_status()
 
 
 # Services

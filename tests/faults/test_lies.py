@@ -49,7 +49,7 @@ class Sides:
                 (self.fourmost.user, self.fourmost.password),
             )
             requests.post(
-                url, json={**row, "mag": 18.0, "is_active": True}, auth=account, timeout=20
+                url, json={**row, "mag": 18.0, "is_active": True}, auth=account, timeout=60
             ).raise_for_status()
         self.theirs = self.fourmost.rows()
 

@@ -258,7 +258,7 @@ def test_no_secret_is_shown_by_prefect(world: World) -> None:
 
 def pages(address: str) -> Iterator[Any]:
     offset = 0
-    while page := requests.post(address, json={"limit": 200, "offset": offset}, timeout=30).json():
+    while page := requests.post(address, json={"limit": 200, "offset": offset}, timeout=120).json():
         yield from page
         offset += len(page)
 

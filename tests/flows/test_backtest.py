@@ -120,7 +120,7 @@ def test_the_flow_publishes_its_report(archive: Path, tmp_path: Path, prefect_ap
 
 def _artifact(address: str, key: str) -> str:
     filters = {"artifacts": {"key": {"any_": [key]}}, "sort": "CREATED_DESC", "limit": 1}
-    (artifact,) = requests.post(f"{address}/artifacts/filter", json=filters, timeout=10).json()
+    (artifact,) = requests.post(f"{address}/artifacts/filter", json=filters, timeout=60).json()
     return str(artifact["data"])
 
 

@@ -19,7 +19,7 @@ def test_reconcile_tells_and_repairs(settings_file: Path, prefect_api: str, stan
     fourmost = standins.fourmost
     ours = fourmost.rows(uploadedfor_survey_id=46)[0]
     address = f"{fourmost.address}/targetCat/transients/{ours['id']}/"
-    requests.delete(address, auth=(fourmost.user, fourmost.password), timeout=20).raise_for_status()
+    requests.delete(address, auth=(fourmost.user, fourmost.password), timeout=60).raise_for_status()
     told = tides("reconcile", "--dry-run", "--settings", settings_file, PREFECT_API_URL=prefect_api)
     assert told.returncode == 0, told.stderr
     assert ours["name"] in told.stdout and "vanished" in told.stdout and "would be" in told.stdout
@@ -28,7 +28,7 @@ def test_reconcile_tells_and_repairs(settings_file: Path, prefect_api: str, stan
     assert repaired.returncode == 0, repaired.stderr
     assert ours["name"] in [row["name"] for row in fourmost.rows(uploadedfor_survey_id=46)]
     filters = {"artifacts": {"key": {"any_": ["tides-bridge-differences"]}}, "sort": "CREATED_DESC", "limit": 1}
-    (artifact,) = requests.post(f"{prefect_api}/artifacts/filter", json=filters, timeout=10).json()
+    (artifact,) = requests.post(f"{prefect_api}/artifacts/filter", json=filters, timeout=60).json()
     assert ours["name"] in artifact["data"] and "created again" in artifact["data"]
 
 

@@ -55,7 +55,7 @@ def test_a_demo_that_is_stopped_leaves_nothing_running(folder: Path, number: sig
         _, errors = process.communicate(timeout=60)
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(60)
     if number is signal.SIGINT:
         assert (process.returncode, errors) == (130, "stopped: nothing was left running\n")
         assert left_running(folder) == []

@@ -43,7 +43,7 @@ SERVER, WORKER = "prefect server start", "prefect worker start --pool tides --ty
 DEPLOY, RUN_NOW = "tides deploy\n", 'prefect deployment run "TiDES bridge/hourly"\n'
 Found = TypeVar("Found")
 WAIT_SECONDS = 300.0
-STOP_SECONDS = 30.0
+STOP_SECONDS = 120.0
 STEPS = {
     "get_deferred_objects",
     "put_in_force",
@@ -126,7 +126,7 @@ class Bridge:
         with requests.Session() as session:  # a server on SQLite answers 503 when it is busy
             retry = Retry(total=6, status=6, backoff_factor=0.5, status_forcelist=[503], allowed_methods=None)
             session.mount("http://", HTTPAdapter(max_retries=retry))
-            answer = session.request(method, f"http://127.0.0.1:{self.shell.port}/api/{path}", json=body, timeout=20)
+            answer = session.request(method, f"http://127.0.0.1:{self.shell.port}/api/{path}", json=body, timeout=60)
         answer.raise_for_status()
         return answer.json()
 

@@ -78,7 +78,7 @@ def ask(api: str, path: str, **body: Any) -> Any:
     with requests.Session() as session:  # a server on SQLite answers 503 when it is busy
         retry = Retry(total=6, status=6, backoff_factor=0.5, status_forcelist=[503], allowed_methods=None)
         session.mount("http://", HTTPAdapter(max_retries=retry))
-        answer = session.post(f"{api}/{path}", json=body, timeout=20)
+        answer = session.post(f"{api}/{path}", json=body, timeout=60)
     answer.raise_for_status()
     return answer.json() if answer.content else None
 

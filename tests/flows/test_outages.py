@@ -112,7 +112,7 @@ def test_a_topic_that_was_filled_anew_is_read_from_its_beginning_and_told(
     assert "the topic was filled anew: read from its beginning" in errors
     assert (summary["inserted"], summary["updated"], summary["created_in_4most"]) == (0, 0, 0)
     filters = {"artifacts": {"key": {"any_": ["tides-bridge-summary"]}}, "sort": "CREATED_DESC", "limit": 1}
-    (artifact,) = requests.post(f"{prefect_api}/artifacts/filter", json=filters, timeout=10).json()
+    (artifact,) = requests.post(f"{prefect_api}/artifacts/filter", json=filters, timeout=60).json()
     assert "was filled anew" in artifact["data"]
 
 
@@ -157,7 +157,7 @@ def test_a_killed_run_leaves_no_server_of_prefect_behind(settings_file: Path, tm
         assert len(servers_of(tmp_path)) == 1
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(60)
     wait_until(lambda: not servers_of(tmp_path))
 
 
@@ -232,7 +232,7 @@ def cluster(tmp_path: Path) -> Iterator[str]:
         try:
             yield process.stdout.readline().strip()
             process.stdin.close()
-            process.wait(20)
+            process.wait(60)
         finally:
             process.kill()
 

@@ -65,7 +65,7 @@ def settings_file(shared_data: Path) -> Iterator[Path]:
             yield file
         finally:
             standins.send_signal(signal.SIGTERM)
-            assert standins.wait(20) == 0
+            assert standins.wait(60) == 0
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def satisfies(packet: dict[str, Any]) -> bool:
 def at_4most(settings_file: Path) -> list[dict[str, Any]]:
     fourmost = yaml.safe_load(settings_file.read_text())["standins"]["fourmost"]
     address, headers = fourmost["address"], {"Authorization": f"Token {fourmost['token']}"}
-    answer = requests.get(f"{address}/targetCat/transients/", headers=headers, timeout=30)
+    answer = requests.get(f"{address}/targetCat/transients/", headers=headers, timeout=120)
     return list(answer.json())
 
 

@@ -35,7 +35,7 @@ class Page:
         self.api = api
 
     def ask(self, what: str, **body: Any) -> list[dict[str, Any]]:
-        answer = requests.post(f"{self.api}/{what}/filter", json=body, timeout=20)
+        answer = requests.post(f"{self.api}/{what}/filter", json=body, timeout=60)
         answer.raise_for_status()
         return list(answer.json())
 
@@ -230,7 +230,7 @@ def test_a_link_leads_to_what_the_dask_workers_do(
 
     def link_and_follow(address: str) -> None:
         progress.link_to_dask(address)
-        answers.append(requests.get(address, timeout=20).status_code)
+        answers.append(requests.get(address, timeout=60).status_code)
 
     def work() -> None:
         with workers.dask_workers(settings.dask) as start:

@@ -182,7 +182,7 @@ def test_an_interrupt_leaves_nothing_half_written(folder: Path, number: signal.S
     ) as run:
         wait_for(lambda: any(path.name.startswith(".decisions") for path in folder.iterdir()))
         run.send_signal(number)
-        _, told = run.communicate(timeout=30)
+        _, told = run.communicate(timeout=120)
     assert run.returncode == 130
     assert told.strip() == f"tides: interrupted: {output} was not written"
     assert sorted(path.name for path in folder.iterdir()) == ["archive", "functions.yaml"]
@@ -266,7 +266,7 @@ def test_the_flow_gives_the_same_and_shows_a_table(folder: Path, prefect_api: st
     assert select(folder, folder / "archive", "--output", folder / "command.csv").exit_code == 1
     assert (folder / "flow.csv").read_bytes() == (folder / "command.csv").read_bytes()
     filters = {"artifacts": {"key": {"any_": ["tides-select-summary"]}}, "sort": "CREATED_DESC", "limit": 1}
-    (artifact,) = requests.post(f"{prefect_api}/artifacts/filter", json=filters, timeout=10).json()
+    (artifact,) = requests.post(f"{prefect_api}/artifacts/filter", json=filters, timeout=60).json()
     assert "5 of 10 objects pass mine, version " in artifact["description"]
     assert "failed magLimit" in artifact["data"] and "broken.json" in artifact["data"]
 

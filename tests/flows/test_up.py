@@ -50,7 +50,7 @@ PROGRAMS = {
 """Words of their commands."""
 WAIT_SECONDS = 300.0
 """Each program may take 120 s to become healthy, on a machine that also runs other tests."""
-STOP_SECONDS = 60.0
+STOP_SECONDS = 240.0
 Found = TypeVar("Found")
 
 

@@ -120,7 +120,7 @@ class Bridge:
         with requests.Session() as session:  # a server on SQLite answers 503 when it is busy
             retry = Retry(total=6, status=6, backoff_factor=0.5, status_forcelist=[503], allowed_methods=None)
             session.mount("http://", HTTPAdapter(max_retries=retry))
-            answer = session.request(method, f"{self.api}/{path}", json=body, timeout=20)
+            answer = session.request(method, f"{self.api}/{path}", json=body, timeout=60)
         answer.raise_for_status()
         return answer.json()
 
@@ -140,7 +140,7 @@ class Bridge:
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait(20)
+            process.wait(60)
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_a_worker_that_is_killed_is_told_once_and_its_return_once(bridge: Bridge
         bridge.wait_for(0)
         receiver.subjects()  # it may have looked before the worker's first sign of life
         os.killpg(worker.pid, signal.SIGKILL)
-        worker.wait(20)
+        worker.wait(60)
         line = bridge.wait_for(2)
     assert line.startswith("BRIDGE CRITICAL: worker silent for ")
     (message,) = receiver.messages

@@ -22,7 +22,7 @@ class Api:
         self.session.auth = (standin.user, standin.password)
 
     def call(self, method: str, path: str = "targetCat/transients/", **options: Any) -> requests.Response:
-        return self.session.request(method, f"{self.standin.address}/{path}", timeout=15, **options)
+        return self.session.request(method, f"{self.standin.address}/{path}", timeout=60, **options)
 
     def one(self, method: str, row: Row, **options: Any) -> requests.Response:
         return self.call(method, f"targetCat/transients/{row['id']}/", **options)

@@ -400,13 +400,13 @@ def test_all_calls_back_off_together(status: int, seconds: int, clock: Clock) ->
 
         def sleep_long(_: float) -> None:
             asleep.set()
-            awake.wait(20)
+            awake.wait(60)
 
         sleep, clock.sleep = clock.sleep, sleep_long  # type: ignore[method-assign]
         busy = threading.Thread(target=client.rows)
         busy.start()
         try:
-            assert asleep.wait(20)
+            assert asleep.wait(60)
             clock.sleep = sleep  # type: ignore[method-assign]
             client.rows()
             assert clock.seconds == seconds
@@ -528,7 +528,7 @@ class served:
 
     def __exit__(self, *_: object) -> None:
         self.server.shutdown()
-        self.thread.join(5)
+        self.thread.join(60)
         self.server.server_close()
 
 

@@ -225,7 +225,7 @@ def test_two_batches_at_once_are_as_one_after_the_other(
             assert later.is_alive()
         if not does_commit:
             connection.rollback()
-    later.join(20)
+    later.join(60)
     assert groups(database) == (
         {frozenset("ab"), frozenset("c"), frozenset("d")} if does_commit else {frozenset("b"), frozenset("c")}
     )

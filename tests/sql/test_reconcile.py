@@ -57,11 +57,11 @@ class Sides:
 
     def delete(self, key: int) -> None:
         url = f"{self.fourmost.address}/targetCat/transients/{key}/"
-        requests.delete(url, auth=(self.fourmost.user, self.fourmost.password), timeout=15).raise_for_status()
+        requests.delete(url, auth=(self.fourmost.user, self.fourmost.password), timeout=60).raise_for_status()
 
     def lose(self, key: int) -> None:
         """Lose a row even if it was ingested, as after a restoration."""
-        with contextlib.closing(sqlite3.connect(self.state, timeout=20)) as connection, connection:
+        with contextlib.closing(sqlite3.connect(self.state, timeout=60)) as connection, connection:
             connection.execute("DELETE FROM fourmost_transient WHERE id = ?", (key,))
 
     def create(self, name: str, **values: Any) -> int:

@@ -39,7 +39,7 @@ def kept_standin(folder: Path, *options: str) -> Iterator[tuple[FourmostStandin,
 def clear(fourmost: FourmostStandin, state: Path) -> None:
     """Let a stand-in be as new, for the next test: faster than to start another."""
     fourmost.set_faults([])
-    with contextlib.closing(sqlite3.connect(state, timeout=20)) as connection, connection:
+    with contextlib.closing(sqlite3.connect(state, timeout=60)) as connection, connection:
         connection.execute("DELETE FROM fourmost_transient")
 
 

@@ -57,10 +57,10 @@ def prefect_server(home: Path, *options: str) -> Iterator[str]:
     finally:
         server.terminate()
         try:
-            server.wait(20)
+            server.wait(60)
         except subprocess.TimeoutExpired:
             server.kill()
-            server.wait(10)
+            server.wait(60)
 
 
 def _answers(address: str) -> bool:

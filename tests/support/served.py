@@ -47,9 +47,9 @@ def read_topic(address: str, topic: str) -> list[Message]:
     """Give all that lies in a topic, without waiting for more."""
     consumer = Consumer({"bootstrap.servers": address, "group.id": "test", "log_level": 2})
     try:
-        partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        partitions = consumer.list_topics(topic, timeout=60).topics[topic].partitions
         places = [TopicPartition(topic, number, 0) for number in partitions]
-        number = sum(consumer.get_watermark_offsets(place, timeout=10)[1] for place in places)
+        number = sum(consumer.get_watermark_offsets(place, timeout=60)[1] for place in places)
         consumer.assign(places)
         found: list[Any] = []
         while len(found) < number:
