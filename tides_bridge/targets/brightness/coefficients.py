@@ -50,7 +50,8 @@ class Coefficients:
     delays
         (d,) how often the peak comes so long after the first detection, in the steps `DELAYS`.
     calibration
-        (4,) by what the errors are multiplied so that they cover 68 %, at `LEADS` after the last point.
+        (2, 4) by what the errors are multiplied so that they cover 68 %, before and after the peak, at `LEADS` after
+        the last point.
     kernel
         How single supernovae differ from the mean: see `supernova.Kernel`.
     colours

@@ -1,12 +1,12 @@
 """Fits the coefficients on light curves whose redshift and peak are known. No input or output here."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from tides_bridge.compiled import Floats
+from tides_bridge.compiled import Floats, Mask
 from tides_bridge.lightcurves.photometry import AB_ZERO_POINT, BANDS
 from tides_bridge.targets.brightness.coefficients import DELAYS, LEADS, STEP, Coefficients
 from tides_bridge.targets.brightness.nights import Nights
@@ -20,6 +20,9 @@ REDSHIFTS = 10
 
 ROUNDS = 3
 """So often mean, kernel and peaks are fitted in turn."""
+
+STARTS = 4
+"""From so many nights of an object its later points are predicted."""
 
 OFFSET = 1.5
 """The scatter of the peak magnitudes of one redshift is taken so much larger: others have more dust."""
@@ -87,7 +90,7 @@ def fit_coefficients(
         peaks,
         numbers=np.histogram(logarithms, edges)[0] + 5.0,
         delays=_fit_delays(supernovae),
-        calibration=np.ones(len(LEADS)),
+        calibration=np.ones((2, len(LEADS))),
         kernel=np.concatenate([kernel, [OFFSET * scatter]]),
         colours=_fit_colours(supernovae),
     )
@@ -107,27 +110,37 @@ def _fit_delays(supernovae: Sequence[Known]) -> Floats:
     return result
 
 
-def _fit_calibration(supernovae: Sequence[Known], model: Supernovae, most: int = 400) -> Floats:
-    """(4,) Compare predictions of later points of r with these: what errors are exceeded by a third of them."""
-    ratios: list[list[float]] = [[] for _ in LEADS]
-    r = BANDS.index("r")
-    for place in np.random.default_rng(1).permutation(len(supernovae))[:most]:
+def _fit_calibration(supernovae: Sequence[Known], model: Supernovae, most: int = 800) -> Floats:
+    """(2, 4) Compare predictions of later points of r with these: what errors are exceeded by a third of them."""
+    ratios: list[list[list[float]]] = [[[] for _ in LEADS] for _ in range(2)]
+    generator = np.random.default_rng(1)
+    for place in generator.permutation(len(supernovae))[:most]:
         nights = supernovae[place].nights
         clear = nights.is_detection & (nights.significance >= 5)
         starts = np.flatnonzero(clear)[3:]
-        if not len(starts):
-            continue
-        start = nights.mjd[np.random.default_rng(place).choice(starts)] + 0.3
-        later = clear & (nights.band == r) & (nights.mjd > start + 0.2) & (nights.mjd < start + 11.7)
-        before = nights.taken(nights.mjd <= start)
-        if not later.any() or not (before.significance >= BRIGHT).any():
-            continue
+        for start in generator.choice(starts, min(STARTS, len(starts)), replace=False):
+            for late, lead, ratio in _ratios(nights, float(nights.mjd[start]), clear, model):
+                ratios[late][lead].append(ratio)
+    late = [_covering(found, 1.0) for found in ratios[1]]
+    return np.array([[_covering(found, after) for found, after in zip(ratios[0], late, strict=True)], late])
+
+
+def _ratios(nights: Nights, latest: float, clear: Mask, model: Supernovae) -> Iterator[tuple[int, int, float]]:
+    """Give for later points of r whether they come after the peak, the place in `LEADS`, and error over stated one."""
+    until = latest + 0.3
+    before = nights.taken(nights.mjd <= until)
+    later = clear & (nights.band == BANDS.index("r")) & (nights.mjd > latest + 0.5) & (nights.mjd < latest + 12)
+    if later.any() and (before.significance >= BRIGHT).any():
         found = model.posterior(before, nights.mjd[later], nights.band[later])
-        truth = AB_ZERO_POINT - 2.5 * np.log10(nights.flux[later])
-        leads = np.searchsorted([2.5, 5.0, 8.0], nights.mjd[later] - start + 0.3)
-        for lead, ratio in zip(leads, np.abs(found.magnitude - truth) / found.error, strict=True):
-            ratios[lead].append(float(ratio))
-    return np.array([np.clip(np.quantile(found, 0.69), 0.75, 1.3) if len(found) >= 50 else 1.0 for found in ratios])
+        off = np.abs(found.magnitude - AB_ZERO_POINT + 2.5 * np.log10(nights.flux[later])) / found.error
+        leads = np.searchsorted([2.5, 5.0, 8.0], nights.mjd[later] - latest)
+        is_late = nights.mjd[later] >= found.peak_mjd
+        yield from zip(is_late.astype(int).tolist(), leads.tolist(), off.tolist(), strict=True)
+
+
+def _covering(ratios: Sequence[float], otherwise: float) -> float:
+    """Tell what to multiply errors by; a little more than for 68 %, as the mean curves are fitted on these objects."""
+    return float(np.clip(np.quantile(ratios, 0.70), 0.5, 1.5)) if len(ratios) >= 40 else otherwise
 
 
 def _fit_kernel(residuals: Sequence[Split], start: Floats) -> Floats:

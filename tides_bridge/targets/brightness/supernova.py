@@ -36,8 +36,8 @@ MOST_POINTS = 120
 FLOOR = 0.05
 """[mag] Error of the photometry beyond the stated one."""
 
-STRETCHES = ((1.0, 0.88), (1.6, 0.05), (2.5, 0.04), (5.0, 0.03))
-"""By how much the time after the peak is slower than that of an SN Ia, and how often: other kinds decline slowly."""
+STRETCHES = ((0.88, 0.2), (1.0, 0.48), (1.14, 0.2), (1.6, 0.05), (2.5, 0.04), (5.0, 0.03))
+"""By how much slower than a usual SN Ia it declines, and how often: other kinds take their time."""
 
 BEFORE = 36.0
 """[d] before the peak there is no light."""
@@ -114,7 +114,7 @@ class Kernel:
 UNSPECIFIC = Kernel(1.2, 40.0, 0.25, 25.0, 0.4, 0.4, 2.0)
 """Of an object that may be anything."""
 
-UNSPECIFIC_SHARE = 0.08
+UNSPECIFIC_SHARE = 0.03
 """How often it is none of ours."""
 
 
@@ -288,8 +288,9 @@ class Supernovae:
         mean = magnitude @ weight
         error = np.sqrt(((magnitude - mean[:, None]) ** 2 @ weight + spread) * surprise)
         lead = np.clip(at_mjd - nights.mjd[nights.is_detection | (nights.significance >= BRIGHT)][-1], 0, None)
-        error = error * np.interp(lead, LEADS, self.coefficients.calibration)
-        return Posterior(mean, error, known, float(weight[:-1] @ peak / max(known, 1e-300)))
+        peak_mjd = float(weight[:-1] @ peak / max(known, 1e-300))
+        early, late = (np.interp(lead, LEADS, factors) for factors in self.coefficients.calibration)
+        return Posterior(mean, error * np.where(at_mjd < peak_mjd, early, late), known, peak_mjd)
 
 
 def load_models(files: Iterable[Path]) -> dict[str, Supernovae]:
