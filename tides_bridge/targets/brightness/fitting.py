@@ -121,8 +121,8 @@ def _fit_calibration(supernovae: Sequence[Known], model: Supernovae, most: int =
         for start in generator.choice(starts, min(STARTS, len(starts)), replace=False):
             for late, lead, ratio in _ratios(nights, float(nights.mjd[start]), clear, model):
                 ratios[late][lead].append(ratio)
-    late = [_covering(found, 1.0) for found in ratios[1]]
-    return np.array([[_covering(found, after) for found, after in zip(ratios[0], late, strict=True)], late])
+    after = [_covering(found, 1.0) for found in ratios[1]]
+    return np.array([[_covering(found, factor) for found, factor in zip(ratios[0], after, strict=True)], after])
 
 
 def _ratios(nights: Nights, latest: float, clear: Mask, model: Supernovae) -> Iterator[tuple[int, int, float]]:
