@@ -31,8 +31,10 @@ AWAY = frozenset({429, 502, 503, 504})
 """HTTP status of a server, or of what stands before it, that cannot answer now."""
 LONGEST = 200
 """[characters] Of what a library says of an error, at most."""
-LIMIT, TRIED = "bridge_limit", "bridge_tried"
-"""Under which a request knows how long it may be tried, and whether it was."""
+SLOW = 3.0
+"""So much longer than for one that cannot be reached is waited for a server that takes calls and answers none."""
+BEGUN, TRIED = "bridge_begun", "bridge_tried"
+"""Under which a request knows when it was sent first, and whether it was."""
 
 
 class Outage:
@@ -54,7 +56,7 @@ class Outage:
 
     def check(self, request: httpx.Request) -> None:
         """Raise if the server is given up, or is to be given up now."""
-        is_late = request.extensions.get(TRIED) and time.monotonic() > request.extensions[LIMIT]
+        is_late = request.extensions.get(TRIED) and _age(request) > SLOW * patience()
         if self.error is None and is_late:
             self.give_up("does not answer in time")
         if self.error is not None:
@@ -66,7 +68,7 @@ class Outage:
             raise error
         if not self.was_there:  # that its address is wrong, say, is told at once
             raise error
-        if not isinstance(error, httpx.ConnectError) or time.monotonic() + AGAIN_SECONDS > request.extensions[LIMIT]:
+        if not isinstance(error, httpx.ConnectError) or _age(request) + AGAIN_SECONDS > patience():
             self.give_up(in_short(error))
         self.check(request)
 
@@ -100,6 +102,10 @@ def shown_server() -> str:
 def in_short(error: Exception) -> str:
     """Word an error of a library in one line."""
     return " ".join(str(error).split())[:LONGEST] or type(error).__name__
+
+
+def _age(request: httpx.Request) -> float:
+    return time.monotonic() - float(request.extensions[BEGUN])
 
 
 class EventsWhileThere(PrefectEventsClient):
@@ -194,7 +200,7 @@ async def _check_try_async(request: httpx.Request) -> None:
 
 def _prepare(client: httpx.Client | httpx.AsyncClient, request: httpx.Request, check: Callable[..., Any]) -> None:
     """Let a request know when its time is over, and a client look at that before each try, which Prefect repeats."""
-    request.extensions.setdefault(LIMIT, time.monotonic() + patience())
+    request.extensions.setdefault(BEGUN, time.monotonic())
     hooks = client.event_hooks
     if check not in hooks["request"]:
         client.event_hooks = {**hooks, "request": [*hooks["request"], check]}

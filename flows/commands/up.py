@@ -37,6 +37,9 @@ def up(  # noqa: PLR0913, PLR0917 (one argument an option)
 
     Whoever reaches the Prefect server can run code as you; without --protect that is every user of this machine.
 
+    Two of them live beside each other with a folder, a --port and a TIDES_PAGE__PORT each; of one database only one
+    run is at work at a time.
+
     Reads the settings. Writes the database, and into the folder: Prefect's history, logs, the state of stand-ins.
     """
     with exit_on_error():

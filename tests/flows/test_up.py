@@ -48,8 +48,8 @@ PROGRAMS = {
     "server": ("flows.cli", "server"),
 }
 """Words of their commands."""
-WAIT_SECONDS = 300.0
-"""Each program may take 120 s to become healthy, on a machine that also runs other tests."""
+WAIT_SECONDS = 900.0
+"""Each program may take 300 s to become healthy, on a machine that also runs other tests."""
 STOP_SECONDS = 240.0
 Found = TypeVar("Found")
 
