@@ -46,8 +46,13 @@ up: venv ## Start all that the bridge needs, and keep it running until Ctrl-C; C
 test: venv ## Run all tests, in two processes; with ARGS='-n 0' in one
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-soak: venv ## Kill the bridge and its services at random for 200 batches; on a simulated sky
+# Without ARGS also what takes too long for each day: every point of the crash matrix, and a thousand examples a property.
+soak: venv ## Kill the bridge and its services at random for 200 batches, then at each point; for a night or a week
 	@$(BIN)/python -m tests.faults.soak $(ARGS)
+ifeq ($(ARGS),)
+	@$(BIN)/python -m pytest -q --whole tests/faults/test_crashes.py
+	@HYPOTHESIS_PROFILE=night $(BIN)/python -m pytest -q -m hypothesis -n 2
+endif
 
 day: venv ## Let a simulated day pass in an hour, and see that nothing is left in the stream and no process grows
 	@$(BIN)/python -m tests.faults.day $(ARGS)

@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -17,6 +19,10 @@ os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
 os.environ["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"] = "180"  # a busy machine is normal
 for name in [name for name in os.environ if name.startswith("TIDES_")]:
     del os.environ[name]
+
+# Cron, nohup and background jobs of a shell start us with Ctrl-C ignored, and all that we start would ignore it too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
@@ -54,8 +60,11 @@ SLOW = (
 """Files that take longest, which begin first: two processes that share the files then end together."""
 
 
-hypothesis.settings.register_profile("without a clock", deadline=None)
-hypothesis.settings.load_profile("without a clock")  # a busy machine is normal
+# Without a time limit, as a busy machine is normal; an example that fails is printed with what repeats it.
+hypothesis.settings.register_profile("developer", deadline=None, print_blob=True)
+hypothesis.settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True, database=None)
+hypothesis.settings.register_profile("night", deadline=None, print_blob=True, max_examples=1000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "developer"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

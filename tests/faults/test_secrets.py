@@ -132,19 +132,25 @@ def test_a_secret_is_found_in_whatever_way_it_is_written(before: str, after: str
         assert not any(form in content for form in forms(secret("word")))
 
 
-def watch(lines: set[bytes], is_over: threading.Event) -> None:
-    """Note the command lines of all processes until it is over."""
+def watch(lines: set[bytes], older: set[str], is_over: threading.Event) -> None:
+    """Note the command lines of all processes but those that were there before us until it is over."""
     while not is_over.wait(SAMPLING_SECONDS):
-        for file in Path("/proc").glob("[0-9]*/cmdline"):
+        for process in processes() - older:
             try:
-                lines.add(file.read_bytes())
+                lines.add(Path("/proc", process, "cmdline").read_bytes())
             except OSError:  # it has ended
                 continue
+
+
+def processes() -> set[str]:
+    """Give the numbers of all processes."""
+    return {path.name for path in Path("/proc").iterdir() if path.name.isdigit()}
 
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     """All runs, the good ones and those with a failing service."""
+    older = processes()  # hundreds, on some machines, and to look at each ten times a second costs more than the runs
     with reachable_folder() as folder, Standins(folder / "standins") as standins:
         for name in ("prefect", "client", "tmp"):
             (folder / name).mkdir()
@@ -155,7 +161,7 @@ def world() -> Iterator[World]:
         write_plain_settings(folder, standins)
         with prefect_server(folder / "prefect") as address:
             world = World(folder, address, standins)
-            live(world)
+            live(world, older)
             yield world
 
 
@@ -168,10 +174,10 @@ def write_plain_settings(folder: Path, standins: Standins) -> None:
     write_settings(folder / "settings.yaml", settings)
 
 
-def live(world: World) -> None:
+def live(world: World, older: set[str]) -> None:
     """Make all runs, some at once, under the eyes of a watcher."""
     is_over = threading.Event()
-    watcher = threading.Thread(target=watch, args=(world.command_lines, is_over))
+    watcher = threading.Thread(target=watch, args=(world.command_lines, older, is_over))
     watcher.start()
     try:
         with open_with(world, "all well"), ThreadPoolExecutor(AT_ONCE) as pool:
