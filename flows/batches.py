@@ -136,7 +136,7 @@ def decide_and_store(run: Run, pull: Pull, deferred: list[Alert]) -> None:
     with run.database.transaction("batch") as connection:
         if any(function.surveys for function in run.functions):
             judged = judge_together(connection, Handed(judged), settings, run.functions).take()
-        create_transient_stage(connection, Handed(judged))
+        create_transient_stage(connection, Handed(judged), settings)
         inserted, updated = upsert_to_master(connection, settings)
         store_outcome(connection, Handed((batch, judged)), budget, settings, run.run_id)
     run.summary.add(batch, judged, inserted, updated)

@@ -10,6 +10,7 @@ from flows.commands import (
     backup,
     database,
     deploy,
+    fourmost_rows,
     notify,
     page,
     refused,
@@ -23,7 +24,7 @@ from flows.commands import (
     why,
 )
 from flows.commands.files import backtest, brightness, convert, selecting
-from flows.commands.targets import association, listing, rulings
+from flows.commands.targets import association, listing, questions, rulings
 
 app = typer.Typer(
     help="The TiDES bridge: carries supernovae from alert brokers to the 4MOST telescope.",
@@ -37,6 +38,7 @@ for command in (
     run.run,
     run.reconcile,
     adopt.adopt,
+    fourmost_rows.fourmost_rows,
     run.release_guard,
     settings.check,
     database.database,
@@ -61,6 +63,7 @@ for command in (
     rulings.tag,
     rulings.release,
     rulings.rulings,
+    questions.questions,
     tns.tns,
     status.status,
     page.page,

@@ -24,9 +24,9 @@ def judge_together(
 
 
 @task(**STEP, task_run_name="create_transient_stage")
-def create_transient_stage(connection: Connection, judged: Handed[list[Judged]]) -> int:
+def create_transient_stage(connection: Connection, judged: Handed[list[Judged]], settings: Settings) -> int:
     """Copy the objects that passed into the temporary table `tides_stage`."""
-    return ingest.create_transient_stage(connection, judged.take())
+    return ingest.create_transient_stage(connection, judged.take(), settings.time())
 
 
 @task(**STEP, task_run_name="upsert_to_master")

@@ -17,11 +17,12 @@ VARIABLE = "BRIDGE_FAIL_POINT"
 COMMITS = (
     "schema", "functions", "run", "budget", "batch", "retire", "ingested", "stage", "intents", "answers", "repair",
     "tns", "names", "hand",
+    "ruling", "held",
     "association", "forgotten", "restored", "swap",
 )  # fmt: skip
 """Transactions that write, each around its commit: `tides_bridge.database.connection.Database.transaction`."""
 
-CALLS = ("consume", "commit_offsets", "light_curves", "rows", "row", "create", "update")
+CALLS = ("consume", "commit_offsets", "light_curves", "rows", "row", "create", "update", "delete")
 """Calls of Kafka, the light-curve API and 4MOST."""
 
 POINTS = tuple(f"{name}.{when}" for name in (*COMMITS, *CALLS) for when in ("before", "after"))

@@ -121,6 +121,8 @@ def read_time(text: str | None) -> datetime | None:
 
 
 def _show(console: Console, found: Mapping[str, Any]) -> None:
+    from tides_bridge.targets.rulings import in_words
+
     for row in found["decisions"]:
         _show_decision(console, row)
     for row in [] if found["decisions"] else found["last"]:
@@ -137,6 +139,8 @@ def _show(console: Console, found: Mapping[str, Any]) -> None:
         names = [f"{name['survey']} {name['object_id']}" for name in found["names"] if name["name"] == row["name"]]
         objects = f"; it is {', '.join(names)}" if names else ""
         console.print(f"target {row['name']} ({row['survey']}): {state}, {_at_4most(row)}{objects}")
+    for row in found["rulings"]:
+        console.print(f"ruling: {in_words(row)}")
     for row in found["tns"]["matches"]:
         redshift = "" if row["redshift"] is None else f", z = {row['redshift']:g}"
         by = "by name" if row["separation_arcsec"] is None else f"{row['separation_arcsec']:.2f} arcsec away"

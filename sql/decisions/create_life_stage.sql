@@ -4,5 +4,6 @@
 CREATE TEMPORARY TABLE life_stage (
     tides_id bigint PRIMARY KEY,
     reason text,
-    was_active boolean NOT NULL
+    was_active boolean NOT NULL,
+    by_ruling boolean NOT NULL
 ) ON COMMIT DROP;

@@ -21,6 +21,7 @@ WITH switched AS (
             'activation' = ANY(%(held)s::text[])
             AND NOT life_stage.was_active
             AND life_stage.reason IS NULL
+            AND NOT life_stage.by_ruling
         )
     RETURNING tides_master.active, life_stage.was_active
 )

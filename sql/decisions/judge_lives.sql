@@ -8,11 +8,20 @@
 
 DELETE FROM life_stage;
 
-INSERT INTO life_stage (tides_id, reason, was_active)
+INSERT INTO life_stage (tides_id, reason, was_active, by_ruling)
 SELECT
     judged.tides_id,
     judged.reason,
-    tides_master.active AS was_active
+    tides_master.active AS was_active,
+    coalesce(tides_master.inactive_reason IN ('veto', 'hold'), FALSE)
+    OR EXISTS (
+        SELECT
+        FROM ruling_in_force AS lying
+        WHERE
+            lying.tides_id = judged.tides_id
+            AND lying.kind = 'force'
+            AND (lying.until IS NULL OR lying.until > time_of_mjd(%(now_mjd)s::double precision))
+    ) AS by_ruling
 FROM judge_targets(
         array(
             SELECT target.tides_id FROM tides_master AS target WHERE target.active
@@ -33,6 +42,14 @@ FROM judge_targets(
                 AND former.inactive_reason IN ('unseen', 'faint', 'unselected')
                 AND target_tonight.at_mjd >= %(now_mjd)s::double precision - 1
                 AND %(rule)s::text = 'predicted'
+            UNION
+            SELECT ruled.tides_id
+            FROM tides_master AS ruled
+            WHERE ruled.inactive_reason IN ('veto', 'hold')
+            UNION
+            SELECT lying.tides_id
+            FROM ruling_in_force AS lying
+            WHERE lying.kind = 'force'
         ),
         %(now_mjd)s::double precision,
         %(deactivate_after_days)s::double precision,
@@ -61,11 +78,13 @@ FROM (VALUES ('deactivation'), ('activation')) AS kind (name)
 LEFT JOIN life_stage
     ON
         (
-            kind.name = 'deactivation'
-            AND life_stage.was_active
+            kind.name = 'deactivation' AND life_stage.was_active
             AND life_stage.reason IN ('unseen', 'faint', 'unselected')
         )
-        OR (kind.name = 'activation' AND NOT life_stage.was_active AND life_stage.reason IS NULL)
+        OR (
+            kind.name = 'activation' AND NOT life_stage.was_active AND life_stage.reason IS NULL
+            AND NOT life_stage.by_ruling
+        )
 LEFT JOIN tides_master ON life_stage.tides_id = tides_master.tides_id
 GROUP BY kind.name
 ORDER BY kind.name;

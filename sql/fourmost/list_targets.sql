@@ -45,12 +45,16 @@ SELECT
     tides_master.pk_4most,
     tides_master.wanted_4most,
     tides_master.told_4most,
+    tides_master.respected_4most,
     tides_master.refused_4most,
     tides_master.refused_4most_payload,
     coalesce(tides_master.refused_4most_until > now(), FALSE) AS is_refused_still,
     tides_master.otherwise_4most,
-    tides_master.date_ingested
+    tides_master.date_ingested,
+    extract(EPOCH FROM ruled.forced_until)::double precision / 86400 + 40587 AS forced_until_mjd
 FROM listed
 INNER JOIN tides_master ON listed.tides_id = tides_master.tides_id
+LEFT JOIN ruled_targets(array(SELECT mine.tides_id FROM listed AS mine), '-infinity') AS ruled
+    ON listed.tides_id = ruled.tides_id
 LEFT JOIN measured ON listed.tides_id = measured.tides_id
 ORDER BY tides_master.tides_id;

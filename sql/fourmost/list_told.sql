@@ -9,6 +9,7 @@ SELECT
     tides_master.active,
     tides_master.pk_4most,
     tides_master.told_4most,
+    tides_master.asked_4most,
     tides_master.ostd_targ_id,
     tides_master.ostd_u_obj_id,
     tides_master.date_ingested

@@ -18,6 +18,14 @@ SELECT
     count(*) FILTER (WHERE tides_master.inactive_reason = 'faint') AS faint,
     count(*) FILTER (WHERE tides_master.inactive_reason = 'unselected') AS unselected,
     count(*) FILTER (WHERE tides_master.inactive_reason = 'spectrum') AS has_spectrum,
+    count(*) FILTER (WHERE tides_master.inactive_reason = 'veto') AS vetoed,
+    count(*) FILTER (WHERE tides_master.inactive_reason = 'hold') AS held,
+    (
+        SELECT count(DISTINCT lying.tides_id)
+        FROM ruling_in_force AS lying
+        INNER JOIN tides_master AS mine ON lying.tides_id = mine.tides_id
+        WHERE lying.kind = 'force' AND mine.active AND (lying.until IS NULL OR lying.until > now())
+    ) AS forced,
     count(*) FILTER (WHERE tides_master.pk_4most IS NOT NULL) AS at_4most,
     count(*) FILTER (WHERE (tides_master.told_4most ->> 'is_active')::boolean) AS active_at_4most,
     count(*) FILTER (WHERE tides_master.date_ingested IS NOT NULL) AS ingested,

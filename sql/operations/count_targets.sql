@@ -1,6 +1,6 @@
 -- purpose: count targets by their state here, and by that at 4MOST
--- returns: one row of numbers: active, unseen, faint, unselected, spectrum and merged add up to all targets; those of
---          4MOST overlap
+-- returns: one row of numbers: active, unseen, faint, unselected, spectrum, merged, veto and hold add up to all
+--          targets; those of 4MOST overlap
 
 SELECT
     count(*) FILTER (WHERE tides_master.active) AS active,
@@ -9,6 +9,8 @@ SELECT
     count(*) FILTER (WHERE tides_master.inactive_reason = 'unselected') AS unselected,
     count(*) FILTER (WHERE tides_master.inactive_reason = 'spectrum') AS spectrum,
     count(*) FILTER (WHERE tides_master.inactive_reason = 'merged') AS merged,
+    count(*) FILTER (WHERE tides_master.inactive_reason = 'veto') AS veto,
+    count(*) FILTER (WHERE tides_master.inactive_reason = 'hold') AS hold,
     count(tides_master.pk_4most) AS known_4most,
     count(*) FILTER (WHERE (tides_master.told_4most ->> 'is_active')::boolean) AS active_4most,
     count(tides_master.date_ingested) AS ingested_4most,

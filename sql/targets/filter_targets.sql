@@ -28,10 +28,10 @@ WHERE
     AND (
         %(names)s::text[] IS NULL
         OR target.name LIKE ANY(%(names)s::text[])
-        OR EXISTS (
-            SELECT
+        OR target.tides_id IN (
+            SELECT association.tides_id
             FROM association
-            WHERE association.tides_id = target.tides_id AND association.object_id LIKE ANY(%(names)s::text[])
+            WHERE association.object_id LIKE ANY(%(names)s::text[])
         )
     )
     AND (

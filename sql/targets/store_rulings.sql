@@ -139,6 +139,18 @@ of_objects AS (
         AND ends_ruling(stored.kind, stored.tag, stored.only_kind, ruling_subject.kind, ruling_subject.tag)
 ),
 
+-- Also the columns that somebody set at 4MOST are ours again.
+unrespected AS (
+    UPDATE tides_master
+    SET respected_4most = NULL
+    FROM stored
+    WHERE
+        stored.kind = 'release'
+        AND stored.only_kind IS NULL
+        AND stored.tag IS NULL
+        AND tides_master.tides_id = stored.tides_id
+),
+
 laid AS (
     INSERT INTO ruling_subject (ruling_id, kind, tag, until, tides_id, survey, object_id)
     SELECT

@@ -78,7 +78,16 @@ def test_targets_are_counted_by_their_state(database: Database, settings: Settin
     rows_of(database, "UPDATE tides_master SET refused_4most = 'x' WHERE object_id = 'on' RETURNING 1")
     found = told(settings)
     states = {key[1]: value for key, value in found.items() if key[0] == "tides_targets"}
-    assert states == {"active": 1, "unseen": 1, "faint": 1, "unselected": 0, "spectrum": 0, "merged": 0}
+    assert states == {
+        "active": 1,
+        "unseen": 1,
+        "faint": 1,
+        "spectrum": 0,
+        "merged": 0,
+        "veto": 0,
+        "hold": 0,
+        "unselected": 0,
+    }
     there = {key[1]: value for key, value in found.items() if key[0] == "tides_fourmost_targets"}
     assert there == {"known": 1, "active": 0, "ingested": 0, "refused": 1, "not_allowed": 0}
 

@@ -23,10 +23,13 @@ from tests.support.exchanges import (
     open_intents,
     unanswered,
 )
+from tests.support.staging import at
 from tides_bridge.database import Database
+from tides_bridge.database.run_log import logged_run
 from tides_bridge.fourmost.client import FourmostClient
 from tides_bridge.fourmost.reconcile import reconcile
 from tides_bridge.settings import Settings
+from tides_bridge.targets.rulings import Ruling, find_subjects, rule
 
 
 class Sides:
@@ -51,6 +54,11 @@ class Sides:
         """What differs, and what is done."""
         differences = reconcile(self.database, self.client, self.settings, is_dry=is_dry)
         return [(each.name, each.what, each.repair) for each in differences]
+
+    def respect(self, *columns: str) -> None:
+        """Leave to people at 4MOST what they set in these columns, and in no other."""
+        fourmost = self.settings.fourmost.model_copy(update={"respected": columns})
+        self.settings = self.settings.model_copy(update={"fourmost": fourmost})
 
     def edit(self, key: int, **values: Any) -> None:
         self.client.update(key, "edited", values)
@@ -179,12 +187,76 @@ def test_what_was_edited_there_is_set_right(sides: Sides) -> None:
     sides.add("ZTF1", "ZTF2", "ZTF3")
     known = keys(sides.database)
     sides.edit(known["ZTF1"], mag=15.0, ra=99.0)
+    sides.respect()
     sides.edit(known["ZTF2"], is_active=False)
     assert sides.found() == [("ZTF1", "edited", "set right"), ("ZTF2", "edited", "set right")]
     assert "mag: 20.5 here, 15.0 there" in answer_of(sides.database, "ZTF1")
     assert sides.exchange() == (0, 2, 0, 0)
     assert {(row["mag"], row["is_active"]) for row in sides.fourmost.rows()} == {(20.5, True)}
     assert sides.agree() and sides.found() == []
+
+
+HELD = "left so: is_active; see: tides questions"
+
+
+def test_a_row_that_somebody_switched_off_is_a_hold_until_a_person_answers(sides: Sides) -> None:
+    sides.settings = at(sides.settings, 61002.0)
+    sides.add("ZTF1", "ZTF2", "ZTF3")
+    known = keys(sides.database)
+    sides.edit(known["ZTF1"], is_active=False)
+    sides.edit(known["ZTF2"], is_active=False, mag=15.0)
+    found = sides.found(is_dry=True)
+    assert found == [
+        ("ZTF1", "edited", HELD),
+        ("ZTF2", "edited", "left so: is_active, the rest set right; see: tides questions"),
+    ]
+    assert rows_of(sides.database, "SELECT * FROM ruling") == []
+    assert sides.found() == found
+    columns = "named, kind, reason, who, source"
+    assert [tuple(row.values()) for row in rows_of(sides.database, f"SELECT {columns} FROM ruling ORDER BY 1")] == [
+        (name, "hold", "switched off at 4MOST by somebody else", "4MOST", "4most") for name in ("ZTF1", "ZTF2")
+    ]
+    states = "SELECT name, inactive_reason AS why FROM tides_master ORDER BY name"
+    assert [row["why"] for row in rows_of(sides.database, states)] == ["hold", "hold", None]
+    assert sides.exchange() == (0, 0, 0, 0) and sides.found() == []
+    assert list(sides.active().values()) == [False, False, True]
+    with sides.database.transaction() as connection:
+        subjects = find_subjects(connection, sides.settings, ["ZTF2"])
+    rule(sides.database, sides.settings, Ruling("release", "it is to be observed"), subjects)
+    assert sides.exchange() == (0, 1, 0, 0)
+    assert list(sides.active().values()) == [False, True, True] and sides.found() == []
+    assert {row["mag"] for row in sides.fourmost.rows(is_active="True")} == {20.5}
+
+
+def test_after_a_restoration_what_differs_may_be_our_own_doing(sides: Sides) -> None:
+    sides.settings = at(sides.settings, 61002.0)
+    sides.add("ZTF1", "ZTF2")
+    rows_of(sides.database, "INSERT INTO restoration (taken_at, file) VALUES (now(), 'x') RETURNING 1")
+    sides.edit(keys(sides.database)["ZTF1"], is_active=False)
+    assert sides.found() == [("ZTF1", "edited", "set right")]
+    assert sides.exchange() == (0, 1, 0, 0)
+    with logged_run(sides.database, "reconcile"):
+        assert sides.found() == []
+    sides.edit(keys(sides.database)["ZTF1"], is_active=False)
+    assert sides.found() == [("ZTF1", "edited", HELD)]
+
+
+def test_other_columns_are_left_to_people_by_setting(sides: Sides) -> None:
+    sides.respect("mag")
+    sides.add("ZTF1", "ZTF2")
+    known = keys(sides.database)
+    sides.edit(known["ZTF1"], mag=15.0, ra=99.0)
+    sides.edit(known["ZTF2"], is_active=False)
+    assert sides.found() == [
+        ("ZTF1", "edited", "left so: mag, the rest set right; see: tides questions"),
+        ("ZTF2", "edited", "set right"),
+    ]
+    assert sides.exchange() == (0, 2, 0, 0)
+    assert [(row["mag"], row["ra"], row["is_active"]) for row in sides.fourmost.rows()] == [
+        (15.0, 10.0, True),
+        (20.5, 11.0, True),
+    ]
+    assert sides.exchange() == (0, 0, 0, 0) and sides.found() == []
 
 
 def test_what_is_over_here_and_was_switched_on_there_is_switched_off(sides: Sides) -> None:
@@ -198,6 +270,7 @@ def test_what_is_over_here_and_was_switched_on_there_is_switched_off(sides: Side
 
 def test_after_ingestion_only_the_flag_is_set_right(sides: Sides) -> None:
     sides.add("ZTF1")
+    sides.respect()
     sides.edit(keys(sides.database)["ZTF1"], mag=15.0)
     sides.fourmost.ingest()
     sides.edit(keys(sides.database)["ZTF1"], is_active=False)

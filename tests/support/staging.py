@@ -74,7 +74,7 @@ def judged(*rows: dict[str, Any]) -> Judged:
 def store(database: Database, settings: Settings, *rows: dict[str, Any]) -> tuple[int, int]:
     """Stage and upsert a batch; give the numbers of rows inserted and updated."""
     with database.transaction() as connection:
-        create_transient_stage(connection, [judged(*rows)] if rows else [])
+        create_transient_stage(connection, [judged(*rows)] if rows else [], settings.time())
         return upsert_to_master(connection, settings)
 
 

@@ -17,10 +17,14 @@ def at_database(settings: Settings, folder: Path) -> Callable[..., Result]:
     content: dict[str, Any] = {"topic": settings.topic, "groupID": "test", "selectFunction": "tidesSNZTFSelect"}
     content |= {"tidesDBdatabase": settings.tides_db_database}
     content["database"] = {"host": "embedded", "folder": str(settings.database.folder)}
+    environment = {"TIDES_LASAIRTOKEN": "x"}
+    if settings.fourmost.address:
+        content["fourmost"] = {"address": settings.fourmost.address, "surveyID": settings.fourmost.survey_id}
+        environment["TIDES_FOURMOST__TOKEN"] = settings.fourmost.token.get_secret_value()  # type: ignore[union-attr]
     file.write_text(yaml.safe_dump({"devConfig": content}))
 
     def run(*arguments: str) -> Result:
-        return CliRunner().invoke(app, [*arguments, "--settings", str(file)], env={"TIDES_LASAIRTOKEN": "x"})
+        return CliRunner().invoke(app, [*arguments, "--settings", str(file)], env=environment)
 
     return run
 

@@ -26,7 +26,7 @@ from tides_bridge.decisions.record import store_decisions
 from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.lightcurves.summaries import OF_BAND
 from tides_bridge.settings import Settings
-from tides_bridge.targets.association import associate_staged, life_limits, store_questions
+from tides_bridge.targets.association import associate_staged, life_limits, lock_targets, store_questions
 from tides_bridge.targets.curves import store_target_curves, with_curves
 from tides_bridge.targets.guard import Change, holds_back
 
@@ -42,12 +42,16 @@ LOAD_STAGE = "decisions/load_transient_stage.sql"
 LOAD_BRIGHTNESS = "decisions/load_brightness_stage.sql"
 
 
-def create_transient_stage(connection: Connection, judged: Iterable[Judged]) -> int:
+FORCED = "forced"
+"""The selection function of a target that none has chosen: a person has."""
+
+
+def create_transient_stage(connection: Connection, judged: Iterable[Judged], at: datetime | None = None) -> int:
     """
     Make the temporary tables `tides_stage` and `brightness_stage`, and load what is known of targets and new ones.
 
     Those are the objects that passed, and those that belong to a target already, whether they pass or not: a verdict
-    hides no fact.
+    hides no fact. And those that a person forces: they become targets, too.
 
     Parameters
     ----------
@@ -55,6 +59,8 @@ def create_transient_stage(connection: Connection, judged: Iterable[Judged]) -> 
         Of the batch.
     judged
         What was decided, a chunk each: their facts have the columns of the tables.
+    at
+        Whose rulings are in force; None: now.
 
     Returns
     -------
@@ -66,22 +72,25 @@ def create_transient_stage(connection: Connection, judged: Iterable[Judged]) -> 
     if not frames:
         return 0
     facts = pd.concat(frames, ignore_index=True)
-    facts = facts[facts["passes"].astype(bool) | _is_known(connection, facts)]
+    facts = _staged(connection, facts, at or datetime.now(UTC))
     copy_frame(connection, LOAD_STAGE, facts[listed_columns(LOAD_STAGE)])
     copy_frame(connection, LOAD_BRIGHTNESS, brightness_of(facts)[listed_columns(LOAD_BRIGHTNESS)])
     return len(facts)
 
 
-def _is_known(connection: Connection, facts: pd.DataFrame) -> "pd.Series[bool]":
-    """Tell which of those that do not pass belong to a target already."""
-    others = facts[~facts["passes"].astype(bool)]
+def _staged(connection: Connection, facts: pd.DataFrame, at: datetime) -> pd.DataFrame:
+    """Choose the objects that pass, belong to a target already, or are forced by a person."""
+    passes = facts["passes"].astype(bool)
+    others = facts[~passes]
     if not len(others):
-        return pd.Series(False, index=facts.index)
+        return facts
     asked = {"surveys": others["survey"].tolist(), "object_ids": others["object_id"].tolist()}
-    rows = run(connection, "decisions/list_known.sql", asked)
-    known = {(row["survey"], row["object_id"]) for row in rows}
-    keys = zip(facts["survey"], facts["object_id"], strict=True)
-    return pd.Series([key in known for key in keys], index=facts.index)
+    rows = run(connection, "decisions/list_known.sql", asked | {"at": at})
+    known = {(row["survey"], row["object_id"]): row["is_forced"] for row in rows}
+    keys = list(zip(facts["survey"], facts["object_id"], strict=True))
+    is_forced = pd.Series([known.get(key, False) for key in keys], index=facts.index) & ~passes
+    facts = facts.assign(selection_function=facts["selection_function"].mask(is_forced, FORCED))
+    return facts[passes | pd.Series([key in known for key in keys], index=facts.index)]
 
 
 def brightness_of(facts: pd.DataFrame) -> pd.DataFrame:
@@ -153,6 +162,7 @@ def deactivate_unobserved_transients(database: Database, settings: Settings) -> 
         Its limits and its clock.
     """
     with database.transaction("retire") as connection:
+        lock_targets(connection)  # a ruling of this moment must not be overwritten by what was judged before it
         run(connection, "decisions/create_life_stage.sql")
         held = {
             row["kind"]: row["held"]

@@ -3,11 +3,12 @@
 import json
 import logging
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from tides_bridge.database import Database, run
 from tides_bridge.selection import SelectionFunction
+from tides_bridge.targets.rulings import rulings_on
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +31,9 @@ def why(database: Database, object_id: str, survey: str | None = None, as_of: da
     Returns
     -------
     dict
-        ``decisions`` and ``sent`` (lists of rows, the oldest first); as of now ``targets``, ``names`` (all objects of
-        those), ``deferred``, and ``last``, the latest decision of each function, which outlives the log.
+        ``decisions`` and ``sent`` (lists of rows, the oldest first); ``rulings``, the newest first; as of now
+        ``targets``, ``names`` (all objects of those), ``deferred``, and ``last``, the latest decision of each function,
+        which outlives the log.
     """
     about, then = {"object_id": object_id, "survey": survey}, {"as_of": as_of}
     with database.transaction() as connection:
@@ -42,6 +44,9 @@ def why(database: Database, object_id: str, survey: str | None = None, as_of: da
             "names": names,
             "deferred": run(connection, "decisions/get_deferred.sql", about),
         }
+        at = as_of or datetime.now(UTC)
+        rulings = rulings_on(connection, [row["tides_id"] for row in found["targets"]], [object_id], at)
+        found["rulings"] = [row for row in rulings if row["ruled_at"] <= at]
         # The name of a target stands for all its objects; that of an object, or of nothing known, for itself.
         is_object = not names or any(row["object_id"] == object_id for row in names)
         asked = [about] if is_object else [{key: row[key] for key in about} for row in names]

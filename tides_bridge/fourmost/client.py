@@ -48,7 +48,7 @@ BUSY = (429, 503)
 AGAIN = (408, 425, 429, 500, 502, 503, 504)
 """Answers of a service that may do better in a moment."""
 
-CHANGING = ("POST", "PATCH")
+CHANGING = ("POST", "PATCH", "DELETE")
 """Calls that change something."""
 
 Payload = dict[str, Any]
@@ -184,6 +184,22 @@ class FourmostClient:
         with failpoints.around("update"):
             content = self._call("PATCH", f"{self._base}{key}/", name, json=changes)
         return None if content is None else self._row(content, key)
+
+    def delete(self, key: int, name: str) -> None:
+        """
+        Delete a row; one that is gone already is no error.
+
+        Raises
+        ------
+        FourmostRejected
+            If the service refuses it.
+        """
+        with failpoints.around("delete"):
+            try:
+                self._call("DELETE", f"{self._base}{key}/", name)
+            except FourmostRejected as error:
+                if error.status != 404:
+                    raise
 
     def try_out(self) -> str:
         """Ask for the schema, and say who answered."""

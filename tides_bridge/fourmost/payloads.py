@@ -60,7 +60,7 @@ def to_4most(row: Row, settings: Settings) -> dict[str, Any]:
     Make the payload of one active target.
 
     The magnitude is that of `magnitude_for`. The dates are those of the last detection and of the day on which the
-    target would be switched off [JD].
+    target would be switched off, or on which a force of it ends [JD].
 
     Raises
     ------
@@ -68,6 +68,8 @@ def to_4most(row: Row, settings: Settings) -> dict[str, Any]:
         If the format forbids it, naming the column and its range, or if it has no magnitude to send.
     """
     options = settings.fourmost
+    off_jd = jd_from_mjd(row["last_detection_mjd"]) + settings.targets.longest_unseen / timedelta(days=1)
+    forced_until = row.get("forced_until_mjd")
     payload = {
         "uploadedfor_survey_id": options.survey_id,
         "name": row["name"],
@@ -86,7 +88,7 @@ def to_4most(row: Row, settings: Settings) -> dict[str, Any]:
         "mag_type": options.mag_type,
         "classification": options.classification,
         "date_earliest": jd_from_mjd(row["last_detection_mjd"]),
-        "date_latest": jd_from_mjd(row["last_detection_mjd"]) + settings.targets.longest_unseen / timedelta(days=1),
+        "date_latest": off_jd if forced_until is None else max(off_jd, jd_from_mjd(forced_until)),
         "t_exp_d": options.exposure_times.d,
         "t_exp_g": options.exposure_times.g,
         "t_exp_b": options.exposure_times.b,
@@ -135,7 +137,7 @@ def stage_for_4most(rows: Iterable[Row], settings: Settings) -> FourmostStage:
             (stage.otherwise if _was_answered_otherwise(row, wanted) else stage.deactivated).append(changed)
             continue
         try:
-            wanted = to_4most(row, settings)
+            wanted = to_4most(row, settings) | (row.get("respected_4most") or {})
         except FourmostRejected as error:
             if row["refused_4most"] != error.problem:
                 stage.refused.append({**row, "reason": error.problem, "payload": None})

@@ -3,8 +3,10 @@ Reconcile `tides_master` with the list at 4MOST, row by row: what was lost, dele
 
 What differs is believed to be as it is found there, and logged; what our targets should be like is then worked out anew
 by the exchange, which sends it. So a row that vanished is created again, and one that was edited is set right, as far
-as 4MOST allows. A row is a target's by its key, or by name and place. Nothing is believed from a list alone: a row that
-is missing in it is asked for by itself, and one that comes twice in it is one.
+as 4MOST allows. Columns of ``fourmost.respected`` are left as somebody set them there: a row that was switched off is a
+hold on its target, until a person answers (`tides questions`). A row is a target's by its key, or by name and place.
+Nothing is believed from a list alone: a row that is missing in it is asked for by itself, and one that comes twice in
+it is one.
 """
 
 import json
@@ -12,12 +14,18 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import Connection
+
 from tides_bridge.database import Database, run
 from tides_bridge.fourmost.client import FourmostClient
 from tides_bridge.fourmost.exchange import find_at_4most, switch_off
 from tides_bridge.fourmost.identity import is_of_same_program, rows_of_target, shown_otherwise, with_shown
 from tides_bridge.fourmost.log import INGESTION, answer_on, release_keys, store_answers, store_ingested
 from tides_bridge.settings import Settings
+from tides_bridge.targets.rulings import Ruling, Subject, store_rulings
+
+SWITCHED_OFF = "switched off at 4MOST by somebody else"
+"""The reason of the hold."""
 
 Row = dict[str, Any]
 
@@ -70,6 +78,10 @@ def reconcile(database: Database, client: FourmostClient, settings: Settings, *,
         rows_of_name[row["name"].casefold()].append(row)
     with database.transaction() as connection:
         targets = run(connection, "fourmost/list_told.sql")
+        # After a restoration what differs may be what we did ourselves, and forgot.
+        is_forgetful = run(connection, "fourmost/forgets_edits.sql")[0]["is_so"]
+    respected = frozenset[str]() if is_forgetful else frozenset(settings.fourmost.respected)
+    sides = _Sides(database, client, settings, respected, is_dry)
     found, ours, names = [], set[int](), {target["name"].casefold() for target in targets}
     for target in targets:
         own, namesakes = rows.get(target["pk_4most"]), rows_of_name[target["name"].casefold()]
@@ -79,7 +91,7 @@ def reconcile(database: Database, client: FourmostClient, settings: Settings, *,
         if of_target[:1] != [own] and (of_target or has_key):
             of_target = find_at_4most(client, target, names)
         ours |= {row["id"] for row in of_target}
-        found += _compare(database, client, target, of_target, is_dry=is_dry)
+        found += _compare(sides, target, of_target)
     return found + [
         Difference(row["name"], row["id"], "stranger", _strangeness(row, names), "left alone")
         for row in rows.values()
@@ -87,20 +99,29 @@ def reconcile(database: Database, client: FourmostClient, settings: Settings, *,
     ]
 
 
+@dataclass(frozen=True)
+class _Sides:
+    """What is compared and repaired: both sides, and the columns in which people at 4MOST have the last word."""
+
+    database: Database
+    client: FourmostClient
+    settings: Settings
+    respected: frozenset[str]
+    is_dry: bool
+
+
 def _strangeness(row: Row, names: set[str]) -> str:
     is_namesake = row["name"].casefold() in names
     return "our target of this name is elsewhere on the sky" if is_namesake else "no target of this name here"
 
 
-def _compare(
-    database: Database, client: FourmostClient, target: Row, rows: list[Row], *, is_dry: bool
-) -> list[Difference]:
+def _compare(sides: _Sides, target: Row, rows: list[Row]) -> list[Difference]:
     """Compare one target with its rows, its own first, and repair what differs."""
     if not rows:
-        return [] if target["pk_4most"] is None else [_forget(database, target, is_dry=is_dry)]
+        return [] if target["pk_4most"] is None else [_forget(sides.database, target, is_dry=sides.is_dry)]
     doubled = [row for row in rows[1:] if row.get("is_active")]
-    differences = [_switch_off(database, client, target, row, is_dry=is_dry) for row in doubled]
-    return differences + _believe(database, target, rows[0], is_dry=is_dry)
+    differences = [_switch_off(sides.database, sides.client, target, row, is_dry=sides.is_dry) for row in doubled]
+    return differences + _believe(sides, target, rows[0])
 
 
 def _forget(database: Database, target: Row, *, is_dry: bool) -> Difference:
@@ -125,10 +146,11 @@ def _switch_off(database: Database, client: FourmostClient, target: Row, duplica
     return Difference(duplicate["name"], duplicate["id"], "doubled", detail, repair)
 
 
-def _believe(database: Database, target: Row, row: Row, *, is_dry: bool) -> list[Difference]:
+def _believe(sides: _Sides, target: Row, row: Row) -> list[Difference]:
     """Take over what a row says that we do not know."""
     known_there = target["told_4most"] or {}
     edited = shown_otherwise(known_there, row)
+    left = _left_to_people(sides, target, row, edited)
     differences = []
     if target["pk_4most"] != row["id"]:
         detail = f"we took {target['pk_4most'] or 'none'} for its row"
@@ -136,19 +158,47 @@ def _believe(database: Database, target: Row, row: Row, *, is_dry: bool) -> list
     if edited:
         detail = ", ".join(f"{column}: {known_there[column]} here, {value} there" for column, value in edited.items())
         repair = "only is_active can be set right: it is ingested" if row.get("date_ingested") else "set right"
+        if left:
+            others = "" if left.keys() == edited.keys() else f", the rest {repair}"
+            repair = f"left so: {', '.join(left)}{others}; see: tides questions"
         differences.append(Difference(target["name"], row["id"], "edited", detail, repair))
-    if differences and not is_dry:
+    if differences and not sides.is_dry:
         believed = {
             "told": json.dumps(with_shown({"is_active": row.get("is_active"), **known_there}, edited)),
             "pk": row["id"],
         }
         found = "; ".join(f"{difference.what}: {difference.detail}" for difference in differences)
-        with database.transaction("repair") as connection:
+        with sides.database.transaction("repair") as connection:
             release_keys(connection, [{"tides_id": target["tides_id"], "pk": row["id"]}])
             run(connection, "fourmost/store_repair.sql", {"tides_id": target["tides_id"], "found": found, **believed})
             if not row.get("date_ingested"):  # another row was
                 run(connection, "fourmost/forget_ingested.sql", {"tides_id": target["tides_id"]})
-    return differences + _believe_ingestion(database, target, row, is_dry=is_dry)
+            _leave(connection, sides.settings, target, left)
+    return differences + _believe_ingestion(sides.database, target, row, is_dry=sides.is_dry)
+
+
+def _left_to_people(sides: _Sides, target: Row, row: Row, edited: Row) -> Row:
+    """
+    Give what was edited and is left so.
+
+    A row that is off here, or that was switched on there, is not: what people want on they force. While an answer to us
+    is open, or another row than ours is found, what differs may be our own doing.
+    """
+    if target["asked_4most"] is not None or target["pk_4most"] != row["id"]:
+        return {}
+    left = {column: row.get(column) for column in edited if column in sides.respected}
+    if left.get("is_active") or not target["active"]:
+        left.pop("is_active", None)
+    return left
+
+
+def _leave(connection: Connection, settings: Settings, target: Row, left: Row) -> None:
+    """Keep what people have set at 4MOST: a row that they switched off is a hold."""
+    if "is_active" in left:
+        subject = Subject(target["name"], target["tides_id"], target["name"], None, None)
+        store_rulings(connection, settings, Ruling("hold", SWITCHED_OFF, source="4most"), [subject])
+    if kept := {column: value for column, value in left.items() if column != "is_active"}:
+        run(connection, "fourmost/respect_edits.sql", {"tides_id": target["tides_id"], "edited": json.dumps(kept)})
 
 
 def _believe_ingestion(database: Database, target: Row, row: Row, *, is_dry: bool) -> list[Difference]:

@@ -20,6 +20,7 @@ from tides_bridge.brokers.kafka import Partition
 from tides_bridge.database import Database, run
 from tides_bridge.errors import BridgeError
 from tides_bridge.operations.problems import PrefectFacts
+from tides_bridge.operations.questions import count_questions
 from tides_bridge.operations.remembered import FRESH_SECONDS, KeptDatabase, Remembered
 from tides_bridge.operations.status import reads
 from tides_bridge.settings import Settings
@@ -39,6 +40,7 @@ METRICS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "tides_refused_messages": ("Messages that could not be read, and still cannot.", ()),
     "tides_api_calls_left": ("Calls of the light-curve API that are left in this hour.", ("broker",)),
     "tides_targets": ("Targets by state: active, or why not. They add up to all targets.", ("state",)),
+    "tides_questions": ("What waits for a person's word, by kind: tides questions lists it.", ("kind",)),
     "tides_fourmost_targets": ("Targets by their state at 4MOST: a target may have several.", ("state",)),
     "tides_exchange_backlog": ("Targets that 4MOST is still to be told about, or has not answered on.", ("operation",)),
     "tides_exchange_backlog_age_seconds": ("How long something has been waiting for 4MOST; 0 if nothing has.", ()),
@@ -151,11 +153,14 @@ def _of_database(settings: Settings, database: Database) -> Iterator[Sample]:
         )
         targets, backlog = one("operations/count_targets.sql"), one("operations/count_backlog.sql")
         runs = run(connection, "operations/list_runs.sql")
+        questions = count_questions(connection, settings)
         positions = run(connection, "operations/list_all_positions.sql")
         calls = run(connection, "operations/sum_api_calls.sql", {"now": datetime.now(UTC)})
     yield "tides_build_info", (version("tides-bridge"), schema["name"]), 1
     yield "tides_installed_timestamp_seconds", (), _seconds(schema["installed_at"])
     yield from _of_counts(decisions, objects, targets)
+    for kind, number in questions.items():
+        yield "tides_questions", (kind,), number
     yield from _of_runs(in_use(settings, runs))
     yield from _of_positions(settings, positions)
     limits = {

@@ -88,6 +88,7 @@ def _of_database(facts: Facts, now: datetime) -> list[tuple[str, list[Row]]]:
         ("Objects and targets", [(", ".join(words[start : start + 5]),) for start in range(0, len(words), 5)]),
         ("Still to tell 4MOST", [(backlog,)]),
         ("Deferred objects", _deferred(status, now)),
+        ("Waiting for a person", [(_questions(status),)]),
     ]
 
 
@@ -136,6 +137,12 @@ def _deferred(status: dict[str, Any], now: datetime) -> list[Row]:
         for row in status["deferred"][:MOST_ROWS]
     ]
     return rows or [("none",)]
+
+
+def _questions(status: dict[str, Any]) -> str:
+    """Count what waits for a person."""
+    open_ones = [f"{number} {kind}" for kind, number in status["questions"].items() if number]
+    return f"{', '.join(open_ones)}: tides questions" if open_ones else "nothing"
 
 
 # Prefect

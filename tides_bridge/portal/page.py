@@ -26,6 +26,7 @@ from tides_bridge.portal.guard import guarded
 from tides_bridge.portal.links import in_path, object_page
 from tides_bridge.portal.plots import draw_target
 from tides_bridge.settings import Settings
+from tides_bridge.targets.rulings import in_words
 from tides_bridge.web import cleaned
 
 NEWEST: Final = 50
@@ -114,6 +115,7 @@ class Page:
             broker_page=object_page(self._settings, survey, object_id),
             decision=active[-1] if active else None,
             targets=found["targets"],
+            rulings=[in_words(row) for row in found["rulings"]],
             others=[row for row in found["names"] if (row["survey"], row["object_id"]) != (survey, object_id)],
         )
 

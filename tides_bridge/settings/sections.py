@@ -284,6 +284,26 @@ class FourmostSettings(Section):
         timedelta(minutes=10), description="a long run tells 4MOST so often what is new, not only at its end"
     )
 
+    respected: tuple[
+        Literal[
+            "is_active",
+            "mag",
+            "mag_type",
+            "template",
+            "ruleset",
+            "cadence",
+            "classification",
+            "resolution",
+            "t_exp_d",
+            "t_exp_g",
+            "t_exp_b",
+            "t_exp_s",
+            "date_earliest",
+            "date_latest",
+        ],
+        ...,
+    ] = Field(("is_active",), description="columns that stay as somebody has set them there; others are set right")
+
     @field_validator("colour_terms")
     @classmethod
     def _no_other_band(cls, terms: tuple[ColourTerm, ...], others: ValidationInfo) -> tuple[ColourTerm, ...]:

@@ -115,6 +115,18 @@ def year_of(settings: Settings) -> int:
     return settings.time().astimezone(UTC).year
 
 
+def lock_targets(connection: Connection) -> None:
+    """
+    Let no other transaction change which object is which target, or judge targets, until this one ends.
+
+    Parameters
+    ----------
+    connection
+        Of a transaction that judges targets by what it reads now.
+    """
+    run(connection, "targets/lock.sql")
+
+
 # What a person decides
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from tides_bridge.database import Database, run
 from tides_bridge.settings import Settings
 
-Kind = Literal["deactivation", "activation", "position", "magnitude", "record"]
+Kind = Literal["deactivation", "activation", "position", "magnitude", "record", "rows"]
 
 WORDS: dict[str, str] = {
     "deactivation": "targets would be switched off",
@@ -22,6 +22,7 @@ WORDS: dict[str, str] = {
     "position": "targets would be moved at 4MOST by more than targets.guard.move",
     "magnitude": "targets would get other magnitudes at 4MOST, by more than targets.guard.magnitude",
     "record": "months of decisions would be dropped",
+    "rows": "rows at 4MOST would be switched off or deleted by tides fourmost-rows",
 }
 """What each kind would do."""
 

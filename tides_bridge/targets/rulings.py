@@ -24,7 +24,7 @@ from sqlalchemy import Connection
 from tides_bridge.database import Database, run
 from tides_bridge.errors import RejectedError, SettingsError
 from tides_bridge.settings import Settings
-from tides_bridge.targets.association import life_limits
+from tides_bridge.targets.association import life_limits, lock_targets
 
 RulingKind = Literal["veto", "force", "hold", "comment", "tag", "release"]
 
@@ -197,16 +197,15 @@ def rule(database: Database, settings: Settings, ruling: Ruling, subjects: Seque
         If there is no reason, or if its date has passed.
     """
     with database.transaction("ruling") as connection:
-        # As judged by the same rules at once: a run that is judging all targets now must not overwrite it.
-        run(connection, "targets/lock.sql")
         return store_rulings(connection, settings, ruling, subjects)
 
 
 def store_rulings(
     connection: Connection, settings: Settings, ruling: Ruling, subjects: Sequence[Subject]
 ) -> list[Ruled]:
-    """Do what `rule` does, in a transaction that has locked `association`."""
+    """Do what `rule` does, in a transaction of something else."""
     check_ruling(ruling, settings)
+    lock_targets(connection)  # what a run is judging at this moment must not overwrite it
     is_open_force = ruling.kind == "force" and ruling.until is None
     until = settings.time() + FORCED_FOR if is_open_force else ruling.until
     rows = [
@@ -243,13 +242,29 @@ def list_rulings(database: Database, settings: Settings, subjects: Sequence[Subj
     subjects
         Of `find_subjects`.
     """
-    about = {
-        "tides_ids": [subject.tides_id for subject in subjects if subject.tides_id is not None],
-        "object_ids": [subject.object_id for subject in subjects if subject.object_id is not None],
-        "at": settings.time(),
-    }
+    tides_ids = [subject.tides_id for subject in subjects if subject.tides_id is not None]
+    object_ids = [subject.object_id for subject in subjects if subject.object_id is not None]
     with database.transaction() as connection:
-        return run(connection, "targets/list_rulings.sql", about)
+        return rulings_on(connection, tides_ids, object_ids, settings.time())
+
+
+def rulings_on(
+    connection: Connection, tides_ids: Sequence[int], object_ids: Sequence[str], at: datetime
+) -> list[dict[str, Any]]:
+    """
+    List the rulings on some targets and on objects of some names, the newest first.
+
+    Parameters
+    ----------
+    connection
+        To the database.
+    tides_ids, object_ids
+        Keys of targets, and names of objects.
+    at
+        When one is in force.
+    """
+    about = {"tides_ids": list(tides_ids), "object_ids": list(object_ids), "at": at}
+    return run(connection, "targets/list_rulings.sql", about)
 
 
 def in_words(row: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -10,6 +10,10 @@ from rich.table import Table
 
 from flows.commands.options import Config, SettingsFile
 from tides_bridge.console import echo_line, exit_on_error, stdout_console
+
+if TYPE_CHECKING:
+    from tides_bridge.database import Database
+    from tides_bridge.settings import Settings
 
 Reason = Annotated[str, typer.Option("--reason", help="Why, for those who look at it later.")]
 
@@ -35,7 +39,9 @@ def merge(
         with open_database(chosen) as database:
             ensure_schema(database, is_ours=False)
             moved = merge_targets(database, chosen, target, other, reason)
+            rulings = _rulings_in_force(database, chosen, moved.taker)
     echo_line(f"{moved.taker} has {_objects(moved.objects)} of {moved.giver}, which is switched off")
+    _tell(rulings)
 
 
 def split(
@@ -62,7 +68,9 @@ def split(
                 moved = split_target(database, chosen, name, reason)
             else:
                 moved = split_object(database, chosen, survey, name, reason)
+            rulings = _rulings_in_force(database, chosen, moved.taker, moved.giver)
     echo_line(f"{moved.taker} has {_objects(moved.objects)} of {moved.giver}")
+    _tell(rulings)
 
 
 def associations(  # noqa: PLR0913, PLR0917
@@ -96,6 +104,24 @@ def associations(  # noqa: PLR0913, PLR0917
         typer.echo(json.dumps(found, default=str))
     elif found:
         _show(stdout_console(highlight=False, markup=False, soft_wrap=True), found)
+
+
+def _rulings_in_force(database: "Database", settings: "Settings", *names: str) -> list[str]:
+    """Word what people have decided of targets whose objects have changed: it holds on."""
+    from tides_bridge.targets.rulings import find_subjects, in_words, list_rulings
+
+    lines = []
+    for name in names:
+        with database.transaction() as connection:
+            subjects = find_subjects(connection, settings, [name])
+        rows = list_rulings(database, settings, subjects)
+        lines += [f"{name}: {in_words(row)}" for row in rows if row["is_in_force"]]
+    return lines
+
+
+def _tell(lines: Sequence[str]) -> None:
+    for line in lines:
+        echo_line(line)
 
 
 def _show(console: Console, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:

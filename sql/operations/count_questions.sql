@@ -1,0 +1,42 @@
+-- purpose: count what waits for a person's word, by kind
+-- params: times integer (so often something is asked of 4MOST), at timestamptz (whose rulings are in force)
+-- returns: one row of numbers: edit, association, refusal (targets), otherwise, guard
+
+SELECT
+    (
+        SELECT count(DISTINCT mine.tides_id)
+        FROM ruling
+        INNER JOIN ruling_subject AS lying ON ruling.ruling_id = lying.ruling_id AND lying.ended_by IS NULL
+        LEFT JOIN association ON lying.object_id = association.object_id AND lying.survey = association.survey
+        INNER JOIN tides_master AS mine ON coalesce(lying.tides_id, association.tides_id) = mine.tides_id
+        WHERE
+            ruling.source = '4most'
+            AND mine.merged_into IS NULL
+            AND (ruling.until IS NULL OR ruling.until > %(at)s::timestamptz)
+    ) + (
+        SELECT count(*)
+        FROM tides_master
+        WHERE tides_master.respected_4most IS NOT NULL
+    ) AS edit,
+    (
+        SELECT count(*)
+        FROM association_question
+        WHERE association_question.answer IS NULL
+    ) AS association,
+    (
+        SELECT count(*)
+        FROM tides_master
+        WHERE tides_master.refused_4most IS NOT NULL
+    ) AS refusal,
+    (
+        SELECT count(*)
+        FROM tides_master
+        WHERE
+            tides_master.otherwise_4most IS NOT NULL
+            AND (tides_master.otherwise_4most ->> 'times')::integer >= %(times)s::integer
+    ) AS otherwise,
+    (
+        SELECT count(*)
+        FROM held_change
+        WHERE held_change.released IS NULL OR held_change.released < held_change.held
+    ) AS guard;

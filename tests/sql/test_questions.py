@@ -1,0 +1,124 @@
+"""`tides questions` and the commands of rulings, as a person types them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from tests.support.databases import rows_of
+from tests.support.places import near
+from tests.support.staging import at, staged, store
+from tests.support.typed import at_database, page_of
+from tides_bridge.database import Database
+from tides_bridge.operations.questions import count_questions
+from tides_bridge.settings import Settings
+from tides_bridge.targets.guard import Change, holds_back
+from tides_bridge.targets.rulings import Ruling, find_subjects, rule
+
+
+@pytest.fixture
+def typed(database: Database, settings: Settings, tmp_path: Path) -> Callable[..., Result]:
+    """Type commands at a database with the targets aaa (of a) and aab (of b), 1.5 arcsec apart, and aac (c)."""
+    store(database, at(settings), near("a", r=19.0), near("b", east=1.5, r=20.0), near("c", east=60, r=20.0))
+    return at_database(settings, tmp_path)
+
+
+def on(database: Database) -> list[str]:
+    rows = rows_of(database, "SELECT name FROM tides_master WHERE inactive_reason IS NULL ORDER BY name")
+    return [row["name"].removeprefix("TiDES25") for row in rows]
+
+
+def test_a_person_rules_and_looks(database: Database, settings: Settings, typed: Callable[..., Result]) -> None:
+    assert typed("veto", "a").exit_code == 2
+    assert page_of(typed("veto", "a", "ZTF26aaaaaaa", "--reason", "a [star]", "--dry-run")) == [
+        "TiDES25aaa (a)",
+        "ztf ZTF26aaaaaaa: no target yet",
+        "veto: would touch 2",
+    ]
+    assert rows_of(database, "SELECT 1 FROM ruling") == []
+    assert page_of(typed("veto", "a", "ZTF26aaaaaaa", "--reason", "a [star]")) == [
+        "TiDES25aaa (a): veto; it is off (veto) now",
+        "ztf ZTF26aaaaaaa: veto; no target yet, it will not be sent",
+    ]
+    assert page_of(typed("force", "a", "--reason", "x")) == [
+        "TiDES25aaa (a): force, which has no effect: it stays off (veto)"
+    ]
+    assert [line.partition(", ")[0] for line in page_of(typed("rulings", "TiDES25aaa"))] == [
+        f"{kind} by {rows_of(database, 'SELECT who FROM ruling')[0]['who']}" for kind in ("force", "veto")
+    ]
+    shown = page_of(typed("why", "a"))
+    assert any(line.startswith("target TiDES25aaa (ztf): switched off: veto") for line in shown)
+    assert [line.rpartition(": ")[2] for line in shown if line.startswith("ruling: ")] == ["x", "a [star]"]
+    assert json.loads(typed("rulings", "ZTF26aaaaaaa", "--json").stdout)[0]["reason"] == "a [star]"
+    assert page_of(typed("rulings", "b")) == ["nothing was decided of TiDES25aab (b)"]
+    _, *rulings = page_of(typed("merge", "TiDES25aab", "TiDES25aaa", "--reason", "one"))
+    assert [line.split(" by ")[0] for line in rulings] == ["TiDES25aab: force", "TiDES25aab: veto"]
+    page = page_of(typed("release", "TiDES25aab", "--reason", "wrong"))
+    assert page[0].startswith("TiDES25aab: release; it is off (unseen) now")
+    assert "veto" not in rows_of(database, "SELECT string_agg(inactive_reason, '') AS all FROM tides_master")[0]["all"]
+
+
+def test_many_are_chosen_by_conditions_and_asked_about(
+    database: Database, settings: Settings, typed: Callable[..., Result], tmp_path: Path
+) -> None:
+    store(database, at(settings), *[staged(f"x{number}", r=19.0) for number in range(21)])
+    many = ("hold", "--where", "name=x*", "--reason", "moon")
+    asked = typed(*many)
+    assert asked.exit_code == 1 and "hold these 21?" in asked.output
+    assert rows_of(database, "SELECT 1 FROM ruling") == []
+    page = page_of(typed(*many, "--dry-run"))
+    assert (len(page), page[-2:]) == (22, ["and 1 others", "hold: would touch 21"])
+    assert len(page_of(typed(*many, "--yes"))) == 21
+    assert on(database) == ["aaa", "aab", "aac"]
+    (tmp_path / "names").write_text("# of the talk\na\n\nTiDES25aac # twice\nc\n")
+    assert len(page_of(typed("tag", "--file", str(tmp_path / "names"), "--reason", "young"))) == 2
+    assert page_of(typed("veto", "a", "b", "--where", "tag=young", "--reason", "x", "--dry-run")) == [
+        "TiDES25aaa (a)",
+        "veto: would touch 1",
+    ]
+    assert page_of(typed("veto", "--where", "tag=old", "--reason", "x")) == ["nothing is so: nothing was changed"]
+    for wrong in (("veto", "--reason", "x"), ("tag", "a", "--reason", "two words"), ("release", "a", "--only", "tag")):
+        assert typed(*wrong, *(() if "--reason" in wrong else ("--reason", "x"))).exit_code == 2, wrong
+    assert typed("veto", "a", "--reason", "x", "--until", "2020-01-01").stderr.startswith("tides: --until: ")
+
+
+def test_all_that_waits_is_one_list_with_its_answers(
+    database: Database, settings: Settings, typed: Callable[..., Result]
+) -> None:
+    store(database, at(settings), staged("d", r=19.0), staged("e", r=19.0), staged("f", r=19.0))
+    assert page_of(typed("associations", "--keep-apart", "1", "--reason", "two")) == [
+        "TiDES25aab and TiDES25aaa are two"
+    ]
+    assert page_of(typed("questions")) == ["no question is open"]
+    rows_of(database, "UPDATE association_question SET answer = NULL, answered_at = NULL RETURNING 1")
+    for assignment, names in (
+        ("refused_4most = 'mag: ' || tides_id || ' is outside'", "'d', 'e'"),
+        ("""otherwise_4most = '{"times": 3, "shown": {"mag": 1}}'""", "'f'"),
+    ):
+        rows_of(database, f"UPDATE tides_master SET {assignment} WHERE object_id IN ({names}) RETURNING 1")
+    with database.transaction() as connection:
+        subjects = find_subjects(connection, settings, ["c"])
+        assert holds_back(connection, settings, "deactivation", Change(50, 60, "TiDES25aaa: unseen"))
+    rule(database, at(settings), Ruling("hold", "switched off at 4MOST", source="4most"), subjects)
+    page = page_of(typed("questions"))
+    questions = [line for line in page if not line.startswith("    ")]
+    assert sorted(line.partition("  ")[2].partition(": ")[0] or line.partition(": ")[0] for line in questions) == [
+        "association", "edit", "guard", "otherwise", "refusal",
+    ]  # fmt: skip
+    assert (
+        "    tides merge TiDES25aaa TiDES25aab --reason ..., or tides associations --keep-apart 1 --reason ..." in page
+    )
+    assert (
+        "    tides release TiDES25aac --reason ... (send it as we know it), or tides veto TiDES25aac --reason ..."
+        in page
+    )
+    assert any("TiDES25aad and 1 others: cannot be sent: mag: # is outside" in line for line in questions)
+    with database.transaction() as connection:
+        counts = count_questions(connection, settings)
+    assert counts == {"edit": 1, "association": 1, "refusal": 2, "otherwise": 1, "guard": 1}
+    assert [row["kind"] for row in json.loads(typed("questions", "--kind", "guard", "--json").stdout)] == ["guard"]
+    assert typed("questions", "--kind", "colour").exit_code == 2
+    typed("release", "c", "--reason", "it is to be observed")
+    assert page_of(typed("questions", "--kind", "edit")) == ["no question is open"]

@@ -1,0 +1,91 @@
+"""What waits for a person's word, in one list: each question with the command that answers it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from tides_bridge.database import Database, run
+from tides_bridge.fourmost.payloads import MOST_ASKED
+from tides_bridge.settings import Settings
+
+ANSWERS: Mapping[str, str] = {
+    "edit": "tides release {about} --reason ... (send it as we know it), or tides veto {about} --reason ...",
+    "association": "tides merge {one} {other} --reason ..., or tides associations --keep-apart {key} --reason ...",
+    "refusal": "tides refused retry, or tides veto {about} --reason ...",
+    "otherwise": "tides reconcile, or tides hold {about} --reason ...",
+    "guard": "tides release-guard",
+}
+"""What answers each kind."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """
+    Something that waits for a person.
+
+    Attributes
+    ----------
+    kind
+        One of `ANSWERS`.
+    about
+        A target, two, or the first of several.
+    question
+        In words.
+    number
+        Targets that it is about.
+    since
+        When it was asked; None if that is not kept.
+    answer
+        The command that answers it.
+    """
+
+    kind: str
+    about: str
+    question: str
+    number: int
+    since: datetime | None
+    answer: str
+
+
+def list_questions(database: Database, settings: Settings, kind: str | None = None) -> list[Question]:
+    """
+    List what waits for a person, the oldest first.
+
+    Parameters
+    ----------
+    database, settings
+        To ask, and the clock.
+    kind
+        Only these; None: all.
+    """
+    with database.transaction() as connection:
+        rows = run(connection, "operations/list_questions.sql", _about(settings))
+    return [
+        Question(**{key: row[key] for key in row if key != "key"}, answer=_answer(row))
+        for row in rows
+        if kind in (None, row["kind"])
+    ]
+
+
+def count_questions(connection: Connection, settings: Settings) -> dict[str, int]:
+    """
+    Count what waits for a person, by kind; of refusals and guards the targets, and the kinds of change.
+
+    Parameters
+    ----------
+    connection, settings
+        To ask, and the clock.
+    """
+    return run(connection, "operations/count_questions.sql", _about(settings))[0]
+
+
+def _about(settings: Settings) -> dict[str, Any]:
+    return {"times": MOST_ASKED, "at": settings.time()}
+
+
+def _answer(row: Mapping[str, Any]) -> str:
+    one, _, other = row["about"].partition(" and ")
+    return ANSWERS[row["kind"]].format(about=row["about"], one=one, other=other, key=row["key"])
