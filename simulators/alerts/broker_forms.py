@@ -233,7 +233,7 @@ def to_babamul_lsst(packet: Mapping[str, Any]) -> Packet:
         "candidate": source
         | {
             "objectId": name,
-            "jd": source["midpointMjdTai"] + MJD_ZERO,  # TAI, as BOOM computes it
+            "jd": source["midpointMjdTai"] - TAI_AHEAD + MJD_ZERO,  # UTC, as BOOM computes it since the end of 2025
             "magpsf": _magnitude(size),
             "sigmapsf": POGSON * error / size,
             "diffmaglim": _magnitude(5 * error),
@@ -241,7 +241,7 @@ def to_babamul_lsst(packet: Mapping[str, Any]) -> Packet:
             "snr": size / error,
             "magap": _magnitude(abs(source["apFlux"])),
             "sigmagap": POGSON * source["apFluxErr"] / abs(source["apFlux"]),
-            "jdstarthist": first["midpointMjdTai"] + MJD_ZERO,
+            "jdstarthist": first["midpointMjdTai"] - TAI_AHEAD + MJD_ZERO,
             "ndethist": packet["diaObject"]["nDiaSources"],
         },
         "prv_candidates": [_point(point) | {"ra": point["ra"], "dec": point["dec"]} for point in [*earlier, source]],
@@ -340,7 +340,7 @@ def _magnitude(flux: float) -> float:
 
 def _point(source: Mapping[str, Any]) -> Packet:
     measured = {name: source[name] for name in ("psfFlux", "psfFluxErr", "band")}
-    return {"jd": source["midpointMjdTai"] + MJD_ZERO} | measured
+    return {"jd": source["midpointMjdTai"] - TAI_AHEAD + MJD_ZERO} | measured
 
 
 def _letters(number: int) -> str:

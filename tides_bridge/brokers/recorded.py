@@ -23,9 +23,10 @@ from tides_bridge.brokers.lasair.lsst import lsst_object_name, read_lasair_lsst
 from tides_bridge.brokers.lasair.ztf import NAME, LasairZtf
 from tides_bridge.brokers.models import Alert, Message, RefusedMessage, newest_of
 from tides_bridge.brokers.packets import without_moving
-from tides_bridge.brokers.record_alerts import alert_of
+from tides_bridge.brokers.record_alerts import alert_of, alert_of_record
 from tides_bridge.errors import MalformedAlert, SettingsError
 from tides_bridge.formats import Options, in_one_line
+from tides_bridge.formats.babamul import survey_packet
 from tides_bridge.formats.contents import files_in
 from tides_bridge.formats.framing import Framing
 from tides_bridge.formats.framing import framing_of as how_packed
@@ -150,6 +151,8 @@ class RecordedBroker:
             raise MalformedAlert("message", f"cannot be read: {in_one_line(problem)}") from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
             raise MalformedAlert("message", f"is not JSON: {in_one_line(problem)}") from None
+        if record.candidate is not None and record.candidate.band is not None:
+            return alert_of_record(survey_packet(msgspec.json.decode(LITERALS.sub(b"null", text))))
         check_fields(record, text)
         has_curve = (record.candidate, record.candidates, record.diaSource, record.diaSourcesList) != (None,) * 4
         if record.diaObjectId is not None and not has_curve:

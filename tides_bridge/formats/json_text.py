@@ -15,6 +15,7 @@ import msgspec
 
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import FilePiece, Index, Refused, in_one_line
+from tides_bridge.formats.babamul import survey_packet
 from tides_bridge.formats.contents import read_stretch, stretches_of_lines, whole_content
 from tides_bridge.formats.lasair import curves_of_answers
 from tides_bridge.formats.needed import is_bare, lacking_field_in
@@ -173,11 +174,26 @@ def _values(text: bytes, decoder: "msgspec.json.Decoder[Any]") -> Sequence[Any]:
 
 
 def _checked(records: Sequence[Any], text: bytes) -> Sequence[Any]:
-    """Put the problem in the place of records that lack a needed field."""
+    """Put the problem in the place of records that lack a needed field; Babamul's are read as those of the survey."""
+    if any(isinstance(record, Record) and record.candidate and record.candidate.band is not None for record in records):
+        content = msgspec.json.decode(_plain(text))
+        return [babamul_record(part) for part in (content if isinstance(content, list) else [content])]
     if not any(isinstance(record, Record) and is_bare(sources_of(record)) for record in records):
         return records
     missing = [f"{name} is missing" if name else "" for name in _lacking(text)]
     return [problem or record for record, problem in zip_longest(records, missing)]
+
+
+def babamul_record(content: Any) -> Record | str:
+    """Make a record of a decoded alert of Babamul, or give the problem; one of another kind is read as it is."""
+    try:
+        record = msgspec.convert(survey_packet(content), Record, strict=False)
+        identify(record)
+    except msgspec.ValidationError as problem:
+        return _told(problem)
+    except MalformedAlert as problem:
+        return problem.problem
+    return record
 
 
 def _lacking(text: bytes) -> list[str]:

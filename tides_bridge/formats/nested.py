@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from tides_bridge.compiled import Floats, Integers
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import FilePiece, Index, Noted, Refused, check_depth, in_one_line
+from tides_bridge.formats.babamul import survey_packet
 from tides_bridge.formats.contents import state_of
 from tides_bridge.formats.json_text import chosen_records
 from tides_bridge.formats.lsst import NUMBERS, error_without_object, lsst_curves_of_columns
@@ -26,7 +27,7 @@ from tides_bridge.formats.meaning.bands import codes_of_coded
 from tides_bridge.formats.meaning.epochs import NO_EPOCH
 from tides_bridge.formats.meaning.identifiers import EXACT
 from tides_bridge.formats.needed import lacking_field
-from tides_bridge.formats.records import XM, Record
+from tides_bridge.formats.records import XM, Record, not_of_ztf
 from tides_bridge.formats.ztf import NO_MATCH
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.photometry import MJD_ZERO, mjd_utc_from_tai
@@ -41,7 +42,7 @@ LISTS = ("prvDiaSources", "prvDiaForcedSources")
 
 HEAD = ("diaObjectId", "ssObjectId", "midpointMjdTai", "midPointTai", "jd")
 BODY = (*HEAD, *NUMBERS, "diaSourceId", "band", "filterName", "mwebv", *XM)
-RECORD = ("objectId", "candidate", "prv_candidates", "vsx", "gcvs")
+RECORD = ("objectId", "candid", "candidate", "prv_candidates", "prv_nondetections", "fp_hists", "vsx", "gcvs")
 
 _kept = threading.local()
 
@@ -193,18 +194,19 @@ def _ztf_heads(batch: pa.RecordBatch) -> tuple[list[str], Floats, list[tuple[int
     names = batch.column("objectId").cast(pa.string())
     epoch = _numbers(_field(batch.column("candidate"), "jd"), len(batch)) - MJD_ZERO
     missing = np.flatnonzero(names.is_null().to_numpy(zero_copy_only=False)).tolist()
-    return (
-        names.fill_null("").to_pylist(),
-        np.nan_to_num(epoch, nan=NO_EPOCH),
-        [(row, "has no objectId") for row in missing],
-    )
+    listed = names.fill_null("").to_pylist()
+    reasons = [(row, "has no objectId") for row in missing]
+    reasons += [(row, problem) for row, name in enumerate(listed) if (problem := not_of_ztf(name))]
+    return listed, np.nan_to_num(epoch, nan=NO_EPOCH), reasons
 
 
 def _records(batch: pa.RecordBatch, piece: FilePiece, first: int, refused: Refused) -> Iterator[Record]:
     values: list[Record | str] = []
     for row in batch.to_pylist():
         try:
-            values.append(msgspec.convert(row, Record, strict=False))
+            values.append(msgspec.convert(survey_packet(row), Record, strict=False))
+        except MalformedAlert as problem:
+            values.append(problem.problem)
         except msgspec.ValidationError as problem:
             values.append(f"cannot be read: {in_one_line(problem)}")
     yield from chosen_records(values, FilePiece(piece.path, piece.kind, 0, len(values), piece.first + first), refused)

@@ -5,6 +5,7 @@ msgspec skips what is not named here, which is most of a packet. What a record i
 """
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -148,7 +149,25 @@ def to_light_curves(records: Sequence[Record], scale: float = 1.0) -> tuple[Ligh
 def _ztf_name(record: Head | Record) -> str:
     if record.objectId is None:
         raise MalformedAlert("record", "has no objectId")
-    return str(record.objectId).strip()
+    name = str(record.objectId).strip()
+    if problem := not_of_ztf(name):
+        raise MalformedAlert("record", problem)
+    return name
+
+
+def not_of_ztf(name: str) -> str:
+    """
+    Say why a packet with ``candidate`` is not one of ZTF, by the name of its object; "" if it may be.
+
+    >>> not_of_ztf("ZTF18aabbccd"), not_of_ztf("WNTR24abcde").partition(":")[0]
+    ('', 'is a packet of WNTR, not of ZTF')
+    """
+    found = OTHER_NAME.fullmatch(name)
+    return f"is a packet of {found[1]}, not of ZTF: its filters have other numbers" if found else ""
+
+
+OTHER_NAME = re.compile(r"(?!ZTF)([A-Z][A-Z0-9]{2,7}?)\d{2}[a-z]{3,}", re.ASCII)
+"""A name as surveys give them in their own pipelines: WNTR24abcde of WINTER, PGIR20abc of Gattini."""
 
 
 def _alert_name(record: Head | Record) -> str:

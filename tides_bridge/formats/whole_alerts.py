@@ -21,6 +21,7 @@ from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import in_one_line
 from tides_bridge.formats.avro.records import decode_exactly
 from tides_bridge.formats.avro.schemas import finite, schema_number, schema_of_text, schemas_in
+from tides_bridge.formats.babamul import survey_packet
 from tides_bridge.formats.framing import Framing, framing_of, of_confluent, of_container
 from tides_bridge.formats.records import Record, to_light_curves
 from tides_bridge.lightcurves import LightCurves
@@ -358,7 +359,7 @@ def light_curve_of(whole: Whole, scale: float = 1.0) -> LightCurves:
         If it brings none, or one that cannot be read.
     """
     try:
-        record = msgspec.convert(whole.record, Record, strict=False)
+        record = msgspec.convert(survey_packet(whole.record), Record, strict=False)
         curves = LightCurves.joined(to_light_curves([record], scale))
     except msgspec.ValidationError as problem:
         raise MalformedAlert("message", f"its light curve cannot be read: {in_one_line(problem)}") from None

@@ -54,8 +54,9 @@ class Point(msgspec.Struct, gc=False):
 
 
 class NewestPoint(Point, gc=False):
-    """The entry that an alert is about, which knows more."""
+    """The entry that an alert is about, which knows more; with a ``band`` it is one of Babamul's."""
 
+    band: Any = None
     ssdistnr: float | None = None
     sgscore1: float | None = None
     distpsnr1: float | None = None

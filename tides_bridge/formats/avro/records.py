@@ -16,6 +16,7 @@ import msgspec
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import FilePiece, Index, Refused, in_one_line
 from tides_bridge.formats.avro.schemas import BAD_SCHEMA, number_in_name, open_container, schemas_in
+from tides_bridge.formats.babamul import survey_packet
 from tides_bridge.formats.contents import BROKEN, open_unpacked, whole_content
 from tides_bridge.formats.json_text import chosen_records, identify_head
 from tides_bridge.formats.needed import is_bare, lacking_field_in
@@ -113,7 +114,9 @@ def _contained(stream: IO[bytes], kind: type[T], path: Path, refused: Refused) -
 
 def _converted(record: Any, kind: type[T]) -> T | str:
     try:
-        value = msgspec.convert(record, kind, strict=False)
+        value = msgspec.convert(survey_packet(record), kind, strict=False)
+    except MalformedAlert as problem:
+        return problem.problem
     except msgspec.ValidationError as problem:
         return f"cannot be read: {in_one_line(problem)}"
     name = lacking_field_in(record) if isinstance(value, Record) and is_bare(sources_of(value)) else ""
