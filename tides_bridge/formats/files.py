@@ -150,7 +150,7 @@ class _Reading:
 
     def add(self, piece: FilePiece, curves: list[LightCurves], digest: Digest) -> None:
         """Keep light curves; not those of a table most of which cannot be used: it must mean something else."""
-        used = sum(int(np.count_nonzero(part.band >= 0)) for part in curves)
+        used = sum(int(np.isfinite(part.flux).sum()) for part in curves)
         if piece.kind in TABLES and digest.faults > used:
             self.refused.append((piece.path, f"most of it cannot be used: {'; '.join(digest.lines())}"))
             return

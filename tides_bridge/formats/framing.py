@@ -19,6 +19,7 @@ import cramjam
 
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import in_one_line
+from tides_bridge.formats.avro.codecs import BROKEN_BLOCK, OTHER_CODECS
 from tides_bridge.formats.avro.schemas import is_schema
 
 MAGIC = b"Obj\x01"
@@ -193,10 +194,15 @@ def _unpacked(body: bytes, codec: bytes) -> bytes:
             if zlib.crc32(found).to_bytes(4, "big") != check:
                 raise _broken("its check sum is another one")
             return found
-    except (zlib.error, cramjam.DecompressionError, ValueError) as problem:
+        if codec in OTHER_CODECS:
+            found = OTHER_CODECS[codec](body, LARGEST)
+            if len(found) > LARGEST:
+                raise _too_large()
+            return found
+    except (zlib.error, *BROKEN_BLOCK) as problem:
         raise _broken(in_one_line(problem)) from None
     name = codec.decode(errors="replace")[:20]
-    raise MalformedAlert("message", f"is an Avro container packed with {name!r}, neither deflate nor snappy")
+    raise MalformedAlert("message", f"is an Avro container packed with {name!r}, which is none of Avro's")
 
 
 def inflated(content: bytes, bits: int = zlib.MAX_WBITS) -> bytes:

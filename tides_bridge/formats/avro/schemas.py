@@ -16,6 +16,7 @@ from fastavro.schema import SchemaParseException, UnknownType, load_schema
 
 from tides_bridge.errors import MalformedAlert, SettingsError
 from tides_bridge.formats import in_one_line
+from tides_bridge.formats.avro.codecs import FOREIGN, without_codec
 
 BAD_SCHEMA = (SchemaParseException, SchemaRepositoryError, UnknownType, ValueError, LookupError, TypeError)
 
@@ -85,6 +86,8 @@ def open_container(stream: IO[bytes]) -> Any:
     """
     header: Any = fastavro.schemaless_reader(stream, HEADER, None)
     finite(json.loads(header["meta"]["avro.schema"]))
+    if header["meta"].get("avro.codec") in FOREIGN:
+        return fastavro.reader(without_codec(stream, header, HEADER))
     stream.seek(0)
     return fastavro.reader(stream)
 

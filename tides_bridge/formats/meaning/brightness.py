@@ -43,7 +43,7 @@ ZERO_POINTS: Final = (-5.0, 60.0)
 
 def zero_point_of_unit(unit: str, column: str) -> float | None:
     """
-    Give the zero point of a unit [mag]; None if nothing is said.
+    Give the zero point of a unit [mag]; None if nothing is stated.
 
     Raises
     ------
@@ -93,15 +93,15 @@ def zero_points(
         If they contradict each other, or one is none.
     """
     known = rows[~np.isnan(rows)] if rows is not None else np.empty(0)
-    said = {value for value in (of_unit, of_file) if value is not None} | set(np.unique(known).tolist()[:3])
-    if said and not all(ZERO_POINTS[0] < value < ZERO_POINTS[1] for value in said):
-        raise MalformedAlert("table", f"its zero points are {sorted(said)}, which no fluxes ({column}) have")
+    stated = {value for value in (of_unit, of_file) if value is not None} | set(np.unique(known).tolist()[:3])
+    if stated and not all(ZERO_POINTS[0] < value < ZERO_POINTS[1] for value in stated):
+        raise MalformedAlert("table", f"its zero points are {sorted(stated)}, which no fluxes ({column}) have")
     firm = of_unit if of_unit is not None else of_file if not len(known) else None
-    if firm is not None and any(abs(value - firm) > SAME for value in said):
-        listed = ", ".join(f"{value:g}" for value in sorted(said))
+    if firm is not None and any(abs(value - firm) > SAME for value in stated):
+        listed = ", ".join(f"{value:g}" for value in sorted(stated))
         raise MalformedAlert("table", f"the zero points of its fluxes ({column}) contradict each other: {listed}")
-    if given is not None and said and any(abs(value - given) > SAME for value in said):
-        listed = ", ".join(f"{value:g}" for value in sorted(said))
+    if given is not None and stated and any(abs(value - given) > SAME for value in stated):
+        listed = ", ".join(f"{value:g}" for value in sorted(stated))
         remark(f"the zero point of the fluxes ({column}) is {listed}, as the file says, not {given:g} (--zero-point)")
     rest = firm if firm is not None else of_file if of_file is not None else given
     rest = AB_ZERO_POINT if rest is None else rest

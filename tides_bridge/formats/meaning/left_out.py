@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 @dataclass
 class Digest:
     """
-    What was said.
+    What was told.
 
     Attributes
     ----------
