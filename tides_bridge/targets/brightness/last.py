@@ -11,7 +11,7 @@ from tides_bridge.targets.brightness.nights import Nights
 SEEN = 3.0
 """S/N from which a point has a magnitude worth repeating."""
 
-GROWTH = 0.09
+GROWTH = 0.11
 """[mag/d] By how much objects of unlike classes change in a day, at first."""
 
 SLOWING = 0.65
