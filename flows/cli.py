@@ -23,7 +23,7 @@ from flows.commands import (
     watchdog,
     why,
 )
-from flows.commands.files import backtest, brightness, convert, selecting
+from flows.commands.files import backtest, brightness, classes, convert, selecting
 from flows.commands.targets import association, listing, questions, rulings
 
 app = typer.Typer(
@@ -50,6 +50,7 @@ for command in (
     backtest.backtest,
     brightness.predict,
     convert.convert,
+    classes.classes,
     why.why,
     why.selections,
     association.merge,

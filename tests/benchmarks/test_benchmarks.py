@@ -22,6 +22,7 @@ from tides_bridge.brokers import broker_of
 from tides_bridge.brokers.models import Message
 
 SMALL = {
+    "simulations": ["--objects", "300"],
     "columns": ["--objects", "400", "--frames", "40", "--largest", "1000"],
     "text": ["--objects", "60", "--frames", "40"],
     "archive": ["--objects", "300"],
@@ -40,6 +41,7 @@ SMALL_FIGURES = {
         "only parsed: orjson",
     ],
     "archive": ["       300 objects"],
+    "simulations": ["one astropy table an object", "HEAD and PHOT", "ELAsTiCC2 Parquet"],
     "store": ["to_sql and MERGE", "COPY and ON CONFLICT"],
 }
 STREAM_FIGURES = [

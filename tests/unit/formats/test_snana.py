@@ -199,6 +199,8 @@ class TestFaults:
         fits.HDUList([fits.PrimaryHDU(np.zeros((4, 4)))]).writeto(tmp_path / "image.fits")
         assert read(tmp_path / "image.fits")[1][0][1] == "is broken FITS: it has no table"
         assert kind_of(snana.write_pair(tmp_path)) == "snana pair"
+        (told,) = read(written(tmp_path, "x.DUMP", snana.dump_text().encode()))[1]
+        assert told[1].startswith("is a DUMP file of SNANA: ")
 
     @settings(max_examples=25, deadline=None)
     @given(cut=st.integers(0, 11000), byte=st.integers(0, 255), which=st.sampled_from(["HEAD", "PHOT"]))

@@ -4,6 +4,7 @@ Kinds of file beside those of the alerts: how each is known by its content, inde
 `tides_bridge.formats.files` asks here for what it does not know itself.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,9 @@ from tides_bridge.formats.snana.texts import is_snana_text, snana_text_curves
 from tides_bridge.lightcurves import LightCurves
 
 FITS: Final = b"SIMPLE  ="
+
+DUMP: Final = re.compile(rb"\A(?:#[^\n]*\n|\s)*VARNAMES:\s")
+"""How a DUMP file begins, after comments."""
 
 Reading = Callable[[Path, Options, Refused, Noted], LightCurves]
 
@@ -54,7 +58,7 @@ def other_kind_of(path: Path, start: bytes) -> str | None:
     Raises
     ------
     MalformedAlert
-        If it is FITS without a table of light curves.
+        If it is FITS without a table of light curves, or SNANA's truth.
     """
     if start.startswith(FITS):
         with open_rows(path) as rows:
@@ -68,6 +72,8 @@ def other_kind_of(path: Path, start: bytes) -> str | None:
         return "astropy table"
     if is_astropy_text(start):
         return "astropy table"
+    if DUMP.search(start):
+        raise MalformedAlert(str(path), "is a DUMP file of SNANA: it has no light curves, but the truth, for --truth")
     tests = {"snana text": is_snana_text, "ztf forced": is_ztf_forced, "atlas forced": is_atlas_forced}
     return next((kind for kind, is_kind in tests.items() if b"\0" not in start[:512] and is_kind(start)), None)
 

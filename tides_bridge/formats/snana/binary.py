@@ -2,6 +2,7 @@
 
 import io
 import mmap
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +17,19 @@ from astropy.io import fits
 from tides_bridge.compiled import Integers
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import in_one_line
-from tides_bridge.formats.contents import is_gzip, whole_content
+from tides_bridge.formats.contents import is_gzip, state_of, whole_content
 
 TROUBLE = (OSError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, fits.VerifyError)
 """What astropy raises for bytes that are no FITS."""
+
+
+SMALL = 1 << 24
+"""[B] An unpacked HEAD file is about as long, and is kept beside its PHOT file."""
+
+MOST_KEPT = 4
+"""Unpacked files that a thread keeps, of which one may be long."""
+
+_kept = threading.local()
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,10 +97,24 @@ def open_rows(path: Path) -> Iterator[Rows]:
     MalformedAlert
         If it is no FITS file, has no table, or is cut off.
     """
-    content: Any = b""
+    if is_gzip(path):
+        yield _rows_in(path, _unpacked(path))
+        return
     with path.open("rb") as stream:
-        content = whole_content(path) if is_gzip(path) else mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        content = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     yield _rows_in(path, content)
+
+
+def _unpacked(path: Path) -> bytes:
+    """Unpack a file, or take it as it was unpacked last: pieces of one follow each other."""
+    state = state_of(path)
+    kept: dict[tuple[Path, int, int], bytes] = getattr(_kept, "contents", {})
+    if state not in kept:
+        _kept.contents = {}  # given back before the next is unpacked
+        kept = {known: content for known, content in kept.items() if len(content) <= SMALL}
+        kept[state] = whole_content(path)
+    _kept.contents = kept if len(kept) <= MOST_KEPT else {state: kept[state]}
+    return kept[state]
 
 
 def _rows_in(path: Path, content: Any) -> Rows:
