@@ -20,7 +20,7 @@ from tides_bridge.formats.output.table_files import write_table
 ENDINGS = {".csv": "ascii.csv", ".parquet": "parquet", ".fits": "fits", ".vot": "votable", ".ecsv": "ascii.ecsv"}
 
 
-@pytest.mark.parametrize("ending", [".fits", ".vot", ".ecsv"])
+@pytest.mark.parametrize("ending", [".fits", ".vot", ".ecsv", ".csv", ".parquet"])
 def test_what_is_written_is_read_again(tmp_path: Path, ending: str) -> None:
     curves, _ = read(snana.write_pair(tmp_path))
     write_table(table_of_curves(curves), tmp_path / f"curves{ending}")

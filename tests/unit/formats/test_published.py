@@ -176,3 +176,38 @@ def check_two(curves: LightCurves) -> None:
     assert one.magnitude[0] == pytest.approx(22.5, abs=1e-5)
     assert one.flux == pytest.approx([3630.78, 7000.0])
     assert (one.objects.ra[0], one.objects.decl[0]) == (359.9999, -10.0)
+
+
+class TestColumnsOfPortals:
+    def test_plasticc(self, tmp_path: Path) -> None:
+        text = "object_id,mjd,passband,flux,flux_err,detected\n615,59750.5,1,100.0,4.0,1\n615,59751.5,2,3.0,4.0,0\n"
+        curves, told = read(written(tmp_path, "t.csv", f"{text}713,59751.5,5,30.0,4.0,1\n".encode()))
+        assert (told, curves.object_ids) == ([], ("615", "713"))
+        assert (curves.band.tolist(), curves.is_detection.tolist()) == ([1, 2, 5], [True, False, True])
+        assert curves.magnitude[0] == pytest.approx(27.5 - 2.5 * np.log10(100.0))
+
+    def test_points_of_snana_in_a_csv(self, tmp_path: Path) -> None:
+        text = "SNID,MJD,BAND,FLUXCAL,FLUXCALERR,PHOTFLAG\n1,61000.5,g,100,4,4096\n1,61001.5,g,1,4,0\n"
+        text += "2,61001.5,Y,9,1,6144\n"
+        curves, told = read(written(tmp_path, "t.csv", text.encode()))
+        assert (told, curves.object_ids) == ([], ("1", "2"))
+        assert curves.is_detection.tolist() == [True, False, True]
+        assert curves.magnitude[0] == pytest.approx(27.5 - 2.5 * np.log10(100.0))
+
+    def test_fink(self, tmp_path: Path) -> None:
+        text = "i:objectId,i:jd,i:fid,i:magpsf,i:sigmapsf,i:diffmaglim,d:tag\n"
+        text += "ZTF26a,2461001.6,1,19.2,0.05,20,valid\nZTF26a,2461002.6,2,19.2,0.05,20,badquality\n"
+        text += "ZTF26b,2461002.6,2,,,20.5,upperlim\nZTF26b,2461003.6,2,18.5,0.05,20.5,valid\n"
+        curves, told = read(written(tmp_path, "t.csv", text.encode()))
+        assert (told, curves.object_ids) == ([], ("ZTF26a", "ZTF26b"))
+        assert curves.is_detection.tolist() == [True, False, False, True]
+        rubin = "r:diaObjectId,r:midpointMjdTai,r:band,r:psfFlux,r:psfFluxErr\n313637935709683761,61000.5,g,9,1\n"
+        assert read(written(tmp_path, "r.csv", rubin.encode()))[0].object_ids == ("313637935709683761",)
+
+    def test_irsa(self, tmp_path: Path) -> None:
+        text = "oid,mjd,mag,magerr,catflags,filtercode,ra,dec\n900103400034440,61001.1,19.2,0.05,0,zg,280.0,-5.0\n"
+        text += "900103400034440,61002.1,19.0,0.05,32768,zg,280.0,-5.0\n7,61002.1,18.0,0.05,2,zr,281.0,-5.0\n"
+        curves, told = read(written(tmp_path, "t.csv", text.encode()))
+        assert (told, curves.object_ids) == ([], ("900103400034440", "7"))
+        assert (curves.band.tolist(), curves.is_detection.tolist()) == ([1, 1, 2], [True, False, True])
+        assert curves.objects.ra.tolist() == [280.0, 281.0]

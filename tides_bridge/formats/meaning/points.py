@@ -35,6 +35,15 @@ FIDS: Final = {f"{fid}{zero}": band for fid, band in ZTF_BANDS.items() for zero 
 
 PASSBAND_TEXTS: Final = {f"{number}{zero}": band for number, band in PASSBANDS.items() for zero in ("", ".0")}
 
+SPOILT: Final = 32768
+"""Bit of ``catflags`` of an image that IRSA advises not to use (ZTF's Science Data System, section 9.3)."""
+
+DETECTED: Final = 4096
+"""Bit of SNANA's PHOTFLAG of a detection."""
+
+PLASTICC_ZERO_POINT: Final = 27.5
+"""[mag] Of PLAsTiCC's fluxes, in tables with passband and detected (arXiv:1810.00001)."""
+
 SURVEYS: Final = {None: 0, "ztf": 1, "lsst": 2}
 """Numbers of surveys in columns."""
 
@@ -107,11 +116,12 @@ def curves_of_table(
     others["source_id"] = _whole_numbers(table, "source_id")
     others["night"] = _nights(names, codes, np.nan_to_num(mjd), table, surveys, layout, options)
     others["objects"] = sky.objects_of_rows(len(names), codes, mjd, _facts(table, others))
-    is_usable = _is_ab(table, layout)
+    is_usable, is_detection = _usable(table, layout), _detections(table)
     if "magnitude" not in table.column_names:
         flux, error = _fluxes(table, layout, options)
         flux = flux if is_usable is None else np.where(is_usable, flux, np.nan)
-        return LightCurves.from_fluxes(names, codes, mjd, band, flux, error, is_detection=np.isfinite(flux), **others)
+        is_detection &= np.isfinite(flux)
+        return LightCurves.from_fluxes(names, codes, mjd, band, flux, error, is_detection=is_detection, **others)
     magnitude = possible_magnitudes(np.asarray(_values(table, "magnitude")))
     magnitude = magnitude if is_usable is None else np.where(is_usable, magnitude, np.nan)
     magnitude_error = _values(table, "magnitude_error")
@@ -122,7 +132,7 @@ def curves_of_table(
         band,
         magnitude,
         np.full(len(magnitude), np.nan) if magnitude_error is None else magnitude_error,
-        is_detection=np.isfinite(magnitude),
+        is_detection=is_detection & np.isfinite(magnitude),
         is_positive=_signs(table),
         limiting_magnitude=_values(table, "limiting_magnitude"),
         **others,
@@ -148,6 +158,8 @@ def _fluxes(table: pa.Table, layout: Layout, options: Options) -> tuple[Floats, 
     flux = np.asarray(_values(table, role))
     of_unit = zero_point_of_unit(layout.units.get(column, ""), column)
     of_file = _number(layout.fact("zero_point"))
+    if of_file is None and of_unit is None and {"passband", "is_detection"} <= set(layout.roles):
+        of_file = PLASTICC_ZERO_POINT
     given = None if role == "flux_njy" else options.zero_point
     scale = scale_of(zero_points(_values(table, "zero_point"), of_unit, of_file, given, column))
     error = _values(table, f"{role}_error")
@@ -183,6 +195,30 @@ def _is_ab(table: pa.Table, layout: Layout) -> npt.NDArray[np.bool_] | None:
         if not good[number]:
             leave_out(f"in the system {system[:20]!r}, not in AB magnitudes", int(np.count_nonzero(places == number)))
     return np.asarray(good[places])
+
+
+def _usable(table: pa.Table, layout: Layout) -> npt.NDArray[np.bool_] | None:
+    """Tell which rows can be used, None if all can: in AB magnitudes, and of images that their catalogue calls good."""
+    is_usable, flags = _is_ab(table, layout), _whole_numbers(table, "catflags")
+    if flags is None:
+        return is_usable
+    is_spoilt = (flags & SPOILT) != 0
+    leave_out("of spoilt images (catflags of IRSA)", int(np.count_nonzero(is_spoilt & (flags >= 0))), is_fault=False)
+    is_good = ~is_spoilt | (flags < 0)
+    return is_good if is_usable is None else is_usable & is_good
+
+
+def _detections(table: pa.Table) -> npt.NDArray[np.bool_]:
+    """Tell which rows are no forced photometry, as the table says: all, if it says nothing."""
+    found = np.ones(len(table), dtype=bool)
+    for role, words in (("is_detection", POSITIVE), ("tag", pa.array(["valid"]))):
+        if role in table.column_names:
+            known = pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(table[role])), words)
+            found &= np.asarray(pc.fill_null(known, False).to_numpy(), dtype=bool)
+    flags = _whole_numbers(table, "photflag")
+    if flags is not None and ((flags & DETECTED) != 0).any():
+        found &= (flags >= 0) & ((flags & DETECTED) != 0)
+    return found
 
 
 def _signs(table: pa.Table) -> npt.NDArray[np.bool_]:

@@ -11,9 +11,9 @@ import yaml
 from tides_bridge.formats.meaning import epochs
 
 NAMES: Final = {
-    "object_id": ("objectid", "object_id", "diaobjectid", "dia_object_id", "oid", "objid"),
+    "object_id": ("objectid", "object_id", "diaobjectid", "dia_object_id", "oid", "objid", "snid"),
     **epochs.NAMES,
-    "band": ("band", "filter", "filtername", "filter_name", "band_name", "bandpass"),
+    "band": ("band", "filter", "filtername", "filter_name", "band_name", "bandpass", "filtercode"),
     "passband": ("passband",),
     "fid": ("fid",),
     "magnitude": ("mag", "magpsf", "magnitude", "psfmag", "mag_psf", "abmag"),
@@ -34,6 +34,10 @@ NAMES: Final = {
     ),
     "limiting_magnitude": ("diffmaglim", "limiting_magnitude", "limiting_mag", "limmag", "maglim", "mag_lim"),
     "is_positive": ("isdiffpos",),
+    "is_detection": ("is_detection", "detected", "detected_bool"),
+    "photflag": ("photflag",),
+    "tag": ("d:tag",),
+    "catflags": ("catflags",),
     "night": ("nid", "night"),
     "survey": ("survey", "telescope", "observatory", "facility", "instrument"),
     "source_id": ("candid", "diasourceid", "source_id", "dia_source_id"),
@@ -60,9 +64,10 @@ NAMES: Final = {
 """What columns may be called, in small letters and without unit, best first."""
 
 TEXT: Final = (
-    "object_id", "band", "passband", "fid", "is_positive", "system", "survey", "ss_object", "sherlock_class"
+    "object_id", "band", "passband", "fid", "is_positive", "is_detection", "tag", "system", "survey", "ss_object",
+    "sherlock_class"
 )  # fmt: skip
-WHOLE: Final = ("night", "source_id")
+WHOLE: Final = ("night", "source_id", "photflag", "catflags")
 EPOCH_ROLES: Final = tuple(epochs.NAMES)
 BRIGHTNESS: Final = ("magnitude", "flux", "flux_njy")
 BAND_ROLES: Final = ("band", "passband", "fid")
@@ -73,6 +78,9 @@ SEPARATORS: Final = b",;\t|"
 
 UNIT: Final = re.compile(r"[_ ]?[(\[_ ](njy|ujy|mujy|µjy|mjy|jy|nmgy|mag|deg|d|day|days)[)\]]?(?=_|$)")
 """A unit within a name, with what is around it."""
+
+FAMILY: Final = re.compile(r"^[a-z]:")
+"""Of Fink's portal: i: of ZTF, r: of Rubin, d: and f: Fink's own."""
 
 RUBIN: Final = frozenset({"diaobjectid", "diasourceid", "psfflux", "midpointmjdtai", "midpointtai"})
 ZTF: Final = frozenset({"fid", "nid", "isdiffpos", "magpsf", "diffmaglim"})
@@ -113,7 +121,7 @@ class Layout:
     @property
     def survey(self) -> str | None:
         """Whose it is by the names of its columns: ``ztf``, ``lsst``, or not known."""
-        small = {name.strip().lower() for name in self.names}
+        small = {_plain_name(name) for name in self.names} | {name.strip().lower() for name in self.names}
         return "lsst" if small & RUBIN else "ztf" if small & ZTF else None
 
     def fact(self, role: str) -> str:
@@ -123,7 +131,7 @@ class Layout:
     def unused(self) -> list[str]:
         """Give the columns that nobody understands."""
         known = {name for names in NAMES.values() for name in names}
-        return [name for name in self.names if _plain_name(name) not in known]
+        return [name for name in self.names if not {_plain_name(name), name.strip().lower()} & known]
 
 
 def roles_of(names: Iterable[str]) -> dict[str, str]:
@@ -152,8 +160,8 @@ def best_roles(names: Iterable[str]) -> dict[str, str]:
 
 
 def _plain_name(name: str) -> str:
-    """Write a name in small letters and without unit."""
-    return UNIT.sub("", name.strip().lower())
+    """Write a name in small letters, without unit, and without the letter of its family that Fink puts before it."""
+    return UNIT.sub("", FAMILY.sub("", name.strip().lower()))
 
 
 def layout_of_text(start: bytes) -> Layout:
