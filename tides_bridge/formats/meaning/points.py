@@ -205,7 +205,7 @@ def _usable(table: pa.Table, layout: Layout) -> npt.NDArray[np.bool_] | None:
     is_spoilt = (flags & SPOILT) != 0
     leave_out("of spoilt images (catflags of IRSA)", int(np.count_nonzero(is_spoilt & (flags >= 0))), is_fault=False)
     is_good = ~is_spoilt | (flags < 0)
-    return is_good if is_usable is None else is_usable & is_good
+    return np.asarray(is_good if is_usable is None else is_usable & is_good)
 
 
 def _detections(table: pa.Table) -> npt.NDArray[np.bool_]:
