@@ -30,6 +30,13 @@ def encode_rows(table: pa.Table, ending: str) -> bytes:
     Write a table as a part of a file of that kind, as `TableFile.append` takes it.
 
     This is most of the work of writing, and can be done in another process.
+
+    Parameters
+    ----------
+    table
+        Some rows.
+    ending
+        Of the file, one of `ENCODERS`.
     """
     return ENCODERS[ending](table)
 

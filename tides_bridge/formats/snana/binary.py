@@ -33,7 +33,7 @@ _kept = threading.local()
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class FitsRows:
     """
     A table of a FITS file.
 
@@ -78,7 +78,7 @@ class Rows:
 
 
 @contextmanager
-def open_rows(path: Path) -> Iterator[Rows]:
+def open_rows(path: Path) -> Iterator[FitsRows]:
     """
     Open the first table of a FITS file.
 
@@ -89,7 +89,7 @@ def open_rows(path: Path) -> Iterator[Rows]:
 
     Yields
     ------
-    Rows
+    FitsRows
         Not to be used after the end.
 
     Raises
@@ -117,7 +117,7 @@ def _unpacked(path: Path) -> bytes:
     return kept[state]
 
 
-def _rows_in(path: Path, content: Any) -> Rows:
+def _rows_in(path: Path, content: Any) -> FitsRows:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that a file is cut off is told below
@@ -136,7 +136,7 @@ def _rows_in(path: Path, content: Any) -> Rows:
         }
     except TROUBLE as problem:
         raise MalformedAlert(str(path), f"is broken FITS: {in_one_line(problem)}") from None
-    return Rows(path, header, data, scales)
+    return FitsRows(path, header, data, scales)
 
 
 def _table_in(source: IO[bytes]) -> tuple[dict[str, Any], Any, int, int]:

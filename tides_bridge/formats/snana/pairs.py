@@ -17,7 +17,7 @@ from tides_bridge.compiled import Floats, Integers, Mask
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import FilePiece, Index, Noted, Refused
 from tides_bridge.formats.meaning.epochs import NO_EPOCH
-from tides_bridge.formats.snana.binary import Rows, open_rows
+from tides_bridge.formats.snana.binary import FitsRows, open_rows
 from tides_bridge.formats.snana.points import (
     DETECTED,
     SEPARATOR,
@@ -108,7 +108,7 @@ def _beside(path: Path, name: str) -> list[Path]:
     return [path.with_name(found) for found in (bare, f"{bare}.gz", f"{bare}.GZ") if path.with_name(found).exists()]
 
 
-def photometry_of(head: Rows) -> Path:
+def photometry_of(head: FitsRows) -> Path:
     """
     Find the PHOT file that a HEAD file names, or that is called as it is.
 
@@ -149,14 +149,14 @@ def index_pairs(path: Path, refused: Refused) -> Index:
     return index
 
 
-def _check(phot: Rows) -> None:
+def _check(phot: FitsRows) -> None:
     missing = [name for name in POINTS if name not in phot.names]
     missing += [] if {"BAND", "FLT"} & set(phot.names) else ["BAND"]
     if missing:
         raise MalformedAlert(str(phot.path), f"is no PHOT file of SNANA: it lacks {', '.join(missing)}")
 
 
-def _pointers(head: Rows, phot: Rows, rows: slice) -> Pointers:
+def _pointers(head: FitsRows, phot: FitsRows, rows: slice) -> Pointers:
     first, last = (head.column(name, rows).astype(np.int64) for name in POINTERS[1:])
     length = last - first + 1
     counts = head.column("NOBS", rows).astype(np.int64) if "NOBS" in head.names else length
@@ -172,7 +172,7 @@ def _pointers(head: Rows, phot: Rows, rows: slice) -> Pointers:
     return Pointers(np.where(used, first - 1, 0), np.where(used, length, 0), is_wrong)
 
 
-def _newest(head: Rows, phot: Rows, found: Pointers) -> Floats:
+def _newest(head: FitsRows, phot: FitsRows, found: Pointers) -> Floats:
     """Give the newest epoch of each object [MJD]."""
     epochs = np.full(len(found.first), NO_EPOCH)
     has = found.length > 0
@@ -183,7 +183,7 @@ def _newest(head: Rows, phot: Rows, found: Pointers) -> Floats:
     return epochs
 
 
-def _conventions(head: Rows, phot: Rows) -> Conventions:
+def _conventions(head: FitsRows, phot: FitsRows) -> Conventions:
     """Read what the files say of all points."""
     survey = str(head.header.get("SURVEY", "")).strip().upper()
     zero_points = np.unique(head.column("ZP_FLUXCAL")) if "ZP_FLUXCAL" in head.names else np.array([ZERO_POINT])
@@ -197,7 +197,7 @@ def _conventions(head: Rows, phot: Rows) -> Conventions:
     return Conventions(survey, zero_point, bit if _has_marked(phot, bit) else 0)
 
 
-def _has_marked(phot: Rows, bit: int) -> bool:
+def _has_marked(phot: FitsRows, bit: int) -> bool:
     """Tell whether any point of a file is marked as a detection."""
     if "PHOTFLAG" not in phot.names:
         return False
@@ -210,7 +210,7 @@ def read_pairs(piece: FilePiece, noted: Noted) -> LightCurves:
     with open_rows(piece.path) as head, open_rows(photometry_of(head)) as phot:
         chosen = np.arange(piece.start, piece.stop)
         chosen = chosen if piece.kept is None else chosen[piece.kept]
-        part = Rows(head.path, head.header, head.data[chosen], head.scales)
+        part = FitsRows(head.path, head.header, head.data[chosen], head.scales)
         found = _pointers(part, phot, slice(None))
         rows = found.rows
         points = {name: phot.column(name, rows).astype(float) for name in POINTS}
@@ -222,7 +222,7 @@ def read_pairs(piece: FilePiece, noted: Noted) -> LightCurves:
     return snana_curves(names, found.objects, points, conventions, objects, piece.path, noted)
 
 
-def _bands(phot: Rows, rows: Integers, path: Path, noted: Noted) -> Any:
+def _bands(phot: FitsRows, rows: Integers, path: Path, noted: Noted) -> Any:
     values = phot.column("BAND" if "BAND" in phot.names else "FLT", rows)
     width = values.dtype.itemsize
     text = pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(values), [None, pa.py_buffer(values)])
@@ -232,7 +232,7 @@ def _bands(phot: Rows, rows: Integers, path: Path, noted: Noted) -> Any:
     return codes_of_bands(names, np.bincount(places, minlength=len(names)), path, noted)[places]
 
 
-def _objects(head: Rows) -> Objects:
+def _objects(head: FitsRows) -> Objects:
     def values(*names: str, lowest: float) -> Floats:
         name = next((name for name in names if name in head.names), None)
         return known_or_nan(None if name is None else head.column(name), len(head.data), lowest)
