@@ -22,7 +22,7 @@ ANSWERS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Question:
+class OpenQuestion:
     """
     Something that waits for a person.
 
@@ -50,7 +50,7 @@ class Question:
     answer: str
 
 
-def list_questions(database: Database, settings: Settings, kind: str | None = None) -> list[Question]:
+def list_questions(database: Database, settings: Settings, kind: str | None = None) -> list[OpenQuestion]:
     """
     List what waits for a person, the oldest first.
 
@@ -64,7 +64,7 @@ def list_questions(database: Database, settings: Settings, kind: str | None = No
     with database.transaction() as connection:
         rows = run(connection, "operations/list_questions.sql", _about(settings))
     return [
-        Question(**{key: row[key] for key in row if key != "key"}, answer=_answer(row))
+        OpenQuestion(**{key: row[key] for key in row if key != "key"}, answer=_answer(row))
         for row in rows
         if kind in (None, row["kind"])
     ]
