@@ -1,6 +1,7 @@
 -- purpose: list what 4MOST should know about or still takes for active; without those it was asked about in vain
 -- returns: one row a target; magnitudes jsonb has the newest of each survey and band, as
---          {"ztf_r": {"mag": 19.2, "mjd": 61000.1}}
+--          {"ztf_r": {"mag": 19.2, "mjd": 61000.1, "error": 0.1}}; tonight jsonb how bright it is expected, by band, NULL
+--          if that was not worked out
 
 WITH listed AS (
     SELECT tides_master.tides_id
@@ -15,7 +16,7 @@ newest_of AS (
     SELECT
         association.tides_id,
         association.survey || '_' || bright.band AS name,
-        max(ARRAY[bright.latest_mjd, -bright.latest_mag]) AS point
+        max(ARRAY[bright.latest_mjd, -bright.latest_mag, -bright.latest_error]) AS point
     FROM listed
     INNER JOIN association ON listed.tides_id = association.tides_id
     INNER JOIN object_brightness AS bright
@@ -28,7 +29,8 @@ measured AS (
     SELECT
         newest_of.tides_id,
         jsonb_object_agg(
-            newest_of.name, jsonb_build_object('mag', -newest_of.point[2], 'mjd', newest_of.point[1])
+            newest_of.name,
+            jsonb_build_object('mag', -newest_of.point[2], 'mjd', newest_of.point[1], 'error', -newest_of.point[3])
         ) AS magnitudes
     FROM newest_of
     GROUP BY newest_of.tides_id
@@ -41,6 +43,17 @@ SELECT
     tides_master.decl,
     tides_master.last_detection_mjd,
     coalesce(measured.magnitudes, '{}') AS magnitudes,
+    CASE
+        WHEN target_tonight.tides_id IS NOT NULL
+            THEN
+                jsonb_build_object(
+                    'at_mjd', target_tonight.at_mjd,
+                    'system', target_tonight.system,
+                    'mags', target_tonight.mags,
+                    'errors', target_tonight.errors,
+                    'methods', target_tonight.methods
+                )
+    END AS tonight,
     tides_master.active,
     tides_master.pk_4most,
     tides_master.wanted_4most,
@@ -57,4 +70,5 @@ INNER JOIN tides_master ON listed.tides_id = tides_master.tides_id
 LEFT JOIN ruled_targets(array(SELECT mine.tides_id FROM listed AS mine), '-infinity') AS ruled
     ON listed.tides_id = ruled.tides_id
 LEFT JOIN measured ON listed.tides_id = measured.tides_id
+LEFT JOIN target_tonight ON listed.tides_id = target_tonight.tides_id
 ORDER BY tides_master.tides_id;

@@ -29,6 +29,7 @@ from tides_bridge.settings import Settings
 from tides_bridge.targets.association import associate_staged, life_limits, lock_targets, store_questions
 from tides_bridge.targets.curves import store_target_curves, with_curves
 from tides_bridge.targets.guard import Change, holds_back
+from tides_bridge.targets.tonight import work_out_tonight
 
 logger = logging.getLogger(__name__)
 
@@ -161,6 +162,7 @@ def deactivate_unobserved_transients(database: Database, settings: Settings) -> 
     settings
         Its limits and its clock.
     """
+    work_out_tonight(database, settings)
     with database.transaction("retire") as connection:
         lock_targets(connection)  # a ruling of this moment must not be overwritten by what was judged before it
         run(connection, "decisions/create_life_stage.sql")

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from tides_bridge.errors import FourmostRejected
-from tides_bridge.lightcurves.photometry import PHOTOMETRIC_SYSTEMS
+from tides_bridge.lightcurves.photometry import BANDS, PHOTOMETRIC_SYSTEMS
 from tides_bridge.settings import Settings
 from tides_bridge.settings.sections import ColourTerm
 
@@ -22,10 +22,11 @@ OUR_SYSTEM = "AB"
 
 
 class Newest(NamedTuple):
-    """The newest magnitude in a band: epoch [MJD, UTC] and magnitude [AB mag]."""
+    """The newest magnitude in a band: epoch [MJD, UTC], magnitude [AB mag] and its error, NaN where it is unknown."""
 
     mjd: float
     mag: float
+    error: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,52 +39,101 @@ class Magnitude:
     value
         [mag], in the band and system of ``mag_type``.
     origin
-        How it came about: "LSST r" as measured, else the colour term as a formula, and its source.
+        How it came about: "LSST r" as measured, or the colour term as a formula, and its source; whether it is
+        predicted, and how, or how old.
+    error
+        [mag] NaN where it is unknown.
     """
 
     value: float
     origin: str
+    error: float = math.nan
 
 
 def magnitude_for(row: Row, settings: Settings) -> Magnitude:
     """
-    Give the magnitude to send for a target.
+    Give the magnitude to send for a target: what was measured lately, else what is predicted for the coming night.
+
+    In each case that of the band of ``magType``, else converted by a colour term. Only of a target of which nothing can
+    be predicted an older magnitude is sent, with its age.
 
     Parameters
     ----------
     row
-        Of ``fourmost/list_targets.sql``; of it ``name``, and ``magnitudes``: the newest by survey and band, as
-        ``{"ztf_r": {"mag": 19.2, "mjd": 61000.1}}``.
+        Of ``fourmost/list_targets.sql``; of it ``name``; ``magnitudes``: the newest by survey and band, as
+        ``{"ztf_r": {"mag": 19.2, "mjd": 61000.1}}``; and ``tonight``: those of the coming night.
     settings
-        Of which ``fourmost.magType`` and ``fourmost.colourTerms`` count.
+        Of which ``fourmost.magType``, ``fourmost.colourTerms`` and ``fourmost.maxMagnitudeAge`` count, and the clock.
 
     Raises
     ------
     FourmostRejected
         If there is none, with the magnitudes there are, why no colour term fits, and the settings that would help.
     """
-    options, newest = settings.fourmost, newest_by_band(row["magnitudes"])
-    wanted, _, system = options.mag_type.rpartition("_")
-    found = newest.get(_key(*wanted.split("_")))
-    if found and system == OUR_SYSTEM:
-        return Magnitude(found.mag, _shown(wanted))
-    problems = []
-    for term in options.colour_terms:
-        problem = _problem_of(term, newest)
-        if not problem:
-            shift = term.slope * _colour(term.colour, newest) if term.colour else 0.0
-            return Magnitude(newest[term.from_band].mag + term.zero_point + shift, f"{term}; source: {term.source}")
-        problems.append(f"{term} {problem}")
-    wanted, _, system = options.mag_type.rpartition("_")
+    newest, now_mjd = newest_by_band(row["magnitudes"]), settings.now_mjd()
+    since = now_mjd - settings.fourmost.max_magnitude_age / timedelta(days=1)
+    fresh = {key: point for key, point in newest.items() if point.mjd >= since}
+    tonight, how = _tonight(row.get("tonight"), now_mjd)
+    for points, words in ((fresh, ""), (tonight, how), (newest, "; {:.1f} d old")):
+        found, problems = _choose(points, settings)
+        if found:
+            age = now_mjd - min(points[band].mjd for band in found.bands)
+            return Magnitude(found.value, found.origin + words.format(age), found.error)
+    wanted, _, system = settings.fourmost.mag_type.rpartition("_")
     kind = "" if system == OUR_SYSTEM else f"{system} "
     available = ", ".join(f"{_shown(key)} {point.mag:.1f}" for key, point in newest.items()) or "none at all"
     tried = "".join(f"; {problem}" for problem in problems)
     another = "another of " if problems else ""
     raise FourmostRejected(
         row["name"],
-        f"mag: no {kind}magnitude in {_shown(wanted)}, the band of {options.mag_type}; it has {available}{tried}: "
-        f"state {another}fourmost.colourTerms, or set fourmost.magType",
+        f"mag: no {kind}magnitude in {_shown(wanted)}, the band of {settings.fourmost.mag_type}; it has "
+        f"{available}{tried}: state {another}fourmost.colourTerms, or set fourmost.magType",
     )
+
+
+class _Chosen(NamedTuple):
+    """A magnitude that can be sent, its error (NaN if unknown), how it came about, and the bands that it is from."""
+
+    value: float
+    error: float
+    origin: str
+    bands: tuple[str, ...]
+
+
+def _choose(points: Mapping[str, Newest], settings: Settings) -> tuple[_Chosen | None, list[str]]:
+    """Take the magnitude of the wanted band, else by the first colour term that fits; else say why none does."""
+    options = settings.fourmost
+    wanted, _, system = options.mag_type.rpartition("_")
+    key = _key(*wanted.split("_"))
+    if key in points and system == OUR_SYSTEM:
+        return _Chosen(points[key].mag, points[key].error, _shown(wanted), (key,)), []
+    problems = []
+    for term in options.colour_terms:
+        problem = _problem_of(term, points)
+        if not problem:
+            shift = term.slope * _colour(term.colour, points) if term.colour else 0.0
+            source = points[term.from_band]
+            origin = f"{term}; source: {term.source}"
+            bands = tuple(dict.fromkeys((term.from_band, *(term.colour or ()))))
+            return _Chosen(source.mag + term.zero_point + shift, source.error, origin, bands), []
+        problems.append(f"{term} {problem}")
+    return None, problems
+
+
+def _tonight(tonight: Mapping[str, Any] | None, now_mjd: float) -> tuple[dict[str, Newest], str]:
+    """Give the magnitudes expected on the coming night by system and band, and words for where they are from."""
+    if not tonight or tonight["at_mjd"] < now_mjd - 1:
+        return {}, ""
+    points, methods = {}, []
+    rows = zip(BANDS, tonight["mags"], tonight["errors"], tonight["methods"], strict=True)
+    for band, mag, error, method in rows:
+        if mag is not None:
+            points[_key(tonight["system"], band)] = Newest(tonight["at_mjd"], mag, math.nan if error is None else error)
+            methods.append(method)
+    if not points:
+        return {}, ""
+    method = methods[0].replace("{", "(").replace("}", ")")
+    return points, f"; predicted for MJD {tonight['at_mjd']:.2f}: {method}"
 
 
 def newest_by_band(magnitudes: Mapping[str, Mapping[str, float]] | None) -> dict[str, Newest]:
@@ -93,14 +143,14 @@ def newest_by_band(magnitudes: Mapping[str, Mapping[str, float]] | None) -> dict
     One that is no finite number, or has no epoch, is none; of equally new ones the brighter is taken.
 
     >>> newest_by_band({"lsst_r": {"mag": 20.1, "mjd": 61000}, "elasticc_r": {"mag": 20.2, "mjd": 61001}})
-    {'LSST_r': Newest(mjd=61001.0, mag=20.2)}
+    {'LSST_r': Newest(mjd=61001.0, mag=20.2, error=nan)}
     """
     newest: dict[str, Newest] = {}
     for name, point in sorted((magnitudes or {}).items()):
         survey, _, band = name.rpartition("_")
         key = _key(PHOTOMETRIC_SYSTEMS.get(survey, survey), band)
-        found = Newest(*(math.nan if point[part] is None else float(point[part]) for part in Newest._fields))
-        if all(map(math.isfinite, found)):
+        found = Newest(*(math.nan if point.get(part) is None else float(point[part]) for part in Newest._fields))
+        if math.isfinite(found.mjd) and math.isfinite(found.mag):
             newest[key] = max(newest.get(key, found), found, key=lambda point: (point.mjd, -point.mag))
     return newest
 

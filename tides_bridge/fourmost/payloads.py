@@ -20,6 +20,12 @@ RANGES = {"ra": (0.0, 359.99999999), "dec": (-89.99999999, 40.0), "mag": (3.0, 5
 
 LONGEST_NAME = 256
 
+LEAST_MOVE = 0.1
+"""[arcsec] A position that moved by less stays as it is at 4MOST."""
+
+LEAST_CHANGE = 0.1
+"""[mag] A magnitude that changed by less stays as it is at 4MOST."""
+
 MOST_ASKED = 3
 """So often the same is asked of 4MOST, where its answers show something else: then a person is to look."""
 
@@ -67,7 +73,7 @@ def to_4most(row: Row, settings: Settings) -> dict[str, Any]:
     FourmostRejected
         If the format forbids it, naming the column and its range, or if it has no magnitude to send.
     """
-    options = settings.fourmost
+    options, magnitude = settings.fourmost, magnitude_for(row, settings)
     off_jd = jd_from_mjd(row["last_detection_mjd"]) + settings.targets.longest_unseen / timedelta(days=1)
     forced_until = row.get("forced_until_mjd")
     payload = {
@@ -84,7 +90,7 @@ def to_4most(row: Row, settings: Settings) -> dict[str, Any]:
         "template": options.template,
         "ruleset": options.ruleset,
         "extent_flag": 0,
-        "mag": magnitude_for(row, settings).value,
+        "mag": magnitude.value,
         "mag_type": options.mag_type,
         "classification": options.classification,
         "date_earliest": jd_from_mjd(row["last_detection_mjd"]),
@@ -95,6 +101,8 @@ def to_4most(row: Row, settings: Settings) -> dict[str, Any]:
         "t_exp_s": options.exposure_times.s,
         "is_active": True,
     }
+    if math.isfinite(magnitude.error):
+        payload["mag_err"] = round(magnitude.error, 3)
     _check(payload)
     return payload
 
@@ -137,7 +145,7 @@ def stage_for_4most(rows: Iterable[Row], settings: Settings) -> FourmostStage:
             (stage.otherwise if _was_answered_otherwise(row, wanted) else stage.deactivated).append(changed)
             continue
         try:
-            wanted = to_4most(row, settings) | (row.get("respected_4most") or {})
+            wanted = _steady(to_4most(row, settings), known_there) | (row.get("respected_4most") or {})
         except FourmostRejected as error:
             if row["refused_4most"] != error.problem:
                 stage.refused.append({**row, "reason": error.problem, "payload": None})
@@ -186,6 +194,19 @@ def jumps(stage: FourmostStage, settings: Settings) -> dict[Kind, list[dict[str,
         if before.get("mag") is not None and abs(after["mag"] - before["mag"]) > guard.magnitude:
             found["magnitude"].append(row)
     return found
+
+
+def _steady(wanted: dict[str, Any], known_there: Row) -> dict[str, Any]:
+    """Leave a place and a magnitude that are hardly other than what 4MOST has as they are there."""
+    steady, ra, dec = dict(wanted), known_there.get("ra"), known_there.get("dec")
+    if ra is not None and dec is not None and separation_arcsec(ra, dec, wanted["ra"], wanted["dec"]) <= LEAST_MOVE:
+        steady["ra"], steady["dec"] = ra, dec
+    before = known_there.get("mag") if known_there.get("mag_type") == wanted["mag_type"] else None
+    if before is not None and abs(before - wanted["mag"]) <= LEAST_CHANGE:
+        steady["mag"] = before
+        if "mag_err" in wanted:
+            steady["mag_err"] = known_there.get("mag_err", wanted["mag_err"])
+    return steady
 
 
 def _is_refused(row: Row, wanted: Row) -> bool:

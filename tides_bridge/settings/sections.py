@@ -274,6 +274,9 @@ class FourmostSettings(Section):
     colour_terms: Annotated[tuple[ColourTerm, ...], BeforeValidator(list_of_text)] = Field(
         (), description="tried in order for a target without a magnitude in that band; refused if none fits"
     )
+    max_magnitude_age: Days = Field(
+        timedelta(days=1), description="a measured magnitude is sent while it is younger, later the predicted one"
+    )
     classification: str = Field("TRA", pattern=r"^([A-Z]{3}(, ?[A-Z]{3}){0,2})?$", description="up to three codes")
     epoch: float = Field(2000.0, ge=1950, le=2050, description="[yr] of the position")
     resolution: Literal[1, 2] = Field(1, description="1 is LRS, 2 is HRS")

@@ -11,7 +11,25 @@ How bright a target is on a night on which nobody has seen it yet. No input or o
     fitting         the fit
 """
 
-from tides_bridge.targets.brightness.predicting import LAST, NONE, Predictions, Requests, predict, predict_requests
+from tides_bridge.targets.brightness.predicting import (
+    LAST,
+    NONE,
+    SUPERNOVA,
+    Predictions,
+    Requests,
+    predict,
+    predict_requests,
+)
 from tides_bridge.targets.brightness.supernova import Supernovae, load_models
 
-__all__ = ["LAST", "NONE", "Predictions", "Requests", "Supernovae", "load_models", "predict", "predict_requests"]
+__all__ = [
+    "LAST",
+    "NONE",
+    "SUPERNOVA",
+    "Predictions",
+    "Requests",
+    "Supernovae",
+    "load_models",
+    "predict",
+    "predict_requests",
+]
