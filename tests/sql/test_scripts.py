@@ -124,6 +124,18 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "targets/keep_apart.sql": {"question_id": 1, **SIGNED},
     "targets/split_object.sql": {"survey": "ztf", "object_id": "b", "year": 2026, "prefix": "TiDES", **SIGNED},
     "targets/refresh_targets.sql": {"tides_ids": [1, 2]},
+    "targets/list_due_tonight.sql": {"at_mjd": 61000.2, "since_mjd": 60980.0},
+    "targets/get_light_curves.sql": {"tides_ids": [1, 2]},
+    "targets/store_tonight.sql": {
+        "tides_id": 1,
+        "at_mjd": 61000.2,
+        "system": "ZTF",
+        "mags": [None, 20.0] + [None] * 4,
+        "errors": [None, 0.1] + [None] * 4,
+        "methods": ["m"] * 6,
+        "is_known": True,
+        "now": NOW,
+    },
     "targets/judge_targets.sql": {"tides_ids": [1, 2], **LIMITS},
     "targets/carry_rulings.sql": {"survey": "ztf", "object_id": "a"},
     "targets/filter_targets.sql": {

@@ -42,12 +42,12 @@ class Magnitude:
         How it came about: "LSST r" as measured, or the colour term as a formula, and its source; whether it is
         predicted, and how, or how old.
     error
-        [mag] NaN where it is unknown.
+        [mag] None where it is unknown.
     """
 
     value: float
     origin: str
-    error: float = math.nan
+    error: float | None = None
 
 
 def magnitude_for(row: Row, settings: Settings) -> Magnitude:
@@ -78,7 +78,7 @@ def magnitude_for(row: Row, settings: Settings) -> Magnitude:
         found, problems = _choose(points, settings)
         if found:
             age = now_mjd - min(points[band].mjd for band in found.bands)
-            return Magnitude(found.value, found.origin + words.format(age), found.error)
+            return Magnitude(found.value, found.origin + words.format(age), found.error if found.error > 0 else None)
     wanted, _, system = settings.fourmost.mag_type.rpartition("_")
     kind = "" if system == OUR_SYSTEM else f"{system} "
     available = ", ".join(f"{_shown(key)} {point.mag:.1f}" for key, point in newest.items()) or "none at all"

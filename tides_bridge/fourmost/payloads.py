@@ -101,7 +101,7 @@ def to_4most(row: Row, settings: Settings) -> dict[str, Any]:
         "t_exp_s": options.exposure_times.s,
         "is_active": True,
     }
-    if math.isfinite(magnitude.error):
+    if magnitude.error is not None:
         payload["mag_err"] = round(magnitude.error, 3)
     _check(payload)
     return payload

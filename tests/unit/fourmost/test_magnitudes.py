@@ -4,6 +4,7 @@ import math
 import re
 import statistics
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,10 @@ BOTH = {"ztf_g": (19.4, 61000.0), "ztf_r": (19.2, 61001.0)}
 
 def settings_with(*terms: Mapping[str, Any], mag_type: str = "LSST_r_AB") -> Settings:
     """Settings with colour terms, each with a source."""
-    return ztf_settings(fourmost={"magType": mag_type, "colourTerms": [{"source": "a test", **term} for term in terms]})
+    ages = {"maxMagnitudeAge": "1000 days"}
+    return ztf_settings(
+        fourmost=ages | {"magType": mag_type, "colourTerms": [{"source": "a test", **term} for term in terms]}
+    )
 
 
 def row(points: Points) -> dict[str, Any]:
@@ -280,9 +284,8 @@ def test_the_examples_of_the_page_are_true() -> None:
     page = (Path(__file__).parents[3] / "docs" / "magnitudes.md").read_text()
     (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     settings = ztf_settings(**yaml.safe_load(example))
-    assert (
-        magnitude_for(row(BOTH), settings).origin == "ZTF r + 0.002 + 0.084 (ZTF g - ZTF r); source: why these numbers"
-    )
+    origin = "ZTF r + 0.002 + 0.084 (ZTF g - ZTF r); source: why these numbers; "
+    assert magnitude_for(row(BOTH), settings).origin.startswith(origin)
     assert reason(BOTH) in " ".join(page.split())
     listed = dict(re.findall(r"^\| `(\w+)` \| (\w+)", page, re.MULTILINE))
     assert listed == PHOTOMETRIC_SYSTEMS
@@ -291,9 +294,9 @@ def test_the_examples_of_the_page_are_true() -> None:
 def test_the_shipped_settings_convert_ztf_and_say_from_where() -> None:
     settings = load_settings(file=shipped("flowSetting.yaml"))
     full, zero = settings.fourmost.colour_terms
-    assert magnitude_for(row(BOTH), settings) == Magnitude(
-        pytest.approx(19.2 + 0.002 + 0.084 * 0.2), f"ZTF r + 0.002 + 0.084 (ZTF g - ZTF r); source: {full.source}"
-    )
+    found = magnitude_for(row(BOTH), settings)
+    assert found.value == pytest.approx(19.2 + 0.002 + 0.084 * 0.2)
+    assert found.origin.startswith(f"ZTF r + 0.002 + 0.084 (ZTF g - ZTF r); source: {full.source}; ")
     assert "RTN-099" in full.source and "approximation" in zero.source
     assert magnitude_for(row({"ztf_r": (19.2, 61000.0)}), settings).value == pytest.approx(19.202)
     with pytest.raises(FourmostRejected, match=re.escape("it has ZTF g 19.4; ")):
@@ -310,3 +313,46 @@ def test_the_shipped_slope_is_that_of_the_coefficients_in_real_alerts(shared_dat
     green, red = (statistics.median(each["clrcoeff"] for each in found if each["fid"] == fid) for fid in (1, 2))
     full, _ = load_settings(file=shipped("flowSetting.yaml")).fourmost.colour_terms
     assert full.slope == pytest.approx(red / (1 - green + red), abs=0.003)
+
+
+# Measured lately, predicted, or old
+
+
+NOW = datetime(2025, 11, 29, 12, tzinfo=UTC)
+"""MJD 61008.5."""
+
+
+def on_the_night(system: str, at_mjd: float = 61009.17, **mags: float) -> dict[str, Any]:
+    """Of a row of fourmost/list_targets.sql, what is expected of the coming night."""
+    values = [mags.get(band) for band in BANDS]
+    errors = [None if mag is None else 0.2 for mag in values]
+    methods = ["supernova {x}"] * 6
+    return {"at_mjd": at_mjd, "system": system, "mags": values, "errors": errors, "methods": methods}
+
+
+@pytest.mark.parametrize(
+    ("measured", "tonight", "value", "words"),
+    [
+        ((20.0, 61008.0), {"r": 21.0}, 20.0, "LSST r"),
+        ((20.0, 61007.4), {"r": 21.0}, 21.0, "LSST r; predicted for MJD 61009.17: supernova (x)"),
+        ((20.0, 61000.0), {"g": 21.0}, 20.0, "LSST r; 8.5 d old"),
+        ((20.0, 61000.0), {}, 20.0, "LSST r; 8.5 d old"),
+        ((20.0, 61000.0), {"r": 21.0, "at_mjd": 61007.17}, 20.0, "LSST r; 8.5 d old"),
+    ],
+)
+def test_what_was_measured_lately_is_sent_else_what_is_predicted(
+    measured: tuple[float, float], tonight: dict[str, float], value: float, words: str
+) -> None:
+    settings = ztf_settings(now=NOW)
+    found = magnitude_for(row({"lsst_r": measured}) | {"tonight": on_the_night("LSST", **tonight)}, settings)
+    assert (found.value, found.origin) == (value, words)
+    assert found.error == (0.2 if "predicted" in words else None)
+
+
+def test_a_prediction_in_another_system_is_converted_at_one_epoch() -> None:
+    """Never the measured magnitude of one band with the predicted one of another."""
+    settings = ztf_settings(now=NOW, fourmost={"colourTerms": [{"source": "a test", **TERM}]})
+    points = {"ztf_g": (19.0, 61008.2), "ztf_r": (19.0, 61001.0)}
+    found = magnitude_for(row(points) | {"tonight": on_the_night("ZTF", g=20.4, r=20.0)}, settings)
+    assert found.value == pytest.approx(20.0 + 0.1 - 0.05 * 0.4)
+    assert found.origin.endswith("; source: a test; predicted for MJD 61009.17: supernova (x)")

@@ -1,4 +1,5 @@
 import json
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,10 @@ from tides_bridge.errors import FourmostRejected
 from tides_bridge.fourmost.payloads import FourmostStage, stage_for_4most, to_4most
 from tides_bridge.settings import Settings
 
-SETTINGS = ztf_settings()
+AGES = {"maxMagnitudeAge": "1000 days"}
+"""However old it is, what was measured is sent."""
+
+SETTINGS = ztf_settings(fourmost=AGES)
 
 
 def r_of(mag: float) -> dict[str, dict[str, float]]:
@@ -34,6 +38,7 @@ def row(**values: Any) -> dict[str, Any]:
         "refused_4most_payload": None,
         "is_refused_still": False,
         "otherwise_4most": None,
+        "tonight": None,
         "date_ingested": None,
     }
     assert values.keys() <= usual.keys()
@@ -41,7 +46,7 @@ def row(**values: Any) -> dict[str, Any]:
 
 
 def fourmost(**values: Any) -> Settings:
-    return ztf_settings(fourmost=values)
+    return ztf_settings(fourmost=AGES | values)
 
 
 def stage(*rows: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -285,3 +290,27 @@ def test_the_window_of_a_target_ends_when_it_is_switched_off(targets: dict[str, 
     settings = SETTINGS.model_copy(update={"targets": SETTINGS.targets.model_validate(targets)})
     payload = to_4most(row(), settings)
     assert payload["date_latest"] - payload["date_earliest"] == days
+
+
+# What hardly changed
+
+
+@pytest.mark.parametrize(("mag", "is_sent"), [(20.3, False), (20.38, False), (20.41, True), (20.18, True)])
+def test_a_magnitude_is_sent_anew_if_it_changed_by_a_tenth(mag: float, is_sent: bool) -> None:
+    magnitudes = {"lsst_r": {"mag": mag, "mjd": 61000.25, "error": 0.03}}
+    new = row(pk_4most=7, told_4most=told(mag=20.29, mag_err=0.5), magnitudes=magnitudes)
+    changes = {} if not is_sent else {"mag": mag, "mag_err": 0.03}
+    assert [changed["changes"] for changed in stage(new).get("changed", [])] == ([changes] if is_sent else [])
+
+
+@pytest.mark.parametrize(("east", "is_sent"), [(0.0, False), (0.09, False), (-0.09, False), (0.11, True)])
+def test_a_target_is_moved_by_more_than_a_tenth_of_an_arcsecond(east: float, is_sent: bool) -> None:
+    ra = 10.5 + east / 3600 / math.cos(math.radians(20.25))
+    new = row(pk_4most=7, told_4most=told(), ra=ra)
+    assert [changed["changes"] for changed in stage(new).get("changed", [])] == ([{"ra": ra}] if is_sent else [])
+
+
+def test_what_was_never_told_is_told_whole() -> None:
+    assert stage(row(ra=10.500001, magnitudes=r_of(20.301)))["new"][0]["payload"]["ra"] == 10.500001
+    other = stage(row(pk_4most=7, told_4most=told(mag_type="LSST_g_AB")))["changed"][0]
+    assert other["changes"] == {"mag_type": "LSST_r_AB"}
