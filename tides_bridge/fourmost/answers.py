@@ -120,6 +120,7 @@ class FourmostRow(TypedDict):
     ruleset: NotRequired[Text | None]
     extent_flag: NotRequired[Whole | None]
     mag: NotRequired[Number | None]
+    mag_err: NotRequired[Number | None]
     mag_type: NotRequired[Text | None]
     classification: NotRequired[Text | None]
     date_earliest: NotRequired[Number | None]

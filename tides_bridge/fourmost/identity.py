@@ -19,7 +19,7 @@ SAME_PLACE_ARCSEC = 2.0
 
 SHOWN_TO = {
     **dict.fromkeys(("ra", "dec"), 5e-6),
-    **dict.fromkeys(("pmra", "pmdec", "epoch", "mag"), 5e-3),
+    **dict.fromkeys(("pmra", "pmdec", "epoch", "mag", "mag_err"), 5e-3),
     **dict.fromkeys(("date_earliest", "date_latest"), 5e-5),
     **dict.fromkeys(("t_exp_d", "t_exp_g", "t_exp_b", "t_exp_s"), 5e-2),
 }
