@@ -153,8 +153,8 @@ class Terminal:
 
     def run_once(self) -> None:
         """Run the bridge once more; ours is cancelled if another has just begun."""
-        before = self.completed()
-        deployment = self.ask("GET", "deployments/name/TiDES bridge/hourly")["id"]
+        (before,) = self.wait_for(lambda: [self.completed()])  # a server that was just started may answer slowly
+        deployment = self.wait_for(lambda: self.ask("GET", "deployments/name/TiDES bridge/hourly")["id"])
         self.ask("POST", f"deployments/{deployment}/create_flow_run", state={"type": "SCHEDULED"})
         self.wait_for(lambda: self.completed() - before)
 
