@@ -117,7 +117,7 @@ def objects_of(settings_file: Path) -> dict[str, list[str]]:
 
 
 def places(settings_file: Path) -> int:
-    """How many targets the objects are, by brute force from their places, in the order in which they were seen first."""
+    """How many targets the objects are, by brute force from their places, in the order in which they were seen."""
     columns = "match_ra AS ra, match_decl AS decl"
     with open_database(load_settings(None, settings_file)) as database:
         rows = rows_of(database, f"SELECT {columns} FROM association ORDER BY first_detection_mjd, survey, object_id")
