@@ -10,6 +10,7 @@ from tides_bridge.database import Database
 from tides_bridge.decisions.batch import deactivate_unobserved_transients
 from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.settings import Settings
+from tides_bridge.targets.tonight import coming_night
 
 SEEN = {"survey": "lsst", "last_mjd": TODAY - 1}
 
@@ -24,7 +25,7 @@ def state(database: Database, settings: Settings, object_id: str) -> tuple[bool,
 def tonight(database: Database, name: str, mags: dict[str, float], error: float = 0.1, **columns: Any) -> None:
     """Say how bright the target of an object is expected."""
     values = ", ".join("NULL" if mags.get(band) is None else str(mags[band]) for band in BANDS)
-    row = {"at_mjd": TODAY + 0.2, "is_known": True} | columns
+    row = {"at_mjd": coming_night(TODAY), "is_known": True} | columns
     rows_of(
         database,
         "INSERT INTO target_tonight (tides_id, at_mjd, system, mags, errors, methods, is_known, worked_out_at) "

@@ -137,8 +137,37 @@ def _text(file: Path) -> str:
     return content.decode()
 
 
-def _loaded(text: str) -> Any:
-    loader = _BoundedLoader(text)
+class _HeaderLoader(_BoundedLoader):
+    """Passes over what only the writer of a header makes of it, by tags of its own."""
+
+
+_HeaderLoader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
+
+
+def read_header(text: str) -> Any:
+    """
+    Read YAML that is the header of another format, within the limits of our own files.
+
+    Parameters
+    ----------
+    text
+        Of the header, such as that of ECSV.
+
+    Returns
+    -------
+    Any
+        What it says; None if it is none, or beyond the limits.
+    """
+    if len(text) > LARGEST_FILE:
+        return None
+    try:
+        return _loaded(text, _HeaderLoader)
+    except (yaml.YAMLError, *WHAT_A_TAG_RAISES):
+        return None
+
+
+def _loaded(text: str, kind: type[_BoundedLoader] = _BoundedLoader) -> Any:
+    loader = kind(text)
     try:
         return loader.get_single_data()
     finally:

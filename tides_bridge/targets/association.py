@@ -53,8 +53,8 @@ def life_limits(settings: Settings) -> dict[str, Any]:
     """
     targets = settings.targets
     # What is predicted is judged in the band that 4MOST is told, if that has a limit.
-    _, told, _ = settings.fourmost.mag_type.split("_")
-    counting = {told} if told in targets.faint_limit else set(targets.faint_limit)
+    _, band_sent, _ = settings.fourmost.mag_type.split("_")
+    counting = {band_sent} if band_sent in targets.faint_limit else set(targets.faint_limit)
     return {
         "now_mjd": settings.now_mjd(),
         "rule": targets.life_rule,

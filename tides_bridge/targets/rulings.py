@@ -203,7 +203,20 @@ def rule(database: Database, settings: Settings, ruling: Ruling, subjects: Seque
 def store_rulings(
     connection: Connection, settings: Settings, ruling: Ruling, subjects: Sequence[Subject]
 ) -> list[Ruled]:
-    """Do what `rule` does, in a transaction of something else."""
+    """
+    Do what `rule` does, in a transaction of something else.
+
+    Parameters
+    ----------
+    connection
+        Of the transaction.
+    settings
+        The clock, and the rules that decide of a target together with rulings.
+    ruling
+        What is decided, why, and until when.
+    subjects
+        The targets and objects that it lies on.
+    """
     check_ruling(ruling, settings)
     lock_targets(connection)  # what a run is judging at this moment must not overwrite it
     is_open_force = ruling.kind == "force" and ruling.until is None

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import yaml
-
 from tides_bridge.formats.meaning import epochs
+from tides_bridge.settings.yaml_blocks import read_header
 
 NAMES: Final = {
     "object_id": ("objectid", "object_id", "diaobjectid", "dia_object_id", "oid", "objid", "snid"),
@@ -207,19 +206,9 @@ def layout_of_schema(schema: Any) -> Layout:
     return Layout(names, best_roles(names), units=units, facts=facts)
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads YAML and passes over what only astropy makes of it."""
-
-
-_Loader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
-
-
 def _of_ecsv(text: str) -> tuple[dict[str, str], dict[str, str]]:
     """Read the header of ECSV (astropy/astropy-APEs, APE 6): units by column, and the facts in its ``meta``."""
-    try:
-        header = yaml.load(text, _Loader) if text.strip() else None  # noqa: S506 - it is a safe loader
-    except yaml.YAMLError:
-        return {}, {}
+    header = read_header(text)
     if not isinstance(header, dict):
         return {}, {}
     columns = header.get("datatype")
