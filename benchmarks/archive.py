@@ -65,7 +65,8 @@ def make_table(file: Path, objects: int) -> list[tuple[bool, float]]:
 def _table_of(curves: LightCurves, start: int) -> pa.Table:
     """Make a table with a row a point; what is no detection, or a fading, becomes noise of 1 +- 1000 nJy."""
     counts = curves.is_detection & curves.is_positive
-    names = np.array([f"ZTF26{start + number:08d}" for number in range(len(curves))])
+    # Of no survey, so that nights are as `make_curves` has them.
+    names = np.array([f"sn{start + number:08d}" for number in range(len(curves))])
     columns = {
         "objectId": names[curves.object_index],
         "mjd": curves.mjd,
