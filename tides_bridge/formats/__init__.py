@@ -59,11 +59,14 @@ class Options:
         Avro schema file, or a folder of them, for messages that bring none.
     survey
         Whose nights count where files do not say it, one of `meaning.nights.NOONS`; None: Rubin's, and it is told.
+    published
+        Whether answers of services are read, in which what a point is must be guessed: see `published.kinds`.
     """
 
     zero_point: float | None = None
     schema: Path | None = None
     survey: str | None = None
+    published: bool = False
 
     @property
     def scale(self) -> float:

@@ -42,7 +42,7 @@ from tides_bridge.formats.avro import records as avro
 from tides_bridge.formats.contents import BROKEN, GZIP, files_in, first_bytes
 from tides_bridge.formats.meaning.left_out import Digest, collecting
 from tides_bridge.formats.meaning.roles import NEEDED, layout_of_text, roles_of
-from tides_bridge.formats.published.kinds import OTHER_KINDS, other_kind_of
+from tides_bridge.formats.published.kinds import OTHER_KINDS, other_kind_of, service_of
 from tides_bridge.formats.records import UNDERSTOOD, Record, to_light_curves
 from tides_bridge.formats.snana.object_rows import is_object_rows
 from tides_bridge.formats.snana.pairs import heads_in_place
@@ -73,6 +73,12 @@ LONGEST_LINE = 1 << 23
 FAULTS = (*BROKEN, pa.ArrowException, UnicodeDecodeError, MalformedAlert)
 """What makes a file unreadable."""
 
+
+ASKS = (
+    f"is {{}}: which of its points are detections, and of which object, must be guessed. Needed are {NEEDED}; "
+    "tides convert --published makes such a table of it, in which points from 5 sigma on are detections"
+)
+"""Why an answer of a service is not read unasked."""
 
 LeftOut = Callable[[Path, Digest], None]
 """Is told what of a file is not used."""
@@ -181,6 +187,7 @@ def read_light_curves(  # noqa: PLR0913
     zero_point: float | None = None,
     schema: Path | None = None,
     survey: str | None = None,
+    published: bool = False,
     objects_per_part: int = 20_000,
     refused: Refused,
     noted: Noted | None = None,
@@ -199,6 +206,8 @@ def read_light_curves(  # noqa: PLR0913
         Avro schema file, or folder of them, for messages that bring none.
     survey
         Whose nights count, ``ztf`` or ``lsst``, where files of points do not say it.
+    published
+        Whether answers of services are read, too: of forced photometry, IRSA and Fink's portal.
     objects_per_part
         About how many objects come at a time.
     refused
@@ -223,6 +232,7 @@ def read_light_curves(  # noqa: PLR0913
         "zero_point": zero_point,
         "schema": schema,
         "survey": survey,
+        "published": published,
         "objects_per_part": objects_per_part,
     }
     for unit in work_units(paths, refused=refused, **options):  # type: ignore[arg-type]
@@ -246,6 +256,7 @@ def work_units(  # noqa: PLR0913
     zero_point: float | None = None,
     schema: Path | None = None,
     survey: str | None = None,
+    published: bool = False,
     objects_per_part: int = 20_000,
     refused: Refused,
 ) -> list[Unit]:
@@ -258,7 +269,7 @@ def work_units(  # noqa: PLR0913
     ----------
     paths
         Files and folders; a file that is named twice counts once.
-    zero_point, schema, survey, objects_per_part, refused
+    zero_point, schema, survey, published, objects_per_part, refused
         As those of `read_light_curves`.
 
     Returns
@@ -267,7 +278,7 @@ def work_units(  # noqa: PLR0913
         In the order of the files. A unit can be sent to another process, which reads the files there: they must lie
         on a disk that both see, and not change in between.
     """
-    options = Options(zero_point, schema, survey)
+    options = Options(zero_point, schema, survey, published)
     found = list(_indices(heads_in_place(files_in(paths, refused)), options, refused))
     kept = _newest([index for _, _, index in found])
     units: list[Unit] = []
@@ -355,6 +366,9 @@ def _indices(paths: Iterable[Path], options: Options, refused: Refused) -> Itera
 
 
 def _index(path: Path, kind: str, options: Options, refused: Refused) -> Index:
+    service = service_of(kind, tables.layout_of(path, kind).names if kind in TABLES else ())
+    if service and not options.published:
+        raise MalformedAlert(str(path), ASKS.format(service))
     indexing: dict[str, Callable[[], Index]] = {
         "lines": lambda: json_text.index_lines(path, refused),
         "document": lambda: json_text.index_document(path, refused),

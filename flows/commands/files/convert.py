@@ -22,6 +22,14 @@ def convert(
     schema: Annotated[
         Path | None, typer.Option("--schema", help="Avro schema, or folder of them, for messages that bring none.")
     ] = None,
+    published: Annotated[
+        bool,
+        typer.Option(
+            "--published",
+            help="Read answers of the forced photometry services of ZTF and ATLAS, of IRSA and of Fink's portal, too: "
+            "points from 5 sigma on are detections.",
+        ),
+    ] = False,
 ) -> None:
     """
     Write the light curves of files of any format into one table, a point a row, with units and descriptions.
@@ -48,6 +56,7 @@ def convert(
                 paths,
                 zero_point=zero_point,
                 schema=schema,
+                published=published,
                 refused=tell,
                 noted=lambda path, problem: console.print(
                     f"tides: {path}: doubtful: {problem}", markup=False, soft_wrap=True

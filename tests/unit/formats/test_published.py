@@ -1,14 +1,18 @@
 """Light curves as other programs and services publish them."""
 
 import io
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.table import Table
 
-from tests.unit.formats.test_files import read, written
+from tests.unit.formats.test_files import read as read_unasked
+from tests.unit.formats.test_files import written
 from tides_bridge.lightcurves import LightCurves
+
+read = partial(read_unasked, published=True)
 
 ZTF = """# Requested input R.A. = 214.464550 degrees
 # Requested input Dec. = -1.644110 degrees
@@ -30,6 +34,24 @@ ATLAS = """###MJD          m      dm  uJy   duJy F err chi/N   RA       Dec     
 61002.400799  18.000 0.100    20   24 c  0   1.04 214.46455 -1.64411  9451.30  6993.07
 61003.400799  18.000 0.100  1200   24 c  3   1.04 214.46455 -1.64411  9451.30  6993.07
 """
+
+
+@pytest.mark.parametrize(
+    ("text", "service"),
+    [
+        (ZTF, "an answer of ZTF's forced photometry service"),
+        (ATLAS, "an answer of ATLAS's forced photometry service"),
+        ("i:objectId,i:jd,i:fid,i:magpsf,i:sigmapsf\nZTF26a,2461001.6,1,19.2,0.05\n", "a table of Fink's portal"),
+        ("oid,mjd,mag,magerr,filtercode\n900103400034440,61001.1,19.2,0.05,zg\n", "a table of IRSA's light curves"),
+    ],
+)
+def test_what_must_be_guessed_is_read_only_where_it_is_asked_for(tmp_path: Path, text: str, service: str) -> None:
+    path = written(tmp_path, "SN2026abc.txt", text.encode())
+    curves, told = read_unasked(path)
+    assert len(curves) == 0
+    ((_, reason),) = told
+    assert reason.startswith(f"is {service}: ") and "Needed are objectId, mjd or jd, band or fid" in reason
+    assert len(read(path)[0]) == 1
 
 
 class TestForcedServices:

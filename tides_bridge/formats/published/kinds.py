@@ -5,7 +5,7 @@ Kinds of file beside those of the alerts: how each is known by its content, inde
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -76,6 +76,38 @@ def other_kind_of(path: Path, start: bytes) -> str | None:
         raise MalformedAlert(str(path), "is a DUMP file of SNANA: it has no light curves, but the truth, for --truth")
     tests = {"snana text": is_snana_text, "ztf forced": is_ztf_forced, "atlas forced": is_atlas_forced}
     return next((kind for kind, is_kind in tests.items() if b"\0" not in start[:512] and is_kind(start)), None)
+
+
+def service_of(kind: str, names: Iterable[str]) -> str | None:
+    """
+    Tell whose answer a file is, if what its points are, or which object they are of, must be guessed; None: it is none.
+
+    Parameters
+    ----------
+    kind
+        Of the file.
+    names
+        Of the columns of a table; else none.
+
+    >>> service_of("text", ["oid", "mjd", "mag", "filtercode"]), service_of("text", ["objectId", "mjd"])
+    ("a table of IRSA's light curves", None)
+    """
+    small = {name.strip().lower() for name in names}
+    if kind in ASKED_FOR:
+        return ASKED_FOR[kind]
+    if {"oid", "filtercode"} <= small:
+        return "a table of IRSA's light curves"
+    return "a table of Fink's portal" if any(FINK.match(name) for name in small) else None
+
+
+ASKED_FOR: Final = {
+    "ztf forced": "an answer of ZTF's forced photometry service",
+    "atlas forced": "an answer of ATLAS's forced photometry service",
+}
+"""Kinds of files of services that measure where they are asked to."""
+
+FINK: Final = re.compile(r"[a-z]:\w")
+"""How names of columns begin in Fink's portal."""
 
 
 def _whole(read: Reading) -> OtherKind:
