@@ -179,6 +179,8 @@ def _show_decision(console: Console, row: Mapping[str, Any]) -> None:
     console.print(Text(title) + result + Text(f"  {row['survey']}, {row['n_detections']} detections{trigger}"))
     if row["judged_with"]:
         console.print(f"    judged together with {', '.join(row['judged_with'])}")
+    if row["left_out"]:
+        console.print(f"    {row['left_out']} points later than then were left out")
     if row["is_stale"]:
         console.print("    for an older alert than one before: it is not the latest decision")
     for criterion in row["criteria"]:

@@ -131,6 +131,18 @@ def test_each_criterion_is_told_with_what_it_misses(
     assert typed("why", "a", "--survey", "lsst").exit_code == 1
 
 
+def test_what_was_later_than_now_is_told(database: Database, settings: Settings, typed: Callable[..., Result]) -> None:
+    put_in_force(database, settings, [FUNCTION])
+    curves = curves_of(*(point(61000.0 + day) for day in (0, 1, 900, 901)))
+    judged = decide([alert("a")], curves, [FUNCTION], {}, 61002.0, 61003.0)
+    assert judged.notes == ("left out as later than now: 2 points of a",)
+    outcome(database, settings, batch_of([alert("a")]), judged)
+    title, left_out, *_ = page_of(typed("why", "a"))
+    assert title.endswith("ztf, 2 detections") and left_out.strip() == "2 points later than then were left out"
+    (row,) = rows_of(database, "SELECT now_mjd, left_out FROM decision")
+    assert row == {"now_mjd": 61002.0, "left_out": 2}
+
+
 def test_objects_that_wait_and_that_were_given_up(
     database: Database, settings: Settings, typed: Callable[..., Result]
 ) -> None:
