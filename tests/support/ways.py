@@ -53,7 +53,7 @@ from tides_bridge.selection import SelectionFunction
 from tides_bridge.selection.file import read_functions_file
 from tides_bridge.settings import Settings
 
-NOW = "2026-07-29T12:00:00Z"
+NOW = "2026-08-20T12:00:00Z"
 """After the last night of the simulated skies: ages count from there."""
 
 FUNCTIONS = {
@@ -147,14 +147,10 @@ FLUXES = frozenset({f"point.{name}" for name in BRIGHTNESS})
 ZTF = {
     "containers": Way("alerce", "ztf-avro"),
     "fink_ztf": Way("fink_ztf", "fink-ztf", {}, frozenset({"known_variable"})),
-    # Magnitudes became fluxes and again magnitudes; there is no number of the night, no id, no score.
-    "babamul_ztf": Way(
-        "babamul_ztf", "babamul-ztf", {}, FLUXES | {"point.night", "point.source_id", "point.reliability"}, near=1e-9
-    ),
-    # Its non-detections have no number of the night; the message says where the object is.
-    "lasair_ztf API": Way(
-        "lasair_ztf", "", {}, PLACE | {"solar_system", "point_source", "point.night", "point.reliability"}
-    ),
+    # Magnitudes became fluxes and again magnitudes; there is no id, no score.
+    "babamul_ztf": Way("babamul_ztf", "babamul-ztf", {}, FLUXES | {"point.source_id", "point.reliability"}, near=1e-9),
+    # The message says where the object is.
+    "lasair_ztf API": Way("lasair_ztf", "", {}, PLACE | {"solar_system", "point_source", "point.reliability"}),
     "antares": Way("antares", "antares"),
 }
 WAYS = {("lsst", name): way for name, way in LSST.items()} | {("ztf", name): way for name, way in ZTF.items()}
