@@ -37,9 +37,11 @@ from tides_bridge.decisions import batch as ingest
 from tides_bridge.decisions import judging
 from tides_bridge.decisions.models import Judged
 from tides_bridge.errors import MalformedAlert
+from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.stored import unpack_table
 from tides_bridge.selection.file import load_function
 from tides_bridge.settings import Settings, load_settings
+from tides_bridge.targets.curves import with_curves
 
 BROKER = LasairZtf(ztf_settings())
 FUNCTION = load_function(ROOT / "selectionFunctions.yaml", "tidesSNZTFSelect")
@@ -136,15 +138,17 @@ def judge(lasair: LasairStandin, *names: str) -> Judged:
     calls = judging.judge_objects([BROKER.alert_in(text(name)) for name in names], settings, [FUNCTION])
     return Judged(
         {name: passed for call in calls for name, passed in call.passed.items()},
-        pd.concat([call.targets for call in calls]),
+        pd.concat([call.facts for call in calls]),
         {name: reason for call in calls for name, reason in call.deferred.items()},
         outage=next((call.outage for call in calls if call.outage), None),
+        curves=LightCurves.joined([call.curves for call in calls if call.curves is not None]),
     )
 
 
 def targets_of(judged: Judged, *names: str) -> pd.DataFrame:
     """The rows of some targets, their light curves as values: the bytes depend on the bands of others in the chunk."""
-    rows = judged.targets.set_index("object_id")
+    keys = set(zip(judged.targets["survey"], judged.targets["object_id"], strict=True))
+    rows = with_curves(judged.targets, judged.curves, keys).set_index("object_id")
     curves = [unpack_table(bytes.fromhex(curve[2:])).to_pylist() for curve in rows["curve"]]
     rows = rows.assign(curve=[str(curve) for curve in curves])
     return rows.loc[[name for name in names if name in rows.index]]

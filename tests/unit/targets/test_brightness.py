@@ -1,11 +1,16 @@
 """What is predicted of drawn light curves: two objects, all bands, and input that is not as it should be."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.support.curves import quick
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import BANDS
-from tides_bridge.targets.brightness import Predictions, Requests, predict, predict_requests
+from tides_bridge.targets.brightness import Predictions, Requests, predict, predict_requests, predicting
 from tides_bridge.targets.brightness.coefficients import Coefficients, shipped_coefficients
 
 PEAK = 61000.0
@@ -133,3 +138,43 @@ def test_a_band_without_a_way_has_no_magnitude() -> None:
     found = predict(curves, PEAK + 12, "uz", PEAK + 11)
     assert np.isnan(found.magnitude).all()
     assert all("no detection before in a band that" in method for method in found.method)
+
+
+VALUES = st.sampled_from([-1e6, -50.0, 0.0, 1.0, 500.0, 5e4, 1e12, 1e300, np.nan])
+ERRORS = st.sampled_from([0.0, 1e-12, 10.0, 300.0, 1e9, 1e300, np.nan])
+EPOCHS = st.sampled_from([59000.0, 60800.0, 60990.0, 60990.0001, 60999.0, 61000.0, 61400.0])
+
+
+@quick
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 1), EPOCHS, st.integers(-1, 5), VALUES, ERRORS, st.booleans()), min_size=1, max_size=12
+    )
+)
+def test_no_light_curve_is_beyond_it(points: list[tuple[int, float, int, float, float, bool]]) -> None:
+    """Points of years ago, without errors, beyond all numbers: an answer or a reason, and nothing unforeseen."""
+    index, mjd, band, flux, error, detected = (list(column) for column in zip(*points, strict=True))
+    curves = LightCurves.from_fluxes(["a", "b"], index, mjd, band, flux, error, is_detection=detected)
+    for system in ("LSST", "ZTF"):
+        found = predict(curves, 61000.2, "".join(BANDS), 61000.0, system)
+        assert not [method for method in found.method if "cannot be worked out" in method]
+        has_answer = np.isfinite(found.magnitude)
+        assert (has_answer == np.isfinite(found.error)).all() and (found.error[has_answer] > 0).all()
+        assert [method.startswith("no prediction") for method in found.method] == (~has_answer).tolist()
+
+
+def test_what_fails_for_one_object_leaves_the_others_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [(of, 60990.0 + day, 2, 19.0, 0.05, day, True, True, 10.0, -20.0) for of in (0, 1) for day in range(3)]
+    curves = LightCurves.from_points(["a", "b"], points)
+    expected = predict(curves, 60994.0, "r", 60993.0, "LSST")
+    answer = predicting.nights_of
+
+    def fail(curves: LightCurves, place: int, until: float) -> Any:
+        if place == 0:
+            raise np.linalg.LinAlgError("singular")
+        return answer(curves, place, until)
+
+    monkeypatch.setattr(predicting, "nights_of", fail)
+    found = predict(curves, 60994.0, "r", 60993.0, "LSST")
+    assert found.method == ["no prediction: it cannot be worked out: LinAlgError", expected.method[1]]
+    assert np.isnan(found.magnitude[0]) and found.magnitude[1] == expected.magnitude[1]

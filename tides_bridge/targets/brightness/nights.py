@@ -1,6 +1,7 @@
 """The points of one light curve as the prediction takes them: one flux a night and band. No input or output here."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +56,13 @@ class Nights:
         )
 
 
+SMALLEST: Final = 1e-3
+"""[nJy] No error is smaller: a detector counts whole electrons."""
+
+LARGEST: Final = 1e15
+"""[nJy] No flux and no error is larger: it would be of -6 mag."""
+
+
 def nights_of(curves: LightCurves, place: int, until_mjd: float = np.inf) -> Nights:
     """
     Average the points of one object by night and band.
@@ -78,7 +86,8 @@ def nights_of(curves: LightCurves, place: int, until_mjd: float = np.inf) -> Nig
     error = curves.flux_error[points]
     # A limit has an error only; a detection without a flux would be taken for one.
     flux = np.where(np.isnan(curves.flux[points]) & ~detected, 0.0, curves.flux[points])
-    usable = (band >= 0) & (error > 0) & np.isfinite(error) & np.isfinite(flux)
+    with np.errstate(invalid="ignore"):
+        usable = (band >= 0) & (error > SMALLEST) & (error < LARGEST) & (np.abs(flux) < LARGEST)
     key = curves.night[points] * 8 + band
     if detected.any() and not detected.all():
         exposure = band * 1e6 + curves.mjd[points]

@@ -1,5 +1,6 @@
 """Predicts magnitudes of many objects. No input or output but the shipped coefficients."""
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.targets.brightness.coefficients import shipped_coefficients
 from tides_bridge.targets.brightness.last import last_magnitude
 from tides_bridge.targets.brightness.nights import Nights, nights_of
-from tides_bridge.targets.brightness.supernova import BRIGHT, Posterior, Supernovae
+from tides_bridge.targets.brightness.supernova import Posterior, Supernovae
 
 SUPERNOVA: Final = "supernova"
 """Begins the method of a prediction from the mean light curves."""
@@ -26,6 +27,11 @@ LAST: Final = "last magnitude"
 
 NONE: Final = "no prediction"
 """Begins the method where there is no magnitude, followed by why."""
+
+UNFORESEEN: Final = (ArithmeticError, IndexError, ValueError, np.linalg.LinAlgError)
+"""What numbers that nobody thought of may lead to."""
+
+logger = logging.getLogger(__name__)
 
 KNOWN = 0.02
 """Less probable than this, it is not known to be a supernova. So low, as above it the mixture of both is still better
@@ -154,7 +160,12 @@ def predict_requests(
         rows = [row for _, _, row in group]
         name = system or system_of(curves, place)
         model = (models or {}).get(name) or _shipped_model(name)
-        found = _answer_one(nights_of(curves, place, until), requests.at_mjd[rows], requests.band[rows], model)
+        try:
+            found = _answer_one(nights_of(curves, place, until), requests.at_mjd[rows], requests.band[rows], model)
+        except UNFORESEEN as problem:  # of one object: it must not take those of the others with it
+            logger.warning("a prediction failed object=%s", curves.object_ids[place], exc_info=True)
+            words = f"{NONE}: it cannot be worked out: {type(problem).__name__}"
+            found = Predictions(np.full(len(rows), np.nan), np.full(len(rows), np.nan), [words] * len(rows))
         magnitude[rows], error[rows] = found.magnitude, found.error
         for row, words in zip(rows, found.method, strict=True):
             method[row] = words
@@ -194,7 +205,7 @@ def _answer_one(nights: Nights, at_mjd: Floats, band: npt.NDArray[np.int64], mod
         result.method[:] = [f"{NONE}: no usable point before"] * size
         return result
     posterior: Posterior | None = None
-    if (nights.significance >= BRIGHT).any():
+    if model.can_say(nights):
         posterior = model.posterior(nights, at_mjd, band)
     has_curve = [BANDS[number] in model.coefficients.bands for number in band]
     for row in range(size):

@@ -146,10 +146,15 @@ class Split:
     faint: Nights
     first: float
 
+    @staticmethod
+    def recent(nights: Nights) -> Nights:
+        """Give the points that count: what is much older is of another time."""
+        return nights.taken(nights.mjd > nights.mjd[-1] - LOOK_BACK)
+
     @classmethod
     def of(cls, nights: Nights) -> "Split":
         """Divide a light curve."""
-        recent = nights.taken(nights.mjd > nights.mjd[-1] - LOOK_BACK)
+        recent = cls.recent(nights)
         is_bright = recent.significance >= BRIGHT
         is_clear = is_bright & recent.is_detection & (recent.significance >= 5)
         first = float(recent.mjd[is_clear if is_clear.any() else is_bright][0])
@@ -254,6 +259,11 @@ class Supernovae:
             likely = likely[np.argpartition(unlikely[likely], -MOST_CURVES)[-MOST_CURVES:]]
         return curve[likely], peak[likely], prior[likely]
 
+    @staticmethod
+    def can_say(nights: Nights) -> bool:
+        """Tell whether a light curve has a point of S/N >= `BRIGHT` among those that count."""
+        return len(nights) > 0 and bool((Split.recent(nights).significance >= BRIGHT).any())
+
     def posterior(self, nights: Nights, at_mjd: Floats, band: Bands) -> Posterior:
         """
         Say how bright the object is at some epochs.
@@ -261,7 +271,7 @@ class Supernovae:
         Parameters
         ----------
         nights
-            With at least one point of S/N >= `BRIGHT`.
+            Of which it `can_say` something.
         at_mjd, band
             (n,) epochs [d, UTC] and bands asked for.
         """
