@@ -41,7 +41,8 @@ def test_the_command_prints_and_writes(archive: Path, tmp_path: Path) -> None:
         for option in (f"--{'plot' if 'png' in name else 'output'}", tmp_path / name)
     ]
     done = forked_tides("backtest", archive, *FUNCTIONS, "--function", "tidesSNLSSTSelect", "--truth", archive, *places)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, len(done.stderr.splitlines())) == (0, 2)
+    assert "columns that are not used: type, redshift" in done.stderr and "(--survey)" in done.stderr
     for words in ("tidesSNLSSTSelect", "By true class", "A against B", "Efficiency by redshift", "SN Ia", "AGN"):
         assert words in done.stdout
     assert "2 objects in the archive, 0 of them of no known class" in done.stdout
