@@ -307,11 +307,11 @@ def test_every_object_is_decided_on_as_if_lasair_had_never_failed(
     options = {"address": lasair.address, "timeout": TIMEOUT, "objectsPerCall": 4, "callsPerHour": 10**6}
     options |= {"tryAgainAfter": timedelta(0)}
     changes = {"light_curves": settings.light_curves.model_validate(options), "lasair_token": SecretStr(lasair.token)}
-    ours = at(settings).model_copy(update=changes)
+    ours = at(settings, 61010.0).model_copy(update=changes)
     lasair.old_shape = is_old
     outcomes = []
     for rules_now in ([], plan):
-        tables = "tides_master, exchange_log, decision, last_decision, deferred_object, api_call"
+        tables = "tides_master, object_brightness, exchange_log, decision, last_decision, deferred_object, api_call"
         rows_of(database, f"TRUNCATE {tables} CASCADE; SELECT 1")
         lasair.faults.replace(rules_now)
         rounds = decide_until_nothing_is_deferred(database, ours)

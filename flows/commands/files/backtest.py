@@ -11,11 +11,11 @@ from rich.table import Table
 
 from flows.commands.files.selecting import ProgressPrinter, SurveyOfNights
 from tides_bridge.console import exit_on_error, stderr_console, stdout_console
-from tides_bridge.formats.meaning.left_out import Digest
 
 if TYPE_CHECKING:
     from tides_bridge.archives.backtest import Backtest
     from tides_bridge.archives.truth import TruthFile
+    from tides_bridge.formats.meaning.left_out import Digest
     from tides_bridge.selection import SelectionFunction
 
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files with light curves, or folders of them.")]
@@ -123,7 +123,7 @@ def _run(  # noqa: PLR0913, PLR0917
             used_otherwise.append(problem)
             printer.doubt(path, problem)
 
-        def leave_out(path: Path, digest: Digest) -> None:
+        def leave_out(path: Path, digest: "Digest") -> None:
             used_otherwise.extend(digest.lines())
             printer.leave_out(path, digest)
 

@@ -14,12 +14,12 @@ from rich.table import Table
 
 from tides_bridge.console import exit_on_error, stderr_console, stdout_console
 from tides_bridge.errors import BridgeError
-from tides_bridge.formats.meaning.left_out import Digest
 from tides_bridge.processes import INTERRUPTED, interruptible
 
 if TYPE_CHECKING:
     from flows.from_files import Selecting
     from tides_bridge.archives.judging import Tally
+    from tides_bridge.formats.meaning.left_out import Digest
 
 TOLD_OF_A_FILE = 5
 """Refused records of one file that are told one by one; of the others only their number."""
@@ -181,6 +181,8 @@ class ProgressPrinter:
         for path, number in self._refused.items():
             if number > TOLD_OF_A_FILE:
                 self._say(f"{path}: {number - TOLD_OF_A_FILE} more records of it were refused")
+        from tides_bridge.formats.meaning.left_out import Digest
+
         together = Digest()
         for digest in self._left_out.values():
             together.add(digest)
@@ -216,6 +218,8 @@ class ProgressPrinter:
 
     def leave_out(self, path: Path, digest: "Digest") -> None:
         """Tell at the end what of a file is not used."""
+        from tides_bridge.formats.meaning.left_out import Digest
+
         self._left_out.setdefault(path, Digest()).add(digest)
 
     def _say(self, text: str) -> None:
