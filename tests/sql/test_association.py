@@ -272,9 +272,9 @@ def test_a_survey_keeps_its_magnitudes_and_a_person_sees_both(database: Database
     with database.transaction() as connection:
         (row,) = run(connection, "fourmost/list_targets.sql")
     assert row["magnitudes"] == {
-        "ztf_r": {"mag": 19.3, "mjd": 60991.0},
-        "lsst_r": {"mag": 20.1, "mjd": 60999.0},
-        "lsst_u": {"mag": 22.0, "mjd": 60999.0},
+        "ztf_r": {"mag": 19.3, "mjd": 60991.0, "error": None},
+        "lsst_r": {"mag": 20.1, "mjd": 60999.0, "error": None},
+        "lsst_u": {"mag": 22.0, "mjd": 60999.0, "error": None},
     }
 
 
