@@ -1,13 +1,13 @@
 -- purpose: list the targets whose brightness on a night is not worked out, or was before their newest points
--- params: at_mjd double precision (MJD, of the night), since_mjd double precision (MJD; one that is off and was seen last
---         before it is left out)
+-- params: at_mjd double precision (MJD, of the night), since_mjd double precision (MJD; one that was seen last before it is
+--         left out: of so long ago nothing follows)
 -- returns: tides_id bigint
 
 SELECT tides_master.tides_id
 FROM tides_master
 LEFT JOIN target_tonight ON tides_master.tides_id = target_tonight.tides_id
 WHERE
-    (tides_master.active OR tides_master.last_detection_mjd >= %(since_mjd)s::double precision)
+    tides_master.last_detection_mjd >= %(since_mjd)s::double precision
     AND tides_master.merged_into IS NULL
     AND NOT tides_master.has_spectrum
     AND (

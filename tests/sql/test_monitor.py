@@ -102,7 +102,6 @@ def test_objects_messages_and_targets_are_counted(database: Database, settings: 
         "active": 1,
         "unseen": 1,
         "faint": 1,
-        "unselected": 0,
         "at_4most": 1,
     }
 

@@ -89,7 +89,8 @@ def change(database: Database, assignment: str, name: str) -> None:
                 "INSERT INTO object_brightness (survey, object_id, band, latest_mag, latest_mjd, n_detections) "
                 f"SELECT survey, object_id, '{found['band']}', {value}, last_detection_mjd, 1 FROM association "
                 f"WHERE tides_id = (SELECT tides_id FROM tides_master WHERE name = '{name}') "
-                "ON CONFLICT (survey, object_id, band) DO UPDATE SET latest_mag = excluded.latest_mag RETURNING band",
+                "ON CONFLICT (survey, object_id, band) DO UPDATE SET latest_mag = excluded.latest_mag, "
+                "latest_mjd = coalesce(object_brightness.latest_mjd, excluded.latest_mjd) RETURNING band",
             )
 
 

@@ -447,4 +447,4 @@ def test_the_real_supernovae(shared_data: Path, shipped_functions: dict[str, Sel
     assert counts.passed_B.sum() == 1
     assert contamination(found).others.tolist() == [0, 0]
     peak = delays(found).set_index(["function", "since"])["median"]
-    assert peak[("A", "peak")] == pytest.approx(-7.0, abs=0.1)
+    assert peak[("A", "peak")] == pytest.approx(-6.9, abs=0.1)
