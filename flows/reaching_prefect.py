@@ -78,7 +78,7 @@ def _use(server: RunningServer) -> None:
 def _watch(address: str) -> None:
     from tasks.prefect_away import watch_prefect
 
-    watch_prefect(address)
+    watch_prefect()
 
 
 def _start_server() -> str:

@@ -88,8 +88,8 @@ def speak_plainly() -> None:
 
     From then on a server that goes away is given up in time, whoever has started this process.
     """
-    if address := PREFECT_API_URL.value():
-        watch_prefect(address)
+    if PREFECT_API_URL.value():
+        watch_prefect()
     logging.getLogger("EventsWorker").setLevel(logging.ERROR)  # at an end it tells what it has still to send
     logging.getLogger("APILogWorker").setLevel(logging.ERROR)
     logging.getLogger("prefect.events.clients").setLevel(logging.ERROR)  # `tasks.prefect_away` says it once

@@ -16,9 +16,6 @@ from typing import Any
 
 import httpx
 from prefect.client.base import PrefectHttpxAsyncClient, PrefectHttpxSyncClient
-from prefect.events.clients import PrefectEventsClient
-from prefect.events.schemas.events import Event
-from prefect.events.worker import EventsWorker
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES
 
@@ -108,41 +105,8 @@ def _age(request: httpx.Request) -> float:
     return time.monotonic() - float(request.extensions[BEGUN])
 
 
-class EventsWhileThere(PrefectEventsClient):
-    """Sends events to a server that is there; those of a time when it was away are not sent again and again."""
-
-    _silent_until = 0.0
-
-    async def __aenter__(self) -> "EventsWhileThere":
-        try:
-            return await super().__aenter__()
-        except Exception:
-            self._be_silent()
-            return self
-
-    async def emit(self, event: Event) -> None:
-        """Send one, unless another could not be sent just now: what the bridge did is in its own database."""
-        if _outage.error is not None or time.monotonic() < self._silent_until:
-            return
-        try:
-            await super().emit(event)
-        except Exception:
-            self._be_silent()
-
-    def _be_silent(self) -> None:
-        self._silent_until = time.monotonic() + patience()
-
-
-def watch_prefect(address: str) -> None:
-    """
-    Give the server up in this process when it does not come back in time.
-
-    Parameters
-    ----------
-    address
-        Of its API, for events.
-    """
-    EventsWorker.set_client_override(EventsWhileThere, api_url=address)
+def watch_prefect() -> None:
+    """Give the server up in this process when it does not come back in time."""
     if not hasattr(PrefectHttpxSyncClient.send, "__wrapped__"):
         # The only place that all calls of all clients go through: Prefect makes these clients itself, anew each time.
         PrefectHttpxSyncClient.send = _watched(PrefectHttpxSyncClient.send)  # type: ignore[method-assign]
