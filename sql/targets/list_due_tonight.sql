@@ -1,6 +1,6 @@
 -- purpose: list the targets whose brightness on a night is not worked out, or was before their newest points
--- params: at_mjd double precision (MJD, of the night), since_mjd double precision (MJD; one that was seen last before it
---         is left out: of so long ago nothing follows)
+-- params: at_mjd double precision (MJD, of the night), since_mjd double precision (MJD; one that was seen last before
+--         it is left out: of so long ago nothing follows)
 -- returns: tides_id bigint
 
 SELECT tides_master.tides_id
