@@ -73,12 +73,17 @@ def magnitude_for(row: Row, settings: Settings) -> Magnitude:
     newest, now_mjd = newest_by_band(row["magnitudes"]), settings.now_mjd()
     since = now_mjd - settings.fourmost.max_magnitude_age / timedelta(days=1)
     fresh = {key: point for key, point in newest.items() if point.mjd >= since}
-    tonight, how = _tonight(row.get("tonight"), now_mjd)
-    for points, words in ((fresh, ""), (tonight, how), (newest, "; {:.1f} d old")):
+    tonight, methods = _tonight(row.get("tonight"), now_mjd)
+    for points in (fresh, tonight, newest):
         found, problems = _choose(points, settings)
         if found:
-            age = now_mjd - min(points[band].mjd for band in found.bands)
-            return Magnitude(found.value, found.origin + words.format(age), found.error if found.error > 0 else None)
+            origin = found.origin
+            mjd = min(points[band].mjd for band in found.bands)
+            if points is tonight:
+                origin += f"; predicted for MJD {mjd:.2f}: {methods[found.bands[0]]}"
+            elif points is newest:
+                origin += f"; {now_mjd - mjd:.1f} d old"
+            return Magnitude(found.value, origin, found.error if found.error > 0 else None)
     wanted, _, system = settings.fourmost.mag_type.rpartition("_")
     kind = "" if system == OUR_SYSTEM else f"{system} "
     available = ", ".join(f"{_shown(key)} {point.mag:.1f}" for key, point in newest.items()) or "none at all"
@@ -92,7 +97,7 @@ def magnitude_for(row: Row, settings: Settings) -> Magnitude:
 
 
 class _Chosen(NamedTuple):
-    """A magnitude that can be sent, its error (NaN if unknown), how it came about, and the bands that it is from."""
+    """A magnitude that can be sent, its error (NaN if unknown), its origin, and the bands it is from, its own first."""
 
     value: float
     error: float
@@ -120,20 +125,19 @@ def _choose(points: Mapping[str, Newest], settings: Settings) -> tuple[_Chosen |
     return None, problems
 
 
-def _tonight(tonight: Mapping[str, Any] | None, now_mjd: float) -> tuple[dict[str, Newest], str]:
-    """Give the magnitudes expected on the coming night by system and band, and words for where they are from."""
+def _tonight(tonight: Mapping[str, Any] | None, now_mjd: float) -> tuple[dict[str, Newest], dict[str, str]]:
+    """Give the magnitudes expected on the coming night by system and band, and how each was found."""
+    points: dict[str, Newest] = {}
+    methods: dict[str, str] = {}
     if not tonight or tonight["at_mjd"] < now_mjd - 1:
-        return {}, ""
-    points, methods = {}, []
+        return points, methods
     rows = zip(BANDS, tonight["mags"], tonight["errors"], tonight["methods"], strict=True)
     for band, mag, error, method in rows:
         if mag is not None:
-            points[_key(tonight["system"], band)] = Newest(tonight["at_mjd"], mag, math.nan if error is None else error)
-            methods.append(method)
-    if not points:
-        return {}, ""
-    method = methods[0].replace("{", "(").replace("}", ")")
-    return points, f"; predicted for MJD {tonight['at_mjd']:.2f}: {method}"
+            key = _key(tonight["system"], band)
+            points[key] = Newest(tonight["at_mjd"], mag, math.nan if error is None else error)
+            methods[key] = method
+    return points, methods
 
 
 def newest_by_band(magnitudes: Mapping[str, Mapping[str, float]] | None) -> dict[str, Newest]:

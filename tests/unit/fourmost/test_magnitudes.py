@@ -326,7 +326,7 @@ def on_the_night(system: str, at_mjd: float = 61009.17, **mags: float) -> dict[s
     """Of a row of fourmost/list_targets.sql, what is expected of the coming night."""
     values = [mags.get(band) for band in BANDS]
     errors = [None if mag is None else 0.2 for mag in values]
-    methods = ["supernova {x}"] * 6
+    methods = [f"supernova {{{band}}}" for band in BANDS]
     return {"at_mjd": at_mjd, "system": system, "mags": values, "errors": errors, "methods": methods}
 
 
@@ -334,7 +334,7 @@ def on_the_night(system: str, at_mjd: float = 61009.17, **mags: float) -> dict[s
     ("measured", "tonight", "value", "words"),
     [
         ((20.0, 61008.0), {"r": 21.0}, 20.0, "LSST r"),
-        ((20.0, 61007.4), {"r": 21.0}, 21.0, "LSST r; predicted for MJD 61009.17: supernova (x)"),
+        ((20.0, 61007.4), {"r": 21.0}, 21.0, "LSST r; predicted for MJD 61009.17: supernova {r}"),
         ((20.0, 61000.0), {"g": 21.0}, 20.0, "LSST r; 8.5 d old"),
         ((20.0, 61000.0), {}, 20.0, "LSST r; 8.5 d old"),
         ((20.0, 61000.0), {"r": 21.0, "at_mjd": 61007.17}, 20.0, "LSST r; 8.5 d old"),
@@ -355,4 +355,4 @@ def test_a_prediction_in_another_system_is_converted_at_one_epoch() -> None:
     points = {"ztf_g": (19.0, 61008.2), "ztf_r": (19.0, 61001.0)}
     found = magnitude_for(row(points) | {"tonight": on_the_night("ZTF", g=20.4, r=20.0)}, settings)
     assert found.value == pytest.approx(20.0 + 0.1 - 0.05 * 0.4)
-    assert found.origin.endswith("; source: a test; predicted for MJD 61009.17: supernova (x)")
+    assert found.origin.endswith("; source: a test; predicted for MJD 61009.17: supernova {r}")
