@@ -1,6 +1,6 @@
 -- purpose: what is known of a target, apart from what was decided: brightness by band as rows, with errors, limits and
 --          forced photometry; the brightness of the coming night; the state of a target from facts, rules and now
--- makes: object_brightness, target_tonight; the functions until, judge_targets; columns of association and decision;
+-- makes: object_brightness, target_tonight; the functions until, judge_by_rules; columns of association and decision;
 --        the views target_magnitude, target_magnitudes anew
 -- drops: the magnitudes of association, the function inactive_reason
 -- units: epochs in MJD (UTC), magnitudes as the survey gives them, fluxes in nJy, separations in arcsec
@@ -218,13 +218,13 @@ COMMENT ON COLUMN target_tonight.is_known IS 'whether it behaves as what the coe
 COMMENT ON COLUMN tides_master.inactive_reason IS
 'why it is switched off: unseen, faint, unselected, spectrum or merged';
 
--- Why each of these is no target now, NULL if it is one.
+-- Why each of these is no target now by the rules alone, NULL if it is one.
 --
 -- rule 'days': unseen without a detection for days; faint where each band that was looked at within these days was
 -- fainter than its limit when it was looked at last: detected, by forced photometry (flux and one sigma), or by a limit
 -- that is deeper. Rule 'predicted', where the brightness of the coming night is known: faint if it and one sigma are
 -- fainter than the limit in each band that has one and counts, and unseen if nobody looked for longer.
-CREATE FUNCTION judge_targets(
+CREATE FUNCTION judge_by_rules(
     tides_ids bigint[],
     now_mjd double precision,
     deactivate_after_days double precision,
@@ -308,8 +308,6 @@ CREATE FUNCTION judge_targets(
     SELECT
         tides_master.tides_id,
         CASE
-            WHEN tides_master.merged_into IS NOT NULL THEN 'merged'
-            WHEN tides_master.has_spectrum THEN 'spectrum'
             WHEN NOT keeps_unselected AND NOT selected.passes THEN 'unselected'
             WHEN tonight.is_faint IS NOT NULL THEN
                 CASE

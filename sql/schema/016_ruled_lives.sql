@@ -1,18 +1,6 @@
 -- purpose: let rulings have their place among what keeps a target off, or on
--- needs: state_reason, ruled_targets, time_of_mjd
--- makes: an index of tides_master
--- changes: judge_targets, which is judge_by_rules from now on
-
-ALTER FUNCTION judge_targets(
-    bigint[],
-    double precision,
-    double precision,
-    double precision[],
-    text,
-    double precision,
-    boolean[],
-    boolean
-) RENAME TO judge_by_rules;
+-- needs: judge_by_rules, state_reason, ruled_targets, time_of_mjd
+-- makes: the function judge_targets, an index of tides_master
 
 -- Why each of these is no target now, NULL if it is one: by what people decided, a spectrum, and rules. A target that
 -- only a person has chosen ends with the force.
