@@ -55,7 +55,11 @@ def reaching_prefect(settings: Settings, find: Callable[[], RunningServer | None
         _use(running)
     address = PREFECT_API_URL.value()
     try:
-        _watch(address or _start_server())
+        if not address:
+            _start_server()
+        from tasks.prefect_away import watch_prefect
+
+        watch_prefect()
         yield
     except BridgeError:
         raise
@@ -75,14 +79,8 @@ def _use(server: RunningServer) -> None:
     refresh_global_settings_context()
 
 
-def _watch(address: str) -> None:
-    from tasks.prefect_away import watch_prefect
-
-    watch_prefect()
-
-
-def _start_server() -> str:
-    """Let Prefect start its own server, say so if that takes long, and give its address."""
+def _start_server() -> None:
+    """Let Prefect start its own server, and say so if that takes long."""
     from prefect.client.orchestration import get_client
 
     os.environ[RUN_MARK] = str(uuid4())
@@ -92,8 +90,8 @@ def _start_server() -> str:
     notice.daemon = True
     notice.start()
     try:
-        with get_client(sync_client=True) as client:
-            return str(client.api_url)
+        with get_client(sync_client=True):
+            pass  # it is up, and stays so for this process
     finally:
         notice.cancel()
 

@@ -102,14 +102,13 @@ def _predicted(
     rows: Sequence[dict[str, Any]], system: str, at_mjd: float, now_mjd: float
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Predict from the light curves of the objects of targets, the points of one target put together."""
-    tides_ids = list(dict.fromkeys(row["tides_id"] for row in rows))
-    index = [tides_ids.index(row["tides_id"]) for row in rows]
+    tides_ids, index = np.unique([row["tides_id"] for row in rows], return_inverse=True)
     own = LightCurves.from_arrow(pa.concat_tables(unpack_table(bytes(row["curve"])) for row in rows))
     names = [str(tides_id) for tides_id in tides_ids]
     curves = own.merged(names, index, Objects.unknown(len(names)))
     found = predict(curves, at_mjd, "".join(BANDS), now_mjd, system)
     width = len(BANDS)
-    for place, tides_id in enumerate(tides_ids):
+    for place, tides_id in enumerate(tides_ids.tolist()):
         part = slice(place * width, (place + 1) * width)
         methods = list(found.method[part])
         yield (
