@@ -1,5 +1,6 @@
-"""Options that commands share: which settings."""
+"""Options that commands share: which settings, and what files with light curves do not say of themselves."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,4 +15,23 @@ Config = Annotated[
 SettingsFile = Annotated[
     Path | None,
     typer.Option("--settings", help="The settings file; default $TIDES_SETTINGS, or flowSetting.yaml here."),
+]
+
+
+class SurveyOfNights(StrEnum):
+    """Whose nights there are: see `tides_bridge.formats.meaning.nights`."""
+
+    ztf = "ztf"
+    lsst = "lsst"
+
+
+Survey = Annotated[
+    SurveyOfNights | None,
+    typer.Option("--survey", help="Whose nights count where files do not say it; default lsst: noon to noon UTC."),
+]
+ZeroPoint = Annotated[
+    float | None, typer.Option("--zero-point", help="Magnitude of flux 1; default 31.4, which is nJy.")
+]
+Schema = Annotated[
+    Path | None, typer.Option("--schema", help="Avro schema, or folder of them, for messages that bring none.")
 ]

@@ -9,7 +9,8 @@ from rich.markup import escape
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from flows.commands.files.selecting import ProgressPrinter, SurveyOfNights
+from flows.commands.files.selecting import ProgressPrinter
+from flows.commands.options import Schema, Survey, ZeroPoint
 from tides_bridge.console import exit_on_error, stderr_console, stdout_console
 
 if TYPE_CHECKING:
@@ -41,12 +42,6 @@ Wanted = Annotated[
 Bands = Annotated[
     list[str] | None,
     typer.Option("--peak-band", help="Band whose peak counts; default: the brightest of those the functions count."),
-]
-ZeroPoint = Annotated[float | None, typer.Option(help="AB zero point of fluxes, in mag; default 31.4: nJy.")]
-Schema = Annotated[Path | None, typer.Option(help="Avro schema, or folder of them, for messages that bring none.")]
-Survey = Annotated[
-    SurveyOfNights | None,
-    typer.Option(help="Whose nights count where files do not say it; default lsst: noon to noon UTC."),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 if anything was left out or doubtful, too.")]
 Output = Annotated[Path | None, typer.Option(help="Write the report: .md, .json; or the objects one by one: .csv.")]

@@ -9,6 +9,7 @@ import typer
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from flows.commands.files.selecting import ProgressPrinter
+from flows.commands.options import Schema, ZeroPoint
 from tides_bridge.console import echo_line, exit_on_error, stderr_console
 
 
@@ -36,12 +37,8 @@ def predict(  # noqa: PLR0913, PLR0917
         list[Path] | None,
         typer.Option("--coefficients", help="File of `tides brightness fit`, in place of what is shipped."),
     ] = None,
-    zero_point: Annotated[
-        float | None, typer.Option(help="AB zero point of fluxes, in mag; default 31.4: nJy.")
-    ] = None,
-    schema: Annotated[
-        Path | None, typer.Option(help="Avro schema, or folder of them, for messages that bring none.")
-    ] = None,
+    zero_point: ZeroPoint = None,
+    schema: Schema = None,
 ) -> None:
     """
     Predict magnitudes from light curves in files, as the bridge does for its targets.

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from flows.commands.options import Schema
 from tides_bridge.console import echo_line, exit_on_error, stderr_console, stdout_console
 
 
@@ -18,9 +19,7 @@ def classes(
     output: Annotated[
         Path | None, typer.Option("--output", help="File: .csv, .parquet, .json, .fits, .vot or .ecsv.")
     ] = None,
-    schema: Annotated[
-        Path | None, typer.Option("--schema", help="Avro schema, or folder of them, for messages that bring none.")
-    ] = None,
+    schema: Schema = None,
 ) -> None:
     """
     Read what brokers said of alerts in ELAsTiCC, with the names of the classes; without files print the taxonomy.

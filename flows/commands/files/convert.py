@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from flows.commands.options import Schema, ZeroPoint
 from tides_bridge.console import echo_line, exit_on_error, stderr_console
 
 TOLD = 20
@@ -16,12 +17,8 @@ def convert(
     output: Annotated[
         Path, typer.Option("--output", help="File, a point a row: .csv, .parquet, .json, .fits, .vot or .ecsv.")
     ],
-    zero_point: Annotated[
-        float | None, typer.Option("--zero-point", help="Magnitude of flux 1; default 31.4, which is nJy.")
-    ] = None,
-    schema: Annotated[
-        Path | None, typer.Option("--schema", help="Avro schema, or folder of them, for messages that bring none.")
-    ] = None,
+    zero_point: ZeroPoint = None,
+    schema: Schema = None,
     published: Annotated[
         bool,
         typer.Option(

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from flows.commands.options import Schema, Survey, ZeroPoint
 from tides_bridge.console import exit_on_error, stderr_console, stdout_console
 from tides_bridge.errors import BridgeError
 from tides_bridge.processes import INTERRUPTED, interruptible
@@ -23,13 +24,6 @@ if TYPE_CHECKING:
 
 TOLD_OF_A_FILE = 5
 """Refused records of one file that are told one by one; of the others only their number."""
-
-
-class SurveyOfNights(StrEnum):
-    """Whose nights there are: see `tides_bridge.formats.meaning.nights`."""
-
-    ztf = "ztf"
-    lsst = "lsst"
 
 
 class Picture(StrEnum):
@@ -67,16 +61,9 @@ def select(  # noqa: PLR0913, PLR0917
             help="Scheduler of a Dask cluster whose machines see the same files; used in place of --workers.",
         ),
     ] = None,
-    zero_point: Annotated[
-        float | None, typer.Option("--zero-point", help="Magnitude of flux 1; default 31.4, which is nJy.")
-    ] = None,
-    schema: Annotated[
-        Path | None, typer.Option("--schema", help="Avro schema, or folder of them, for messages that bring none.")
-    ] = None,
-    survey: Annotated[
-        SurveyOfNights | None,
-        typer.Option("--survey", help="Whose nights count where files do not say it; default lsst: noon to noon UTC."),
-    ] = None,
+    zero_point: ZeroPoint = None,
+    schema: Schema = None,
+    survey: Survey = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 if anything was left out, assumed or doubtful, too.")
     ] = False,
