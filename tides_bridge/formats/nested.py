@@ -5,7 +5,7 @@ Columns go from the file to light curves without a loop over rows. Tables of ZTF
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +132,39 @@ def _batches(path: Path) -> Iterator[pa.RecordBatch]:
 def open_table(path: Path) -> pq.ParquetFile:
     """Open a table so that of a column only some pages are in memory, however long its row groups are."""
     return pq.ParquetFile(path, buffer_size=PAGES, pre_buffer=False)
+
+
+def batches_from(
+    file: pq.ParquetFile, columns: Sequence[str], start: int, rows: int
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """
+    Go through a table from the row group on in which a row lies.
+
+    Parameters
+    ----------
+    file
+        Of `open_table`.
+    columns
+        Names of those wanted.
+    start
+        Number of the row.
+    rows
+        Most rows of a batch.
+
+    Yields
+    ------
+    (int, RecordBatch)
+        The number of its first row, and a batch.
+    """
+    base = 0
+    for group in range(file.num_row_groups):
+        length = file.metadata.row_group(group).num_rows
+        if base + length <= start:
+            base += length
+            continue
+        for batch in file.iter_batches(rows, row_groups=[group], columns=list(columns)):
+            yield base, batch
+            base += len(batch)
 
 
 def _field(column: Any, name: str) -> Any:

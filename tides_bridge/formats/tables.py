@@ -53,7 +53,7 @@ from tides_bridge.formats.meaning.roles import (
     layout_of_text,
 )
 from tides_bridge.formats.meaning.sky import degrees_of_texts
-from tides_bridge.formats.nested import open_table
+from tides_bridge.formats.nested import batches_from, open_table
 from tides_bridge.lightcurves import LightCurves
 
 NULLS = ["", "nan", "NaN", "NAN", "null", "NULL", "None", "NA", "N/A", "--", "-999", "-999.0"]
@@ -206,16 +206,9 @@ def _batches_of_parquet(
     path: Path, known: dict[str, str], start: int, refused: Refused
 ) -> Iterator[tuple[int, pa.Table]]:
     with open_table(path) as file:
-        base = 0
-        for group in range(file.num_row_groups):
-            length = file.metadata.row_group(group).num_rows
-            if base + length <= start:
-                base += length
-                continue
-            for batch in file.iter_batches(1 << 18, row_groups=[group], columns=list(dict.fromkeys(known.values()))):
-                columns = {role: batch.column(name) for role, name in known.items()}
-                yield base, pa.table({role: _plain(columns[role], role, known[role], path, refused) for role in known})
-                base += len(batch)
+        for base, batch in batches_from(file, list(dict.fromkeys(known.values())), start, 1 << 18):
+            columns = {role: batch.column(name) for role, name in known.items()}
+            yield base, pa.table({role: _plain(columns[role], role, known[role], path, refused) for role in known})
 
 
 def _plain(column: Any, role: str, name: str, path: Path, refused: Refused) -> Any:

@@ -19,7 +19,7 @@ from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import FilePiece, Index, Noted, Refused
 from tides_bridge.formats.meaning.epochs import NO_EPOCH
 from tides_bridge.formats.meaning.identifiers import EXACT
-from tides_bridge.formats.nested import open_table
+from tides_bridge.formats.nested import batches_from, open_table
 from tides_bridge.formats.snana.points import (
     DETECTED,
     ZERO_POINT,
@@ -89,16 +89,9 @@ def read_object_rows(piece: FilePiece, refused: Refused, noted: Noted) -> LightC
 def _batches(file: pq.ParquetFile, names: tuple[str, ...], start: int) -> Iterator[pa.RecordBatch]:
     """Give the rows from a number on, with some columns."""
     columns = [name for name in file.schema_arrow.names if name in names]
-    base = 0
-    for group in range(file.num_row_groups):
-        length = file.metadata.row_group(group).num_rows
-        if base + length <= start:
-            base += length
-            continue
-        for batch in file.iter_batches(ROWS, row_groups=[group], columns=columns):
-            if base + len(batch) > start:
-                yield batch.slice(max(start - base, 0))
-            base += len(batch)
+    for base, batch in batches_from(file, columns, start, ROWS):
+        if base + len(batch) > start:
+            yield batch.slice(max(start - base, 0))
 
 
 def _names(batch: Any, path: Path) -> list[str]:
