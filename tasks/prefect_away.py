@@ -1,9 +1,9 @@
 """
 A Prefect server that goes away while a flow is at work: it is waited for once, and then no more.
 
-By itself Prefect waits a minute for each of the calls that a run has still to make, and seconds for each event, and
-shows a traceback for most of them. Here the first call waits as long as Prefect's setting says, so that a server may
-be started again under a run; if that is not enough, all later calls end at once with `PrefectUnavailable`.
+By itself Prefect waits a minute for each of the calls that a run has still to make, and shows a traceback for most of
+them. Here the first call waits as long as Prefect's setting says, so that a server may be started again under a run; if
+that is not enough, all later calls end at once with `PrefectUnavailable`. Events are sent in Prefect's own way.
 """
 
 import asyncio
