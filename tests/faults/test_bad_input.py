@@ -420,7 +420,7 @@ def test_a_key_that_is_none_is_told(night: Night, first: dict[str, int]) -> None
 def test_what_can_be_read_now_is_judged_by_the_next_run_and_the_rest_stays_refused(
     night: Night, refused: dict[tuple[int, int], dict[str, Any]]
 ) -> None:
-    night.standins.lasair.load([{"objectId": "ZTF26again", "candidates": points(), "forcedphot": []}])
+    night.standins.lasair.load([{"objectId": "ZTF26again", "candidates": points(ra=200.5), "forcedphot": []}])
     values = {"topic": TOPIC, "body": text("ZTF26again", ramean=200.5)}
     statement = (
         "INSERT INTO refused_message (broker, topic, partition_number, stream_offset, body, reason) "

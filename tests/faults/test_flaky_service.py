@@ -252,7 +252,8 @@ MOST_ROUNDS = 30
 
 def light_curve(object_id: str, number: int) -> dict[str, Any]:
     """Make a light curve of two detections, in two bands for every other object."""
-    found = [detection(2 * number + night, jd=2461000.0 + night, nid=night + 1, fid=1 + night * (number % 2))
+    place = {"ra": 10.0 + number, "dec": -20.0}
+    found = [detection(2 * number + night, jd=2461000.0 + night, nid=night + 1, fid=1 + night * (number % 2), **place)
              for night in (0, 1)]  # fmt: skip
     return {"objectId": object_id, "candidates": found, "forcedphot": []}
 

@@ -216,12 +216,22 @@ def fetched(*candidates: dict[str, Any]) -> LightCurves:
 @pytest.mark.parametrize("old_shape", [False, True])
 @pytest.mark.parametrize(
     ("written", "is_positive"),
-    [("t", True), ("1", True), (1, True), ("f", False), ("0", False), (0, False), (None, False), ("true", False)],
+    [
+        ("t", True),
+        ("1", True),
+        (1, True),
+        ("f", False),
+        ("0", False),
+        (0, False),
+        (None, False),
+        ("true", True),
+        ("x", False),
+    ],
 )
 def test_the_sign_of_the_difference_is_written_in_several_ways(
     written: Any, is_positive: bool, old_shape: bool
 ) -> None:
-    """`isdiffpos`: t and f in alerts since 2018, 1 and 0 in old ones and in some databases; what is none is no rise."""
+    """`isdiffpos`: t and f in alerts since 2018, 1 and 0 in old ones, true in some copies; what is none is no rise."""
     rows = [detection(1, 2461000.7, 1), detection(2, 2461001.7, 2, isdiffpos=written)]
     answer: Any = [rows] if old_shape else [{"objectId": "a", "candidates": rows}]
     curves = fetched_light_curves(json.dumps(answer).encode(), ["a"]).curves
@@ -342,13 +352,13 @@ def test_magnitudes_of_real_alerts_are_finite(shared_data: Path) -> None:
 
 
 def test_real_type_ia_supernovae_are_judged_as_plain_python_judges(shared_data: Path) -> None:
-    """Those of the Bright Transient Survey: detections only, all positive, in g and R."""
+    """Those of the Bright Transient Survey: detections only, all positive, in g and R, by the nights of Palomar."""
     file = _there(shared_data / "bts" / "snia_lightcurves.csv.gz")
     points: dict[str, list[Row]] = {}
     with gzip.open(file, "rt") as lines:
         for line in csv.DictReader(lines):
             mjd, mag, error = (float(line[key]) for key in ("mjd", "mag", "magerr"))
-            made = row(mjd, line["band"].lower(), mag, error, math.floor(mjd - 0.5))
+            made = row(mjd, line["band"].lower(), mag, error, math.floor(mjd))
             points.setdefault(line["objectId"], []).append(made)
     curves = LightCurves.joined(list(read_light_curves([file], refused=lambda *_: None)))
     assert sorted(curves.object_ids) == sorted(points)

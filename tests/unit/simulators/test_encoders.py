@@ -36,7 +36,7 @@ from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import Options as ReadingOptions
 from tides_bridge.formats.messages_of_files import messages_in
 from tides_bridge.formats.recording import RecordedMessage, is_recording
-from tides_bridge.lightcurves.photometry import MJD_ZERO
+from tides_bridge.lightcurves.photometry import MJD_ZERO, TAI_AHEAD
 
 Packet = dict[str, Any]
 
@@ -295,7 +295,7 @@ class TestUnits:
             candidate = found["candidate"]
             assert 31.4 - 2.5 * math.log10(abs(flux)) == pytest.approx(candidate["magpsf"], abs=1e-5)
             assert candidate["isdiffpos"] is (flux > 0)
-            assert candidate["jd"] == packet["diaSource"]["midpointMjdTai"] + MJD_ZERO
+            assert candidate["jd"] == packet["diaSource"]["midpointMjdTai"] - TAI_AHEAD + MJD_ZERO
             assert found["objectId"] == str(packet["diaObject"]["diaObjectId"])
             history = [*packet["prvDiaSources"], packet["diaSource"]]
             assert [each["psfFlux"] for each in found["prv_candidates"]] == [each["psfFlux"] for each in history]
