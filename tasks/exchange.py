@@ -46,7 +46,7 @@ def create_new_transients_in_4most(
 
     Not retried here: the next exchange looks up by name what was asked for without an answer.
     """
-    return exchange.create_new_transients_in_4most(database, client, new.take(), settings.fourmost.page_size)
+    return exchange.create_new_transients_in_4most(database, client, new.take(), settings)
 
 
 @task(**STEP, task_run_name="update_existing_transients: {what}")

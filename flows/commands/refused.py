@@ -79,7 +79,8 @@ def retry(keys: Keys = None, config: Config = None, settings: SettingsFile = Non
     Read refused messages again, all without KEYS; exit code 1 if one is still refused.
 
     Reads and writes the database: the objects of messages that can be read now are judged by the next run. Without
-    KEYS the next exchange also sends again what 4MOST refused, without waiting any longer.
+    KEYS the next exchange also sends again what 4MOST refused, without waiting any longer, and what it answered
+    otherwise so often that it is not asked any more.
     """
     from tides_bridge.brokers import problem_with
     from tides_bridge.database import open_database

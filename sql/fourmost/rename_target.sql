@@ -1,5 +1,5 @@
 -- purpose: give a target that 4MOST never had the next name of its year, as its own is taken there
--- params: tides_id bigint, why text
+-- params: tides_id bigint, prefix text (with which names begin), why text
 -- returns: name text
 
 WITH counted AS (
@@ -18,7 +18,7 @@ logged AS (
 )
 
 UPDATE tides_master
-SET name = tides_name(counted.year, counted.used, substring(tides_master.name FROM '^(.*)\d\d[a-z]+$'))
+SET name = tides_name(counted.year, counted.used, %(prefix)s::text)
 FROM counted
 WHERE tides_master.tides_id = %(tides_id)s::bigint AND tides_master.pk_4most IS NULL
 RETURNING tides_master.name;

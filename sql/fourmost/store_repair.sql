@@ -13,6 +13,7 @@ SET
     pk_4most = %(pk)s::bigint,
     told_4most = %(told)s::jsonb,
     told_4most_at = now(),
+    otherwise_4most = NULL,
     refused_4most = NULL,
     refused_4most_payload = NULL
 WHERE tides_id = %(tides_id)s::bigint;

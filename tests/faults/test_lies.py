@@ -16,7 +16,7 @@ import requests
 from simulators.fourmost.process import FourmostStandin
 from simulators.services.lies import LIES
 from tests.support.databases import rows_of
-from tests.support.exchanges import Exchanged, add, change, clear, joined, kept_standin
+from tests.support.exchanges import Exchanged, add, change, clear, joined, kept_standin, keys
 from tides_bridge.database import Database
 from tides_bridge.errors import FourmostUnavailable
 from tides_bridge.fourmost.client import FourmostClient
@@ -165,6 +165,58 @@ def test_who_answers_otherwise_for_ever_is_asked_three_times_and_then_told(sides
     sides.exchange()
     assert rows_of(sides.database, "SELECT 1 FROM tides_master WHERE otherwise_4most IS NOT NULL") == []
     assert {row["mag"] for row in sides.fourmost.rows()} == {18.5}
+
+
+def test_what_was_answered_otherwise_too_often_is_asked_again_when_a_person_says_so(sides: Sides) -> None:
+    sides.add_targets()
+    sides.exchange()
+    change(sides.database, "r_latest_mag = 19.5", NAMES[0])
+    sides.fourmost.set_faults([{"fault": "unchanged", "method": "PATCH", "times": 500}])
+    for _ in range(4):
+        sides.exchange()
+    sides.fourmost.set_faults([])
+    sides.exchange()
+    assert {row["mag"] for row in sides.fourmost.rows()} == {20.5}
+    assert retry_targets(sides.database) == 1
+    sides.exchange()
+    assert sorted(row["mag"] for row in sides.fourmost.rows()) == [19.5, 20.5, 20.5, 20.5, 20.5]
+    assert retry_targets(sides.database) == 0
+
+
+def test_what_is_set_right_by_reconcile_waits_for_nobody_any_more(sides: Sides) -> None:
+    """The answers were lies, and the row is as it was asked to be: no question is left."""
+    sides.add_targets()
+    sides.fourmost.set_faults([{"fault": "otherwise", "method": method, "times": 500} for method in ("POST", "PATCH")])
+    for _ in range(4):
+        sides.exchange()
+    sides.fourmost.set_faults([])
+    assert {difference.what for difference in sides.reconcile()} == {"edited"}
+    assert rows_of(sides.database, "SELECT 1 FROM tides_master WHERE otherwise_4most IS NOT NULL") == []
+    rows = sides.fourmost.rows()
+    sides.exchange()
+    assert sides.fourmost.rows() == rows
+
+
+@pytest.mark.parametrize("moved", ["ra = ra", "ra = ra + 0.0008"])
+def test_a_row_that_was_asked_for_is_no_strangers_however_it_is_shown(sides: Sides, moved: str) -> None:
+    """The answer to its creation was lost, and when it is looked up it seems to be of another survey."""
+    sides.add_strangers()
+    sides.add_targets()
+    sides.fourmost.set_faults([{"fault": "cut", "when": "after", "method": "POST", "times": 9}])
+    sides.exchange()
+    sides.fourmost.set_faults([{"fault": "other_survey", "method": "GET", "times": 30}])
+    sides.exchange()
+    sides.fourmost.set_faults([])
+    for name in keys(sides.database):
+        change(sides.database, moved, name)
+    sides.exchange()
+    sides.exchange()
+    active = [row for row in sides.fourmost.rows() if row["is_active"] and row not in sides.theirs]
+    assert len(active) == 5 and sorted(row["id"] for row in active) == sorted(keys(sides.database).values())
+    assert {row["ra"] for row in active} == {
+        row["ra"] for row in rows_of(sides.database, "SELECT ra FROM tides_master")
+    }
+    assert [row for row in sides.fourmost.rows() if row in sides.theirs] == sides.theirs
 
 
 def test_rows_of_an_unknown_installation_stop_the_exchange_until_a_person_decides(sides: Sides) -> None:

@@ -82,6 +82,19 @@ def test_a_bridge_beside_another_one_creates_nothing_until_a_person_decides(side
     assert set(keys(side.database).values()) == {None}
 
 
+def test_a_bridge_that_was_given_a_prefix_of_its_own_is_stopped_no_more(side: Side) -> None:
+    """As it was told to: also by names that its targets were given before."""
+    for number, letter in enumerate("abcdefghijkl"):
+        side.create(f"TiDES26aa{letter}", 200.0 + number)
+    rows = side.fourmost.rows()
+    assert "targets.namePrefix" in side.exchange().outages[0]
+    targets = side.settings.targets.model_copy(update={"name_prefix": "Second"})
+    side.settings = side.settings.model_copy(update={"targets": targets})
+    assert side.exchange().counts() == (5, 0, 0, 0)
+    assert [row for row in side.fourmost.rows() if row["ra"] >= 200] == rows
+    assert all(name.startswith("Second26aa") for name in keys(side.database))
+
+
 def test_adopted_rows_belong_to_the_targets_at_their_places_and_other_names_are_given_no_more(side: Side) -> None:
     moved = [side.create(f"TiDES26ab{letter}", 10.0 + number) for number, letter in enumerate("abc")]
     elsewhere = [side.create("TiDES26ada", 100.0), side.create("TiDES27aaa", 101.0)]

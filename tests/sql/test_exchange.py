@@ -163,7 +163,9 @@ def test_good_rows_of_a_refused_page_still_go(database: Database, bridge: Settin
     add(database, *names)
     stage = prepare_4most_update(database, bridge)
     stage.new[4]["payload"]["redshift_estimate"] = 99.0
-    sent = create_new_transients_in_4most(database, FourmostClient(bridge.fourmost), stage.new, 7)
+    sent = create_new_transients_in_4most(
+        database, FourmostClient(bridge.fourmost), stage.new, joined(bridge, fourmost, pageSize=7)
+    )
     assert (sent.done, list(sent.failed)) == ([name for name in names if name != "ZTF4"], ["ZTF4"])
     assert "redshift_estimate" in sent.failed["ZTF4"] and "redshift_estimate" in answer_of(database, "ZTF4")
     assert {row["name"]: row["id"] for row in fourmost.rows()} | {"ZTF4": None} == keys(database)

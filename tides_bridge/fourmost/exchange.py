@@ -161,7 +161,7 @@ def _guarded(connection: Connection, stage: FourmostStage, settings: Settings, t
 
 
 def create_new_transients_in_4most(
-    database: Database, client: FourmostClient, new: Sequence[Row], page_size: int
+    database: Database, client: FourmostClient, new: Sequence[Row], settings: Settings
 ) -> Sent:
     """
     Create targets in bulk, several pages at a time, and store their keys page by page.
@@ -176,16 +176,17 @@ def create_new_transients_in_4most(
         Of the service.
     new
         Rows with the payload to send.
-    page_size
-        Targets a call.
+    settings
+        Targets a call, and how names begin.
 
     Returns
     -------
     Sent
         What was confirmed, what was refused and why, and the outage that ended it.
     """
+    page_size = settings.fourmost.page_size
     try:
-        named, known = with_free_names(database, client, new)
+        named, known = with_free_names(database, client, new, settings.targets.name_prefix)
     except FourmostUnavailable as error:
         return Sent(outage=error)
     sent = _send(database, client, known, page_size, _look_up_known)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from tides_bridge.database import Database, run
 from tides_bridge.fourmost.identity import shown_otherwise, with_shown
+from tides_bridge.fourmost.payloads import MOST_ASKED
 
 logger = logging.getLogger(__name__)
 
@@ -100,6 +101,6 @@ def list_refusals(database: Database) -> list[Row]:
 
 
 def retry_targets(database: Database) -> int:
-    """Let the next exchange send again what 4MOST refused; gives the number of targets."""
+    """Let the next exchange send again what 4MOST refused or kept answering otherwise; gives the number of targets."""
     with database.transaction("repair") as connection:
-        return int(run(connection, "fourmost/retry_refused.sql")[0]["number"])
+        return int(run(connection, "fourmost/retry_refused.sql", {"times": MOST_ASKED})[0]["number"])

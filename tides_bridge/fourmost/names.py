@@ -15,7 +15,7 @@ from typing import Any
 from tides_bridge.database import Database, run
 from tides_bridge.errors import FourmostUnavailable
 from tides_bridge.fourmost.client import FourmostClient
-from tides_bridge.fourmost.identity import is_of_same_program, is_ours, is_same_name
+from tides_bridge.fourmost.identity import is_of_same_program, is_ours, is_same_name, is_same_place
 
 logger = logging.getLogger(__name__)
 
@@ -28,9 +28,14 @@ MOST_NAMES = 20
 Row = dict[str, Any]
 
 
-def with_free_names(database: Database, client: FourmostClient, rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+def with_free_names(
+    database: Database, client: FourmostClient, rows: Sequence[Row], prefix: str
+) -> tuple[list[Row], list[Row]]:
     """
     Give targets to be created names that nobody has at 4MOST: where one is taken, the next free one.
+
+    A name with an earlier prefix is no name of ours any more where it is taken: whoever is told to change the prefix,
+    as two bridges gave the same names, is not stopped by these again.
 
     Parameters
     ----------
@@ -40,6 +45,8 @@ def with_free_names(database: Database, client: FourmostClient, rows: Sequence[R
         Of the service, which is asked for each name.
     rows
         With the payload to send.
+    prefix
+        With which names begin.
 
     Returns
     -------
@@ -59,12 +66,15 @@ def with_free_names(database: Database, client: FourmostClient, rows: Sequence[R
             namesakes = [found for found in client.rows(name=row["name"]) if is_same_name(found["name"], row["name"])]
             if not namesakes:
                 return row, False
-            foreign.extend(found for found in namesakes if is_of_same_program(found, client.program))
+            if asked := _asked_for(database, row, namesakes):
+                return {**row, "payload": asked}, True
+            if _parts(row["name"], prefix):
+                foreign.extend(found for found in namesakes if is_of_same_program(found, client.program))
             if len(foreign) > MOST_FOREIGN:
                 break
             if any(is_ours(found, row["payload"]) for found in namesakes):
                 return row, True
-            row = _renamed(database, row, namesakes[0])
+            row = _renamed(database, row, namesakes[0], prefix)
         shown = ", ".join(f"{found['name']} ({found['id']})" for found in foreign[:MOST_FOREIGN])
         raise FourmostUnavailable(
             "4MOST",
@@ -77,16 +87,35 @@ def with_free_names(database: Database, client: FourmostClient, rows: Sequence[R
     return [row for row, is_there in named if not is_there], [row for row, is_there in named if is_there]
 
 
-def _renamed(database: Database, row: Row, namesake: Row) -> Row:
+def _asked_for(database: Database, row: Row, namesakes: Sequence[Row]) -> Row | None:
+    """
+    Give what 4MOST was asked to create for a target, if a namesake lies there: that is ours, however it is shown now.
+
+    An answer that was lost may have been looked up in vain, as what 4MOST showed then was not true either. Who was
+    looked up so `MOST_NAMES` times is a stranger.
+    """
+    with database.transaction() as connection:
+        asked = run(connection, "fourmost/list_asked.sql", {"tides_id": row["tides_id"], "name": row["name"]})
+    at_place = [one["payload"] for one in asked if any(is_same_place(found, one["payload"]) for found in namesakes)]
+    return at_place[0] if at_place and len(asked) < MOST_NAMES else None
+
+
+def _renamed(database: Database, row: Row, namesake: Row, prefix: str) -> Row:
     """Give a target that 4MOST never had the next name of its year."""
     why = f"{row['name']} is the name of row {namesake['id']} at 4MOST, which is not ours"
     with database.transaction("names") as connection:
-        renamed = run(connection, "fourmost/rename_target.sql", {"tides_id": row["tides_id"], "why": why})
+        parameters = {"tides_id": row["tides_id"], "prefix": prefix, "why": why}
+        renamed = run(connection, "fourmost/rename_target.sql", parameters)
     if not renamed:
         raise FourmostUnavailable("4MOST", f"has a row named {row['name']} that is not ours")
     name = renamed[0]["name"]
     logger.warning("name taken at 4MOST name=%s row=%d named=%s", row["name"], namesake["id"], name)
     return {**row, "name": name, "payload": {**row["payload"], "name": name}}
+
+
+def _parts(name: str, prefix: str) -> re.Match[str] | None:
+    """Give the year and the word of a name with a prefix; None if it is none."""
+    return re.fullmatch(rf"{re.escape(prefix)}(\d\d)([a-z]{{3,10}})", name)
 
 
 def used_numbers(names: Sequence[str], prefix: str) -> dict[str, int]:
@@ -98,7 +127,7 @@ def used_numbers(names: Sequence[str], prefix: str) -> dict[str, int]:
     """
     used: dict[str, int] = {}
     for name in names:
-        if found := re.fullmatch(rf"{re.escape(prefix)}(\d\d)([a-z]{{3,10}})", name):
+        if found := _parts(name, prefix):
             year, word = f"20{found[1]}", found[2]
             shorter = sum(26**letters for letters in range(3, len(word)))
             number = 0
