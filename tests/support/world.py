@@ -176,19 +176,26 @@ class Scenario:
     def master(self) -> list[dict[str, Any]]:
         return self.ask("SELECT * FROM tides_master ORDER BY survey, object_id")
 
+    def _associations(self) -> list[dict[str, Any]]:
+        return self.ask(
+            "SELECT association.*, tides_master.name FROM association INNER JOIN tides_master USING (tides_id)"
+            " ORDER BY association.survey, association.object_id"
+        )
+
+    def objects(self) -> dict[str, str]:
+        """Give what each target is called in `outcome`."""
+        objects: dict[str, str] = {}
+        for row in self._associations():
+            objects[row["name"]] = f"{objects.get(row['name'], '')} {row['survey']} {row['object_id']}"
+        return objects
+
     def outcome(self) -> dict[str, Any]:
         """
         Give all that must be equal in two histories of the same alerts.
 
         A target is called by its objects here: which of them came first, and so its name, is a matter of the batches.
         """
-        associations = self.ask(
-            "SELECT association.*, tides_master.name FROM association INNER JOIN tides_master USING (tides_id)"
-            " ORDER BY association.survey, association.object_id"
-        )
-        objects: dict[str, str] = {}
-        for row in associations:
-            objects[row["name"]] = f"{objects.get(row['name'], '')} {row['survey']} {row['object_id']}"
+        associations, objects = self._associations(), self.objects()
         masters, theirs = self.master(), self.fourmost.rows()
         return {
             "tides_master": _sorted([_called(row, objects, (*OURS, *OF_ARRIVAL)) for row in masters]),
