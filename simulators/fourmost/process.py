@@ -74,6 +74,8 @@ class FourmostStandin:
         if state is None:
             self._folder = tempfile.TemporaryDirectory(prefix="fourmost-")
             state = Path(self._folder.name, "fourmost.sqlite3")
+        self._output.clear()  # of an earlier start, where it is started anew
+        self._started.clear()
         self._process = self._begin(["--state", str(state.resolve()), *self._options])
         self._reader = threading.Thread(target=self._read_output, daemon=True)
         self._reader.start()

@@ -160,7 +160,9 @@ class Soak:
         marker.unlink(missing_ok=True)
         self.done["runs"] += 1
         process = self.history.start("run", point=f"{point} SIGSTOP {marker} {self.chance.randint(1, 3)}")
+        limit = time.monotonic() + RUN_SECONDS
         while process.poll() is None and psutil.Process(process.pid).status() != psutil.STATUS_STOPPED:
+            assert time.monotonic() < limit, self.history.log[-2000:]
             time.sleep(0.02)
         if process.poll() is None:
             self.history.ask(LOSE_LOCK)

@@ -135,8 +135,11 @@ def test_the_handle_says_why_the_service_did_not_start():
         pass
 
 
-def test_stopping_twice_is_harmless():
-    with FourmostStandin() as standin:
+def test_one_that_is_started_anew_is_ready_and_stopping_twice_is_harmless(tmp_path):
+    with FourmostStandin(state=tmp_path / "state") as standin:
+        assert standin.stop() == 0
+        standin.__enter__()
+        assert standin.rows() == []
         assert standin.stop() == 0
 
 
