@@ -18,6 +18,7 @@ from tasks.summary import Summary, publish_summary
 from tides_bridge.database import Database, ensure_schema, open_database
 from tides_bridge.database.run_log import logged_run, run_duration
 from tides_bridge.fourmost.client import FourmostClient
+from tides_bridge.fourmost.due import keep_changes
 from tides_bridge.settings import Settings, load_settings
 
 
@@ -68,6 +69,7 @@ def exchange_with_4most(database: Database, settings: Settings, summary: Summary
     """
     if not settings.fourmost.address:
         get_run_logger().warning("nothing is sent to 4MOST: fourmost.address is not set")
+        keep_changes(database)
         return
     client = FourmostClient(settings.fourmost, database.prove_run)
     # The order matters. What 4MOST has ingested is read first, as less of it may be changed. Then what a killed run

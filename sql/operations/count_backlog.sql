@@ -1,4 +1,5 @@
 -- purpose: count what 4MOST is still to be told, in SQL alone: tides status works it out target by target
+-- params: now_mjd double precision [MJD, UTC]
 -- returns: one row of numbers: to_create, to_update, to_deactivate, unanswered; age_seconds double precision (so long
 --          at most something has been waiting; 0: nothing waits)
 -- An update is noticed by the date of the last detection, or the active flag: new magnitudes come with detections.
@@ -16,9 +17,17 @@ WITH target AS (
         coalesce(tides_master.told_4most_at, tides_master.created_at) AS told_at
     FROM tides_master
     WHERE
-        tides_master.active
-        OR tides_master.asked_4most IS NOT NULL
-        OR (tides_master.told_4most ->> 'is_active')::boolean
+        tides_master.tides_id IN (
+            SELECT due.tides_id FROM due_targets(%(now_mjd)s::double precision) AS due
+            UNION ALL
+            SELECT asked.tides_id FROM tides_master AS asked
+            WHERE asked.asked_4most IS NOT NULL
+        )
+        AND (
+            tides_master.active
+            OR tides_master.asked_4most IS NOT NULL
+            OR (tides_master.told_4most ->> 'is_active')::boolean
+        )
 ),
 
 waiting AS (

@@ -13,6 +13,7 @@ from hypothesis import settings as search
 from hypothesis import strategies as st
 
 from tests.support.databases import rows_of
+from tests.support.exchanges import EVERYTHING
 from tests.support.places import ARCSEC, apart, groups, moved, near, questions, targets
 from tests.support.staging import TODAY, at, judged, master, staged, store
 from tides_bridge.database import Database, run
@@ -270,7 +271,7 @@ def test_a_survey_keeps_its_magnitudes_and_a_person_sees_both(database: Database
         "ztf_r_latest_mjd": 60991.0, "ztf_r_brightest_mag": 19.0, "ztf_r_brightest_mjd": 60985.0,
     }  # fmt: skip
     with database.transaction() as connection:
-        (row,) = run(connection, "fourmost/list_targets.sql")
+        (row,) = run(connection, "fourmost/list_targets.sql", EVERYTHING)
     assert row["magnitudes"] == {
         "ztf_r": {"mag": 19.3, "mjd": 60991.0, "error": None},
         "lsst_r": {"mag": 20.1, "mjd": 60999.0, "error": None},

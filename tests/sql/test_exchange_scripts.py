@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.databases import rows_of
+from tests.support.exchanges import EVERYTHING
 from tests.support.staging import TODAY, all_of, at, master, place_of, staged, store
 from tides_bridge.database import Database, run
 from tides_bridge.errors import ScriptError
@@ -69,7 +70,7 @@ def log(database: Database, *columns: str) -> list[tuple[Any, ...]]:
 
 
 def listed(database: Database) -> list[str]:
-    return [row["name"] for row in call(database, "list_targets")]
+    return [row["name"] for row in call(database, "list_targets", EVERYTHING)]
 
 
 def test_active_targets_are_listed(targets: Database) -> None:
@@ -84,7 +85,7 @@ def test_targets_that_4most_takes_for_active_are_listed_until_it_knows_better(ta
 
 
 def test_a_listed_row_has_what_a_payload_needs(targets: Database) -> None:
-    (row, _) = call(targets, "list_targets")
+    (row, _) = call(targets, "list_targets", EVERYTHING)
     assert row == {
         "tides_id": key(targets, "a"),
         "name": "a",
@@ -239,14 +240,15 @@ def test_a_target_in_the_log_cannot_be_removed(targets: Database) -> None:
 
 
 def test_what_is_wanted_is_kept_as_long_as_it_is_wanted(targets: Database) -> None:
-    def want(**changes: dict[str, float]) -> list[Any]:
+    def want(**changes: dict[str, float] | None) -> list[Any]:
         wanted = [{"tides_id": key(targets, name), "changes": change} for name, change in changes.items()]
         call(targets, "store_wanted", {"wanted": json.dumps(wanted)})
         return [wanted for (wanted,) in all_of(targets, "wanted_4most")]
 
     assert want(a={"mag": 19.5}, b={"mag": 20.5}) == [{"mag": 19.5}, {"mag": 20.5}, None]
-    assert want(a={"mag": 19.6}) == [{"mag": 19.6}, None, None]
-    assert want() == [None, None, None]
+    assert want(a={"mag": 19.6}, b=None) == [{"mag": 19.6}, None, None]
+    assert want(c=None) == [{"mag": 19.6}, None, None]
+    assert want(a=None) == [None, None, None]
 
 
 def test_what_is_wanted_as_before_changes_nothing(targets: Database) -> None:

@@ -12,6 +12,7 @@ from simulators.fourmost.columns import BY_NAME, problem
 from tests.sql.test_together import ALONE, seen, take
 from tests.support.answers import ztf_settings
 from tests.support.databases import rows_of
+from tests.support.exchanges import EVERYTHING
 from tides_bridge.database import Database, run
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats.output.meanings import meaning_of
@@ -101,7 +102,7 @@ def test_the_catalogue_is_what_the_api_would_take(two: Database, settings: Setti
 
 def test_what_the_format_forbids_is_left_out_by_name(two: Database, settings: Settings) -> None:
     with two.transaction() as connection:
-        rows = run(connection, "fourmost/list_targets.sql")
+        rows = run(connection, "fourmost/list_targets.sql", EVERYTHING)
     rows[0]["decl"] = 65.0
     catalogue = catalogue_of(rows, SETTINGS)
     ((name, reason),) = catalogue.left_out.items()

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.databases import rows_of
+from tests.support.exchanges import EVERYTHING
 from tests.support.places import near, questions, targets
 from tests.support.staging import TODAY, at, master, staged, store
 from tides_bridge.database import Database, run
@@ -182,7 +183,7 @@ def test_a_merged_target_is_switched_off_at_4most_and_what_it_was_told_is_kept(
     rows_of(pair, told)
     merge_targets(pair, at(settings), "TiDES25aaa", "TiDES25aab", "one")
     with pair.transaction() as connection:
-        listed = run(connection, "fourmost/list_targets.sql")
+        listed = run(connection, "fourmost/list_targets.sql", EVERYTHING)
     assert [(row["name"], row["active"]) for row in listed] == [("TiDES25aaa", True), ("TiDES25aab", False)]
 
 

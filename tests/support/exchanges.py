@@ -24,6 +24,8 @@ from tides_bridge.fourmost.exchange import (
 from tides_bridge.settings import Settings
 
 MAGNITUDE = re.compile(r"(?P<band>[ugrizy])_latest_mag")
+EVERYTHING = {"is_whole": True, "now_mjd": 61000.0}
+"""Of ``fourmost/list_targets.sql``: every target, whether anything changed or not."""
 TERMS = [{"from": "ZTF_r", "source": "for tests"}]
 """What is sent as LSST's r."""
 

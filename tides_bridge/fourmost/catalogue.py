@@ -90,7 +90,8 @@ def find_catalogue(connection: Connection, settings: Settings, tides_ids: Collec
     tides_ids
         Which; None: all.
     """
-    rows = [row for row in run(connection, "fourmost/list_targets.sql") if row["active"]]
+    everything = {"is_whole": True, "now_mjd": settings.now_mjd()}
+    rows = [row for row in run(connection, "fourmost/list_targets.sql", everything) if row["active"]]
     return catalogue_of(rows if tides_ids is None else [row for row in rows if row["tides_id"] in tides_ids], settings)
 
 

@@ -22,6 +22,7 @@ from tides_bridge.database import Database, run
 from tides_bridge.errors import FourmostRejected, FourmostUnavailable
 from tides_bridge.fourmost.adoption import adopt_forgotten
 from tides_bridge.fourmost.client import FourmostClient
+from tides_bridge.fourmost.due import find_due, settle
 from tides_bridge.fourmost.identity import (
     as_shown,
     is_of_same_program,
@@ -138,21 +139,28 @@ def prepare_4most_update(database: Database, settings: Settings) -> FourmostStag
     Returns
     -------
     FourmostStage
-        New targets and changes. It is computed from what 4MOST confirmed, so a run that died is simply repeated.
+        New targets and changes. It is computed from what 4MOST confirmed, so a run that died is simply repeated; only
+        targets are looked at of which something may have changed since they were compared last.
     """
     with database.transaction("stage") as connection:
-        rows = run(connection, "fourmost/list_targets.sql")
-        stage = _guarded(connection, stage_for_4most(rows, settings), settings, len(rows))
+        run(connection, "fourmost/take_changes.sql")
+        due = find_due(connection, settings)
+        found = stage_for_4most(due.rows, settings)
+        stage = _guarded(connection, found, settings)
         refused = [{"tides_id": row["tides_id"], "reason": row["reason"], "payload": None} for row in stage.refused]
         run(connection, "fourmost/store_refused.sql", refused)
-        wanted = [{"tides_id": key, "changes": changes} for key, changes in stage.wanted.items()]
+        ingested = [row["tides_id"] for row in due.rows if row["date_ingested"] or row["wanted_4most"]]
+        wanted = [{"tides_id": tides_id, "changes": stage.wanted.get(tides_id)} for tides_id in ingested]
         run(connection, "fourmost/store_wanted.sql", {"wanted": json.dumps(wanted)})
+        unsaid = (found.new, found.changed, found.deactivated, found.refused, found.otherwise)
+        settle(connection, settings, due, {row["tides_id"] for rows in unsaid for row in rows})
     return stage
 
 
-def _guarded(connection: Connection, stage: FourmostStage, settings: Settings, targets: int) -> FourmostStage:
+def _guarded(connection: Connection, stage: FourmostStage, settings: Settings) -> FourmostStage:
     """Leave out changes that are larger than a target's own, if there are too many of them at once."""
     left_out: set[int] = set()
+    targets = run(connection, "fourmost/count_told.sql")[0]["number"]
     for kind, rows in jumps(stage, settings).items():
         example = f"{rows[0]['name']}: {rows[0]['changes']}" if rows else ""
         if holds_back(connection, settings, kind, Change(len(rows), targets, example)):

@@ -20,6 +20,9 @@ Row = Mapping[str, Any]
 OUR_SYSTEM = "AB"
 """All surveys that the bridge reads give AB magnitudes: of ``mag_type``, the last word."""
 
+NIGHT_LASTS = 1.0
+"""[d] So long what was predicted for a night is sent."""
+
 
 class Newest(NamedTuple):
     """The newest magnitude in a band: epoch [MJD, UTC], magnitude [AB mag] and its error, NaN where it is unknown."""
@@ -129,7 +132,7 @@ def _tonight(tonight: Mapping[str, Any] | None, now_mjd: float) -> tuple[dict[st
     """Give the magnitudes expected on the coming night by system and band, and how each was found."""
     points: dict[str, Newest] = {}
     methods: dict[str, str] = {}
-    if not tonight or tonight["at_mjd"] < now_mjd - 1:
+    if not tonight or tonight["at_mjd"] < now_mjd - NIGHT_LASTS:
         return points, methods
     rows = zip(BANDS, tonight["mags"], tonight["errors"], tonight["methods"], strict=True)
     for band, mag, error, method in rows:

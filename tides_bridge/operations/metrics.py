@@ -151,7 +151,8 @@ def _of_database(settings: Settings, database: Database) -> Iterator[Sample]:
             one("operations/sum_decisions.sql"),
             one("operations/count_objects.sql"),
         )
-        targets, backlog = one("operations/count_targets.sql"), one("operations/count_backlog.sql")
+        targets = one("operations/count_targets.sql")
+        backlog = run(connection, "operations/count_backlog.sql", {"now_mjd": settings.now_mjd()})[0]
         runs = run(connection, "operations/list_runs.sql")
         questions = count_questions(connection, settings)
         positions = run(connection, "operations/list_all_positions.sql")

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from tides_bridge.database import Database, run
 from tides_bridge.errors import BridgeError
+from tides_bridge.fourmost.due import find_due
 from tides_bridge.fourmost.payloads import MOST_ASKED, stage_for_4most
 from tides_bridge.operations.questions import count_questions
 from tides_bridge.settings import Settings
@@ -51,7 +52,7 @@ def get_status(database: Database, settings: Settings) -> dict[str, Any]:
         status["questions"] = count_questions(connection, settings)
         status["deferred"] = run(connection, "operations/count_deferred.sql")
         status["calls"] = _calls(connection, settings)
-        stage = stage_for_4most(run(connection, "fourmost/list_targets.sql"), settings)
+        stage = stage_for_4most(find_due(connection, settings).rows, settings)
     waiting = {"new": stage.new, "changed": stage.changed, "deactivated": stage.deactivated}
     status["backlog"] = {name: len(rows) for name, rows in waiting.items()} | {"unanswered": states.pop("unanswered")}
     status["backlog_since"] = status["backlog_since"] if any(status["backlog"].values()) else None
@@ -68,7 +69,7 @@ def get_status(database: Database, settings: Settings) -> dict[str, Any]:
 
 
 def _health(connection: Connection, settings: Settings) -> dict[str, Any]:
-    backlog = run(connection, "operations/count_backlog.sql")[0]
+    backlog = run(connection, "operations/count_backlog.sql", {"now_mjd": settings.now_mjd()})[0]
     waiting_for = timedelta(seconds=backlog.pop("age_seconds"))
     return {
         "installed_at": run(connection, "operations/get_schema.sql")[0]["installed_at"],

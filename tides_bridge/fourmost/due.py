@@ -1,0 +1,145 @@
+"""
+Of which targets 4MOST may have to be told something: those that changed, or that time has changed, since last time.
+
+The database notes what changes (schema 017). With other settings, other code, or an earlier clock all are compared.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from tides_bridge.database import Database, run
+from tides_bridge.fourmost.magnitudes import NIGHT_LASTS, newest_by_band
+from tides_bridge.settings import Settings
+
+Row = Mapping[str, Any]
+
+PACKAGE: Final = Path(__file__).parents[1]
+
+COMPARING: Final = ("fourmost", "lightcurves")
+"""The rooms whose code works out what 4MOST should know."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """
+    The targets to compare.
+
+    Attributes
+    ----------
+    rows
+        Of ``fourmost/list_targets.sql``.
+    is_whole
+        Whether these are all targets, as what is wanted of all may have changed.
+    now_mjd
+        [d, UTC] When.
+    """
+
+    rows: list[dict[str, Any]]
+    is_whole: bool
+    now_mjd: float
+
+
+def keep_changes(database: Database) -> None:
+    """
+    Keep what changed once a target, where there is no exchange that would look at it.
+
+    Parameters
+    ----------
+    database
+        Of a run that tells 4MOST nothing.
+    """
+    with database.transaction() as connection:
+        run(connection, "fourmost/take_changes.sql")
+
+
+def find_due(connection: Connection, settings: Settings) -> Due:
+    """
+    Find what must be compared with what 4MOST was told; nothing is changed.
+
+    Parameters
+    ----------
+    connection
+        Of a transaction; that of an exchange has taken the changes before (``fourmost/take_changes.sql``).
+    settings
+        How targets are described, and the clock.
+    """
+    now_mjd, before = settings.now_mjd(), run(connection, "fourmost/last_comparison.sql")
+    is_whole = not before or before[0]["conditions"] != conditions(settings) or before[0]["now_mjd"] > now_mjd
+    params = {"is_whole": is_whole, "now_mjd": now_mjd}
+    return Due(run(connection, "fourmost/list_targets.sql", params), is_whole, now_mjd)
+
+
+def settle(connection: Connection, settings: Settings, due: Due, unsaid: Collection[int]) -> None:
+    """
+    Note which targets were compared, in the transaction that stores what follows from it.
+
+    Parameters
+    ----------
+    connection
+        Of the transaction in which they were found.
+    settings
+        Under which they were compared.
+    due
+        What was compared.
+    unsaid
+        The ``tides_id`` of those of which something is still to be said: they are compared again.
+    """
+    unsaid = set(unsaid) | {row["tides_id"] for row in due.rows if row["is_refused_still"]}
+    looks = {row["tides_id"]: next_look(row, settings) for row in due.rows if row["active"]}
+    expiring = [
+        {"tides_id": tides_id, "due_mjd": mjd}
+        for tides_id, mjd in looks.items()
+        if mjd is not None and tides_id not in unsaid
+    ]
+    params = {"conditions": conditions(settings), "now_mjd": due.now_mjd, "is_whole": due.is_whole}
+    params |= {"open": sorted(unsaid), "expiring": json.dumps(expiring)}
+    run(connection, "fourmost/settle_due.sql", params)
+
+
+def next_look(row: Row, settings: Settings) -> float | None:
+    """
+    Tell when another magnitude may have to be sent though nothing new is known; None: never.
+
+    That is when one that was measured lately is so no more, and when the night is over of which one was predicted.
+
+    Parameters
+    ----------
+    row
+        Of ``fourmost/list_targets.sql``.
+    settings
+        With ``fourmost.maxMagnitudeAge``, and the clock.
+
+    Returns
+    -------
+    float
+        [d] MJD (UTC), not before now.
+    """
+    now_mjd, fresh = settings.now_mjd(), settings.fourmost.max_magnitude_age / timedelta(days=1)
+    epochs = [point.mjd + fresh for point in newest_by_band(row["magnitudes"]).values()]
+    if row["tonight"]:
+        epochs.append(row["tonight"]["at_mjd"] + NIGHT_LASTS)
+    return min((mjd for mjd in epochs if mjd >= now_mjd), default=None)
+
+
+def conditions(settings: Settings) -> str:
+    """Give a digest of all that decides what 4MOST should know of given facts: settings and code."""
+    sections: Sequence[Any] = (settings.fourmost, settings.targets)
+    written = "\0".join((_code(), *(section.model_dump_json() for section in sections)))
+    return hashlib.sha256(written.encode()).hexdigest()[:16]
+
+
+@cache
+def _code() -> str:
+    digest = hashlib.sha256(version("tides-bridge").encode())
+    for file in sorted(file for room in COMPARING for file in (PACKAGE / room).rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
