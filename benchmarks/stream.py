@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure the parts, the old way and the bridge, and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--alerts", type=int, default=30_000, help="through the bridge")
-    parser.add_argument("--images", type=int, default=80_000, help="bytes of cut-outs of the larger alerts")
+    parser.add_argument("--images", type=int, nargs="+", default=[0, 80_000], help="bytes of cut-outs of each size")
     parser.add_argument("--old", type=int, default=300, help="alerts of the old way")
     parser.add_argument("--parts", type=int, default=3000, help="alerts of which each part is measured")
     parser.add_argument("--prefect", help="address of the API of a server that runs; else each run starts one")
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="tides-benchmark-", dir="/var/tmp") as name:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL runs as another user, where the bridge is root's
-        for images in (0, chosen.images):
+        for images in chosen.images:
             number = chosen.alerts if not images else chosen.alerts // 5
             parts = chosen.parts if not images else chosen.parts * 3 // 10
             compare(folder / str(images), number, images, parts, chosen)
@@ -277,8 +277,8 @@ def scheduler(workers: int) -> Iterator[str]:
     """Start a scheduler of Dask with worker processes."""
     from flows.local_cluster import start_cluster
 
-    environment = {"PREFECT_LOGGING_LEVEL": "WARNING", "DO_NOT_TRACK": "1"}
-    with start_cluster(workers, 1, processes=True, environment=environment) as cluster:
+    os.environ |= {"PREFECT_LOGGING_LEVEL": "WARNING", "DO_NOT_TRACK": "1"}
+    with start_cluster(workers, 1, processes=True, imports=["tasks.judge"]) as cluster:
         yield str(cluster.scheduler_address)
 
 

@@ -116,7 +116,7 @@ def _client(workers: int, address: str | None) -> Iterator[Any]:
             yield client
         return
     with children_deaf_to_interrupts():
-        started = start_cluster(workers, 1, processes=True, quiet=True)
+        started = start_cluster(workers, 1, processes=True, quiet=True, imports=[MODULE])
     with started as cluster, connect(cluster) as client:
         # While the workers import what they need, the files are looked through.
         imports = {"pure": False, "allow_other_workers": False}

@@ -1,7 +1,8 @@
 """Dask workers on this machine, for flows and for commands without one."""
 
 import logging
-from collections.abc import Mapping
+import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -9,7 +10,12 @@ if TYPE_CHECKING:
 
 
 def start_cluster(
-    workers: int, threads: int, *, processes: bool, quiet: bool = False, environment: Mapping[str, str] | None = None
+    workers: int,
+    threads: int,
+    *,
+    processes: bool,
+    quiet: bool = False,
+    imports: Sequence[str] = (),
 ) -> "LocalCluster":
     """
     Start workers here, which listen on this machine only.
@@ -24,8 +30,8 @@ def start_cluster(
         Whether each worker is a process of its own; else all are threads of this one.
     quiet
         Whether Dask tells nothing of workers that end.
-    environment
-        Variables that processes get besides ours.
+    imports
+        Modules that processes need.
     """
     import dask
     from distributed import LocalCluster
@@ -39,8 +45,21 @@ def start_cluster(
     }
     dask.config.set({"distributed.dashboard.link": "http://127.0.0.1:{port}/status"})  # else it names the machine
     if processes:
-        cluster |= {"host": "127.0.0.1", "env": dict(environment or {})}  # threads speak through memory instead
+        _share_imports(imports)
+        cluster |= {"host": "127.0.0.1"}  # threads speak through memory instead
     if quiet:
         cluster["silence_logs"] = logging.CRITICAL
     local_cluster: Any = LocalCluster  # without types
     return cast("LocalCluster", local_cluster(**cluster))
+
+
+def _share_imports(modules: Sequence[str]) -> None:
+    """Let worker processes be forked from one that has imported what they need, which none then does by itself."""
+    import dask
+    from distributed.utils import get_mp_context
+
+    if sys.platform != "linux":
+        return
+    dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
+    context: Any = get_mp_context  # without types
+    context().set_forkserver_preload(["distributed.worker", *modules])

@@ -18,6 +18,9 @@ from tides_bridge.settings.sections import DaskSettings
 Workers = Callable[[int], TaskRunner[Any]]
 """Gives what runs so many tasks; the workers are started when they are needed first."""
 
+IMPORTS = ("tasks.judge", "tasks.select_files")
+"""Of the tasks that go to workers."""
+
 
 @contextmanager
 def dask_workers(options: DaskSettings) -> Iterator[Workers]:
@@ -37,7 +40,7 @@ def dask_workers(options: DaskSettings) -> Iterator[Workers]:
             if options.address:
                 return options.address
             cluster = stack.enter_context(
-                start_cluster(options.workers, options.threads_per_worker, processes=options.processes)
+                start_cluster(options.workers, options.threads_per_worker, processes=options.processes, imports=IMPORTS)
             )
             link_to_dask(str(cluster.dashboard_link))
             return str(cluster.scheduler_address)

@@ -60,9 +60,12 @@ SLOW = (
 """Files that take longest, which begin first: two processes that share the files then end together."""
 
 
-# Without a time limit, as a busy machine is normal; an example that fails is printed with what repeats it.
+# Without a time limit, as a busy machine is normal; an example that fails is printed with what repeats it. CI tries
+# fewer, always the same ones; `make soak` many more.
 hypothesis.settings.register_profile("developer", deadline=None, print_blob=True)
-hypothesis.settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True, database=None)
+hypothesis.settings.register_profile(
+    "ci", deadline=None, print_blob=True, derandomize=True, database=None, max_examples=40
+)
 hypothesis.settings.register_profile("night", deadline=None, print_blob=True, max_examples=1000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "developer"))
 

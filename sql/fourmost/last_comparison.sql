@@ -1,5 +1,5 @@
 -- purpose: tell under which settings and code, and when, targets were compared last with what 4MOST was told
--- returns: one row: conditions text, now_mjd double precision [MJD, UTC]; none before the first comparison
+-- returns: one row: conditions text, now_mjd double precision (MJD, UTC); none before the first comparison
 
 SELECT
     comparison_4most.conditions,

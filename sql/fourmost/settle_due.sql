@@ -1,5 +1,5 @@
 -- purpose: note that targets were compared: those that are done are looked at again when they change, or at an epoch
--- params: conditions text, now_mjd double precision [MJD, UTC], is_whole boolean (all were compared),
+-- params: conditions text, now_mjd double precision (MJD, UTC), is_whole boolean (all were compared),
 --         open bigint[] (what is still to be said, of these), expiring jsonb (list of tides_id, due_mjd)
 
 WITH settled AS (

@@ -1,5 +1,5 @@
 -- purpose: count what 4MOST is still to be told, in SQL alone: tides status works it out target by target
--- params: now_mjd double precision [MJD, UTC]
+-- params: now_mjd double precision (MJD, UTC)
 -- returns: one row of numbers: to_create, to_update, to_deactivate, unanswered; age_seconds double precision (so long
 --          at most something has been waiting; 0: nothing waits)
 -- An update is noticed by the date of the last detection, or the active flag: new magnitudes come with detections.

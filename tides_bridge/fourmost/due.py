@@ -29,7 +29,7 @@ COMPARING: Final = ("fourmost", "lightcurves")
 
 
 @dataclass(frozen=True)
-class Due:
+class DueTargets:
     """
     The targets to compare.
 
@@ -61,7 +61,7 @@ def keep_changes(database: Database) -> None:
         run(connection, "fourmost/take_changes.sql")
 
 
-def find_due(connection: Connection, settings: Settings) -> Due:
+def find_due(connection: Connection, settings: Settings) -> DueTargets:
     """
     Find what must be compared with what 4MOST was told; nothing is changed.
 
@@ -75,10 +75,10 @@ def find_due(connection: Connection, settings: Settings) -> Due:
     now_mjd, before = settings.now_mjd(), run(connection, "fourmost/last_comparison.sql")
     is_whole = not before or before[0]["conditions"] != conditions(settings) or before[0]["now_mjd"] > now_mjd
     params = {"is_whole": is_whole, "now_mjd": now_mjd}
-    return Due(run(connection, "fourmost/list_targets.sql", params), is_whole, now_mjd)
+    return DueTargets(run(connection, "fourmost/list_targets.sql", params), is_whole, now_mjd)
 
 
-def settle(connection: Connection, settings: Settings, due: Due, unsaid: Collection[int]) -> None:
+def settle(connection: Connection, settings: Settings, due: DueTargets, unsaid: Collection[int]) -> None:
     """
     Note which targets were compared, in the transaction that stores what follows from it.
 
