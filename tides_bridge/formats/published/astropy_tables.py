@@ -9,14 +9,10 @@ import io
 import re
 import warnings
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from astropy import units
-from astropy.io import ascii as astropy_text
-from astropy.io.votable import parse_single_table
-from astropy.table import Table
 
 from tides_bridge.compiled import Floats
 from tides_bridge.errors import MalformedAlert
@@ -29,6 +25,9 @@ from tides_bridge.formats.meaning.roles import NAMES, NEEDED
 from tides_bridge.formats.published.forced import name_of_file
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.photometry import AB_ZERO_POINT, MJD_ZERO, ZTF_BANDS, mjd_utc_from_tai
+
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 OF_SNCOSMO: Final = {
     "mjd": ("time", "date", "mjdobs", "mjd_obs"),
@@ -129,7 +128,10 @@ def astropy_curves(path: Path, options: Options, refused: Refused, noted: Noted)
     return curves
 
 
-def _table(path: Path) -> Table:
+def _table(path: Path) -> "Table":
+    from astropy.io.votable import parse_single_table  # a second, for each process that reads any file
+    from astropy.table import Table
+
     content = whole_content(path)
     text = content.removeprefix(b"\xef\xbb\xbf").lstrip()
     try:
@@ -146,8 +148,10 @@ def _table(path: Path) -> Table:
         raise MalformedAlert(str(path), f"is a broken table: {in_one_line(problem)}") from None
 
 
-def _sncosmo_table(text: str) -> Table:
+def _sncosmo_table(text: str) -> "Table":
     """Read sncosmo's text: keys as @key value, a line of names, and rows with blanks between."""
+    from astropy.io import ascii as astropy_text
+
     lines = text.splitlines()
     keys = dict(line[1:].split(None, 1) for line in lines if line.startswith("@") and " " in line)
     rest = [line for line in lines if line.strip() and not line.startswith("@")]
@@ -157,7 +161,7 @@ def _sncosmo_table(text: str) -> Table:
     return table
 
 
-def _roles(table: Table) -> dict[str, str]:
+def _roles(table: "Table") -> dict[str, str]:
     """Tell which column plays which role."""
     small = {name.strip().lower(): name for name in reversed(table.colnames)}
     known = {}
@@ -168,7 +172,7 @@ def _roles(table: Table) -> dict[str, str]:
     return known
 
 
-def _object_names(table: Table, known: dict[str, str], path: Path) -> npt.NDArray[np.str_]:
+def _object_names(table: "Table", known: dict[str, str], path: Path) -> npt.NDArray[np.str_]:
     has_epoch = {"mjd", "jd", "mjd_tai"} & set(known)
     has_brightness = {"magnitude", "flux", "flux_njy"} & set(known)
     if not (has_epoch and has_brightness and {"band", "fid"} & set(known)):
@@ -206,7 +210,7 @@ def _epochs(known: dict[str, str], numbers: Any, path: Path) -> Floats:
     return values["jd"] - MJD_ZERO if "jd" in values else mjd_utc_from_tai(values["mjd_tai"])
 
 
-def _bands(table: Table, known: dict[str, str], path: Path, noted: Noted) -> npt.NDArray[np.int8]:
+def _bands(table: "Table", known: dict[str, str], path: Path, noted: Noted) -> npt.NDArray[np.int8]:
     column = table[known["band" if "band" in known else "fid"]]
     names = [str(name).strip() for name in np.ma.filled(column, column.dtype.type()).tolist()]
     fids = {str(fid): band for fid, band in ZTF_BANDS.items()}
@@ -219,7 +223,7 @@ def _bands(table: Table, known: dict[str, str], path: Path, noted: Noted) -> npt
 
 
 def _brightness(
-    table: Table, known: dict[str, str], numbers: Any, options: Options, path: Path
+    table: "Table", known: dict[str, str], numbers: Any, options: Options, path: Path
 ) -> dict[str, npt.NDArray[Any] | None]:
     """Give the columns of fluxes [nJy], or of magnitudes."""
     role = next((role for role in ("flux_njy", "flux") if role in known), None)
@@ -239,7 +243,7 @@ def _brightness(
 
 
 def _scale(  # noqa: PLR0913, PLR0917
-    table: Table, known: dict[str, str], numbers: Any, role: str, options: Options, path: Path
+    table: "Table", known: dict[str, str], numbers: Any, role: str, options: Options, path: Path
 ) -> Floats | float:
     """Tell what turns fluxes into nJy: zero points a row, else their unit, else what the options say."""
     if "zero_point" in known:
@@ -249,6 +253,8 @@ def _scale(  # noqa: PLR0913, PLR0917
             raise MalformedAlert(str(path), f"has zero points in the system {names}: only those in AB can be used")
         zero_point: Floats = numbers("zero_point")
         return np.asarray(10 ** ((AB_ZERO_POINT - zero_point) / 2.5), dtype=float)
+    from astropy import units
+
     unit = table[known[role]].unit
     if unit is None:
         return 1.0 if role == "flux_njy" else options.scale

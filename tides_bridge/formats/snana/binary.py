@@ -12,14 +12,13 @@ from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
-from astropy.io import fits
 
 from tides_bridge.compiled import Integers
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import in_one_line
 from tides_bridge.formats.contents import is_gzip, state_of, whole_content
 
-TROUBLE = (OSError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, fits.VerifyError)
+TROUBLE = (OSError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError)
 """What astropy raises for bytes that are no FITS."""
 
 
@@ -141,10 +140,15 @@ def _rows_in(path: Path, content: Any) -> FitsRows:
 
 def _table_in(source: IO[bytes]) -> tuple[dict[str, Any], Any, int, int]:
     """Find the first table: header, columns, where its rows begin [bytes], and how many there are."""
-    with fits.open(source, memmap=False) as units:
-        first = dict(units[0].header)
-        unit = next((unit for unit in units if isinstance(unit, fits.BinTableHDU)), None)
-        if unit is None:
-            raise ValueError("it has no table")
-        header = {**first, **dict(unit.header)}
-        return header, unit.columns, int(unit.fileinfo()["datLoc"]), int(unit.header["NAXIS2"])
+    from astropy.io import fits  # half a second, for each process that reads any file
+
+    try:
+        with fits.open(source, memmap=False) as units:
+            first = dict(units[0].header)
+            unit = next((unit for unit in units if isinstance(unit, fits.BinTableHDU)), None)
+            if unit is None:
+                raise ValueError("it has no table")
+            header = {**first, **dict(unit.header)}
+            return header, unit.columns, int(unit.fileinfo()["datLoc"]), int(unit.header["NAXIS2"])
+    except fits.VerifyError as problem:
+        raise ValueError(str(problem)) from problem
