@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 # Before Prefect is imported: a user's own Prefect profile, which may point to a server, is neither used nor changed.
@@ -26,6 +27,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_threa
 
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
+from xdist.scheduler import LoadFileScheduling  # noqa: E402
 
 from tests.support.databases import make_settings  # noqa: E402
 from tests.support.folders import reachable_folder  # noqa: E402
@@ -41,9 +43,10 @@ from tides_bridge.settings import Settings  # noqa: E402
 TEMPLATE = "tides_template"
 SLOW = (
     "faults/test_crashes.py",
+    "flows/test_browser.py",
+    "flows/test_up.py",
     "benchmarks/test_benchmarks.py",
     "flows/test_outages.py",
-    "flows/test_up.py",
     "flows/test_deploying.py",
     "faults/test_secrets.py",
     "brokers/test_live.py",
@@ -58,6 +61,8 @@ SLOW = (
     "brokers/test_standins.py",
 )
 """Files that take longest, which begin first: two processes that share the files then end together."""
+TOGETHER = {"tests/flows/test_browser.py": "tests/flows/test_up.py"}
+"""Files that go to one process with another, as they look at the same programs."""
 
 
 # Without a time limit, as a busy machine is normal; an example that fails is printed with what repeats it. CI tries
@@ -83,6 +88,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left_out]
     places = {Path(__file__).parent / name: place for place, name in enumerate(SLOW)}
     items.sort(key=lambda item: places.get(item.path, len(SLOW)))
+
+
+class FilesByProcess(LoadFileScheduling):
+    """Each file goes to one process, with those that it belongs to."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return TOGETHER.get(file, file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesByProcess:
+    """Say how xdist shares the tests."""
+    return FilesByProcess(config, log)
 
 
 @pytest.fixture(scope="module", autouse=True)

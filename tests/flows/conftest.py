@@ -1,5 +1,6 @@
 """A simulated night for tests that run the bridge from a shell."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -10,6 +11,7 @@ from simulators.alerts.packets import alerts
 from simulators.sky import Sky
 from simulators.standins.bundle import StandinAlert, Standins, write_settings
 from tests.support.folders import reachable_folder
+from tests.support.terminal import READY, Terminal
 
 
 @pytest.fixture(scope="module")
@@ -32,3 +34,19 @@ def settings_file(standins: Standins, tmp_path: Path) -> Path:
     settings["broker"]["silence"] = "0.5 seconds"
     write_settings(tmp_path / "settings.yaml", settings)
     return tmp_path / "settings.yaml"
+
+
+@pytest.fixture(scope="session")
+def terminal() -> Iterator[Terminal]:
+    """All of the demo, whose first run has ended: for what looks at it in a browser, and then for what ends it."""
+    with reachable_folder() as folder:
+        terminal = Terminal(folder / "demo")
+        try:
+            terminal.start("first")
+            terminal.wait_for_line(READY)
+            terminal.wait_for(terminal.completed)
+            yield terminal
+        finally:
+            if not terminal.ended:
+                terminal.signal(signal.SIGTERM)
+            terminal.wait_for(terminal.is_gone)

@@ -4,15 +4,13 @@ What a person does in the web page of `tides up`, in a real browser: start a run
 With BRIDGE_TEST_PICTURES=FOLDER a picture of each page is kept there.
 """
 
-import signal
 from collections.abc import Iterator
 
 import pytest
 from selenium.webdriver.common.by import By
 
-from tests.flows.test_up import READY, Terminal
 from tests.support.browser import Browser, browser
-from tests.support.folders import reachable_folder
+from tests.support.terminal import Terminal
 
 FORM = {
     "TiDES bridge/hourly": ("config", "settings_file"),
@@ -31,23 +29,7 @@ def page() -> Iterator[Browser]:
         yield found
 
 
-@pytest.fixture(scope="module")
-def terminal(page: Browser) -> Iterator[Terminal]:
-    """All of the demo, whose first run has ended."""
-    with reachable_folder() as folder:
-        terminal = Terminal(folder / "demo")
-        try:
-            terminal.start("browsed")
-            terminal.wait_for_line(READY)
-            terminal.wait_for(terminal.completed)
-            yield terminal
-        finally:
-            if not terminal.ended:
-                terminal.signal(signal.SIGTERM)
-            terminal.wait_for(terminal.is_gone)
-
-
-def test_a_run_is_started_from_its_form_followed_and_looked_at(terminal: Terminal, page: Browser) -> None:
+def test_a_run_is_started_from_its_form_followed_and_looked_at(page: Browser, terminal: Terminal) -> None:
     before = terminal.completed()
     page.open(f"http://127.0.0.1:{terminal.port}/deployments")
     page.follow("hourly")
@@ -67,7 +49,7 @@ def test_a_run_is_started_from_its_form_followed_and_looked_at(terminal: Termina
     page.picture("artifacts")
 
 
-def test_the_tables_of_a_run_lead_to_light_curves(terminal: Terminal, page: Browser) -> None:
+def test_the_tables_of_a_run_lead_to_light_curves(page: Browser, terminal: Terminal) -> None:
     tables = terminal.ask("POST", "artifacts/filter", sort="CREATED_DESC")
     newest = next(table for table in tables if table["key"] == "tides-bridge-new-targets")
     page.open(f"http://127.0.0.1:{terminal.port}/artifacts/artifact/{newest['id']}")
@@ -82,7 +64,7 @@ def test_the_tables_of_a_run_lead_to_light_curves(terminal: Terminal, page: Brow
 
 
 @pytest.mark.parametrize("name", FORM)
-def test_each_form_explains_every_parameter(terminal: Terminal, page: Browser, name: str) -> None:
+def test_each_form_explains_every_parameter(page: Browser, terminal: Terminal, name: str) -> None:
     deployment = terminal.ask("GET", f"deployments/name/{name}")
     asked = deployment["parameter_openapi_schema"]["properties"]
     assert set(asked) == set(FORM[name])
@@ -92,14 +74,14 @@ def test_each_form_explains_every_parameter(terminal: Terminal, page: Browser, n
     assert deployment["description"]
 
 
-def test_the_page_of_targets_leads_back(terminal: Terminal, page: Browser) -> None:
+def test_the_page_of_targets_leads_back(page: Browser, terminal: Terminal) -> None:
     page.open(f"http://127.0.0.1:{terminal.page}/")
     page.wait_for_text("TiDES")
     assert page.links(f":{terminal.port}") and page.links("/metrics") and page.links("/light-curves/")
     page.picture("page")
 
 
-def test_what_marks_dead_runs_is_among_the_automations(terminal: Terminal, page: Browser) -> None:
+def test_what_marks_dead_runs_is_among_the_automations(page: Browser, terminal: Terminal) -> None:
     page.open(f"http://127.0.0.1:{terminal.port}/automations")
     for each in terminal.ask("POST", "automations/filter"):
         page.wait_for_text(each["name"])

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.test_up import READY, Terminal
 from tests.support.folders import reachable_folder
 from tests.support.processes import tides
+from tests.support.terminal import READY, Terminal
 
 LOOPS = 15
 LONGEST = 300

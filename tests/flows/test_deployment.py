@@ -34,7 +34,7 @@ from simulators.standins.bundle import StandinAlert, Standins, write_settings
 from tasks.summary import MEANING
 from tests.support.folders import reachable_folder
 from tests.support.prefect_home import furnish
-from tests.support.processes import ROOT, free_port
+from tests.support.processes import ROOT, free_port, hearing_ctrl_c
 
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
 MAKE, ONE_RUN, UP, UP_WITH_SETTINGS = BLOCKS
@@ -57,16 +57,6 @@ STEPS = {
     "update_existing_transients: changed",
     "update_existing_transients: deactivated",
 }
-
-
-@contextmanager
-def hearing_ctrl_c() -> Iterator[None]:
-    """Let children hear Ctrl-C, which they would not inherit from tests that run in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @dataclass

@@ -12,9 +12,8 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from tests.flows.test_deployment import hearing_ctrl_c
 from tests.support.forked import forked_tides
-from tests.support.processes import ROOT, free_port
+from tests.support.processes import ROOT, free_port, hearing_ctrl_c
 from tides_bridge.operations.problems import Deployment, Facts, FlowRun, PrefectFacts, Problem, Worker
 from tides_bridge.operations.screen import screen
 

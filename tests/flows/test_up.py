@@ -1,6 +1,9 @@
-"""`tides up`: all programs of the demo, each killed in turn, stopped, started again; and what it refuses."""
+"""
+`tides up`: all programs of the demo, each killed in turn, stopped, started again; and what it refuses.
 
-import fcntl
+What is looked at in a browser (`test_browser`) is the same demo, and comes before.
+"""
+
 import json
 import os
 import re
@@ -9,12 +12,10 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
 
 import psutil
 import pytest
@@ -24,22 +25,18 @@ from flows import running_stack
 from flows.running_stack import MARK, RunningServer, announced, find_running
 from flows.up import upkeep
 from flows.up.condensed import BURST_SECONDS, MOST_LINES, Condensed
-from flows.up.programs import StartStep, UpPlan, ask_prefect_api, python
+from flows.up.programs import StartStep, UpPlan, python
 from flows.up.supervised import ID_FILE, SupervisedProgram, Supervisor, end_marked, id_of
 from flows.up.terminal import Log
-from tests.flows.test_deployment import hearing_ctrl_c
 from tests.flows.test_outages import answering
 from tests.support.folders import reachable_folder
 from tests.support.forked import forked_tides
 from tests.support.prefect_home import furnish
 from tests.support.processes import ROOT, free_port, wait_until
-from tides_bridge.database import open_database
-from tides_bridge.database.embedded import EmbeddedServer
+from tests.support.terminal import READY, STOP_SECONDS, Terminal
 from tides_bridge.errors import SettingsError
 from tides_bridge.processes import marked
-from tides_bridge.settings import load_settings
 
-READY = re.compile(r"^up +\| ready \(Ctrl-C stops all\)$", re.MULTILINE)
 PROGRAMS = {
     "worker": ("worker", "--pool"),
     "database": ("flows.cli", "database"),
@@ -48,134 +45,6 @@ PROGRAMS = {
     "server": ("flows.cli", "server"),
 }
 """Words of their commands."""
-WAIT_SECONDS = 900.0
-"""Each program may take 300 s to become healthy, on a machine that also runs other tests."""
-STOP_SECONDS = 240.0
-Found = TypeVar("Found")
-
-
-@dataclass
-class Terminal:
-    """A terminal in which `tides up` is typed."""
-
-    folder: Path
-    config: str = "demo"
-    port: int = field(default_factory=free_port)
-    page: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
-    log: Path = Path()
-
-    @property
-    def settings(self) -> Path:
-        return self.folder / "settings.yaml"
-
-    def start(self, name: str) -> None:
-        """Start it, and wait for nothing."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TIDES_", "PREFECT_"))}
-        variables = {"TIDES_PAGE__PORT": str(self.page), "TIDES_FOURMOST__ADDRESS": "https://real.example.org/QFSwi"}
-        variables |= {} if self.config == "demo" else {"TIDES_SETTINGS": str(self.settings)}
-        variables |= {"PREFECT_API_URL": "https://real.example.org/api", "PREFECT_WORKER_QUERY_SECONDS": "1"}
-        self.log = self.folder.with_name(f"{name}.log")
-        with self.log.open("w") as said, hearing_ctrl_c():
-            self.process = subprocess.Popen(
-                self.command(), cwd=ROOT, env=kept | variables, stdin=subprocess.DEVNULL, stdout=said, stderr=said
-            )
-
-    def command(self) -> list[str]:
-        words = ["up", "--config", self.config, "--folder", str(self.folder), "--port", str(self.port)]
-        return [sys.executable, "-m", "flows.cli", *words]
-
-    def wait_for(self, look: Callable[[], Found]) -> Found:
-        """Look until there is something; an API that does not answer yet is nothing."""
-        limit = time.monotonic() + WAIT_SECONDS
-        while True:
-            with suppress(requests.RequestException):
-                if found := look():
-                    return found
-            assert time.monotonic() < limit, self.said()
-            time.sleep(0.2)
-
-    def wait_for_line(self, line: str | re.Pattern[str]) -> None:
-        self.wait_for(lambda: re.search(line, self.said()) or self.ended)
-        assert re.search(line, self.said()), self.said()
-
-    @property
-    def ended(self) -> bool:
-        return self.process is None or self.process.poll() is not None
-
-    def said(self) -> str:
-        return self.log.read_text()
-
-    def signal(self, number: int) -> int:
-        """Send it a signal, and give the exit code."""
-        assert self.process
-        self.process.send_signal(number)
-        return self.process.wait(STOP_SECONDS)
-
-    def is_gone(self) -> bool:
-        """Whether nothing is left, neither a process of ours nor the database, which has no mark."""
-        with (self.folder / "up.lock").open() as lock:  # which the watcher has until then
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-        return not marked(MARK, id_of(self.folder)) and self.database.pid() is None
-
-    @property
-    def database(self) -> EmbeddedServer:
-        return EmbeddedServer(self.folder / ("standins" if self.config == "demo" else "") / "postgresql")
-
-    def find(self, *words: str) -> psutil.Process:
-        """Find the program with these words in its command, which may be between an end and a start."""
-        return self.wait_for(lambda: self._running(*words))[0]
-
-    def _running(self, *words: str) -> list[psutil.Process]:
-        found = []
-        for process in marked(MARK, id_of(self.folder)):
-            with suppress(psutil.Error):  # it has just ended
-                if set(words) <= set(process.cmdline()):
-                    found.append(process)
-        return found
-
-    def is_back(self, name: str) -> bool:
-        """Whether a program that was killed runs again."""
-        killed = rf"up +\| exited: {name} \(terminated by SIGKILL; not expected\)\n"
-        return bool(re.search(rf"{killed}(.*\n)*up +\| success: {name} ", self.said()))
-
-    def ask(self, method: str, path: str, **body: Any) -> Any:
-        return ask_prefect_api(f"http://127.0.0.1:{self.port}/api", method, path, **body)
-
-    def completed(self) -> set[str]:
-        """The finished runs of the bridge."""
-        deployment = self.ask("GET", "deployments/name/TiDES bridge/hourly")["id"]
-        runs = self.ask("POST", "flow_runs/filter")
-        return {run["id"] for run in runs if (run["deployment_id"], run["state_type"]) == (deployment, "COMPLETED")}
-
-    def run_once(self) -> None:
-        """Run the bridge once more; ours is cancelled if another has just begun."""
-        (before,) = self.wait_for(lambda: [self.completed()])  # a server that was just started may answer slowly
-        deployment = self.wait_for(lambda: self.ask("GET", "deployments/name/TiDES bridge/hourly")["id"])
-        self.ask("POST", f"deployments/{deployment}/create_flow_run", state={"type": "SCHEDULED"})
-        self.wait_for(lambda: self.completed() - before)
-
-    def targets(self) -> set[str]:
-        with open_database(load_settings("demo", self.settings)) as database, database.transaction() as connection:
-            return set(connection.exec_driver_sql("SELECT name FROM tides_master").scalars())
-
-
-@pytest.fixture(scope="module")
-def terminal() -> Iterator[Terminal]:
-    """All of the demo, which is ready."""
-    with reachable_folder() as folder:
-        terminal = Terminal(folder / "demo")
-        try:
-            terminal.start("first")
-            terminal.wait_for_line(READY)
-            yield terminal
-        finally:
-            if not terminal.ended:
-                terminal.signal(signal.SIGTERM)
-            terminal.wait_for(terminal.is_gone)
 
 
 def test_the_demo_runs_at_once_and_never_leads_to_real_services(terminal: Terminal) -> None:
@@ -231,11 +100,26 @@ def test_ctrl_c_stops_all_and_the_next_start_goes_on(terminal: Terminal) -> None
     stopped = re.findall(r"^up +\| stopped: (\w+)", said, re.MULTILINE)
     assert stopped == ["watchdog", "worker", "page", "server", "database", "standins"]
     assert said.endswith("\nstopped\n") and "standins | stopped\n" in said
+    terminal.is_protected = True
     terminal.start("second")
     terminal.wait_for_line(READY)
     assert terminal.completed() >= runs
     assert terminal.targets() >= targets
     terminal.wait_for(lambda: terminal.completed() - runs)
+
+
+def test_a_protected_server_asks_everybody_for_its_login(terminal: Terminal) -> None:
+    """That all of it became ready, and that a run completed, says that all programs show the login."""
+    assert "but not" not in terminal.said()
+    login = (terminal.folder / "prefect.login").read_text().strip()
+    address = f"http://127.0.0.1:{terminal.port}/api/flow_runs/filter"
+    answers = [requests.post(address, json={}, timeout=60, auth=auth) for auth in (None, ("tides", "guessed"))]
+    assert [answer.status_code for answer in answers] == [401, 401]
+    user, _, word = login.partition(":")
+    assert requests.post(address, json={}, timeout=60, auth=(user, word)).status_code == 200
+    assert "prefect.login" in terminal.said() and word not in terminal.said()
+    processes = marked(MARK, id_of(terminal.folder))
+    assert processes and not [process for process in processes if word in " ".join(process.cmdline())]
 
 
 def test_without_its_supervisor_all_is_ended_and_told(terminal: Terminal) -> None:
@@ -492,37 +376,6 @@ def test_a_login_is_made_once_for_all_programs_and_only_if_asked_for(tmp_path: P
     closed.login_file.write_bytes(b"\xff")
     with pytest.raises(SettingsError, match=r"prefect.login: cannot be used"):
         _ = replace(plan, is_protected=True).login
-
-
-class ProtectedTerminal(Terminal):
-    """One in which `--protect` is typed, too."""
-
-    def command(self) -> list[str]:
-        return [*super().command(), "--protect"]
-
-
-def test_a_protected_server_asks_everybody_for_its_login() -> None:
-    """That all of it becomes ready says that all programs show the login."""
-    with reachable_folder() as folder:
-        terminal = ProtectedTerminal(folder / "demo")
-        try:
-            terminal.start("protected")
-            terminal.wait_for_line(READY)
-            assert "but not" not in terminal.said()
-            login = (terminal.folder / "prefect.login").read_text().strip()
-            address = f"http://127.0.0.1:{terminal.port}/api/flow_runs/filter"
-            answers = [requests.post(address, json={}, timeout=60, auth=auth) for auth in (None, ("tides", "guessed"))]
-            assert [answer.status_code for answer in answers] == [401, 401]
-            user, _, word = login.partition(":")
-            assert requests.post(address, json={}, timeout=60, auth=(user, word)).status_code == 200
-            assert "prefect.login" in terminal.said() and word not in terminal.said()
-            processes = marked(MARK, id_of(terminal.folder))
-            assert processes and not [process for process in processes if word in " ".join(process.cmdline())]
-            assert terminal.signal(signal.SIGINT) == 0
-        finally:
-            if not terminal.ended:
-                terminal.signal(signal.SIGTERM)
-            terminal.wait_for(terminal.is_gone)
 
 
 def test_a_named_database_server_is_not_ours_to_keep(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -68,6 +69,16 @@ def _answers(address: str) -> bool:
         return requests.get(address, timeout=2).ok
     except requests.RequestException:
         return False
+
+
+@contextlib.contextmanager
+def hearing_ctrl_c() -> Iterator[None]:
+    """Let children hear Ctrl-C, which they would not inherit from tests that run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def tides(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
