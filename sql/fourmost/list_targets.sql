@@ -1,5 +1,5 @@
 -- purpose: list what 4MOST should know about or still takes for active; without those it was asked about in vain
--- params: is_whole boolean (all of these; else only what may have changed), now_mjd double precision (MJD, UTC)
+-- params: tides_ids bigint[] (of these, NULL: of all)
 -- returns: one row a target; magnitudes jsonb has the newest of each survey and band, as
 --          {"ztf_r": {"mag": 19.2, "mjd": 61000.1, "error": 0.1}}; tonight jsonb how bright it is expected, by band, NULL
 --          if that was not worked out
@@ -11,10 +11,8 @@ WITH listed AS (
         tides_master.asked_4most IS NULL
         AND (tides_master.active OR (tides_master.told_4most ->> 'is_active')::boolean)
         AND (
-            %(is_whole)s::boolean
-            OR tides_master.tides_id IN (
-                SELECT due.tides_id FROM due_targets(%(now_mjd)s::double precision) AS due
-            )
+            %(tides_ids)s::bigint[] IS NULL
+            OR tides_master.tides_id = ANY(%(tides_ids)s::bigint[])
         )
 ),
 

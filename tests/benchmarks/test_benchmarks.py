@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import frames, startup, stream
+from benchmarks import exchange, frames, startup, stream
 from benchmarks.archive import read_decisions, select_command, write_functions
 from benchmarks.load import make_packets, messages
 from benchmarks.measure import added_mb, agree, run
@@ -65,6 +65,14 @@ def test_a_benchmark_runs(name: str, capsys: pytest.CaptureFixture[str]) -> None
     assert rates and min(rates) > 0
     for figure in SMALL_FIGURES[name]:
         assert re.search(rf"^{re.escape(figure)} .*/s", printed, re.MULTILINE), printed
+
+
+def test_finding_what_changed_is_measured_and_finds_what_comparing_all_does(capsys: pytest.CaptureFixture[str]) -> None:
+    exchange.main(["--targets", "400", "--changed", "20"])
+    printed = capsys.readouterr().out
+    for figure in ("comparing all", "looking at what changed", "tides status", "the watchdog's look"):
+        assert re.search(rf"^{figure} +[\d.]+ s", printed, re.MULTILINE), printed
+    assert "400 targets that 4MOST knows, 20 of them changed" in printed
 
 
 def test_the_stream_is_measured_to_its_end(prefect_api: str) -> None:

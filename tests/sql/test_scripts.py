@@ -54,7 +54,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "fourmost/list_refused.sql": {},
     "fourmost/count_told.sql": {},
     "fourmost/last_comparison.sql": {},
-    "fourmost/list_targets.sql": {"is_whole": False, "now_mjd": 61001.0},
+    "fourmost/list_due.sql": {"now_mjd": 61001.0},
+    "fourmost/list_targets.sql": {"tides_ids": [1, 2]},
     "fourmost/settle_due.sql": {
         "conditions": "a",
         "now_mjd": 61001.0,

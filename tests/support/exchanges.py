@@ -24,7 +24,7 @@ from tides_bridge.fourmost.exchange import (
 from tides_bridge.settings import Settings
 
 MAGNITUDE = re.compile(r"(?P<band>[ugrizy])_latest_mag")
-EVERYTHING = {"is_whole": True, "now_mjd": 61000.0}
+EVERYTHING = {"tides_ids": None}
 """Of ``fourmost/list_targets.sql``: every target, whether anything changed or not."""
 TERMS = [{"from": "ZTF_r", "source": "for tests"}]
 """What is sent as LSST's r."""

@@ -90,9 +90,10 @@ def find_catalogue(connection: Connection, settings: Settings, tides_ids: Collec
     tides_ids
         Which; None: all.
     """
-    everything = {"is_whole": True, "now_mjd": settings.now_mjd()}
-    rows = [row for row in run(connection, "fourmost/list_targets.sql", everything) if row["active"]]
-    return catalogue_of(rows if tides_ids is None else [row for row in rows if row["tides_id"] in tides_ids], settings)
+    params = {"tides_ids": None if tides_ids is None else list(tides_ids)}
+    return catalogue_of(
+        [row for row in run(connection, "fourmost/list_targets.sql", params) if row["active"]], settings
+    )
 
 
 def catalogue_of(rows: Iterable[Mapping[str, Any]], settings: Settings) -> Catalogue:

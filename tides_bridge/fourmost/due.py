@@ -74,8 +74,10 @@ def find_due(connection: Connection, settings: Settings) -> DueTargets:
     """
     now_mjd, before = settings.now_mjd(), run(connection, "fourmost/last_comparison.sql")
     is_whole = not before or before[0]["conditions"] != conditions(settings) or before[0]["now_mjd"] > now_mjd
-    params = {"is_whole": is_whole, "now_mjd": now_mjd}
-    return DueTargets(run(connection, "fourmost/list_targets.sql", params), is_whole, now_mjd)
+    due = None if is_whole else run(connection, "fourmost/list_due.sql", {"now_mjd": now_mjd})
+    # As a list, so that PostgreSQL knows how few they are.
+    tides_ids = None if due is None else [row["tides_id"] for row in due]
+    return DueTargets(run(connection, "fourmost/list_targets.sql", {"tides_ids": tides_ids}), is_whole, now_mjd)
 
 
 def settle(connection: Connection, settings: Settings, due: DueTargets, unsaid: Collection[int]) -> None:
