@@ -124,11 +124,13 @@ def test_what_lacks_the_last_slash_is_led_to_it_which_only_reading_survives(api,
     bare = f"targetCat/transients/{row['id']}"
     assert api.call("GET", "targetCat/transients", params={"id": row["id"]}).json() == [row]
     assert api.call("GET", bare).json() == row
-    for method, path, body in (("POST", "targetCat/transients", new_row()), ("PATCH", bare, {"mag": 21})):
+    other = new_row()
+    for method, path, body in (("POST", "targetCat/transients", other), ("PATCH", bare, {"mag": 21})):
         answer = api.call(method, path, json=body, allow_redirects=False)
         assert (answer.status_code, answer.headers["Location"].split("/QFSwi/")[1]) == (301, f"{path}/")
     assert api.call("DELETE", bare, allow_redirects=False).status_code == 301
-    assert api.call("GET", "targetCat/transients/").json() == [row]
+    assert api.call("GET", "targetCat/transients/", params={"id": row["id"]}).json() == [row]
+    assert api.found(name=other["name"]) == []
 
 
 def test_a_patch_changes_what_it_names(api, new_row):
