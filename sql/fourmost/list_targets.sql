@@ -1,8 +1,8 @@
 -- purpose: list what 4MOST should know about or still takes for active; without those it was asked about in vain
 -- params: tides_ids bigint[] (of these, NULL: of all)
 -- returns: one row a target; magnitudes jsonb has the newest of each survey and band, as
---          {"ztf_r": {"mag": 19.2, "mjd": 61000.1, "error": 0.1}}; tonight jsonb how bright it is expected, by band, NULL
---          if that was not worked out
+--          {"ztf_r": {"mag": 19.2, "mjd": 61000.1, "error": 0.1}}; tonight jsonb how bright it is expected, by band,
+--          NULL if that was not worked out
 
 WITH listed AS (
     SELECT tides_master.tides_id
