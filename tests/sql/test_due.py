@@ -1,5 +1,6 @@
 """The exchange looks only at what changed, and finds what it would find if it compared all."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -155,6 +156,27 @@ def test_only_what_is_due_is_counted_as_waiting_and_all_of_it(database: Database
     assert get_health(database, bridge)["backlog"] == {
         "to_create": 0, "to_update": 1, "to_deactivate": 1, "unanswered": 0
     }  # fmt: skip
+
+
+def test_whatever_a_target_is_described_by_notes_its_changes(database: Database) -> None:
+    """A table that the list reads and that notes nothing would be a change that 4MOST is never told."""
+    text = (Path(__file__).parents[2] / "sql" / "fourmost" / "list_targets.sql").read_text()
+    made = set(re.findall(r"^(?:WITH )?(\w+) AS \($", text, re.MULTILINE))
+    tables = set(re.findall(r"(?:FROM|JOIN) (\w+)\b(?![(.])", text)) - made | {"ruling_subject"}  # by ruled_targets()
+    noting = rows_of(
+        database,
+        "SELECT event_object_table AS name, string_agg(DISTINCT event_manipulation, ' ') AS events "
+        "FROM information_schema.triggers WHERE action_statement LIKE '%%note_changed%%' GROUP BY event_object_table",
+    )
+    events = {row["name"]: set(row["events"].split()) for row in noting}
+    assert (
+        set(events)
+        == tables
+        == {"tides_master", "association", "object_brightness", "target_tonight", "ruling_subject"}
+    )
+    never_deleted = {"tides_master", "ruling_subject"}
+    for name, found in events.items():
+        assert found == {"INSERT", "UPDATE"} | (set() if name in never_deleted else {"DELETE"})
 
 
 STEPS = st.one_of(

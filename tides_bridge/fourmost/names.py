@@ -59,32 +59,39 @@ def with_free_names(
     FourmostUnavailable
         If more than `MOST_FOREIGN` rows of our survey and subsurvey have such names: another installation made them.
     """
-    foreign: list[Row] = []
-
-    def free(row: Row) -> tuple[Row, bool]:
-        for _ in range(MOST_NAMES):
-            namesakes = [found for found in client.rows(name=row["name"]) if is_same_name(found["name"], row["name"])]
+    free: list[Row] = []
+    there: list[Row] = []
+    foreign: dict[int, Row] = {}
+    looking = list(rows)
+    for _ in range(MOST_NAMES):
+        taken: list[tuple[Row, Row]] = []
+        with ThreadPoolExecutor(client.connections) as pool:
+            answers = list(pool.map(lambda row: client.rows(name=row["name"]), looking))
+        for row, answer in zip(looking, answers, strict=True):
+            namesakes = [found for found in answer if is_same_name(found["name"], row["name"])]
             if not namesakes:
-                return row, False
-            if asked := _asked_for(database, row, namesakes):
-                return {**row, "payload": asked}, True
-            if _parts(row["name"], prefix):
-                foreign.extend(found for found in namesakes if is_of_same_program(found, client.program))
-            if len(foreign) > MOST_FOREIGN:
-                break
-            if any(is_ours(found, row["payload"]) for found in namesakes):
-                return row, True
-            row = _renamed(database, row, namesakes[0], prefix)
-        shown = ", ".join(f"{found['name']} ({found['id']})" for found in foreign[:MOST_FOREIGN])
-        raise FourmostUnavailable(
-            "4MOST",
-            f"has rows under our names that this database never made, as {shown}",
-            "if this is the only bridge of its survey: tides adopt; else give each a targets.namePrefix of its own",
-        )
-
-    with ThreadPoolExecutor(client.connections) as pool:
-        named = list(pool.map(free, rows))
-    return [row for row, is_there in named if not is_there], [row for row, is_there in named if is_there]
+                free.append(row)
+            elif asked := _asked_for(database, row, namesakes):
+                there.append({**row, "payload": asked})
+            else:
+                if _parts(row["name"], prefix):
+                    foreign |= {found["id"]: found for found in namesakes if is_of_same_program(found, client.program)}
+                if any(is_ours(found, row["payload"]) for found in namesakes):
+                    there.append(row)
+                else:
+                    taken.append((row, namesakes[0]))
+        # Before any is renamed: whoever stops here each time must not get to the end of the others' names at last.
+        if len(foreign) > MOST_FOREIGN:
+            break
+        looking = [_renamed(database, row, namesake, prefix) for row, namesake in taken]
+        if not looking:
+            return free, there
+    shown = ", ".join(f"{found['name']} ({found['id']})" for found in list(foreign.values())[:MOST_FOREIGN])
+    raise FourmostUnavailable(
+        "4MOST",
+        f"has rows under our names that this database never made{', as ' if shown else ''}{shown}",
+        "if this is the only bridge of its survey: tides adopt; else give each a targets.namePrefix of its own",
+    )
 
 
 def _asked_for(database: Database, row: Row, namesakes: Sequence[Row]) -> Row | None:
