@@ -224,9 +224,8 @@ def test_rows_of_an_unknown_installation_stop_the_exchange_until_a_person_decide
     sides.add_targets()
     sides.exchange()
     rows = sides.fourmost.rows()
-    forgotten = "pk_4most = NULL, told_4most = NULL, asked_4most = NULL"
-    for name in NAMES:  # as a database that was lost and filled anew
-        change(sides.database, forgotten, name)
+    rows_of(sides.database, "TRUNCATE tides_master, object_brightness, exchange_log CASCADE; SELECT 1")
+    sides.add_targets()  # as a database that was lost and filled anew
     stopped = Exchanged(sides.database, sides.settings, sides.client)
     assert len(stopped.outages) == 1 and "that this database never made" in stopped.outages[0]
     assert "tides adopt" in stopped.outages[0]
