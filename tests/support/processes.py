@@ -58,7 +58,7 @@ def prefect_server(home: Path, *options: str) -> Iterator[str]:
     finally:
         server.terminate()
         try:
-            server.wait(60)
+            server.wait(5)  # it would wait for all that have asked it; nothing of it is kept
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait(60)
