@@ -9,14 +9,16 @@ CREATE TABLE change_4most (
     tides_id bigint NOT NULL
 );
 
-COMMENT ON TABLE change_4most IS 'targets of which something changed that 4MOST may have to know, until an exchange looks';
+COMMENT ON TABLE change_4most IS
+'targets of which something changed that 4MOST may have to know, until an exchange looks';
 
 CREATE TABLE due_4most (
     tides_id bigint PRIMARY KEY,
     due_mjd double precision NOT NULL
 );
 
-COMMENT ON TABLE due_4most IS 'targets that an exchange looks at from an epoch on though nothing changes; only it writes here';
+COMMENT ON TABLE due_4most IS
+'targets that an exchange looks at from an epoch on though nothing changes; only it writes here';
 COMMENT ON COLUMN due_4most.due_mjd IS
 '[MJD, UTC] when another magnitude is to be sent, as one gets old; -Infinity for what was not settled';
 
