@@ -60,7 +60,7 @@ def with_free_names(
         If more than `MOST_FOREIGN` rows of our survey and subsurvey have such names: another installation made them.
     """
     free: list[Row] = []
-    there: list[Row] = []
+    existing: list[Row] = []
     foreign: dict[int, Row] = {}
     looking = list(rows)
     for _ in range(MOST_NAMES):
@@ -72,12 +72,12 @@ def with_free_names(
             if not namesakes:
                 free.append(row)
             elif asked := _asked_for(database, row, namesakes):
-                there.append({**row, "payload": asked})
+                existing.append({**row, "payload": asked})
             else:
                 if _parts(row["name"], prefix):
                     foreign |= {found["id"]: found for found in namesakes if is_of_same_program(found, client.program)}
                 if any(is_ours(found, row["payload"]) for found in namesakes):
-                    there.append(row)
+                    existing.append(row)
                 else:
                     taken.append((row, namesakes[0]))
         # Before any is renamed: whoever stops here each time must not get to the end of the others' names at last.
@@ -85,7 +85,7 @@ def with_free_names(
             break
         looking = [_renamed(database, row, namesake, prefix) for row, namesake in taken]
         if not looking:
-            return free, there
+            return free, existing
     shown = ", ".join(f"{found['name']} ({found['id']})" for found in list(foreign.values())[:MOST_FOREIGN])
     raise FourmostUnavailable(
         "4MOST",
