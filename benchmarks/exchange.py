@@ -4,13 +4,13 @@ import argparse
 import json
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import GOLDEN_ANGLE, agree, machine
+from benchmarks.rulings import MAKE_OBJECTS, timed
 from tides_bridge.database import Database, apply_schema, embedded, open_database, run
 from tides_bridge.fourmost.due import find_due
 from tides_bridge.fourmost.exchange import prepare_4most_update
@@ -27,14 +27,6 @@ SELECT
     'B' || n, 'lsst', 'o' || n, (n * %(angle)s::float8)::numeric %% 360, n %% 110000 / 1000.0 - 80, 60990, 60999.6,
     9, 'SN', 'f', TRUE
 FROM generate_series(1, %(targets)s::bigint) AS n
-"""
-
-MAKE_OBJECTS = """
-INSERT INTO association (
-    survey, object_id, tides_id, match_ra, match_decl, separation_arcsec, how, ra, decl, first_detection_mjd,
-    last_detection_mjd, n_detections, passes
-)
-SELECT survey, object_id, tides_id, ra, decl, 0, 'first', ra, decl, 60990, last_detection_mjd, 9, TRUE FROM tides_master
 """
 
 MAKE_BRIGHTNESS = """
@@ -148,13 +140,6 @@ def compare_due(database: Database, settings: Settings) -> FourmostStage:
     """Compare those of which something may have changed."""
     with database.transaction() as connection:
         return stage_for_4most(find_due(connection, settings).rows, settings)
-
-
-def timed(work: Callable[[], Any]) -> float:
-    """Do it once [s]."""
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
 
 
 if __name__ == "__main__":

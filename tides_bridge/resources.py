@@ -4,6 +4,8 @@ import hashlib
 import os
 import shutil
 import sys
+from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
@@ -20,6 +22,21 @@ LONGEST_NAME = 180
 """Bytes of a file name: file systems take 255."""
 
 _PACKAGE = Path(__file__).parent
+
+
+def version_of_rooms(rooms: Sequence[str]) -> str:
+    """
+    Tell which code some rooms hold: the version of the package, and a digest of their sources.
+
+    Parameters
+    ----------
+    rooms
+        Folders of the package.
+    """
+    digest = hashlib.sha256()
+    for file in sorted(file for room in rooms for file in (_PACKAGE / room).rglob("*.py")):
+        digest.update(file.relative_to(_PACKAGE).as_posix().encode() + b"\0" + file.read_bytes())
+    return f"{version('tides-bridge')}+{digest.hexdigest()[:12]}"
 
 
 def data_folder() -> Path:

@@ -15,6 +15,7 @@ from tests.support.batches import alert, batch_of, decided, decision_rows, defer
 from tests.support.curves import curves_of, point
 from tests.support.databases import make_settings, rows_of
 from tests.support.staging import staged, store
+from tides_bridge import resources
 from tides_bridge.brokers.models import Alert
 from tides_bridge.database import Database, apply_schema, copy_frame, listed_columns, open_database, run
 from tides_bridge.database import schema as under_test
@@ -408,7 +409,7 @@ def test_the_version_of_the_code_follows_the_sources_that_decide(
 ) -> None:
     number, _, digest = record.code_version().partition("+")
     assert number and len(digest) == 12
-    monkeypatch.setattr(record, "PACKAGE", tmp_path)
+    monkeypatch.setattr(resources, "_PACKAGE", tmp_path)
     for room in (*record.DECIDING, "portal", "fourmost"):
         (tmp_path / room).mkdir()
         (tmp_path / room / "one.py").write_text("x = 1")
@@ -424,4 +425,4 @@ def test_the_version_of_the_code_follows_the_sources_that_decide(
 
 
 def test_every_room_that_is_said_to_decide_is_there() -> None:
-    assert all(list((record.PACKAGE / room).glob("*.py")) for room in record.DECIDING)
+    assert all(list((resources._PACKAGE / room).glob("*.py")) for room in record.DECIDING)

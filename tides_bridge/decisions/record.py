@@ -5,13 +5,10 @@ All of it is in PostgreSQL: `selection_function` has the text of every version, 
 `decision` every evaluation, a partition a month, and `last_decision` the latest of each object and function.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import version
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -23,6 +20,7 @@ from tides_bridge.brokers.models import Alert
 from tides_bridge.compiled import Integers
 from tides_bridge.database import Database, copy_frame, listed_columns, run
 from tides_bridge.decisions.models import Judged
+from tides_bridge.resources import version_of_rooms
 from tides_bridge.selection import SelectionFunction, Verdicts
 from tides_bridge.selection.file import load_function
 from tides_bridge.settings import Settings
@@ -30,8 +28,6 @@ from tides_bridge.targets.guard import Change, holds_back
 
 LOAD = "decisions/load_decision_stage.sql"
 
-
-PACKAGE: Final = Path(__file__).parents[1]
 
 DECIDING: Final = ("brokers", "decisions", "formats", "lightcurves", "selection", "targets")
 """
@@ -48,10 +44,7 @@ def code_version() -> str:
 
     It is the same in a checkout and in an installed wheel of it; the web page or the exchange do not change it.
     """
-    digest = hashlib.sha256()
-    for file in sorted(file for room in DECIDING for file in (PACKAGE / room).rglob("*.py")):
-        digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0" + file.read_bytes())
-    return f"{version('tides-bridge')}+{digest.hexdigest()[:12]}"
+    return version_of_rooms(DECIDING)
 
 
 def load_functions(settings: Settings) -> list[SelectionFunction]:

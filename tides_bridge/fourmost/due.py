@@ -10,19 +10,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from tides_bridge.database import Database, run
 from tides_bridge.fourmost.magnitudes import NIGHT_LASTS, newest_by_band
+from tides_bridge.resources import version_of_rooms
 from tides_bridge.settings import Settings
 
 Row = Mapping[str, Any]
-
-PACKAGE: Final = Path(__file__).parents[1]
 
 COMPARING: Final = ("fourmost", "lightcurves")
 """The rooms whose code works out what 4MOST should know."""
@@ -74,9 +71,9 @@ def find_due(connection: Connection, settings: Settings) -> DueTargets:
     """
     now_mjd, before = settings.now_mjd(), run(connection, "fourmost/last_comparison.sql")
     is_whole = not before or before[0]["conditions"] != conditions(settings) or before[0]["now_mjd"] > now_mjd
-    due = None if is_whole else run(connection, "fourmost/list_due.sql", {"now_mjd": now_mjd})
-    # As a list, so that PostgreSQL knows how few they are.
-    tides_ids = None if due is None else [row["tides_id"] for row in due]
+    tides_ids = None
+    if not is_whole:  # as a list, so that PostgreSQL knows how few they are
+        tides_ids = [row["tides_id"] for row in run(connection, "fourmost/list_due.sql", {"now_mjd": now_mjd})]
     return DueTargets(run(connection, "fourmost/list_targets.sql", {"tides_ids": tides_ids}), is_whole, now_mjd)
 
 
@@ -141,7 +138,4 @@ def conditions(settings: Settings) -> str:
 
 @cache
 def _code() -> str:
-    digest = hashlib.sha256(version("tides-bridge").encode())
-    for file in sorted(file for room in COMPARING for file in (PACKAGE / room).rglob("*.py")):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
+    return version_of_rooms(COMPARING)
