@@ -1,6 +1,7 @@
 -- purpose: note that targets were compared: those that are done are looked at again when they change, or at an epoch
 -- params: conditions text, now_mjd double precision (MJD, UTC), is_whole boolean (all were compared),
---         open bigint[] (what is still to be said, of these), expiring jsonb (list of tides_id, due_mjd)
+--         open bigint[] (what is still to be said, of these), expiring jsonb (list of tides_id, due_mjd),
+--         as_wanted bigint[] (which 4MOST knows as they are wanted by now, however it answered before)
 
 WITH settled AS (
     DELETE FROM due_4most
@@ -14,6 +15,12 @@ WITH settled AS (
             SELECT FROM unnest(%(open)s::bigint[]) AS given (tides_id)
             WHERE given.tides_id = due_4most.tides_id
         )
+),
+
+agreed AS (
+    UPDATE tides_master
+    SET otherwise_4most = NULL
+    WHERE tides_master.tides_id = any(%(as_wanted)s::bigint[])
 ),
 
 compared AS (

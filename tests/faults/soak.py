@@ -23,7 +23,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import psutil
 import requests
 
 from simulators.alerts.packets import alerts
@@ -34,7 +33,7 @@ from simulators.sky import Sky
 from simulators.standins.bundle import StandinAlert
 from tests.support.databases import LOSE_LOCK
 from tests.support.folders import reachable_folder
-from tests.support.processes import free_port, prefect_server
+from tests.support.processes import free_port, is_halted, prefect_server
 from tests.support.world import (
     LIVE,
     OLD,
@@ -164,7 +163,7 @@ class Soak:
         self.done["runs"] += 1
         process = self.history.start("run", point=f"{point} SIGSTOP {marker} {self.chance.randint(1, 2)}")
         limit = time.monotonic() + RUN_SECONDS
-        while process.poll() is None and psutil.Process(process.pid).status() != psutil.STATUS_STOPPED:
+        while process.poll() is None and not is_halted(process.pid):
             assert time.monotonic() < limit, self.history.log[-2000:]
             time.sleep(0.02)
         if process.poll() is None:

@@ -26,6 +26,10 @@ ELSEWHERE = ("schema", "repair", "row", "association", "tns", "names", "forgotte
 ELSEWHERE += ("ruling", "held", "delete")
 """Reached by a first run, by reconcile, after a restoration, or by other commands only."""
 OF_RUN = [name for name in (*failpoints.COMMITS, *failpoints.CALLS) if name not in ELSEWHERE]
+BEFORE_A_BATCH = ("run", "functions", "consume", "hand", "budget", "light_curves")
+AFTER_THE_BATCHES = ("commit_offsets", "retire", "rows", "ingested", "stage")
+"""In the order in which a run reaches them: in one history run after run is killed, each at the next of them."""
+ALONE = [name for name in OF_RUN if name not in BEFORE_A_BATCH + AFTER_THE_BATCHES]
 TABLE: list[tuple[str, int, dict[str, int]]] = []
 
 
@@ -86,14 +90,25 @@ def difference(found: dict[str, Any], expected: dict[str, Any]) -> list[Any]:
     ][:3]
 
 
-@pytest.mark.parametrize("name", OF_RUN)
-def test_a_run_killed_before_and_the_next_killed_after_are_completed_by_the_next(
-    name: str, world: World, undisturbed: dict[str, Any]
+def in_turn(names: tuple[str, ...]) -> Any:
+    """Points in one history; with ``--whole`` each in a history of its own, too."""
+    alone = [pytest.param((name,), marks=pytest.mark.whole, id=name) for name in names]
+    return [pytest.param(names, id=f"{names[0]}_to_{names[-1]}"), *alone]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [*in_turn(BEFORE_A_BATCH), *in_turn(AFTER_THE_BATCHES), *(pytest.param((name,), id=name) for name in ALONE)],
+)
+def test_runs_killed_before_and_after_are_completed_by_the_next(
+    names: tuple[str, ...], world: World, undisturbed: dict[str, Any]
 ) -> None:
-    with scenario(world, name) as history:
-        for point in (f"{name}.before", f"{name}.after"):
-            assert history.killed(point) == -signal.SIGKILL
-        recovered(history, undisturbed, f"{name}, before and then after")
+    with scenario(world, "_".join(names)) as history:
+        for name in names:
+            for point in (f"{name}.before", f"{name}.after"):
+                assert history.killed(point) == -signal.SIGKILL
+        ends = " to ".join(dict.fromkeys((names[0], names[-1])))
+        recovered(history, undisturbed, f"{ends}, before and after")
 
 
 @pytest.mark.parametrize("point", [*one_of("create.after", "update.after"), *one_of("batch.after", "answers.after")])
@@ -117,13 +132,13 @@ def test_a_run_killed_later_on_its_way_is_completed_by_the_next(
         recovered(history, undisturbed, f"{point}, second time")
 
 
-@pytest.mark.parametrize("point", ["schema.before", "schema.after", "batch.after"])
-def test_the_first_run_of_all_is_completed_by_the_next(point: str, world: World, undisturbed: dict[str, Any]) -> None:
-    with scenario(world, f"first_{point}", fresh=True) as history:
-        assert history.killed(point) == -signal.SIGKILL
+def test_the_first_runs_of_all_are_completed_by_the_next(world: World, undisturbed: dict[str, Any]) -> None:
+    with scenario(world, "first", fresh=True) as history:
+        for point in ("schema.before", "schema.after", "batch.after"):
+            assert history.killed(point) == -signal.SIGKILL
         runs = history.run_until_good()
         decisions = history.outcome()["decisions"]
-        TABLE.append((f"{point} of the first run", runs, history.flaws(history.outcome())))
+        TABLE.append(("schema, batch of the first run", runs, history.flaws(history.outcome())))
     assert decisions == undisturbed["decisions"]
 
 

@@ -122,29 +122,33 @@ def test_a_protected_server_asks_everybody_for_its_login(terminal: Terminal) -> 
     assert processes and not [process for process in processes if word in " ".join(process.cmdline())]
 
 
+def test_nothing_outlives_it_when_it_is_killed_and_another_one_beside_it_notices_nothing(terminal: Terminal) -> None:
+    """With settings of one's own, which here lead nowhere; the folder can be used again."""
+    beside = {words: terminal.find(*words).pid for words in PROGRAMS.values()}
+    with reachable_folder() as folder:
+        mine = Terminal(folder / "mine", "mine")
+        furnish(mine.folder / "prefect")
+        database = {"folder": str(mine.database.folder)}
+        mine.settings.write_text(f"mine: {{{SETTINGS}, database: {json.dumps(database)}}}\n")
+        mine.start("killed")
+        mine.wait_for_line("database is healthy")
+        mine.wait_for_line("spawned: 'server'")
+        assert mine.signal(signal.SIGKILL) == -signal.SIGKILL
+        mine.wait_for(mine.is_gone)
+        mine.start("again")
+        mine.wait_for_line("server is healthy")
+        assert mine.signal(signal.SIGTERM) == 0
+        assert mine.is_gone()
+        assert {words: terminal.find(*words).pid for words in PROGRAMS.values()} == beside
+    terminal.run_once()
+    assert not terminal.ended
+
+
 def test_without_its_supervisor_all_is_ended_and_told(terminal: Terminal) -> None:
     terminal.find("supervisor.supervisord").kill()
     assert terminal.process and terminal.process.wait(STOP_SECONDS) == 1
     assert "\ntides: supervisord: does not answer" in terminal.said()
     assert terminal.is_gone()
-
-
-def test_nothing_outlives_it_when_it_is_killed_and_the_folder_can_be_used_again() -> None:
-    """With settings of one's own, which here lead nowhere."""
-    with reachable_folder() as folder:
-        terminal = Terminal(folder / "mine", "mine")
-        furnish(terminal.folder / "prefect")
-        database = {"folder": str(terminal.database.folder)}
-        terminal.settings.write_text(f"mine: {{{SETTINGS}, database: {json.dumps(database)}}}\n")
-        terminal.start("killed")
-        terminal.wait_for_line("database is healthy")
-        terminal.wait_for_line("spawned: 'server'")
-        assert terminal.signal(signal.SIGKILL) == -signal.SIGKILL
-        terminal.wait_for(terminal.is_gone)
-        terminal.start("again")
-        terminal.wait_for_line("server is healthy")
-        assert terminal.signal(signal.SIGTERM) == 0
-        assert terminal.is_gone()
 
 
 @dataclass(frozen=True)

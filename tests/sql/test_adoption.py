@@ -84,6 +84,31 @@ def test_a_bridge_beside_another_one_creates_nothing_until_a_person_decides(side
         assert keys(side.database) == dict.fromkeys(names), "it must not get to the end of the others' names at last"
 
 
+def test_another_bridge_is_noticed_also_if_few_names_are_met_at_a_time(side: Side) -> None:
+    """Four rows of it in three exchanges: the fourth is one too many; hosts and old meetings do not count."""
+    side.create("TiDES26aaa", 200.0)
+    hosts = [side.create(f"TiDES26aa{letter}", 10.0, subsurvey="tides-hosts") for letter in "bc"]
+    side.create("TiDES26aad", 203.0)
+    assert side.exchange().counts() == (5, 0, 0, 0)
+    side.create("TiDES26aaj", 204.0)
+    add(side.database, "TiDES26aaj", ra=20.0)
+    rows_of(side.database, "UPDATE name_counter SET used = 13 RETURNING 1")
+    assert side.exchange().counts() == (1, 0, 0, 0)
+    side.create("TiDES26aal", 205.0)
+    before = keys(side.database)
+    add(side.database, "TiDES26aal", "TiDES26aam", ra=21.0)
+    for _ in range(2):
+        (outage,) = side.exchange().outages
+        assert "TiDES26aal" in outage and "tides adopt" in outage
+    assert {name: key for name, key in keys(side.database).items() if key} == before
+    assert not {row["id"] for row in side.fourmost.rows()} & set(hosts) & set(before.values())
+    with side.database.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE exchange_log DISABLE TRIGGER exchange_log_is_kept")
+        connection.exec_driver_sql("UPDATE exchange_log SET logged_at = now() - interval '31 days'")
+    done = side.exchange()
+    assert (done.counts(), done.outages) == ((2, 0, 0, 0), [])
+
+
 def test_a_bridge_that_was_given_a_prefix_of_its_own_is_stopped_no_more(side: Side) -> None:
     """As it was told to: also by names that its targets were given before."""
     for number, letter in enumerate("abcdefghijkl"):

@@ -137,6 +137,26 @@ def test_what_cannot_be_said_now_stays_due(database: Database, bridge: Settings)
     assert Exchanged(database, bridge).counts() == (1, 0, 0, 0)
 
 
+def test_what_4most_shows_otherwise_is_no_question_any_more_once_it_is_wanted_so(
+    database: Database, bridge: Settings, running: tuple[FourmostStandin, Path]
+) -> None:
+    for _ in range(2):
+        Exchanged(database, bridge)
+    running[0].set_faults([{"fault": "unchanged", "method": "PATCH", "times": 500}])
+    change(database, "r_latest_mag = 18.0", "b")
+    change(database, "active = FALSE", "c")
+    change(database, "r_latest_mag = 18.0", "d")
+    for _ in range(4):
+        Exchanged(database, bridge)
+    assert get_status(database, bridge)["answered_otherwise"] == 3
+    change(database, "r_latest_mag = 20.5", "b")
+    change(database, "active = TRUE", "c")
+    assert Exchanged(database, bridge).counts() == (0, 0, 0, 0)
+    assert get_status(database, bridge)["answered_otherwise"] == 1
+    asked = rows_of(database, "SELECT name FROM tides_master WHERE otherwise_4most IS NOT NULL")
+    assert asked == [{"name": "d"}]
+
+
 def test_what_another_commits_during_a_comparison_is_for_the_next(database: Database, bridge: Settings) -> None:
     for _ in range(2):
         Exchanged(database, bridge)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import requests
 
 from tests.support.prefect_home import furnish
@@ -68,6 +69,14 @@ def _answers(address: str) -> bool:
     try:
         return requests.get(address, timeout=2).ok
     except requests.RequestException:
+        return False
+
+
+def is_halted(pid: int) -> bool:
+    """Tell whether a process stands still; one that has ended does not."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+    except psutil.NoSuchProcess:
         return False
 
 

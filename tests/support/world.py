@@ -29,7 +29,7 @@ from simulators.standins.bundle import read_alerts
 from tests.support.databases import rows_of
 from tests.support.forked import ForkedTides
 from tests.support.forked_fourmost import ForkedFourmost
-from tests.support.processes import ROOT, free_port
+from tests.support.processes import ROOT, free_port, is_halted
 from tides_bridge.database import open_database
 from tides_bridge.database.embedded import EmbeddedServer
 from tides_bridge.resources import shipped
@@ -158,7 +158,7 @@ class Scenario:
         """Have a run stand still at a point; it goes on afterwards, to its end."""
         process = self.start(*(command or ("run",)), point=f"{point} SIGSTOP {self.marker(point)}")
         limit = time.monotonic() + RUN_SECONDS
-        while psutil.Process(process.pid).status() != psutil.STATUS_STOPPED:
+        while not is_halted(process.pid):
             assert process.poll() is None and time.monotonic() < limit, self.log[-2000:]
             time.sleep(0.02)
         try:
@@ -292,7 +292,7 @@ def write_scenario_settings(world: World, name: str, fourmost: FourmostStandin, 
             "magType": "SDSS_r_AB",
             "colourTerms": [{"from": "ZTF_r", "source": "for tests"}],
             "pageSize": 7,
-            "timeout": "5 s",  # twice that long what a killed run asked is waited for
+            "timeout": "3 s",  # twice that long what a killed run asked is waited for
         },
     }
     file = world.folder / f"{name}.yaml"

@@ -99,8 +99,10 @@ def settle(connection: Connection, settings: Settings, due: DueTargets, unsaid: 
         for tides_id, mjd in looks.items()
         if mjd is not None and tides_id not in unsaid
     ]
+    answered_otherwise = {row["tides_id"] for row in due.rows if row["otherwise_4most"]}
     params = {"conditions": conditions(settings), "now_mjd": due.now_mjd, "is_whole": due.is_whole}
     params |= {"open": sorted(unsaid), "expiring": json.dumps(expiring)}
+    params |= {"as_wanted": sorted(answered_otherwise - unsaid)}
     run(connection, "fourmost/settle_due.sql", params)
 
 

@@ -6,6 +6,7 @@ same names to other objects. So a name is looked up before a row is created; a r
 target of ours until a person says so with ``tides adopt``.
 """
 
+import json
 import logging
 import re
 from collections.abc import Sequence
@@ -20,7 +21,10 @@ from tides_bridge.fourmost.identity import is_of_same_program, is_ours, is_same_
 logger = logging.getLogger(__name__)
 
 MOST_FOREIGN = 3
-"""Rows of our survey under names of ours that an exchange may meet: a namesake happens, more are an installation."""
+"""Rows of our survey under names of ours that may be met: a namesake happens, more are an installation."""
+
+MEMORY_DAYS = 30
+"""[d] So long exchanges remember whom they met: another installation may cross our names once in a while only."""
 
 MOST_NAMES = 20
 """Names that are tried for one target."""
@@ -57,41 +61,58 @@ def with_free_names(
     Raises
     ------
     FourmostUnavailable
-        If more than `MOST_FOREIGN` rows of our survey and subsurvey have such names: another installation made them.
+        If more than `MOST_FOREIGN` rows of our survey and subsurvey have such names, with those of the exchanges of
+        `MEMORY_DAYS` before: another installation made them.
     """
     free: list[Row] = []
     existing: list[Row] = []
-    foreign: dict[int, Row] = {}
+    foreign = _met_lately(database, prefix)
     looking = list(rows)
     for _ in range(MOST_NAMES):
-        taken: list[tuple[Row, Row]] = []
-        with ThreadPoolExecutor(client.connections) as pool:
-            answers = list(pool.map(lambda row: client.rows(name=row["name"]), looking))
-        for row, answer in zip(looking, answers, strict=True):
-            namesakes = [found for found in answer if is_same_name(found["name"], row["name"])]
+        taken: list[tuple[Row, Row, bool]] = []
+        for row, namesakes in _looked_up(client, looking):
             if not namesakes:
                 free.append(row)
-            elif asked := _asked_for(database, row, namesakes):
+                continue
+            if asked := _asked_for(database, row, namesakes):
                 existing.append({**row, "payload": asked})
+                continue
+            has_prefix = _parts(row["name"], prefix) is not None
+            others = [found for found in namesakes if has_prefix and is_of_same_program(found, client.program)]
+            foreign |= {found["id"]: found["name"] for found in others}
+            if any(is_ours(found, row["payload"]) for found in namesakes):
+                existing.append(row)
             else:
-                if _parts(row["name"], prefix):
-                    foreign |= {found["id"]: found for found in namesakes if is_of_same_program(found, client.program)}
-                if any(is_ours(found, row["payload"]) for found in namesakes):
-                    existing.append(row)
-                else:
-                    taken.append((row, namesakes[0]))
+                taken.append((row, (others or namesakes)[0], bool(others)))
         # Before any is renamed: whoever stops here each time must not get to the end of the others' names at last.
         if len(foreign) > MOST_FOREIGN:
             break
-        looking = [_renamed(database, row, namesake, prefix) for row, namesake in taken]
+        looking = [_renamed(database, row, namesake, is_foreign, prefix) for row, namesake, is_foreign in taken]
         if not looking:
             return free, existing
-    shown = ", ".join(f"{found['name']} ({found['id']})" for found in list(foreign.values())[:MOST_FOREIGN])
+    shown = ", ".join(f"{name} ({key})" for key, name in list(foreign.items())[-MOST_FOREIGN:])
     raise FourmostUnavailable(
         "4MOST",
         f"has rows under our names that this database never made{', as ' if shown else ''}{shown}",
         "if this is the only bridge of its survey: tides adopt; else give each a targets.namePrefix of its own",
     )
+
+
+def _met_lately(database: Database, prefix: str) -> dict[int, str]:
+    """Give the names of rows of our survey that earlier exchanges met under ours, by key: see `MEMORY_DAYS`."""
+    with database.transaction() as connection:
+        met = run(connection, "fourmost/list_namesakes.sql", {"days": MEMORY_DAYS})
+    return {row["id"]: row["name"] for row in met if _parts(row["name"], prefix)}
+
+
+def _looked_up(client: FourmostClient, rows: Sequence[Row]) -> list[tuple[Row, list[Row]]]:
+    """Give targets with the rows at 4MOST that have their names."""
+    with ThreadPoolExecutor(client.connections) as pool:
+        answers = list(pool.map(lambda row: client.rows(name=row["name"]), rows))
+    return [
+        (row, [found for found in answer if is_same_name(found["name"], row["name"])])
+        for row, answer in zip(rows, answers, strict=True)
+    ]
 
 
 def _asked_for(database: Database, row: Row, namesakes: Sequence[Row]) -> Row | None:
@@ -107,11 +128,13 @@ def _asked_for(database: Database, row: Row, namesakes: Sequence[Row]) -> Row | 
     return at_place[0] if at_place and len(asked) < MOST_NAMES else None
 
 
-def _renamed(database: Database, row: Row, namesake: Row, prefix: str) -> Row:
-    """Give a target that 4MOST never had the next name of its year."""
+def _renamed(database: Database, row: Row, namesake: Row, is_foreign: bool, prefix: str) -> Row:
+    """Give a target that 4MOST never had the next name of its year; a namesake of our survey is remembered."""
     why = f"{row['name']} is the name of row {namesake['id']} at 4MOST, which is not ours"
     with database.transaction("names") as connection:
-        parameters = {"tides_id": row["tides_id"], "prefix": prefix, "why": why}
+        parameters = {"tides_id": row["tides_id"], "prefix": prefix, "why": why, "namesake": None}
+        if is_foreign:
+            parameters["namesake"] = json.dumps({"id": namesake["id"], "name": namesake["name"]})
         renamed = run(connection, "fourmost/rename_target.sql", parameters)
     if not renamed:
         raise FourmostUnavailable("4MOST", f"has a row named {row['name']} that is not ours")
