@@ -17,6 +17,7 @@ from tasks.handed import Handed
 from tasks.summary import Summary, publish_summary
 from tides_bridge.database import Database, ensure_schema, open_database
 from tides_bridge.database.run_log import logged_run, run_duration
+from tides_bridge.decisions.provenance import keep_provenance
 from tides_bridge.fourmost.client import FourmostClient
 from tides_bridge.fourmost.due import keep_changes
 from tides_bridge.settings import Settings, load_settings
@@ -75,6 +76,7 @@ def exchange_with_4most(database: Database, settings: Settings, summary: Summary
     # The order matters. What 4MOST has ingested is read first, as less of it may be changed. Then what a killed run
     # asked and never heard of is settled, so that nothing is created twice. Only then is it worked out what to send.
     with logged_run(database, "exchange") as run_id:
+        keep_provenance(database, run_id, settings)
         read_back_from_4most(database, client)
         created = settle_unanswered(database, client)
         stage = prepare_4most_update(database, settings).take()

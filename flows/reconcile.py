@@ -16,6 +16,7 @@ from tasks.exchange import find_differences, read_back_from_4most, settle_unansw
 from tasks.summary import Summary, publish_differences, publish_summary
 from tides_bridge.database import ensure_schema, open_database
 from tides_bridge.database.run_log import logged_run
+from tides_bridge.decisions.provenance import keep_provenance
 from tides_bridge.fourmost.client import FourmostClient
 from tides_bridge.fourmost.reconcile import Difference
 from tides_bridge.settings import load_settings
@@ -46,7 +47,8 @@ def reconcile_with_4most(
                 return skip_this_run(list[Difference]())
             ensure_schema(database, is_ours=settings.database.host == "embedded")
             client = FourmostClient(settings.fourmost, database.prove_run)
-            with logged_run(database, "reconcile"):
+            with logged_run(database, "reconcile") as run_id:
+                keep_provenance(database, run_id, settings)
                 if not dry_run:
                     settle_unanswered(database, client)
                     read_back_from_4most(database, client)

@@ -20,6 +20,7 @@ from tides_bridge.settings.tree import (
     provenance,
     secrets_in,
     shown_address,
+    shown_settings,
 )
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "provenance",
     "secrets_in",
     "shown_address",
+    "shown_settings",
 ]

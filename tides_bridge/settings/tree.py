@@ -294,6 +294,18 @@ def provenance(configuration: str | None = None, file: Path | None = None) -> li
     return rows
 
 
+def shown_settings(settings: Settings) -> dict[str, str]:
+    """
+    Give all settings as `provenance` shows them, by dotted YAML key; secrets are masked.
+
+    Parameters
+    ----------
+    settings
+        Those in force.
+    """
+    return {".".join(keys): _shown(value) for keys, value, _ in _leaves(settings)}
+
+
 def page_address(settings: Settings) -> str:
     """Give the address of the bridge's own page, as links have it: without a slash at its end."""
     host = f"[{settings.page.host}]" if ":" in settings.page.host else settings.page.host
