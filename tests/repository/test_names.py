@@ -80,3 +80,8 @@ def test_unit_tests_mirror_the_rooms() -> None:
     rooms = {folder.name for folder in (ROOT / "tides_bridge").iterdir() if (folder / "__init__.py").exists()}
     tested = {file.parent.name for file in (ROOT / "tests/unit").rglob("test_*.py")} - {"unit"}
     assert tested <= rooms | {"simulators", "tasks"}
+
+
+def test_each_schema_file_has_the_next_number() -> None:
+    files = sorted((ROOT / "sql" / "schema").glob("[0-9]*.sql"))
+    assert [file.name[:3] for file in files] == [f"{number:03}" for number in range(1, len(files) + 1)]

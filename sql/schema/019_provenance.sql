@@ -17,6 +17,6 @@ ADD COLUMN settings_digest text REFERENCES run_settings (digest),
 ADD COLUMN code_version text,
 ADD COLUMN now_mjd double precision;
 
-COMMENT ON COLUMN run_log.settings_digest IS 'NULL for runs of before schema 018, and for parts of a run';
+COMMENT ON COLUMN run_log.settings_digest IS 'NULL for runs of before schema 019, and for parts of a run';
 COMMENT ON COLUMN run_log.code_version IS 'of the rooms that decide';
 COMMENT ON COLUMN run_log.now_mjd IS '[MJD, UTC] what the run took for now when it began';
