@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.functions import USUAL
-from tests.support.packets import newest_curves, newest_packets, rows_of_packet
+from tests.support.packets import are_supernovae, newest_curves, newest_packets, rows_of_packet
 from tests.support.reference import Row
+from tides_bridge.formats.files import read_light_curves
+from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.resources import shipped
 from tides_bridge.selection import SelectionFunction, judge
@@ -159,3 +161,15 @@ def test_the_numbers_of_detections_are_those_of_the_packets(shared_data: Path) -
     assert f"({len(rows):,} detections, {negative:,} of them negative)" in PAGE
     between = sum(1.0857 / each.error < 5 <= 1.09 / each.error for each in rows)
     assert f"1.09 or 1.0857 matters for {between} of the detections" in PAGE
+
+
+def test_the_cleaner_sample_has_fewer_of_others(shared_data: Path) -> None:
+    functions, is_supernova = read_functions_file(shipped("selectionFunctions.yaml")), are_supernovae(shared_data)
+    files = [shared_data / "ztf" / "alerts.jsonl.gz"]
+    curves = LightCurves.joined(list(read_light_curves(files, refused=lambda *_: None)))
+    for function in (functions["tidesSNZTFSelect"], functions["tidesSNZTFClean"]):
+        passes = judge(curves, [function])[0].passed
+        labels = [is_supernova.get(name) for name, passed in zip(curves.object_ids, passes, strict=True) if passed]
+        good, bad, unknown = (labels.count(label) for label in (True, False, None))
+        row = f"| {function.name} | {len(labels)} | {good} | {bad} | {unknown} | {bad / (good + bad):.0%}"
+        assert row.replace("%", " %") in PAGE, row

@@ -31,6 +31,27 @@ def newest_packets(shared_data: Path) -> dict[str, Packet]:
 
 
 @cache
+def are_supernovae(shared_data: Path) -> dict[str, bool]:
+    """Tell of each labelled object whether its best label is one of supernovae: BTS, then TNS, then cross-matches."""
+    newest_packets(shared_data)  # which skips where they are not
+    labels: dict[str, dict[str, str]] = {}
+    with gzip.open(shared_data / "ztf" / "alerts.jsonl.gz", "rt") as lines:
+        for packet in map(json.loads, lines):
+            given = {key: str(label) for key, label in (packet.get("labels") or {}).items()}
+            labels.setdefault(packet["objectId"], {}).update(given)
+    best = {name: _best(given) for name, given in labels.items()}
+    return {name: "SN" in label or label == "(SIMBAD) Supernova" for name, label in best.items() if label}
+
+
+def _best(labels: dict[str, str]) -> str:
+    known = {key: label for key, label in labels.items() if label not in {"nan", "Unknown", "Fail", "None", ""}}
+    if known.get("finkclass") in {"SN candidate", "Supernova"}:
+        known["cdsxmatch"] = "SN"
+    order = ("bts", "tns", "tnsclass", "cdsxmatch", "vsx", "finkclass")
+    return next((known[key] for key in order if key in known), "")
+
+
+@cache
 def newest_curves(shared_data: Path) -> LightCurves:
     """Give their light curves as the light-curve API would."""
     packets = newest_packets(shared_data)

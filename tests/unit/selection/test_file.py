@@ -50,7 +50,18 @@ TIDES: dict[str, Keys] = {
     "tidesSNZTFSelect": usual(2, 22.5),
     "tidesHostLSSTSelect": usual(3, 23),
 }
+CLEAN: Keys = {
+    "sherlockClasses": ("NT", "ORPHAN", "SN", "UNCLEAR", "UNKNOWN"),
+    "any.1.maxAgeFirst": 365,
+    "any.2.minRiseRate": 0.07,
+    "any.3.minFadeRate": 0.07,
+    "not.any.1.pointSource": True,
+    "not.any.2.knownVariable": True,
+    "not.any.3.solarSystem": True,
+}
 MORE: dict[str, Keys] = {
+    "tidesSNZTFClean": {**usual(2, 22.5), **CLEAN},
+    "tidesSNLSSTClean": {**usual(3, 22.5), **CLEAN},
     "tidesLasairLSST2026": {
         **{**usual(3, 22.5000001638), "significance": 3},
         "sherlockClasses": ("NT", "ORPHAN", "SN", "UNCLEAR", "UNKNOWN"),
