@@ -27,7 +27,7 @@ from tides_bridge.brokers.base import HOURLY_LIMIT
 from tides_bridge.brokers.models import Alert, Message, Pull
 from tides_bridge.database import Database
 from tides_bridge.decisions import judging
-from tides_bridge.decisions.batch import get_positions, store_lag, take_calls
+from tides_bridge.decisions.batch import count_born_inactive, get_positions, store_lag, take_calls
 from tides_bridge.decisions.in_hand import DEADLY, InHand, place_in_stream
 from tides_bridge.decisions.models import Judged
 from tides_bridge.decisions.refused import get_accepted
@@ -138,8 +138,10 @@ def decide_and_store(run: Run, pull: Pull, deferred: list[Alert]) -> None:
             judged = judge_together(connection, Handed(judged), settings, run.functions).take()
         create_transient_stage(connection, Handed(judged), settings)
         inserted, updated = upsert_to_master(connection, settings)
+        born_inactive = count_born_inactive(connection)
         store_outcome(connection, Handed((batch, judged)), budget, settings, run.run_id)
     run.summary.add(batch, judged, inserted, updated)
+    run.summary.born_inactive += born_inactive
 
 
 def _read_in_hand(run: Run, messages: Sequence[Message]) -> list[Judged]:

@@ -27,7 +27,7 @@ from tides_bridge.database import Database, ensure_schema, open_database
 from tides_bridge.database.run_log import logged_run, run_duration
 from tides_bridge.decisions.in_hand import InHand
 from tides_bridge.decisions.provenance import keep_provenance
-from tides_bridge.decisions.record import load_functions
+from tides_bridge.decisions.record import contradictions, load_functions
 from tides_bridge.errors import (
     BrokerUnavailable,
     DatabaseUnavailable,
@@ -61,8 +61,9 @@ def execute_comm_pipe(config: Config = None, settings_file: SettingsFile = None)
                 return skip_this_run(summary.counts())
             ensure_schema(database, is_ours=settings.database.host == "embedded")
             with logged_run(database, "bridge", counts=summary.counts) as run_id:
-                for change in keep_provenance(database, run_id, settings, functions):
-                    summary.note(change)
+                changes = keep_provenance(database, run_id, settings, functions)
+                for note in (*changes, *contradictions(settings, functions[0])):
+                    summary.note(note)
                 try:
                     _work(database, settings, functions, summary)
                 finally:

@@ -25,6 +25,7 @@ MEANING = {
     "refused_messages": "messages that cannot be read",
     "refused_targets": "targets that the 4MOST format forbids",
     "inserted": "rows new in tides_master",
+    "born_inactive": "of the new ones, targets that are off from the start: too faint, or unseen",
     "updated": "rows changed in tides_master",
     "deactivated": "targets switched off: unseen for too long, or too faint",
     "reactivated": "targets switched on again: neither is so any more",
@@ -57,6 +58,7 @@ class Summary:
     refused_messages: int = 0
     refused_targets: int = 0
     inserted: int = 0
+    born_inactive: int = 0
     updated: int = 0
     deactivated: int = 0
     reactivated: int = 0

@@ -7,7 +7,7 @@ from prefect.settings import PREFECT_API_URL
 
 from tides_bridge.brokers import broker_of, stream_of
 from tides_bridge.database import check_schema, open_database
-from tides_bridge.decisions.record import load_functions
+from tides_bridge.decisions.record import contradictions, load_functions
 from tides_bridge.errors import BridgeError
 from tides_bridge.fourmost.client import FourmostClient
 from tides_bridge.settings import Settings, shown_address
@@ -51,7 +51,8 @@ def _of_broker(settings: Settings) -> list[tuple[str, Callable[[Settings], str],
 def _selection(settings: Settings) -> str:
     active, *shadows = load_functions(settings)
     names = "".join(f", shadow {function.name} {function.version}" for function in shadows)
-    return f"{active.name} {active.version}{names} in {settings.select_function_path}"
+    found = f"{active.name} {active.version}{names} in {settings.select_function_path}"
+    return "; but ".join([found, *contradictions(settings, active)])
 
 
 def _database(settings: Settings) -> str:

@@ -12,6 +12,8 @@ from tides_bridge.console import echo_line, exit_on_error, stdout_console
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from tides_bridge.settings import Settings
+
 
 def show_settings(
     config: Config = None,
@@ -26,7 +28,7 @@ def show_settings(
 
     Reads the settings file and the environment, for a run the database; writes nothing.
     """
-    from tides_bridge.settings import provenance
+    from tides_bridge.settings import load_settings, provenance
 
     with exit_on_error():
         if run is not None or as_of is not None:
@@ -37,6 +39,16 @@ def show_settings(
     for row in rows:
         table.add_row(*row)
     stdout_console().print(table, markup=False)
+    with exit_on_error():
+        _warn(load_settings(config, settings))
+
+
+def _warn(chosen: "Settings") -> None:
+    """Tell which settings contradict the selection function."""
+    from tides_bridge.decisions.record import contradictions, load_functions
+
+    for problem in contradictions(chosen, load_functions(chosen)[0]):
+        typer.echo(f"warning: {problem}", err=True)
 
 
 def _show_run(chosen: tuple[Config, SettingsFile], run_id: int | None, then: "datetime | None") -> None:

@@ -36,6 +36,7 @@ SUMMARY = [
     "skipped",
     "refused",
     "inserted",
+    "born_inactive",
     "updated",
     "deactivated",
     "reactivated",

@@ -10,8 +10,10 @@ from tests.support.databases import rows_of
 from tests.support.staging import TODAY, all_of, at, judged, master, staged, store
 from tides_bridge.database import Database, copy_frame, run
 from tides_bridge.decisions.batch import (
+    count_born_inactive,
     create_transient_stage,
     deactivate_unobserved_transients,
+    upsert_to_master,
 )
 from tides_bridge.decisions.models import Judged
 from tides_bridge.errors import DatabaseUnavailable, ScriptError
@@ -290,6 +292,16 @@ def test_an_object_past_the_limits_when_it_first_passes_stays_off(database: Data
     batch = [staged(name, **columns) for name, (columns, _, _) in zip(names, cases, strict=True)]
     assert store(database, at(settings), *batch) == (9, 0)
     assert all_of(database, "active", "inactive_reason") == [case[1:] for case in cases]
+
+
+def test_new_targets_that_are_off_from_the_start_are_counted(database: Database, settings: Settings) -> None:
+    """Only the new ones: one that fades later is counted when it is switched off."""
+    store(database, at(settings), staged("old", g=23.0))
+    batch = [staged("old", g=23.1), staged("a", g=23.0), staged("b", g=20.0), staged("c", last_mjd=TODAY - 6)]
+    with database.transaction() as connection:
+        create_transient_stage(connection, [judged(*batch)], settings.time())
+        assert upsert_to_master(connection, at(settings))[0] == 3
+        assert count_born_inactive(connection) == 2
 
 
 def test_a_band_without_limit_says_nothing_about_faintness(database: Database, settings: Settings) -> None:

@@ -266,6 +266,7 @@ ONCE: dict[str, dict[str, Any]] = {
         "wanted": 2,
     },
     "decisions/create_life_stage.sql": {},
+    "decisions/count_born_inactive.sql": {},
     "decisions/store_provenance.sql": {
         "run_id": 1,
         "digest": "a",

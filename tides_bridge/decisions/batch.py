@@ -140,6 +140,11 @@ def upsert_to_master(connection: Connection, settings: Settings) -> tuple[int, i
     return counts["inserted"], counts["updated"]
 
 
+def count_born_inactive(connection: Connection) -> int:
+    """Count the new targets of a batch that are off from the start, after `upsert_to_master`."""
+    return int(run(connection, "decisions/count_born_inactive.sql")[0]["number"])
+
+
 class Switched(NamedTuple):
     """How many targets were switched off, and on again; and of how many the guard lets neither be done, and waits."""
 

@@ -20,6 +20,7 @@ from tides_bridge.brokers.models import Alert
 from tides_bridge.compiled import Integers
 from tides_bridge.database import Database, copy_frame, listed_columns, run
 from tides_bridge.decisions.models import Judged
+from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.resources import version_of_rooms
 from tides_bridge.selection import SelectionFunction, Verdicts
 from tides_bridge.selection.file import load_function
@@ -35,6 +36,10 @@ The rooms of the package on which a decision depends, whole: what of them only s
 
 SQL is not among them: it stores decisions, and takes none.
 """
+
+
+SAME_MAG: Final = 0.01
+"""[mag] Limits that differ by less are the same: one may be written as a flux."""
 
 
 @cache
@@ -58,6 +63,37 @@ def load_functions(settings: Settings) -> list[SelectionFunction]:
     """
     names = (settings.select_function, *settings.shadow_functions)
     return [load_function(settings.select_function_path, name) for name in names]
+
+
+def contradictions(settings: Settings, function: SelectionFunction) -> list[str]:
+    """
+    Tell where a limit switches off what the function selects, so that new targets are off from the start.
+
+    Parameters
+    ----------
+    settings
+        With ``targets.faintLimit``.
+    function
+        The one that chooses targets.
+
+    Returns
+    -------
+    list of str
+        A sentence a criterion; those under ``not`` demand the opposite.
+    """
+    limits, found = settings.targets.faint_limit, []
+    for leaf in function.leaves:
+        if leaf.criterion.key != "magLimit" or "not." in leaf.path:
+            continue
+        bands = leaf.points.filters or BANDS
+        brighter = {band: limits[band] for band in bands if band in limits and limits[band] < leaf.threshold - SAME_MAG}
+        if brighter:
+            of_bands = ", ".join(f"{band} {limit:g}" for band, limit in brighter.items())
+            found.append(
+                f"{function.name} selects to {leaf.threshold:g} mag ({leaf.path}), and targets.faintLimit switches off "
+                f"what is fainter than {of_bands}: targets between both are off from the start"
+            )
+    return found
 
 
 def put_in_force(database: Database, settings: Settings, functions: Sequence[SelectionFunction]) -> int:

@@ -21,7 +21,7 @@ from tides_bridge.decisions import judging
 from tides_bridge.decisions.history import explained
 from tides_bridge.decisions.judging import decide, judge_objects, task_size
 from tides_bridge.decisions.models import Judged
-from tides_bridge.decisions.record import code_version, decisions_of, load_functions, role_of
+from tides_bridge.decisions.record import code_version, contradictions, decisions_of, load_functions, role_of
 from tides_bridge.errors import BrokerUnavailable
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.selection import SelectionFunction, judge
@@ -331,3 +331,29 @@ def test_decisions_are_kept_for_ever_or_a_month_at_least() -> None:
     assert ztf_settings(decisions={"keepFor": "400 days"}).decisions.keep_for == timedelta(days=400)
     with pytest.raises(ValidationError):
         ztf_settings(decisions={"keepFor": "30 days"})
+
+
+# Limits that contradict each other
+
+
+@pytest.mark.parametrize(
+    ("keys", "faint_limit", "bands"),
+    [
+        ({"magLimit": 23}, {"g": 22.5, "r": 23.5, "u": 20.0}, ["g 22.5"]),
+        ({"magLimit": 23}, {"g": 22.5, "r": 22.0}, ["g 22.5, r 22"]),
+        ({"magLimit": "3630.78 nJy"}, {"g": 22.5, "r": 22.5}, []),
+        ({"magLimit": 22}, {"g": 22.5}, []),
+        ({"magLimit": 23}, {}, []),
+        ({"magLimit": 20, "any": [{"magLimit": 23, "filters": ["r"]}]}, {"g": 22.5, "r": 22.5}, ["r 22.5"]),
+        ({"magLimit": 20, "not": {"magLimit": 23}}, {"g": 22.5}, []),
+    ],
+)
+def test_a_limit_that_contradicts_the_function_is_told(
+    keys: dict[str, Any], faint_limit: dict[str, float], bands: list[str]
+) -> None:
+    block = {"rules": "strict", "filters": ["g", "r"], "significance": 5, **keys}
+    common = {"topic": "t", "groupID": 1, "selectFunction": "f"}
+    settings = Settings(**common, targets={"faintLimit": faint_limit})
+    found = contradictions(settings, SelectionFunction.parse("f", block))
+    assert len(found) == len(bands)
+    assert all(f"fainter than {band}: " in text for text, band in zip(found, bands, strict=True))
