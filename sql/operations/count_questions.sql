@@ -1,6 +1,48 @@
 -- purpose: count what waits for a person's word, by kind
--- params: times integer (so often something is asked of 4MOST), at timestamptz (whose rulings are in force)
--- returns: one row of numbers: edit, association, refusal (targets), otherwise, guard
+-- params: times integer (so often something is asked of 4MOST), at timestamptz (whose rulings are in force),
+--         scatter double precision (arcsec, of detections about their position)
+-- returns: one row of numbers: edit, association, position, refusal (targets), otherwise, guard
+
+WITH doubtful AS (
+    SELECT
+        association.tides_id,
+        'detections of ' || association.survey || ' ' || association.object_id || ' lie up to '
+        || round(association.scatter_arcsec::numeric, 2)::text || ' arcsec from its position: is it one?' AS question
+    FROM association
+    WHERE association.scatter_arcsec > %(scatter)s::double precision
+    UNION ALL
+    SELECT
+        association.tides_id,
+        association.survey || ' ' || association.object_id
+        || ' has to the digit the position of another object: is it real?' AS question
+    FROM association
+    WHERE
+        association.how = 'position'
+        AND association.separation_arcsec < 0.001
+        AND EXISTS (
+            SELECT
+            FROM association AS other
+            WHERE
+                other.tides_id = association.tides_id
+                AND other.survey = association.survey
+                AND other.object_id <> association.object_id
+        )
+),
+
+-- Whatever a person said of a target since is the answer.
+doubted AS (
+    SELECT
+        tides_master.name,
+        min(doubtful.question) AS question
+    FROM doubtful
+    INNER JOIN tides_master ON doubtful.tides_id = tides_master.tides_id
+    WHERE
+        NOT EXISTS (
+            SELECT FROM ruling_in_force AS lying
+            WHERE lying.tides_id = tides_master.tides_id AND (lying.until IS NULL OR lying.until > %(at)s::timestamptz)
+        )
+    GROUP BY tides_master.name
+)
 
 SELECT
     (
@@ -23,6 +65,10 @@ SELECT
         FROM association_question
         WHERE association_question.answer IS NULL
     ) AS association,
+    (
+        SELECT count(*)
+        FROM doubted
+    ) AS position,
     (
         SELECT count(*)
         FROM tides_master

@@ -1,7 +1,9 @@
 -- purpose: list all that waits for a person's word, the oldest first
--- params: times integer (so often something is asked of 4MOST), at timestamptz (whose rulings are in force)
--- returns: one row a question: kind text (edit, association, refusal, otherwise or guard), about text (targets, or what
---          is held), question text, number bigint (of targets), since timestamptz (NULL if it is not kept), key text
+-- params: times integer (so often something is asked of 4MOST), at timestamptz (whose rulings are in force),
+--         scatter double precision (arcsec, of detections about their position)
+-- returns: one row a question: kind text (edit, association, position, refusal, otherwise or guard), about text
+--          (targets, or what is held), question text, number bigint (of targets), since timestamptz (NULL if it is
+--          not kept), key text
 
 WITH switched_off AS (
     SELECT DISTINCT
@@ -25,6 +27,47 @@ refused AS (
         tides_master.told_4most_at
     FROM tides_master
     WHERE tides_master.refused_4most IS NOT NULL
+),
+
+doubtful AS (
+    SELECT
+        association.tides_id,
+        'detections of ' || association.survey || ' ' || association.object_id || ' lie up to '
+        || round(association.scatter_arcsec::numeric, 2)::text || ' arcsec from its position: is it one?' AS question
+    FROM association
+    WHERE association.scatter_arcsec > %(scatter)s::double precision
+    UNION ALL
+    SELECT
+        association.tides_id,
+        association.survey || ' ' || association.object_id
+        || ' has to the digit the position of another object: is it real?' AS question
+    FROM association
+    WHERE
+        association.how = 'position'
+        AND association.separation_arcsec < 0.001
+        AND EXISTS (
+            SELECT
+            FROM association AS other
+            WHERE
+                other.tides_id = association.tides_id
+                AND other.survey = association.survey
+                AND other.object_id <> association.object_id
+        )
+),
+
+-- Whatever a person said of a target since is the answer.
+doubted AS (
+    SELECT
+        tides_master.name,
+        min(doubtful.question) AS question
+    FROM doubtful
+    INNER JOIN tides_master ON doubtful.tides_id = tides_master.tides_id
+    WHERE
+        NOT EXISTS (
+            SELECT FROM ruling_in_force AS lying
+            WHERE lying.tides_id = tides_master.tides_id AND (lying.until IS NULL OR lying.until > %(at)s::timestamptz)
+        )
+    GROUP BY tides_master.name
 ),
 
 question AS (
@@ -63,6 +106,15 @@ question AS (
     INNER JOIN tides_master AS mine ON association.tides_id = mine.tides_id
     INNER JOIN tides_master AS other ON kept_target(association_question.tides_id) = other.tides_id
     WHERE association_question.answer IS NULL
+    UNION ALL
+    SELECT
+        'position' AS kind,
+        doubted.name AS about,
+        doubted.question,
+        1 AS number,
+        NULL::timestamptz AS since,
+        doubted.name AS key
+    FROM doubted
     UNION ALL
     SELECT
         'refusal' AS kind,

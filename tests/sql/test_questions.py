@@ -117,8 +117,28 @@ def test_all_that_waits_is_one_list_with_its_answers(
     assert any("TiDES25aad and 1 others: cannot be sent: mag: # is outside" in line for line in questions)
     with database.transaction() as connection:
         counts = count_questions(connection, settings)
-    assert counts == {"edit": 1, "association": 1, "refusal": 2, "otherwise": 1, "guard": 1}
+    assert counts == {"edit": 1, "association": 1, "position": 0, "refusal": 2, "otherwise": 1, "guard": 1}
     assert [row["kind"] for row in json.loads(typed("questions", "--kind", "guard", "--json").stdout)] == ["guard"]
     assert typed("questions", "--kind", "colour").exit_code == 2
     typed("release", "c", "--reason", "it is to be observed")
     assert page_of(typed("questions", "--kind", "edit")) == ["no question is open"]
+
+
+def test_doubtful_positions_are_asked_about_until_a_person_has_spoken(
+    database: Database, settings: Settings, typed: Callable[..., Result]
+) -> None:
+    store(database, at(settings), near("d", north=200, r=19.0), near("e", north=200, r=19.0))  # one place, one target
+    for name, scatter in (("a", 2.01), ("b", 2.0)):
+        rows_of(database, f"UPDATE association SET scatter_arcsec = {scatter} WHERE object_id = '{name}' RETURNING 1")
+    page = page_of(typed("questions", "--kind", "position"))
+    assert [line for line in page if line[0] != " "] == [
+        "position: TiDES25aaa: detections of ztf a lie up to 2.01 arcsec from its position: is it one?",
+        "position: TiDES25aad: ztf e has to the digit the position of another object: is it real?",
+    ]
+    with database.transaction() as connection:
+        assert count_questions(connection, settings)["position"] == 2
+    typed("comment", "a", "--reason", "it is well")
+    typed("veto", "e", "--reason", "an artefact")
+    assert page_of(typed("questions", "--kind", "position")) == ["no question is open"]
+    with database.transaction() as connection:
+        assert count_questions(connection, settings)["position"] == 0

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -14,11 +14,15 @@ from tides_bridge.settings import Settings
 ANSWERS: Mapping[str, str] = {
     "edit": "tides release {about} --reason ... (send it as we know it), or tides veto {about} --reason ...",
     "association": "tides merge {one} {other} --reason ..., or tides associations --keep-apart {key} --reason ...",
+    "position": "tides veto {about} --reason ..., or tides comment {about} --reason ... (it is well)",
     "refusal": "tides refused retry, or tides veto {about} --reason ...",
     "otherwise": "tides reconcile, or tides hold {about} --reason ...",
     "guard": "tides release-guard",
 }
 """What answers each kind."""
+
+SCATTER: Final = 2.0
+"""[arcsec] Detections of one source lie nearer to each other: ZTF's own radius is 1.5."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ def count_questions(connection: Connection, settings: Settings) -> dict[str, int
 
 
 def _about(settings: Settings) -> dict[str, Any]:
-    return {"times": MOST_ASKED, "at": settings.time()}
+    return {"times": MOST_ASKED, "at": settings.time(), "scatter": SCATTER}
 
 
 def _answer(row: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from tides_bridge.console import echo_line, exit_on_error
 
 def questions(
     kind: Annotated[
-        str | None, typer.Option(help="Only these: edit, association, refusal, otherwise or guard.")
+        str | None, typer.Option(help="Only these: edit, association, position, refusal, otherwise or guard.")
     ] = None,
     config: Config = None,
     settings: SettingsFile = None,
@@ -21,8 +21,8 @@ def questions(
     """
     List what waits for a person, the oldest first, each with the command that answers it.
 
-    Rows that somebody switched off at 4MOST, objects that may be one, what 4MOST refuses or shows otherwise, and what a
-    run holds back. Reads the database; writes nothing.
+    Rows that somebody switched off at 4MOST, objects that may be one, doubtful positions, what 4MOST refuses or shows
+    otherwise, and what a run holds back. Reads the database; writes nothing.
     """
     from tides_bridge.database import ensure_schema, open_database
     from tides_bridge.errors import SettingsError
