@@ -22,6 +22,10 @@ def run(
     config: Config = None,
     settings: SettingsFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object on stdout.")] = False,
+    changed: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Another value of a setting, for this run; may come again."),
+    ] = None,
 ) -> None:
     """
     Run the bridge once: pull alerts, decide, store, and bring 4MOST up to date.
@@ -31,8 +35,10 @@ def run(
     """
     from tides_bridge.decisions.record import load_functions
     from tides_bridge.settings import load_settings
+    from tides_bridge.settings.by_hand import set_by_hand
 
     with exit_on_error():
+        set_by_hand(changed or [])
         chosen = load_settings(config, settings)  # a wrong setting is told before Prefect takes its seconds to start
         load_functions(chosen)
         with _prefect(chosen, config, settings):
