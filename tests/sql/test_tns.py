@@ -102,6 +102,9 @@ def test_a_list_may_be_packed(tmp_path: Path) -> None:
         ({"redshift": "high"}, "redshift is 'high', not a number"),
         ({"lastmodified": "yesterday"}, "lastmodified is 'yesterday', not a time"),
         ({"type": "SN\0"}, "has a NUL in it"),
+        ({"internal_names": "1.70587E+17"}, "internal_names has '1.70587E+17', a number that has lost digits"),
+        ({"internal_names": "ZTF26a, 170587115523932320.0"}, "internal_names has '170587115523932320.0'"),
+        ({"objid": "1001.0"}, "objid is '1001.0', not a number"),
     ],
 )
 def test_a_row_that_cannot_be_read_is_kept_aside(tmp_path: Path, values: dict[str, str], reason: str) -> None:
@@ -110,6 +113,14 @@ def test_a_row_that_cannot_be_read_is_kept_aside(tmp_path: Path, values: dict[st
     ((number, told),) = found.refused
     assert number == 4
     assert reason in told
+
+
+def test_a_list_whose_numbers_are_all_round_is_refused(tmp_path: Path) -> None:
+    lines = [line(objid=str(n), internal_names=f"17058711552393{n}000") for n in (2, 3, 5)]
+    with pytest.raises(MalformedAlert, match="internal_names has '170587115523932000' and others as round"):
+        read_tns(write(tmp_path, *lines))
+    exact = read_tns(write(tmp_path, *lines, line(objid="8", internal_names="170587115523932323")))
+    assert len(exact.objects) == 4
 
 
 def test_a_row_that_is_cut_off_is_kept_aside(tmp_path: Path) -> None:

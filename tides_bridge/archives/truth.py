@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from tides_bridge.archives.taxonomy import UNKNOWN, Kind, class_named, class_of, whole_number
 from tides_bridge.errors import MalformedAlert, SettingsError
 from tides_bridge.formats.contents import BROKEN, first_bytes, open_unpacked
+from tides_bridge.formats.meaning.identifiers import exact_names
 from tides_bridge.formats.snana.binary import open_rows
 from tides_bridge.lightcurves.photometry import BANDS, MJD_ZERO
 
@@ -247,7 +248,7 @@ def _rows(
     object_id = _first(by_name, ID_COLUMNS)
     if object_id is None:
         raise SettingsError(str(source.file), "", f"has no column objectId; its columns are: {_listed(names)}")
-    rows = pd.DataFrame({"object_id": column(object_id)})
+    rows = pd.DataFrame({"object_id": _exact(source, object_id, column(object_id))})
     rows = rows.join(_classes(source, by_name, names, column, len(rows)))
 
     def numbers(name: str) -> "pd.Series[float]":
@@ -270,6 +271,15 @@ def _rows(
     for name in NUMBERS:
         rows[name] = _within(name, rows[name])
     return rows
+
+
+def _exact(source: TruthFile, name: str, texts: "pd.Series[str]") -> "pd.Series[str]":
+    """Give the names of objects; refuse those that have lost digits."""
+    given = texts.unique().tolist()
+    try:
+        return texts.map(dict(zip(given, exact_names(given, name), strict=True)))
+    except MalformedAlert as error:
+        raise SettingsError(str(source.file), name, error.problem) from None
 
 
 def _first(by_name: dict[str, str], wanted: Iterable[str]) -> str | None:

@@ -24,6 +24,7 @@ import pandas as pd
 from tides_bridge.database import Database, copy_frame, listed_columns, run
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats.contents import BROKEN, is_gzip
+from tides_bridge.formats.meaning.identifiers import exact_name, exact_names
 
 NEEDED = ("objid", "name_prefix", "name", "ra", "declination", "redshift", "type", "internal_names", "lastmodified")
 """The columns that are used."""
@@ -161,6 +162,7 @@ def _read(path: Path, text: IO[str]) -> TnsList:
     places = {name: names.index(name) for name in NEEDED}
     objects: list[tuple[Any, ...]] = []
     refused: list[tuple[int, str]] = []
+    numbers: list[str] = []
     for row in rows:
         if not row:
             continue
@@ -169,8 +171,13 @@ def _read(path: Path, text: IO[str]) -> TnsList:
                 raise ValueError(f"has {len(row)} fields, not {len(names)}")
             values = {name: row[place].strip() for name, place in places.items()}
             objects.append((*_object(values), rows.line_num))
+            numbers += [values["internal_names"]] if values["internal_names"].isdecimal() else []
         except ValueError as problem:
             refused.append((rows.line_num, str(problem)))
+    try:
+        exact_names(numbers, "internal_names")
+    except MalformedAlert as error:
+        raise MalformedAlert(str(path), error.problem) from None
     frame = pd.DataFrame(objects, columns=listed_columns("targets/load_tns_stage.sql"), dtype=object)
     return TnsList(listed_for, frame, refused)
 
@@ -245,12 +252,14 @@ def _time(text: str) -> str | None:
 
 def _names(text: str) -> list[str]:
     """
-    Split the names that surveys gave.
+    Split the names that surveys gave; raises ValueError if one is a number that has lost digits.
 
     >>> _names("ZTF24aatsiox, ATLAS24kkn"), _names("LSST-AP-DO-313637935709683761")
     (['ZTF24aatsiox', 'ATLAS24kkn'], ['LSST-AP-DO-313637935709683761', '313637935709683761'])
     """
     names = [name for name in map(str.strip, text.split(",")) if name]
+    if lost := [name for name in (text, *names) if exact_name(name) is None]:
+        raise ValueError(f"internal_names has {lost[0][:40]!r}, a number that has lost digits")
     numbers = [found[1] for found in map(RUBIN.fullmatch, names) if found]
     return list(dict.fromkeys([*names, *numbers]))
 

@@ -1,6 +1,7 @@
 """Where the true classes come from."""
 
 import gzip
+import re
 from pathlib import Path
 
 import numpy as np
@@ -202,3 +203,19 @@ def test_targets_of_plasticc(tmp_path: Path) -> None:
     found = truth(tmp_path, "object_id,target,hostgal_specz\n615,90,0.1\n713,88,1.8\n714,1,1.8\n")
     assert found.class_name.tolist() == ["SN Ia", "AGN", None]
     assert found.reason.tolist()[2] == "1 is no target of PLAsTiCC"
+
+
+@pytest.mark.parametrize("name", ["1.70587E+17", "1,70587E+17", "170587115523932320.0"])
+@pytest.mark.parametrize("column", ["objectId", "SNID"])
+def test_names_that_have_lost_digits_are_refused_by_column(tmp_path: Path, name: str, column: str) -> None:
+    with pytest.raises(SettingsError, match=rf"(?s)truth\.csv.*{column}.*{re.escape(name)}.*lost digits"):
+        truth(tmp_path, f'{column},class\n{HUGE},AGN\n"{name}",AGN\n')
+
+
+def test_names_that_are_all_round_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="objectId has '170587115523932000' and others as round"):
+        truth(tmp_path, "".join(["objectId,class\n", *(f"17058711552393{n}000,AGN\n" for n in (2, 3, 5))]))
+
+
+def test_small_numbers_with_zeros_behind_the_point_are_whole(tmp_path: Path) -> None:
+    assert truth(tmp_path, "SNID,class\n7.0,AGN\n8,AGN\n").index.tolist() == ["7", "8"]
