@@ -141,6 +141,12 @@ def _show(console: Console, found: Mapping[str, Any]) -> None:
         console.print(f"target {row['name']} ({row['survey']}): {state}, {_at_4most(row)}{objects}")
     for row in found["rulings"]:
         console.print(f"ruling: {in_words(row)}")
+    for row in found["annotations"]:
+        value, version = row["word"] or f"{row['number']:g}", f" {row['version']}" if row["version"] else ""
+        before = f", {row['changes']} other values before" if row["changes"] else ""
+        console.print(
+            f"{row['broker']}: {row['name']}{version} = {value} ({row['survey']}, MJD {row['mjd']:.2f}{before})"
+        )
     for row in found["tns"]["matches"]:
         redshift = "" if row["redshift"] is None else f", z = {row['redshift']:g}"
         by = "by name" if row["separation_arcsec"] is None else f"{row['separation_arcsec']:.2f} arcsec away"

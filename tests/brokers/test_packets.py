@@ -4,6 +4,7 @@ import copy
 import io
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -121,10 +122,34 @@ class TestFink:
     def test_the_same_light_curves_as_from_rubin(self, schemas: Path) -> None:
         fink = broker("fink_lsst").decode(messages_of(of_objects(), "fink-lsst"))
         rubin = broker("rubin", schemas=str(schemas)).decode(messages_of(of_objects(), "rubin"))
-        assert fink.alerts == rubin.alerts
+        assert [replace(alert, annotations={}) for alert in fink.alerts] == rubin.alerts
+        assert {alert.annotations["fink.cats_class"] for alert in fink.alerts} == {11.0, 13.0, 21.0, 22.0}
         assert fink.curves.object_ids == rubin.curves.object_ids
         for name in ("mjd", "flux", "flux_error", "band", "source_id", "is_detection"):
             np.testing.assert_array_equal(getattr(fink.curves, name), getattr(rubin.curves, name))
+
+    def test_what_fink_adds_is_read_with_the_columns(self) -> None:
+        schema = copy.deepcopy(lsst_schema("10_0"))
+        of_scores = [{"name": name, "type": ["null", "float"]} for name in ("snnSnVsOthers_score", "earlySNIa_score")]
+        of_matches = [{"name": "vsx_Type", "type": ["null", "string"]}]
+        for name, inner in (("clf", of_scores), ("xm", of_matches)):
+            schema["fields"].append({"name": name, "type": {"type": "record", "name": name, "fields": inner}})
+        packets = [
+            {**packet, "clf": {"snnSnVsOthers_score": score, "earlySNIa_score": None}, "xm": {"vsx_Type": "nan"}}
+            for packet, score in zip(of_objects(), (0.25, 0.5), strict=False)
+        ]
+        plain = broker("fink_lsst").decode(messages_of(of_objects()[:2], "fink-lsst"))
+        writer = AvroMessage(schema)
+        found = broker("fink_lsst").decode(sent([writer.bare(packet) for packet in packets], writer.text.encode()))
+        assert found.refused == []
+        assert {alert.object_id: dict(alert.annotations) for alert in found.alerts} == {
+            named(packet): {"fink.snn_sn_vs_all": score}
+            for packet, score in zip(of_objects(), (0.25, 0.5), strict=False)
+        }
+        assert [replace(alert, annotations={}) for alert in (*found.alerts, *plain.alerts)] == [
+            replace(alert, annotations={}) for alert in (*plain.alerts, *found.alerts)
+        ]
+        np.testing.assert_array_equal(found.curves.flux, plain.curves.flux)
 
     def test_of_ztf(self) -> None:
         found = broker("fink_ztf").decode(messages_of(ztf(), "fink-ztf"))

@@ -237,6 +237,11 @@ ONCE: dict[str, dict[str, Any]] = {
         "longest_wait": timedelta(days=7),
     },
     "fourmost/rename_target.sql": {"tides_id": 1, "prefix": "TiDES", "why": "taken", "namesake": None},
+    "decisions/store_annotations.sql": {
+        "annotations": '[{"survey": "ztf", "object_id": "a", "name": "fink.class", "word": "SN", "mjd": 61000}]',
+        "broker": "fink_ztf",
+    },
+    "decisions/list_annotations.sql": {"object_id": "a", "survey": None, "as_of": None},
     "fourmost/list_namesakes.sql": {"days": 30},
     "fourmost/release_keys.sql": {"answers": '[{"tides_id": 1, "pk": 999}]'},
     "fourmost/store_intents.sql": {"intents": '[{"tides_id": 1, "operation": "create", "pk": null, "payload": {}}]'},

@@ -16,6 +16,7 @@ from tides_bridge.brokers.packets import Unpacked
 from tides_bridge.brokers.readers import readers_in
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats.framing import Framing, framing_of
+from tides_bridge.formats.meaning.annotations import annotations_in
 from tides_bridge.formats.meaning.epochs import NO_EPOCH
 from tides_bridge.formats.meaning.identifiers import identifier_text
 from tides_bridge.formats.records import Record
@@ -66,4 +67,5 @@ def alert_of_classification(content: dict[str, Any]) -> Alert:
         decl=decl,
         sherlock_class=None,
         message={key: value for key, value in content.items() if not isinstance(value, bytes)},
+        annotations=annotations_in(content),
     )

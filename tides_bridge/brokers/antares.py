@@ -27,6 +27,7 @@ from tides_bridge.errors import BrokerUnavailable, MalformedAlert
 from tides_bridge.formats import in_one_line
 from tides_bridge.formats.bson_loci import locus_in
 from tides_bridge.formats.json_text import LITERALS
+from tides_bridge.formats.meaning.annotations import annotations_in
 from tides_bridge.formats.meaning.epochs import EPOCHS
 from tides_bridge.formats.records import Record, to_light_curves
 from tides_bridge.lightcurves import LightCurves
@@ -133,6 +134,7 @@ def alert_in(body: bytes) -> Alert:
         sherlock_class=None,
         message=_plain({key: locus[key] for key in ("id", "ra", "dec", "properties", "tags") if key in locus}),
         first_mjd=_mjd_in(properties, "oldest"),
+        annotations=annotations_in({"tags": locus.get("tags")}),
     )
 
 

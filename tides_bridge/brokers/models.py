@@ -29,6 +29,8 @@ class Alert:
         [d, UTC] Epoch of the first detection; None if the message does not say.
     known
         What else the message says of the object: fields of `lightcurves.Objects`.
+    annotations
+        What else it says, by source and name: see `formats.meaning.annotations`.
     """
 
     survey: str
@@ -40,6 +42,7 @@ class Alert:
     message: Mapping[str, Any]
     first_mjd: float | None = None
     known: Mapping[str, float] = field(default_factory=dict)
+    annotations: Mapping[str, float | str] = field(default_factory=dict)
 
     @property
     def urgency(self) -> tuple[float, str]:

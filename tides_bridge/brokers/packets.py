@@ -25,6 +25,7 @@ from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import Options
 from tides_bridge.formats.avro.records import decode_exactly
 from tides_bridge.formats.columnar import Packets, read_packets
+from tides_bridge.formats.meaning.annotations import annotations_in
 from tides_bridge.formats.records import Record
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.sky import is_on_sky, right_ascension
@@ -171,7 +172,17 @@ def _decode_columns(
                 )
         return joined(parts)
     alerts = _alerts(packets, chosen, curves, reader.survey)
+    if reader.notes:
+        alerts = [
+            _annotated(alert, part[number], reader) for alert, number in zip(alerts, chosen.tolist(), strict=True)
+        ]
     return replace(without_alerts, alerts=alerts, curves=curves)
+
+
+def _annotated(alert: Alert, unpacked: Unpacked, reader: Reader) -> Alert:
+    """Add to an alert what its message says beyond the packet of the survey: with columns only that is read."""
+    content = decode_exactly(unpacked.body, reader.schema, reader.notes)
+    return replace(alert, annotations=annotations_in(content or {}))
 
 
 def _alerts(packets: Packets, chosen: Integers, curves: LightCurves, survey: str) -> list[Alert]:
@@ -224,7 +235,8 @@ def _decode_records(
             others.append(message)
         if record is None:
             raise MalformedAlert("message", f"does not fit its schema, {reader.name}")
-        return alert_of_record(record) if reader.survey else to_alert(record)
+        alert, curve = alert_of_record(record) if reader.survey else to_alert(record)
+        return replace(alert, annotations=alert.annotations or annotations_in(record)), curve
 
     found = decode_each([unpacked.message for unpacked in part], read, scale)
     elsewhere = {id(message) for message in others}

@@ -6,10 +6,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import fastavro
+
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats.avro.program import Compiler, Program
-from tides_bridge.formats.avro.schemas import KEPT, schema_number, schema_of_text, schemas_in
+from tides_bridge.formats.avro.schemas import BAD_SCHEMA, KEPT, schema_number, schema_of_text, schemas_in
 from tides_bridge.formats.columnar import is_elasticc_schema, is_of_sources, missing_in, program_of
+from tides_bridge.formats.meaning.annotations import ROOTS, VERSIONS
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +34,8 @@ class Reader:
         Why no message of this schema can be used; "" if they can.
     program
         That takes the columns; None if records are read one by one.
+    notes
+        The part of the schema that has annotations, where columns are taken; None if it has none.
     """
 
     name: str
@@ -38,6 +43,7 @@ class Reader:
     survey: str
     problem: str
     program: Program | None
+    notes: Any = None
 
 
 def make_reader(schema: Any, name: str) -> Reader:
@@ -53,7 +59,19 @@ def make_reader(schema: Any, name: str) -> Reader:
             return Reader(name, schema, survey, f"in schema {name}, {problem.problem}", None)
         logger.warning("messages of a schema are read one by one: schema=%s why=%s", name, problem.problem)
         program = None
-    return Reader(name, schema, survey, "", program if survey else None)
+    return Reader(name, schema, survey, "", program if survey else None, notes_of(schema) if program else None)
+
+
+def notes_of(schema: Any) -> Any:
+    """Give the part of a record's schema in which a broker says more than the survey; None if there is none."""
+    fields = [field for field in schema.get("fields", ()) if field["name"] in {*ROOTS, *VERSIONS.values()}]
+    if not fields:
+        return None
+    kept = {key: value for key, value in schema.items() if not key.startswith("__")}
+    try:
+        return fastavro.parse_schema({**kept, "fields": fields})
+    except BAD_SCHEMA:  # a type of it is defined in the rest
+        return schema
 
 
 @lru_cache(KEPT)

@@ -300,6 +300,8 @@ def store_outcome(  # noqa: PLR0913, PLR0917
         staged = {(row["survey"], row["object_id"]) for row in run(connection, "decisions/list_staged.sql")}
         kept = (with_curves(chunk.facts, chunk.curves, staged) for chunk in judged)
         store_target_curves(connection, kept, settings.now_mjd())
+        of_targets = [alert for alert in batch.alerts if (alert.survey, alert.object_id) in staged]
+        _store_annotations(connection, of_targets, settings.broker_name)
     decided = [alerts[object_id] for chunk in judged for object_id in chunk.passed]
     for survey in {alert.survey for alert in batch.alerts}:
         settled = [alert.object_id for alert in decided if alert.survey == survey]
@@ -315,6 +317,25 @@ def store_outcome(  # noqa: PLR0913, PLR0917
     ]
     run(connection, "decisions/store_position.sql", places)
     run(connection, "decisions/settle_accepted.sql", {"refused_ids": list(pull.accepted), "now": now})
+
+
+def _store_annotations(connection: Connection, alerts: Iterable[Alert], broker: str) -> None:
+    """Keep what alerts say of objects beyond the light curve, each with the version that its source tells."""
+    rows = [
+        {
+            "survey": alert.survey,
+            "object_id": alert.object_id,
+            "name": name,
+            "word" if isinstance(value, str) else "number": value,
+            "version": alert.annotations.get(f"{name.partition('.')[0]}.version"),
+            "mjd": alert.newest_mjd,
+        }
+        for alert in alerts
+        for name, value in alert.annotations.items()
+        if not name.endswith(".version")
+    ]
+    if rows:
+        run(connection, "decisions/store_annotations.sql", {"annotations": json.dumps(rows), "broker": broker})
 
 
 def _deferred(alert: Alert, reason: str, chunk: Judged, settings: Settings, now: datetime) -> dict[str, Any]:

@@ -31,7 +31,8 @@ def why(database: Database, object_id: str, survey: str | None = None, as_of: da
     Returns
     -------
     dict
-        ``decisions`` and ``sent`` (lists of rows, the oldest first); ``rulings``, the newest first; as of now
+        ``decisions`` and ``sent`` (lists of rows, the oldest first); ``rulings``, the newest first;
+        ``annotations``, the newest of each; as of now
         ``targets``, ``names`` (all objects of those), ``deferred``, and ``last``, the latest decision of each function,
         which outlives the log.
     """
@@ -44,6 +45,7 @@ def why(database: Database, object_id: str, survey: str | None = None, as_of: da
             "names": names,
             "deferred": run(connection, "decisions/get_deferred.sql", about),
         }
+        found["annotations"] = run(connection, "decisions/list_annotations.sql", about | then)
         at = as_of or datetime.now(UTC)
         rulings = rulings_on(connection, [row["tides_id"] for row in found["targets"]], [object_id], at)
         found["rulings"] = [row for row in rulings if row["ruled_at"] <= at]

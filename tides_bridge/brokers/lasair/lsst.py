@@ -20,6 +20,7 @@ from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
 from tides_bridge.formats import in_one_line
 from tides_bridge.formats.json_text import LITERALS, check_fields
+from tides_bridge.formats.meaning.annotations import annotations_in
 from tides_bridge.formats.meaning.epochs import EPOCHS
 from tides_bridge.formats.meaning.identifiers import identifier_text
 from tides_bridge.formats.records import LsstAlert, Record, to_light_curves
@@ -52,6 +53,21 @@ class Row(msgspec.Struct, gc=False):
     classification: Any = None
     sherlock_classifications: Any = None
     ebv: Any = None
+    annotations: Any = None
+    TNS: Any = None
+    tns_name: Any = None
+    tns_prefix: Any = None
+    association_type: Any = None
+    catalogue_table_name: Any = None
+    catalogue_object_id: Any = None
+    catalogue_object_type: Any = None
+    separationArcsec: Any = None  # noqa: N815
+    physical_separation_kpc: Any = None
+    classificationReliability: Any = None  # noqa: N815
+    z: Any = None
+    photoZ: Any = None  # noqa: N815
+    photoZErr: Any = None  # noqa: N815
+    direct_distance: Any = None
     alert: FullAlert | None = None
 
 
@@ -189,6 +205,7 @@ def _alert_in(row: Row, name: str, record: Record | None, rest: Mapping[str, Any
         message=rest,
         first_mjd=_mjd_in(fields, "firstDiaSourceMjdTai"),
         known={} if ebv is None or record is not None else {"ebv": ebv},
+        annotations=annotations_in(fields | {"annotations": row.alert.annotations if row.alert else row.annotations}),
     )
 
 

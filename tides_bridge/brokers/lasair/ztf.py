@@ -14,6 +14,7 @@ from tides_bridge.brokers.lasair.api import RETRY, LightCurveApi, check_nesting,
 from tides_bridge.brokers.lasair.curves import NO_DETECTION, fetched_light_curves
 from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.errors import BrokerUnavailable, MalformedAlert
+from tides_bridge.formats.meaning.annotations import annotations_in
 from tides_bridge.formats.meaning.epochs import EPOCHS
 from tides_bridge.formats.meaning.sky import SOLAR_SYSTEM_RADIUS, STAR_RADIUS, STAR_SCORE
 from tides_bridge.lightcurves import LightCurves
@@ -67,6 +68,7 @@ class LasairZtf(LightCurveApi):
             message=message,
             first_mjd=_mjd_in(message, "jdmin"),
             known=_known_in(message),
+            annotations=annotations_in(message),
         )
 
     def fetch(self, object_ids: Sequence[str]) -> Fetched:

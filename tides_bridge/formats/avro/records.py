@@ -123,7 +123,7 @@ def _converted(record: Any, kind: type[T]) -> T | str:
     return f"{name} is missing" if name else value
 
 
-def decode_exactly(body: bytes | memoryview, schema: Any) -> dict[str, Any] | None:
+def decode_exactly(body: bytes | memoryview, schema: Any, part: Any = None) -> dict[str, Any] | None:
     """
     Decode a message if the schema fits it, to the last byte.
 
@@ -133,6 +133,8 @@ def decode_exactly(body: bytes | memoryview, schema: Any) -> dict[str, Any] | No
         Without framing.
     schema
         Parsed. Several may fit the first bytes of a message, so that only the last byte tells.
+    part
+        The schema with some of its fields: those are given. None: all.
 
     Returns
     -------
@@ -141,7 +143,7 @@ def decode_exactly(body: bytes | memoryview, schema: Any) -> dict[str, Any] | No
     """
     stream = io.BytesIO(body)
     try:
-        record = fastavro.schemaless_reader(stream, schema, None)
+        record = fastavro.schemaless_reader(stream, schema, part)
     except (*BAD, RecursionError):
         return None
     return record if isinstance(record, dict) and stream.tell() == len(body) else None

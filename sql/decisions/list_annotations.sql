@@ -1,0 +1,41 @@
+-- purpose: list the newest of each annotation of an object, or of all objects of a target
+-- params: object_id text (or the name of a target), survey text (NULL for any), as_of timestamptz (NULL for now)
+-- returns: one row an object and name: survey text, object_id text, name text, number double precision, word text,
+--          version text, broker text, mjd double precision, stored_at timestamptz, changes bigint (values before it)
+
+WITH object AS (
+    SELECT
+        association.survey,
+        association.object_id
+    FROM association
+    INNER JOIN tides_master ON association.tides_id = tides_master.tides_id
+    WHERE tides_master.name = %(object_id)s::text
+),
+
+known AS (
+    SELECT
+        annotation.*,
+        count(*) OVER (PARTITION BY annotation.survey, annotation.object_id, annotation.name) - 1 AS changes
+    FROM annotation
+    WHERE
+        (
+            annotation.object_id = %(object_id)s::text
+            OR (annotation.survey, annotation.object_id) IN (SELECT object.survey, object.object_id FROM object)
+        )
+        AND (%(survey)s::text IS NULL OR annotation.survey = %(survey)s::text)
+        AND (%(as_of)s::timestamptz IS NULL OR annotation.stored_at <= %(as_of)s::timestamptz)
+)
+
+SELECT DISTINCT ON (known.survey, known.object_id, known.name)
+    known.survey,
+    known.object_id,
+    known.name,
+    known.number,
+    known.word,
+    known.version,
+    known.broker,
+    known.mjd,
+    known.stored_at,
+    known.changes
+FROM known
+ORDER BY known.survey ASC, known.object_id ASC, known.name ASC, known.mjd DESC, known.annotation_id DESC;

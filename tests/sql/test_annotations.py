@@ -1,0 +1,76 @@
+"""What brokers say of objects is kept with their targets: the newest counts, and the history stays."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.support.batches import alert, batch_of
+from tests.support.curves import curves_of, point
+from tests.support.databases import rows_of
+from tides_bridge.database import Database
+from tides_bridge.decisions.batch import create_transient_stage, store_outcome, take_calls, upsert_to_master
+from tides_bridge.decisions.history import why
+from tides_bridge.decisions.judging import decide
+from tides_bridge.decisions.record import put_in_force
+from tides_bridge.selection import SelectionFunction
+from tides_bridge.settings import Settings
+
+BOTH = SelectionFunction.parse("both", {"rules": "strict", "filters": ["g", "r"], "significance": 5, "minBands": 2})
+POINTS = {
+    name: [point(61000.0 + day, band, of=number, ra=10.0 + number) for day, band in enumerate(bands)]
+    for number, (name, bands) in enumerate({"a": "gr", "b": "gr", "c": "g"}.items())
+}
+"""Of which c is no target."""
+
+
+def take(
+    database: Database, settings: Settings, annotations: dict[str, dict[str, Any]], newest_mjd: float = 61001.0
+) -> None:
+    """Store a batch with one alert of each object, which says so of it."""
+    alerts = [replace(alert(name, newest_mjd=newest_mjd), annotations=said) for name, said in annotations.items()]
+    put_in_force(database, settings, [BOTH])
+    curves = curves_of(*(row for name in annotations for row in POINTS[name]))
+    judged = [decide(alerts, curves, [BOTH], {}, 61002.0)]
+    with database.transaction() as connection:
+        create_transient_stage(connection, judged)
+        upsert_to_master(connection, settings)
+        store_outcome(connection, batch_of(alerts), judged, take_calls(database, settings, 2), settings)
+
+
+def log(database: Database) -> list[tuple[Any, ...]]:
+    rows = rows_of(database, "SELECT object_id, name, number, word, version FROM annotation ORDER BY annotation_id")
+    return [tuple(row.values()) for row in rows]
+
+
+def newest(database: Database, name: str, as_of: datetime | None = None) -> dict[str, tuple[Any, int]]:
+    found = why(database, name, None, as_of)["annotations"]
+    return {f"{row['object_id']} {row['name']}": (row["word"] or row["number"], row["changes"]) for row in found}
+
+
+def test_the_newest_counts_and_the_history_stays(database: Database, settings: Settings) -> None:
+    first = {"fink.score": 0.4, "vsx.type": "EW", "fink.version": "8.1"}
+    take(database, settings, {"a": first, "b": {"fink.score": 0.4}, "c": {"fink.score": 0.9}})
+    kept = [("a", "fink.score", 0.4, None, "8.1"), ("a", "vsx.type", None, "EW", None)]
+    kept += [("b", "fink.score", 0.4, None, None)]
+    assert log(database) == kept, "c is no target"
+    take(database, settings, {"a": first, "b": {"fink.score": 0.4}}, 61001.5)
+    assert log(database) == kept
+    (then,) = rows_of(database, "SELECT clock_timestamp() AS now")
+    take(database, settings, {"a": first | {"fink.score": 0.6}, "b": {}}, 61001.7)
+    kept += [("a", "fink.score", 0.6, None, "8.1")]
+    assert log(database) == kept
+    take(database, settings, {"a": {"fink.score": 0.1}}, 61001.6)  # a late message
+    take(database, settings, {"a": {"fink.score": 0.6, "fink.version": "8.2"}}, 61001.7)
+    kept += [("a", "fink.score", 0.6, None, "8.2")]
+    assert log(database) == kept
+    assert newest(database, "a") == {"a fink.score": (0.6, 2), "a vsx.type": ("EW", 0)}
+    assert newest(database, "a", then["now"])["a fink.score"] == (0.4, 0)
+    assert newest(database, "a", datetime(2020, 1, 1, tzinfo=UTC)) == {}
+    assert newest(database, "b") == {"b fink.score": (0.4, 0)}
+
+
+def test_a_target_is_asked_for_by_its_name(database: Database, settings: Settings) -> None:
+    take(database, settings, {"a": {"fink.score": 0.4}, "b": {"fink.score": 0.5}})
+    names = {row["object_id"]: row["name"] for row in rows_of(database, "SELECT object_id, name FROM tides_master")}
+    assert newest(database, names["a"]) == {"a fink.score": (0.4, 0)}
+    assert newest(database, names["b"]) == {"b fink.score": (0.5, 0)}
