@@ -1,7 +1,8 @@
 -- purpose: list the newest of each annotation of an object, or of all objects of a target
 -- params: object_id text (or the name of a target), survey text (NULL for any), as_of timestamptz (NULL for now)
--- returns: one row an object and name: survey text, object_id text, name text, number double precision, word text,
---          version text, broker text, mjd double precision, stored_at timestamptz, changes bigint (values before it)
+-- returns: one row an object, name and broker: survey text, object_id text, name text, number double precision,
+--          word text, version text, broker text, mjd double precision, stored_at timestamptz, changes bigint (values
+--          before it)
 
 WITH object AS (
     SELECT
@@ -15,7 +16,7 @@ WITH object AS (
 known AS (
     SELECT
         annotation.*,
-        count(*) OVER (PARTITION BY annotation.survey, annotation.object_id, annotation.name) - 1 AS changes
+        count(*) OVER of_name - 1 AS changes
     FROM annotation
     WHERE
         (
@@ -24,9 +25,10 @@ known AS (
         )
         AND (%(survey)s::text IS NULL OR annotation.survey = %(survey)s::text)
         AND (%(as_of)s::timestamptz IS NULL OR annotation.stored_at <= %(as_of)s::timestamptz)
+    WINDOW of_name AS (PARTITION BY annotation.survey, annotation.object_id, annotation.name, annotation.broker)
 )
 
-SELECT DISTINCT ON (known.survey, known.object_id, known.name)
+SELECT DISTINCT ON (known.survey, known.object_id, known.name, known.broker)
     known.survey,
     known.object_id,
     known.name,
@@ -38,4 +40,5 @@ SELECT DISTINCT ON (known.survey, known.object_id, known.name)
     known.stored_at,
     known.changes
 FROM known
-ORDER BY known.survey ASC, known.object_id ASC, known.name ASC, known.mjd DESC, known.annotation_id DESC;
+ORDER BY
+    known.survey ASC, known.object_id ASC, known.name ASC, known.broker ASC, known.mjd DESC, known.annotation_id DESC;

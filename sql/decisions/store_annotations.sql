@@ -31,6 +31,7 @@ LEFT JOIN LATERAL (
         annotation.object_id = given.object_id
         AND annotation.survey = given.survey
         AND annotation.name = given.name
+        AND annotation.broker = %(broker)s::text
     ORDER BY annotation.mjd DESC, annotation.annotation_id DESC
     LIMIT 1
 ) AS newest ON TRUE

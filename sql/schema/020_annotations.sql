@@ -20,7 +20,7 @@ COMMENT ON COLUMN annotation.name IS 'source and name, as in docs/annotations.md
 COMMENT ON COLUMN annotation.version IS 'of the software that said it; NULL if the message does not tell';
 COMMENT ON COLUMN annotation.mjd IS '[MJD, UTC] newest detection of the alert that said it first';
 
-CREATE INDEX annotation_object ON annotation (object_id, survey, name, mjd DESC, annotation_id DESC);
+CREATE INDEX annotation_object ON annotation (object_id, survey, name, broker, mjd DESC, annotation_id DESC);
 
 CREATE TRIGGER annotation_is_kept BEFORE UPDATE OR DELETE ON annotation
 FOR EACH ROW EXECUTE FUNCTION refuse_change();

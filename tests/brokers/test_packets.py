@@ -123,7 +123,7 @@ class TestFink:
         fink = broker("fink_lsst").decode(messages_of(of_objects(), "fink-lsst"))
         rubin = broker("rubin", schemas=str(schemas)).decode(messages_of(of_objects(), "rubin"))
         assert [replace(alert, annotations={}) for alert in fink.alerts] == rubin.alerts
-        assert {alert.annotations["fink.cats_class"] for alert in fink.alerts} == {11.0, 13.0, 21.0, 22.0}
+        assert {alert.annotations["fink.cats_code"] for alert in fink.alerts} == {11.0, 13.0, 21.0, 22.0}
         assert fink.curves.object_ids == rubin.curves.object_ids
         for name in ("mjd", "flux", "flux_error", "band", "source_id", "is_detection"):
             np.testing.assert_array_equal(getattr(fink.curves, name), getattr(rubin.curves, name))

@@ -69,6 +69,15 @@ def test_the_newest_counts_and_the_history_stays(database: Database, settings: S
     assert newest(database, "b") == {"b fink.score": (0.4, 0)}
 
 
+def test_brokers_that_word_it_otherwise_do_not_answer_each_other(database: Database, settings: Settings) -> None:
+    other = settings.model_copy(update={"broker": settings.broker.model_copy(update={"kind": "fink_ztf"})})
+    for _ in range(3):
+        take(database, settings, {"a": {"tns.type": "SN Ia"}})
+        take(database, other, {"a": {"tns.type": "SN Ia-pec"}})
+    assert [row[3] for row in log(database)] == ["SN Ia", "SN Ia-pec"]
+    assert len(why(database, "a")["annotations"]) == 2
+
+
 def test_a_target_is_asked_for_by_its_name(database: Database, settings: Settings) -> None:
     take(database, settings, {"a": {"fink.score": 0.4}, "b": {"fink.score": 0.5}})
     names = {row["object_id"]: row["name"] for row in rows_of(database, "SELECT object_id, name FROM tides_master")}

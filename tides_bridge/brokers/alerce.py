@@ -67,5 +67,5 @@ def alert_of_classification(content: dict[str, Any]) -> Alert:
         decl=decl,
         sherlock_class=None,
         message={key: value for key, value in content.items() if not isinstance(value, bytes)},
-        annotations=annotations_in(content),
+        annotations=annotations_in(content, "alerce"),
     )

@@ -134,7 +134,7 @@ def alert_in(body: bytes) -> Alert:
         sherlock_class=None,
         message=_plain({key: locus[key] for key in ("id", "ra", "dec", "properties", "tags") if key in locus}),
         first_mjd=_mjd_in(properties, "oldest"),
-        annotations=annotations_in({"tags": locus.get("tags")}),
+        annotations=annotations_in(locus, "antares"),
     )
 
 

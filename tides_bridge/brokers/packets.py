@@ -182,7 +182,7 @@ def _decode_columns(
 def _annotated(alert: Alert, unpacked: Unpacked, reader: Reader) -> Alert:
     """Add to an alert what its message says beyond the packet of the survey: with columns only that is read."""
     content = decode_exactly(unpacked.body, reader.schema, reader.notes)
-    return replace(alert, annotations=annotations_in(content or {}))
+    return replace(alert, annotations=annotations_in(content or {}, "fink"))
 
 
 def _alerts(packets: Packets, chosen: Integers, curves: LightCurves, survey: str) -> list[Alert]:
@@ -236,7 +236,7 @@ def _decode_records(
         if record is None:
             raise MalformedAlert("message", f"does not fit its schema, {reader.name}")
         alert, curve = alert_of_record(record) if reader.survey else to_alert(record)
-        return replace(alert, annotations=alert.annotations or annotations_in(record)), curve
+        return replace(alert, annotations=alert.annotations or annotations_in(record, "fink")), curve
 
     found = decode_each([unpacked.message for unpacked in part], read, scale)
     elsewhere = {id(message) for message in others}

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.processes import ROOT
-from tides_bridge.formats.meaning.annotations import FIELDS, MOST, annotations_in
+from tides_bridge.formats.meaning.annotations import FIELDS, MOST, NAMES, WORDS, annotations_in
 
-WORDS = ("name", "type", "class", "association", "catalogue", "host", "prefix")
+PLACES = [(broker, place) for broker, fields in FIELDS.items() for place in fields]
+MARK = {"fink": {"fink_broker_version": ""}}
 SAYING_NOTHING = (None, math.nan, math.inf, -math.inf, "", " ", "nan", "Unknown", "None", "Fail", [], {}, b"x")
 CONTENTS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.binary(max_size=3),
@@ -27,7 +28,7 @@ CONTENTS = st.recursive(
     ),
     max_leaves=8,
 )
-ROOTS = sorted({place.partition(".")[0] for place in FIELDS} | {"annotations", "tags", "probabilities"})
+ROOTS = sorted({place.partition(".")[0] for place in NAMES} | {"annotations", "tags", "probabilities"})
 
 
 def message(place: str, value: object) -> dict[str, Any]:
@@ -36,66 +37,72 @@ def message(place: str, value: object) -> dict[str, Any]:
     return {outer: {inner: value, "other": 1} if inner else value, "objectId": "ZTF26aaaaaaa", "unknown": 3}
 
 
-@pytest.mark.parametrize("place", FIELDS)
-def test_each_field_is_known_by_its_name_and_what_says_nothing_is_none(place: str) -> None:
-    value = "SN" if FIELDS[place].endswith(WORDS) else 0.25
-    assert annotations_in(message(place, value)) == {FIELDS[place]: value}
-    for nothing in SAYING_NOTHING:
-        assert annotations_in(message(place, nothing)) == {}
+@pytest.mark.parametrize(("broker", "place"), PLACES)
+def test_each_field_is_known_by_its_name_and_what_says_nothing_is_none(broker: str, place: str) -> None:
+    name = FIELDS[broker][place]
+    value, other = ("SN", 0.25) if name in WORDS else (0.25, "SN")
+    assert annotations_in(message(place, value) | MARK.get(broker, {}), broker) == {name: value}
+    for nothing in (*SAYING_NOTHING, other):
+        assert annotations_in(message(place, nothing) | MARK.get(broker, {}), broker) == {}
 
 
 @pytest.mark.parametrize(
-    ("content", "expected"),
+    ("broker", "content", "expected"),
     [
-        ({"snn_snia_vs_nonia": -1.0, "rf_snia_vs_nonia": 0.0}, {"fink.rf_snia_vs_nonia": 0.0}),
-        ({"z": 0.0, "photoZ": -9.0, "Plx": -0.2}, {"gaia.parallax": -0.2}),
-        ({"tns": "SN Ia", "tnsclass": "(TNS) SN II"}, {"tns.type": "SN Ia"}),
-        ({"tns": "", "tnsclass": "(TNS) SN II"}, {"tns.type": "(TNS) SN II"}),
+        ("fink", {"snn_snia_vs_nonia": -1.0, "rf_snia_vs_nonia": 0.0}, {"fink.rf_snia_vs_nonia": 0.0}),
+        ("lasair", {"z": 0.0, "photoZ": -9.0, "photoZErr": 0.1}, {"sherlock.photometric_redshift_error": 0.1}),
+        ("fink", {"cdsxmatch": "Fail", "Plx": -0.2}, {"gaia.parallax": -0.2}),
+        ("fink", {"clf": None, "tns": "SN Ia", "tnsclass": "(TNS) SN II"}, {"tns.type": "SN Ia"}),
+        ("fink", {"clf": None, "tns": "", "tnsclass": "(TNS) SN II"}, {"tns.type": "SN II"}),
         (
+            "fink",
             {"finkclass": "SN candidate", "fink_science_version": "8.1", "fink_broker_version": "4"},
             {"fink.class": "SN candidate", "fink.version": "8.1"},
         ),
-        ({"vsx": "RRAB", "fink_science_version": "8.1"}, {"vsx.type": "RRAB"}),
+        ("fink", {"classification": "AGN", "z": 1.2, "tags": ["x"], "vsx": "RRAB"}, {}),
+        ("alerce", {"classification": "AGN", "z": 1.2, "vsx": "RRAB"}, {}),
+        ("lasair", {"catalogue_object_id": 12376525990357894, "z": True}, {"sherlock.host": "12376525990357894"}),
         (
+            "lasair",
             {"annotations": [{"topic": "needle", "classification": "TDE", "classdict": {"tde": 0.9, "x": None}}, 7]},
             {"lasair.needle.class": "TDE", "lasair.needle.tde": 0.9},
         ),
-        ({"annotations": {"sherlock": [{"classification": "ORPHAN"}]}}, {"sherlock.class": "ORPHAN"}),
-        ({"tags": ["extragalactic", "young", 3]}, {"antares.tag.extragalactic": 1.0, "antares.tag.young": 1.0}),
-        ({"lc_classification": {"probabilities": {"SNIa": 0.7}}}, {"alerce.SNIa": 0.7}),
-        ({"vsx": "a\x1b[31m\0b" + "c" * 500}, {"vsx.type": "a[31mb" + "c" * 194}),
+        ("lasair", {"annotations": {"sherlock": [{"classification": "ORPHAN"}]}}, {"sherlock.class": "ORPHAN"}),
+        ("antares", {"tags": ["nearby", "young", 3]}, {"antares.tag.nearby": 1.0, "antares.tag.young": 1.0}),
+        ("alerce", {"lc_classification": {"probabilities": {"SNIa": 0.7}}}, {"alerce.SNIa": 0.7}),
+        ("fink", {"clf": None, "vsx": "a\x1b[31m\0b" + "c" * 500}, {"vsx.type": "a[31mb" + "c" * 194}),
     ],
 )
-def test_values(content: dict[str, Any], expected: dict[str, Any]) -> None:
-    assert annotations_in(content) == expected
+def test_values(broker: str, content: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert annotations_in(content, broker) == expected
 
 
-@given(st.dictionaries(st.sampled_from(ROOTS), CONTENTS, max_size=4))
-def test_whatever_comes_gives_finite_numbers_and_printable_words(content: dict[str, Any]) -> None:
-    found = annotations_in(content)
+@given(st.dictionaries(st.sampled_from(ROOTS), CONTENTS, max_size=4), st.sampled_from([*FIELDS, "antares", "alerce"]))
+def test_whatever_comes_gives_finite_numbers_and_printable_words(content: dict[str, Any], broker: str) -> None:
+    found = annotations_in(content, broker)
     assert all(math.isfinite(value) if isinstance(value, float) else value.isprintable() for value in found.values())
     json.dumps(found, allow_nan=False)
 
 
 def test_a_list_is_not_read_for_ever() -> None:
-    assert len(annotations_in({"tags": [f"tag{number}" for number in range(10_000)]})) == MOST
+    assert len(annotations_in({"tags": [f"tag{number}" for number in range(10_000)]}, "antares")) == MOST
 
 
 def test_the_page_has_the_fields_as_they_are() -> None:
     text = (ROOT / "docs" / "annotations.md").read_text()
-    table = re.findall(r"^\| `([\w.]+)` \| `([\w.]+)` \|$", text, re.MULTILINE)
-    assert dict(table) == dict(FIELDS) and len(table) == len(FIELDS)
+    table = re.findall(r"^\| (\w+) \| `([\w.]+)` \| `([\w.]+)` \|$", text, re.MULTILINE)
+    assert table == [(broker, place, name) for broker, fields in FIELDS.items() for place, name in fields.items()]
 
 
 def test_what_is_in_real_packets_of_fink_and_messages_of_lasair(shared_data: Path) -> None:
     names: Counter[str] = Counter()
     for file in sorted((shared_data / "lsst" / "parquet").glob("fink_filters*.parquet")):
         for packet in pq.read_table(file, columns=["clf", "xm", "fink_science_version"]).to_pylist():
-            names.update(list(annotations_in(packet)))
+            names.update(list(annotations_in(packet, "fink")))
     assert names["fink.snn_sn_vs_all"] == names["fink.version"] == 27
     assert (names["gaia.name"], names["legacy.photometric_redshift"]) == (4, 3)
     names.clear()
     for row in json.loads((shared_data / "lasair_lsst" / "kafka_messages.json").read_text()):
-        names.update(list(annotations_in(row)))
+        names.update(list(annotations_in(row, "lasair")))
     assert (names["sherlock.class"], names["sherlock.host_separation"]) == (64, 6)
     assert names["sherlock.spectroscopic_redshift"] == 2

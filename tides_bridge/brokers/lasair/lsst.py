@@ -195,6 +195,7 @@ def _alert_in(row: Row, name: str, record: Record | None, rest: Mapping[str, Any
         epochs = [source.mjd_tai for source in record.alert.diaSourcesList or []]
         known = [epoch for epoch in epochs if epoch is not None and EPOCHS[0] < epoch < EPOCHS[1]]
         newest = max(known) - TAI_AHEAD if known else None
+    notes = row.alert.annotations if row.alert else row.annotations
     return Alert(
         survey="lsst",
         object_id=name,
@@ -205,7 +206,7 @@ def _alert_in(row: Row, name: str, record: Record | None, rest: Mapping[str, Any
         message=rest,
         first_mjd=_mjd_in(fields, "firstDiaSourceMjdTai"),
         known={} if ebv is None or record is not None else {"ebv": ebv},
-        annotations=annotations_in(fields | {"annotations": row.alert.annotations if row.alert else row.annotations}),
+        annotations=annotations_in(fields | {"annotations": notes}, "lasair"),
     )
 
 

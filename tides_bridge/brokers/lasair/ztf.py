@@ -68,7 +68,7 @@ class LasairZtf(LightCurveApi):
             message=message,
             first_mjd=_mjd_in(message, "jdmin"),
             known=_known_in(message),
-            annotations=annotations_in(message),
+            annotations=annotations_in(message, "lasair"),
         )
 
     def fetch(self, object_ids: Sequence[str]) -> Fetched:

@@ -5,84 +5,98 @@ Each field that is understood is a row of `FIELDS`, by its place in a message. W
 out: a cross-match that failed or found nothing says nothing, and is no "no".
 """
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 Value = float | str
 
-FIELDS: Final[Mapping[str, str]] = {
-    # Fink, of ZTF
-    "rf_snia_vs_nonia": "fink.rf_snia_vs_nonia",
-    "snn_snia_vs_nonia": "fink.snn_snia_vs_nonia",
-    "snn_sn_vs_all": "fink.snn_sn_vs_all",
-    "rf_kn_vs_nonkn": "fink.rf_kn_vs_nonkn",
-    "slsn_score": "fink.slsn_score",
-    "finkclass": "fink.class",
-    "cdsxmatch": "simbad.type",
-    "tns": "tns.type",
-    "tnsclass": "tns.type",
-    "DR3Name": "gaia.name",
-    "Plx": "gaia.parallax",
-    "e_Plx": "gaia.parallax_error",
-    "vsx": "vsx.type",
-    "gcvs": "gcvs.type",
-    "x3hsp": "x3hsp.type",
-    "x4lac": "x4lac.type",
-    # Fink, of Rubin
-    "clf.snnSnVsOthers_score": "fink.snn_sn_vs_all",
-    "clf.earlySNIa_score": "fink.early_snia",
-    "clf.cats_class": "fink.cats_class",
-    "clf.cats_score": "fink.cats_score",
-    "xm.simbad_otype": "simbad.type",
-    "xm.gaiadr3_DR3Name": "gaia.name",
-    "xm.gaiadr3_Plx": "gaia.parallax",
-    "xm.gaiadr3_e_Plx": "gaia.parallax_error",
-    "xm.gaiadr3_VarFlag": "gaia.variable",
-    "xm.legacydr8_zphot": "legacy.photometric_redshift",
-    "xm.legacydr8_e_zphot": "legacy.photometric_redshift_error",
-    "xm.legacydr8_pstar": "legacy.star",
-    "xm.vsx_Type": "vsx.type",
-    "xm.gcvs_type": "gcvs.type",
-    "xm.x3hsp_type": "x3hsp.type",
-    "xm.x4lac_type": "x4lac.type",
-    "xm.spicy_class": "spicy.class",
-    "xm.tns_fullname": "tns.name",
-    "xm.tns_type": "tns.type",
-    "xm.tns_redshift": "tns.redshift",
-    "xm.mangrove_HyperLEDA_name": "mangrove.name",
-    "xm.mangrove_lum_dist": "mangrove.distance",
-    # Lasair: columns of a filter, which come from Sherlock and its list of the TNS
-    "classification": "sherlock.class",
-    "sherlock_classifications": "sherlock.class",
-    "association_type": "sherlock.association",
-    "catalogue_table_name": "sherlock.catalogue",
-    "catalogue_object_id": "sherlock.host",
-    "catalogue_object_type": "sherlock.host_type",
-    "separationArcsec": "sherlock.host_separation",
-    "physical_separation_kpc": "sherlock.host_separation_kpc",
-    "classificationReliability": "sherlock.reliability",
-    "z": "sherlock.spectroscopic_redshift",
-    "photoZ": "sherlock.photometric_redshift",
-    "photoZErr": "sherlock.photometric_redshift_error",
-    "direct_distance": "sherlock.direct_distance",
-    "ebv": "lasair.ebv",
-    "tns_name": "tns.name",
-    "tns_prefix": "tns.prefix",
-    "TNS.tns_name": "tns.name",
-    "TNS.tns_prefix": "tns.prefix",
-    "TNS.type": "tns.type",
-    "TNS.z": "tns.redshift",
-    "sherlock.classification": "sherlock.class",
-    "sherlock.z": "sherlock.spectroscopic_redshift",
-    "sherlock.photoZ": "sherlock.photometric_redshift",
-    "sherlock.photoZErr": "sherlock.photometric_redshift_error",
-    "sherlock.catalogue_object_id": "sherlock.host",
+FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "fink": {  # of ZTF, and then of Rubin
+        "rf_snia_vs_nonia": "fink.rf_snia_vs_nonia",
+        "snn_snia_vs_nonia": "fink.snn_snia_vs_nonia",
+        "snn_sn_vs_all": "fink.snn_sn_vs_all",
+        "rf_kn_vs_nonkn": "fink.rf_kn_vs_nonkn",
+        "slsn_score": "fink.slsn_score",
+        "finkclass": "fink.class",
+        "cdsxmatch": "simbad.type",
+        "tns": "tns.type",
+        "tnsclass": "tns.type",
+        "DR3Name": "gaia.name",
+        "Plx": "gaia.parallax",
+        "e_Plx": "gaia.parallax_error",
+        "vsx": "vsx.type",
+        "gcvs": "gcvs.type",
+        "x3hsp": "x3hsp.type",
+        "x4lac": "x4lac.type",
+        "clf.snnSnVsOthers_score": "fink.snn_sn_vs_all",
+        "clf.earlySNIa_score": "fink.early_snia",
+        "clf.cats_class": "fink.cats_code",
+        "clf.cats_score": "fink.cats_score",
+        "xm.simbad_otype": "simbad.type",
+        "xm.gaiadr3_DR3Name": "gaia.name",
+        "xm.gaiadr3_Plx": "gaia.parallax",
+        "xm.gaiadr3_e_Plx": "gaia.parallax_error",
+        "xm.gaiadr3_VarFlag": "gaia.variable",
+        "xm.legacydr8_zphot": "legacy.photometric_redshift",
+        "xm.legacydr8_e_zphot": "legacy.photometric_redshift_error",
+        "xm.legacydr8_pstar": "legacy.star",
+        "xm.vsx_Type": "vsx.type",
+        "xm.gcvs_type": "gcvs.type",
+        "xm.x3hsp_type": "x3hsp.type",
+        "xm.x4lac_type": "x4lac.type",
+        "xm.spicy_class": "spicy.class",
+        "xm.tns_fullname": "tns.name",
+        "xm.tns_type": "tns.type",
+        "xm.tns_redshift": "tns.redshift",
+        "xm.mangrove_HyperLEDA_name": "mangrove.name",
+        "xm.mangrove_lum_dist": "mangrove.distance",
+    },
+    "lasair": {  # columns that a filter selects, of Sherlock and of the TNS; then tables of whole answers
+        "classification": "sherlock.class",
+        "sherlock_classifications": "sherlock.class",
+        "association_type": "sherlock.association",
+        "catalogue_table_name": "sherlock.catalogue",
+        "catalogue_object_id": "sherlock.host",
+        "catalogue_object_type": "sherlock.host_type",
+        "separationArcsec": "sherlock.host_separation",
+        "physical_separation_kpc": "sherlock.host_separation_kpc",
+        "classificationReliability": "sherlock.reliability",
+        "z": "sherlock.spectroscopic_redshift",
+        "photoZ": "sherlock.photometric_redshift",
+        "photoZErr": "sherlock.photometric_redshift_error",
+        "direct_distance": "sherlock.direct_distance",
+        "ebv": "lasair.ebv",
+        "tns_name": "tns.name",
+        "tns_prefix": "tns.prefix",
+        "TNS.tns_name": "tns.name",
+        "TNS.tns_prefix": "tns.prefix",
+        "TNS.type": "tns.type",
+        "TNS.z": "tns.redshift",
+        "sherlock.classification": "sherlock.class",
+        "sherlock.z": "sherlock.spectroscopic_redshift",
+        "sherlock.photoZ": "sherlock.photometric_redshift",
+        "sherlock.photoZErr": "sherlock.photometric_redshift_error",
+        "sherlock.catalogue_object_id": "sherlock.host",
+    },
 }
-"""By place in a message: what it is called here, source and name. Of two places of one name the first counts."""
+"""By broker and place in a message: what it is called here, source and name. Of two of one name the first counts."""
 
-ROOTS: Final = frozenset(place.partition(".")[0] for place in FIELDS) | {"tags", "probabilities", "lc_classification"}
-"""The fields of a message in which annotations stand."""
+MARKS: Final[Mapping[str, frozenset[str]]] = {
+    "fink": frozenset({"fink_broker_version", "fink_science_version", "clf", "snn_snia_vs_nonia", "cdsxmatch"})
+}
+"""Fields of which a message must have one to be of this broker: packets of others have some of the same names."""
+
+WORDS: Final = frozenset({
+    "fink.class", "simbad.type", "tns.type", "tns.name", "tns.prefix", "gaia.name", "vsx.type", "gcvs.type",
+    "x3hsp.type", "x4lac.type", "spicy.class", "mangrove.name", "sherlock.class", "sherlock.association",
+    "sherlock.catalogue", "sherlock.host", "sherlock.host_type",
+})  # fmt: skip
+"""Names of which words are kept; of the others numbers."""
+
+NAMES: Final = {place: name for fields in FIELDS.values() for place, name in fields.items()}
+
+ROOTS: Final = frozenset(place.partition(".")[0] for place in FIELDS["fink"]) | {"fink_broker_version"}
+"""The fields of Fink's packets in which annotations stand."""
 
 VERSIONS: Final[Mapping[str, str]] = {"fink": "fink_science_version"}
 """By source: the place of the version that has said it."""
@@ -91,13 +105,11 @@ NOTHING: Final = frozenset({"", "nan", "none", "null", "unknown", "fail", "faile
 """Words for "nothing known", in lower case: so Fink (fink-broker #1081), Lasair, and frames of pandas write it."""
 
 PRESENT_IF_POSITIVE: Final = frozenset(
-    name
-    for name in FIELDS.values()
-    if name.endswith(("redshift", "error", "distance", "_separation", "host_separation"))
+    name for name in NAMES.values() if name.endswith(("redshift", "error", "distance", "separation"))
 )
 """Numbers of which 0 and less say "none", as Lasair's 0 of a missing redshift does."""
 
-SCORES: Final = frozenset(name for name in FIELDS.values() if name.startswith("fink.") and name != "fink.class")
+SCORES: Final = frozenset(name for name in NAMES.values() if name.startswith("fink.") and name not in WORDS)
 """Numbers of which less than 0 says "not worked out"."""
 
 LONGEST: Final = 200
@@ -107,7 +119,7 @@ MOST: Final = 100
 """Annotations that one message may bring in lists, such as tags."""
 
 
-def annotations_in(message: Mapping[str, Any]) -> dict[str, Value]:
+def annotations_in(message: Mapping[str, Any], broker: str) -> dict[str, Value]:
     """
     Find what a message says of its object beyond the light curve.
 
@@ -115,6 +127,8 @@ def annotations_in(message: Mapping[str, Any]) -> dict[str, Value]:
     ----------
     message
         As it came, decoded.
+    broker
+        Whose names its fields have: ``fink``, ``lasair``, ``antares`` or ``alerce``.
 
     Returns
     -------
@@ -123,24 +137,22 @@ def annotations_in(message: Mapping[str, Any]) -> dict[str, Value]:
         ``lasair.TOPIC.class`` and ``lasair.TOPIC.KEY`` for numbers of its ``classdict``, tags of ANTARES as
         ``antares.tag.NAME`` (1), probabilities of ALeRCE as ``alerce.CLASS``.
 
-    >>> annotations_in({"snn_snia_vs_nonia": 0.8, "cdsxmatch": "Unknown", "Plx": float("nan"), "vsx": "RRAB"})
+    >>> annotations_in({"snn_snia_vs_nonia": 0.8, "cdsxmatch": "Unknown", "Plx": float("nan"), "vsx": "RRAB"}, "fink")
     {'fink.snn_snia_vs_nonia': 0.8, 'vsx.type': 'RRAB'}
     """
     found: dict[str, Value] = {}
-    for place, name in FIELDS.items():
+    if broker in MARKS and not MARKS[broker] & message.keys():
+        return found
+    for place, name in FIELDS.get(broker, {}).items():
         if place.partition(".")[0] in message:
-            value = _value(name, _at(message, place))
+            value = _word(_at(message, place), name) if name in WORDS else _number(_at(message, place), name)
             if value is not None:
                 found.setdefault(name, value)
-    for name, content in list(_listed(message))[:MOST]:
-        value = _value(name, content)
+    for name, value in list(LISTS.get(broker, _nothing)(message))[:MOST]:
         if value is not None:
             found.setdefault(name[:LONGEST], value)
-    for source, place in VERSIONS.items():
-        version = _value("", message.get(place))
-        if version is not None and any(name.startswith(f"{source}.") for name in found):
-            found[f"{source}.version"] = str(version)
-    return found
+    version = _word(message.get(VERSIONS.get(broker, "")))
+    return {**found, f"{broker}.version": version} if version is not None and found else found
 
 
 def _at(message: Mapping[str, Any], place: str) -> Any:
@@ -150,40 +162,60 @@ def _at(message: Mapping[str, Any], place: str) -> Any:
     return content
 
 
-def _value(name: str, content: object) -> Value | None:
-    """Read a value; None where it says nothing, or is no number and no word."""
-    if isinstance(content, bool):
-        return float(content)
-    if isinstance(content, int | float):
-        number = float(content) if abs(content) < 1e300 else math.inf
-        is_missing = (name in SCORES and number < 0) or (name in PRESENT_IF_POSITIVE and number <= 0)
-        return number if math.isfinite(number) and not is_missing else None
+def _number(content: object, name: str = "") -> float | None:
+    """Read a number; None where it says nothing, or is none."""
+    if isinstance(content, bool) or not isinstance(content, int | float) or not abs(content) < 1e300:
+        return None
+    is_missing = (name in SCORES and content < 0) or (name in PRESENT_IF_POSITIVE and content <= 0)
+    return None if is_missing else float(content)
+
+
+def _word(content: object, name: str = "") -> str | None:
+    """Read a word, or the number of a host; None where it says nothing, or is none."""
+    if name == "sherlock.host" and isinstance(content, int) and not isinstance(content, bool):
+        return str(content)
     if not isinstance(content, str):
         return None
     word = "".join(letter for letter in content.strip() if letter.isprintable())[:LONGEST].strip()
+    word = word.removeprefix("(TNS) ") if name == "tns.type" else word  # as Fink's tnsclass has it
     return None if word.casefold() in NOTHING else word
 
 
-def _listed(message: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Give what stands in lists and tables of a message, by what it is called here."""
+Named = Iterator[tuple[str, Value | None]]
+
+
+def _of_lasair(message: Mapping[str, Any]) -> Named:
     annotations = message.get("annotations")
-    if isinstance(annotations, Mapping):  # as in a whole alert of Lasair: by annotator
+    if isinstance(annotations, Mapping):  # as in a whole alert: by annotator
         for entry in _rows(annotations.get("sherlock")):
-            yield "sherlock.class", entry.get("classification")
+            yield "sherlock.class", _word(entry.get("classification"))
     for entry in _rows(annotations):
-        topic = _value("", entry.get("topic"))
-        if topic is not None:
-            yield f"lasair.{topic}.class", entry.get("classification")
+        if topic := _word(entry.get("topic")):
+            yield f"lasair.{topic}.class", _word(entry.get("classification"))
             numbers = entry.get("classdict")
             for key, number in numbers.items() if isinstance(numbers, Mapping) else ():
-                yield f"lasair.{topic}.{key}", number
+                yield f"lasair.{topic}.{key}", _number(number)
+
+
+def _of_antares(message: Mapping[str, Any]) -> Named:
     tags = message.get("tags")
-    for tag in tags if isinstance(tags, Sequence) and not isinstance(tags, str) else ():
-        if isinstance(tag, str):
-            yield f"antares.tag.{tag}", 1.0
+    for tag in tags if isinstance(tags, list) else ():
+        if word := _word(tag):
+            yield f"antares.tag.{word}", 1.0
+
+
+def _of_alerce(message: Mapping[str, Any]) -> Named:
     for table in (message.get("probabilities"), _at(message, "lc_classification.probabilities")):
         for key, number in table.items() if isinstance(table, Mapping) else ():
-            yield f"alerce.{key}", number
+            yield f"alerce.{key}", _number(number)
+
+
+def _nothing(_message: Mapping[str, Any]) -> Named:
+    yield from ()
+
+
+LISTS: Final = {"lasair": _of_lasair, "antares": _of_antares, "alerce": _of_alerce}
+"""By broker: what reads the lists of its messages."""
 
 
 def _rows(content: object) -> list[Mapping[str, Any]]:
