@@ -179,7 +179,7 @@ def test_an_archive_is_read_member_by_member(tmp_path: Path) -> None:
     ("content", "reason"),
     [
         (b"", "is empty"),
-        (b"PK\x03\x04 zip", "is a zip archive: unpack it"),
+        (b"PK\x03\x04 zip", "is broken: File is not a zip file"),
         (b"a,b\n1,2\n", "is a table with the columns a, b"),
         (b"Obj\x01 broken", "is broken: "),
         (b"\x1f\x8b\x08 broken", "is broken: "),

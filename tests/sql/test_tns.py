@@ -142,7 +142,7 @@ def test_a_text_may_hold_commas_quotes_and_line_breaks(tmp_path: Path) -> None:
         (b"objid,name\n1,a\n", "lacks the columns name_prefix, ra, declination"),
         (b"\xff\xfe\xfa", "cannot be read: 'utf-8'"),
         (b"\x1f\x8b broken", "cannot be read: "),
-        (b"PK\x03\x04 broken", "no line at its top"),
+        (b"PK\x03\x04 broken", "cannot be read: File is not a zip file"),
     ],
 )
 def test_what_is_no_list_is_refused(tmp_path: Path, content: bytes, problem: str) -> None:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from tides_bridge.archives.taxonomy import UNKNOWN, Kind, class_named, class_of, whole_number
 from tides_bridge.errors import MalformedAlert, SettingsError
-from tides_bridge.formats.contents import BROKEN, first_bytes, open_unpacked
+from tides_bridge.formats.contents import BROKEN, first_bytes, open_unpacked, seekable
 from tides_bridge.formats.meaning.identifiers import exact_names
 from tides_bridge.formats.snana.binary import open_rows
 from tides_bridge.lightcurves.photometry import BANDS, MJD_ZERO
@@ -224,7 +224,7 @@ def _read_head(source: TruthFile, bands: Sequence[str]) -> pd.DataFrame:
 
 
 def _read_parquet(source: TruthFile, bands: Sequence[str]) -> pd.DataFrame:
-    with pq.ParquetFile(source.file) as file:
+    with pq.ParquetFile(seekable(source.file)) as file:
         paths = [file.schema.column(number).path for number in range(len(file.schema))]
         whole = {path for path in paths if "." not in path or path.casefold() in ID_COLUMNS}
 

@@ -1,23 +1,48 @@
-"""The bytes of a file, unpacked: what it begins with, and any stretch of it."""
+"""
+The bytes of a file, unpacked: what it begins with, and any stretch of it.
 
+It may be packed with gzip, bzip2, xz or zstd, be the one file in a zip archive, and be a text in UTF-16 or one whose
+lines end in carriage returns.
+"""
+
+import bz2
 import gzip
+import io
+import lzma
+import re
 import threading
+import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, Final, cast
+
+import pyarrow as pa
 
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import Refused
 
-GZIP = b"\x1f\x8b"
+BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+"""What reading a file may raise: it is away, or its packing is broken or cut off."""
 
-BROKEN = (OSError, EOFError, zlib.error)
-"""What reading a file may raise: it is away, or its gzip is broken or cut off."""
+LARGEST = 1 << 32
+"""[bytes] Of what is held in memory as a whole."""
 
 STRETCH = 1 << 23
 """[B] How much of a text is looked at at once."""
+
+Opener = Callable[[Path], IO[bytes]]
+
+LOOK: Final = 1 << 16
+"""[bytes] By so many it is told whether the lines of a text end in carriage returns."""
+
+NO_TEXT: Final = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+
+UTF_16: Final = re.compile(rb"\xff\xfe[^\0]\0|\xfe\xff\0[^\0]")
+"""A mark of the order of bytes, and a letter of ASCII: two bytes alone may begin an Avro message."""
+
 
 _kept = threading.local()
 
@@ -57,10 +82,14 @@ def files_in(paths: Iterable[Path], refused: Refused) -> Iterator[Path]:
                 yield file
 
 
-def is_gzip(path: Path) -> bool:
-    """Tell whether a file is packed, by its content."""
-    with path.open("rb") as stream:
-        return stream.read(2) == GZIP
+def is_packed(path: Path) -> bool:
+    """Tell whether a file is packed, or a text in other letters or line ends than UTF-8's, by its content."""
+    return opener_of(state_of(path)) is not None
+
+
+def _open(path: Path) -> IO[bytes]:
+    opener = opener_of(state_of(path))
+    return path.open("rb") if opener is None else opener(path)
 
 
 @contextmanager
@@ -71,19 +100,21 @@ def open_unpacked(path: Path) -> Iterator[IO[bytes]]:
     Parameters
     ----------
     path
-        Packed by gzip or not: its first two bytes tell, not its name.
+        Packed in any way of `PACKINGS`, or not: its first bytes tell, not its name.
 
     Yields
     ------
     file object
-        Of bytes. Going back in a packed file unpacks it from its beginning.
+        Of bytes; of texts in UTF-8, with lines that end in a line feed. Going back in a packed file unpacks it from
+        its beginning.
     """
-    if is_gzip(path):
-        with gzip.open(path, "rb") as unpacked:
-            yield cast(IO[bytes], unpacked)
-    else:
-        with path.open("rb") as stream:
-            yield stream
+    with _open(path) as stream:
+        yield stream
+
+
+def seekable(path: Path) -> Path | pa.BufferReader:
+    """Give what a table of Parquet is read from: the file, or if it is packed its bytes, held in memory."""
+    return pa.BufferReader(whole_content(path)) if is_packed(path) else path
 
 
 def first_bytes(path: Path, size: int = 1 << 16) -> bytes:
@@ -93,7 +124,7 @@ def first_bytes(path: Path, size: int = 1 << 16) -> bytes:
     Parameters
     ----------
     path
-        Packed by gzip or not.
+        Packed or not.
     size
         [bytes] At most; 64 kB show what a file is, with a header of any table.
     """
@@ -102,9 +133,12 @@ def first_bytes(path: Path, size: int = 1 << 16) -> bytes:
 
 
 def whole_content(path: Path) -> bytes:
-    """Give all bytes of a file, unpacked."""
+    """Give all bytes of a file, unpacked; raises MalformedAlert if they are more than `LARGEST`."""
     with open_unpacked(path) as stream:
-        return stream.read()
+        content = stream.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise MalformedAlert(str(path), f"has more than {LARGEST >> 30} GB when unpacked: divide it")
+    return content
 
 
 def stretches_of_lines(path: Path, start: int = 0) -> Iterator[tuple[int, bytes]]:
@@ -114,7 +148,7 @@ def stretches_of_lines(path: Path, start: int = 0) -> Iterator[tuple[int, bytes]
     The same pieces come from any of these bytes on. As `read_stretch` does, it goes on in a packed file where it was
     left.
     """
-    if not is_gzip(path):
+    if not is_packed(path):
         yield from _stretches(path, start)
         return
     state, last = state_of(path), getattr(_kept, "stretch", None)
@@ -161,7 +195,7 @@ def read_stretch(path: Path, start: int, stop: int) -> bytes:
     MalformedAlert
         If the file has become shorter than it was.
     """
-    if is_gzip(path):
+    if is_packed(path):
         content = _go_on(path, start, stop)
     else:
         with path.open("rb") as stream:
@@ -172,19 +206,14 @@ def read_stretch(path: Path, start: int, stop: int) -> bytes:
     return content
 
 
-def state_of(path: Path) -> tuple[Path, int, int]:
-    """Tell a file from what it was before it was written anew."""
-    status = path.stat()
-    return path, status.st_mtime_ns, status.st_size
-
-
 def _go_on(path: Path, start: int, stop: int) -> bytes:
-    state, stream = state_of(path), None
+    state = state_of(path)
+    stream: Any
     if getattr(_kept, "state", None) == state:
         stream = _kept.stream
     else:
         close_kept()
-        stream = gzip.open(path, "rb")  # noqa: SIM115  it stays open for the next stretch
+        stream = _open(path)  # it stays open for the next stretch
         _kept.state, _kept.stream = state, stream
     stream.seek(start)
     content: bytes = stream.read(stop - start)
@@ -200,3 +229,141 @@ def close_kept() -> None:
     if getattr(_kept, "stretches_of", None) is not None:
         _kept.stretches.close()
     _kept.state = _kept.stretches_of = None
+
+
+Beginning = tuple[Callable[[int], bytes], Callable[[], None]]
+"""What reads up to so many bytes, and what closes it."""
+
+
+class Rewindable(io.RawIOBase):
+    """
+    A stream that goes forwards only, made one in which one can go back: it begins anew then.
+
+    Parameters
+    ----------
+    begin
+        Opens it at its beginning.
+    """
+
+    def __init__(self, begin: Callable[[], Beginning]) -> None:
+        super().__init__()
+        self._begin, self._at, self._left = begin, 0, b""
+        self._read, self._close = begin()
+
+    def close(self) -> None:
+        """Close it."""
+        if not self.closed:
+            self._close()
+        super().close()
+
+    def readable(self) -> bool:
+        """Tell that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Tell that one can go back."""
+        return True
+
+    def readinto(self, room: Any) -> int:
+        """Read on."""
+        content = self._left or self._read(len(room))
+        content, self._left = content[: len(room)], content[len(room) :]
+        room[: len(content)] = content
+        self._at += len(content)
+        return len(content)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a byte, from the beginning or from here."""
+        place = offset + (self._at if whence == io.SEEK_CUR else 0)
+        if place < self._at:
+            self._close()
+            self._at, self._left = 0, b""
+            self._read, self._close = self._begin()
+        while self._at < place and self.read(min(place - self._at, LOOK)):
+            pass
+        return self._at
+
+    def tell(self) -> int:
+        """Give the byte that is read next."""
+        return self._at
+
+
+def _open_zstd(path: Path) -> IO[bytes]:
+    def begin() -> Beginning:
+        stream = pa.CompressedInputStream(str(path), "zstd")
+        return stream.read, stream.close
+
+    return io.BufferedReader(Rewindable(begin))
+
+
+def _open_text(path: Path, opener: Opener | None, encoding: str) -> IO[bytes]:
+    def begin() -> Beginning:
+        packed = path.open("rb") if opener is None else opener(path)
+        text = io.TextIOWrapper(packed, encoding, "surrogateescape" if encoding == "utf-8" else "strict")
+        return lambda size: text.read(size).encode("utf-8", "surrogateescape"), text.close
+
+    return io.BufferedReader(Rewindable(begin))
+
+
+def _open_zip(path: Path) -> IO[bytes]:
+    """Open the one file in a zip archive; raises MalformedAlert if there are several, or it cannot be unpacked."""
+    archive = zipfile.ZipFile(path)
+    names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]
+    if len(names) != 1:
+        raise MalformedAlert(str(path), f"is a zip archive of {len(names)} files, not one: unpack it")
+    try:
+        return archive.open(names[0])
+    except (RuntimeError, NotImplementedError) as problem:
+        raise MalformedAlert(str(path), f"is a zip archive whose {names[0]} cannot be unpacked: {problem}") from None
+
+
+PACKINGS: Final[dict[bytes, Opener]] = {
+    b"\x1f\x8b": lambda path: cast(IO[bytes], gzip.open(path)),  # noqa: SIM115  who calls closes it
+    b"BZh": lambda path: cast(IO[bytes], bz2.open(path)),  # noqa: SIM115
+    b"\xfd7zXZ\0": lambda path: cast(IO[bytes], lzma.open(path)),  # noqa: SIM115
+    b"\x28\xb5\x2f\xfd": _open_zstd,
+    b"PK\x03\x04": _open_zip,
+}
+"""By the first bytes of a file."""
+
+
+def state_of(path: Path) -> tuple[Path, int, int]:
+    """Tell a file from what it was before it was written anew."""
+    status = path.stat()
+    return path, status.st_mtime_ns, status.st_size
+
+
+@lru_cache(1024)
+def opener_of(state: tuple[Path, int, int]) -> Opener | None:
+    """
+    Tell how a file is opened so that it is plain bytes; None if it is so as it lies there.
+
+    Parameters
+    ----------
+    state
+        Of the file, by `state_of`.
+    """
+    path = state[0]
+    with path.open("rb") as stream:
+        start = stream.read(LOOK)
+    opener = next((opener for magic, opener in PACKINGS.items() if start.startswith(magic)), None)
+    if opener is not None:
+        with opener(path) as stream:
+            start = stream.read(LOOK)
+        if any(start.startswith(magic) for magic in PACKINGS):
+            raise MalformedAlert(str(path), "is packed twice: unpack it once")
+    encoding = encoding_of(start)
+    return opener if encoding is None else lambda path: _open_text(path, opener, encoding)
+
+
+def encoding_of(start: bytes) -> str | None:
+    r"""
+    Tell the encoding of a text that is to be written anew: in UTF-16, or with carriage returns for line ends.
+
+    >>> encoding_of("a".encode("utf-16")), encoding_of(b"a,b\r1,2\r"), encoding_of(b"a,b\r\n1,2\r\n")
+    ('utf-16', 'utf-8', None)
+    """
+    if UTF_16.match(start):
+        return "utf-16"
+    is_old = b"\r" in start and b"\n" not in start and not NO_TEXT.search(start)
+    return "utf-8" if is_old else None

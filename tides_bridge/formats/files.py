@@ -39,7 +39,7 @@ from tides_bridge.formats import (
     tables,
 )
 from tides_bridge.formats.avro import records as avro
-from tides_bridge.formats.contents import BROKEN, GZIP, files_in, first_bytes
+from tides_bridge.formats.contents import BROKEN, files_in, first_bytes, seekable
 from tides_bridge.formats.meaning.left_out import Digest, collecting
 from tides_bridge.formats.meaning.roles import NEEDED, layout_of_text, roles_of
 from tides_bridge.formats.published.kinds import OTHER_KINDS, other_kind_of, service_of
@@ -51,10 +51,6 @@ from tides_bridge.lightcurves import LightCurves
 logger = logging.getLogger(__name__)
 
 FOREIGN = {
-    b"PK\x03\x04": "a zip archive: unpack it",
-    b"BZh": "packed with bzip2: unpack it",
-    b"\xfd7zXZ": "packed with xz: unpack it",
-    b"\x28\xb5\x2f\xfd": "packed with zstd: unpack it",
     b"\x89HDF": "an HDF5 file",
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
@@ -62,7 +58,7 @@ FOREIGN = {
 }
 """What else a file may begin with."""
 
-FORMATS = f"Understood are, packed with gzip or not: as JSON or Avro {UNDERSTOOD}; Parquet with diaSource; tables"
+FORMATS = f"Understood are, packed or not: as JSON or Avro {UNDERSTOOD}; Parquet with diaSource; tables"
 
 TABLES = ("table", "text")
 """Kinds of files with a point a row, whose columns are told by their names."""
@@ -328,10 +324,7 @@ def kind_of(path: Path, schema: Path | None = None) -> str:
 
 
 def _kind_of_parquet(path: Path) -> str:
-    with path.open("rb") as stream:
-        if stream.read(2) == GZIP:
-            raise MalformedAlert(str(path), "is Parquet packed with gzip: unpack it")
-    schema = pq.read_schema(path)
+    schema = pq.read_schema(seekable(path))
     names = schema.names
     if is_object_rows(schema):
         return "object rows"

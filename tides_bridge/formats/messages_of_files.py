@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 from tides_bridge.formats import Options, in_one_line
 from tides_bridge.formats.avro.records import BAD
 from tides_bridge.formats.avro.schemas import open_container
-from tides_bridge.formats.contents import open_unpacked, stretches_of_lines, whole_content
+from tides_bridge.formats.contents import open_unpacked, seekable, stretches_of_lines, whole_content
 from tides_bridge.formats.files import FAULTS, kind_of, read_light_curves
 from tides_bridge.formats.json_text import LITERALS, json_document
 from tides_bridge.formats.nested import open_table
@@ -65,16 +65,17 @@ def messages_in(path: Path, options: Options, name: str = "") -> Iterator[Conten
     try:
         if tarfile.is_tarfile(path):
             with tarfile.open(path) as archive, tempfile.TemporaryDirectory(prefix="tides-") as folder:
-                for member in archive:
+                for number, member in enumerate(archive):
                     parts = Path(member.name).parts
                     content = archive.extractfile(member) if member.isfile() else None
                     if content is None or any(part.startswith((".", "_")) for part in parts):
                         continue
-                    # Member by member under one name, so that only one lies on the disk.
-                    place = Path(folder) / "member"
+                    # Only one lies on the disk at a time, and no two have one name: what is known of one is kept.
+                    place = Path(folder) / f"member{number}"
                     with place.open("wb") as file:
                         shutil.copyfileobj(content, file)
                     yield from messages_in(place, options, f"{name}/{member.name}")
+                    place.unlink()
         else:
             yield from READERS.get(kind_of(path, options.schema), _table)(path, options)
     except BROKEN as problem:
@@ -99,7 +100,7 @@ def count_in(path: Path, options: Options) -> int:
     """
     try:
         if not tarfile.is_tarfile(path) and kind_of(path, options.schema) == "alerts":
-            return int(pq.read_metadata(path).num_rows)
+            return int(pq.read_metadata(seekable(path)).num_rows)
     except BROKEN:
         pass  # the one message that says so
     return sum(1 for _ in messages_in(path, options))

@@ -20,7 +20,7 @@ from tides_bridge.compiled import Floats, Integers
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import FilePiece, Index, Noted, Refused, check_depth, in_one_line
 from tides_bridge.formats.babamul import survey_packet
-from tides_bridge.formats.contents import state_of
+from tides_bridge.formats.contents import seekable, state_of
 from tides_bridge.formats.json_text import chosen_records
 from tides_bridge.formats.lsst import NUMBERS, error_without_object, lsst_curves_of_columns
 from tides_bridge.formats.meaning.bands import codes_of_coded
@@ -131,7 +131,7 @@ def _batches(path: Path) -> Iterator[pa.RecordBatch]:
 
 def open_table(path: Path) -> pq.ParquetFile:
     """Open a table so that of a column only some pages are in memory, however long its row groups are."""
-    return pq.ParquetFile(path, buffer_size=PAGES, pre_buffer=False)
+    return pq.ParquetFile(seekable(path), buffer_size=PAGES, pre_buffer=False)
 
 
 def batches_from(

@@ -7,7 +7,6 @@ redshift, typeid, type, ..., internal_names, creationdate, lastmodified). Positi
 """
 
 import csv
-import gzip
 import io
 import math
 import re
@@ -17,13 +16,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import pandas as pd
 
 from tides_bridge.database import Database, copy_frame, listed_columns, run
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats.contents import BROKEN, is_gzip
+from tides_bridge.formats.contents import BROKEN, open_unpacked
 from tides_bridge.formats.meaning.identifiers import exact_name, exact_names
 
 NEEDED = ("objid", "name_prefix", "name", "ra", "declination", "redshift", "type", "internal_names", "lastmodified")
@@ -140,7 +139,7 @@ def read_tns(path: Path) -> TnsList:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[str]]:
-    """Open the list as text: packed with zip or gzip, or as it is."""
+    """Open the list as text: a file of a zip archive, or packed in another way, or as it is."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.lower().endswith(".csv")]
@@ -148,12 +147,9 @@ def _opened(path: Path) -> Iterator[IO[str]]:
                 raise MalformedAlert(str(path), f"holds {len(names)} files *.csv, not one: {', '.join(names[:5])}")
             with archive.open(names[0]) as packed:
                 yield io.TextIOWrapper(packed, encoding="utf-8-sig", newline="")
-    elif is_gzip(path):
-        with gzip.open(path, "rt", encoding="utf-8-sig", newline="") as text:
-            yield cast(IO[str], text)
     else:
-        with path.open(encoding="utf-8-sig", newline="") as text:
-            yield text
+        with open_unpacked(path) as stream:
+            yield io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
 
 
 def _read(path: Path, text: IO[str]) -> TnsList:

@@ -17,6 +17,7 @@ from fastavro.schema import SchemaParseException, UnknownType, load_schema
 from tides_bridge.errors import MalformedAlert, SettingsError
 from tides_bridge.formats import in_one_line
 from tides_bridge.formats.avro.codecs import FOREIGN, without_codec
+from tides_bridge.formats.meaning.epochs import NAMES
 
 BAD_SCHEMA = (SchemaParseException, SchemaRepositoryError, UnknownType, ValueError, LookupError, TypeError)
 
@@ -60,7 +61,7 @@ def schemas_in(path: Path) -> dict[str, Any]:
     schemas = {}
     for file in files:
         try:
-            _refuse_hints(json.loads(file.read_bytes()))
+            _refuse_unfit(json.loads(file.read_bytes()))
             schemas[str(file)] = load_schema(str(file))
             _measure(schemas[str(file)], (), {})
         except (OSError, RecursionError, *BAD_SCHEMA) as problem:
@@ -108,21 +109,25 @@ def finite(schema: Any) -> Any:
     RecursionError
         If its text is deeper than any schema of alerts.
     """
-    _refuse_hints(schema)
+    _refuse_unfit(schema)
     parsed = fastavro.parse_schema(schema)
     _measure(parsed, (), {})
     return parsed
 
 
-def _refuse_hints(part: Any) -> None:
+def _refuse_unfit(part: Any) -> None:
+    """Refuse hints that only fastavro writes, and Julian dates of 32 bits."""
     if isinstance(part, dict):
         if hints := [key for key in part if key.startswith("__")]:
             raise MalformedAlert("schema", f"it has {hints[0]}, which no schema has")
+        if str(part.get("name")).lower() in NAMES["jd"] and "float" in str(part.get("type")):
+            problem = f"its epochs ({part['name']}) are float, whose steps of 0.25 d make nights of others"
+            raise MalformedAlert("schema", f"{problem}: keep them as double")
         for value in part.values():
-            _refuse_hints(value)
+            _refuse_unfit(value)
     elif isinstance(part, list):
         for value in part:
-            _refuse_hints(value)
+            _refuse_unfit(value)
 
 
 def _measure(kind: Any, inside: tuple[str, ...], known: dict[str, tuple[int, int]]) -> tuple[int, int]:

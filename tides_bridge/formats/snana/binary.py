@@ -16,7 +16,7 @@ import numpy.typing as npt
 from tides_bridge.compiled import Integers
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import in_one_line
-from tides_bridge.formats.contents import is_gzip, state_of, whole_content
+from tides_bridge.formats.contents import is_packed, state_of, whole_content
 
 TROUBLE = (OSError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError)
 """What astropy raises for bytes that are no FITS."""
@@ -84,7 +84,7 @@ def open_rows(path: Path) -> Iterator[FitsRows]:
     Parameters
     ----------
     path
-        Packed by gzip, which is unpacked in memory, or not: of that only what is used is read from the disk.
+        Packed, which is unpacked in memory, or not: of that only what is used is read from the disk.
 
     Yields
     ------
@@ -96,7 +96,7 @@ def open_rows(path: Path) -> Iterator[FitsRows]:
     MalformedAlert
         If it is no FITS file, has no table, or is cut off.
     """
-    if is_gzip(path):
+    if is_packed(path):
         yield _rows_in(path, _unpacked(path))
         return
     with path.open("rb") as stream:
