@@ -29,6 +29,7 @@ def adopt(
     from tides_bridge.errors import SettingsError
     from tides_bridge.fourmost.adoption import adopt_rows
     from tides_bridge.fourmost.client import FourmostClient
+    from tides_bridge.fourmost.exchange import settle_unanswered
     from tides_bridge.settings import load_settings
 
     with exit_on_error():
@@ -42,7 +43,10 @@ def adopt(
                 echo_line("another run is at work on this database: nothing was adopted", err=True)
                 raise typer.Exit(1)
             ensure_schema(database, is_ours=chosen.database.host == "embedded")
-            found = adopt_rows(database, FourmostClient(chosen.fourmost, database.prove_run), chosen, is_dry=dry_run)
+            client = FourmostClient(chosen.fourmost, database.prove_run)
+            if not dry_run:  # a row that was asked for and is there is its target's, whatever else lies at the place
+                settle_unanswered(database, client)
+            found = adopt_rows(database, client, chosen, is_dry=dry_run)
     for row in found.adopted:
         renamed = f", called {row['formerly']} until now" if row["formerly"] != row["name"] else ""
         echo_line(f"{row['name']}  row {row['pk']}{renamed}")

@@ -20,7 +20,17 @@ WITH settled AS (
 agreed AS (
     UPDATE tides_master
     SET otherwise_4most = NULL
-    WHERE tides_master.tides_id = any(%(as_wanted)s::bigint[])
+    WHERE
+        tides_master.otherwise_4most IS NOT NULL
+        AND (
+            tides_master.tides_id = any(%(as_wanted)s::bigint[])
+            -- Off here, and off or not at all there: nothing is wanted.
+            OR (
+                NOT tides_master.active
+                AND tides_master.asked_4most IS NULL
+                AND NOT coalesce((tides_master.told_4most ->> 'is_active')::boolean, FALSE)
+            )
+        )
 ),
 
 compared AS (

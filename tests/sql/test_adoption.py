@@ -143,3 +143,42 @@ def test_adopted_rows_belong_to_the_targets_at_their_places_and_other_names_are_
     assert {there[key]["mag"] for key in moved} == {20.5} and {there[key]["mag"] for key in elsewhere} == {19.0}
     assert other not in keys(side.database).values()
     assert adopt_rows(side.database, side.client, side.settings, is_dry=False).adopted == []
+
+
+def test_names_in_another_case_are_remembered_too(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a service that finds names in whichever case."""
+    ask = side.client.rows
+
+    def rows(**wanted: Any) -> list[dict[str, Any]]:
+        name = wanted.get("name")
+        return (
+            [row for row in ask(**side.client.survey) if row["name"].casefold() == name.casefold()]
+            if name
+            else ask(**wanted)
+        )
+
+    monkeypatch.setattr(side.client, "rows", rows)
+    for number in range(3):
+        side.create(f"Tides26aa{'fgh'[number]}", 200.0 + number)
+    side.create("TIDES26AAI", 203.0)
+    rows_of(side.database, "UPDATE name_counter SET used = 20 RETURNING 1")
+    assert side.exchange().counts() == (5, 0, 0, 0)
+    for letter in "fghi":
+        add(side.database, f"TiDES26aa{letter}", ra=30.0 + ord(letter))
+        outages = side.exchange().outages
+    assert "TIDES26AAI" in outages[0]
+
+
+@pytest.mark.parametrize("shift", [1, 100], ids=["at places of ours", "elsewhere"])
+def test_who_adopts_is_stopped_no_more(side: Side, shift: int) -> None:
+    """Rows under our names at the places of other targets, as of a lost database, or elsewhere on the sky."""
+    for number, name in enumerate(NAMES):
+        side.create(name, 10.0 + (number + shift) % (5 if shift == 1 else 360))
+    assert side.exchange().outages
+    dry = adopt_rows(side.database, side.client, side.settings, is_dry=True)
+    done = adopt_rows(side.database, side.client, side.settings, is_dry=False)
+    assert len(done.adopted) == len(dry.adopted) == (5 if shift == 1 else 0)
+    for _ in range(2):
+        assert side.exchange().outages == []
+    active = [row["ra"] for row in side.fourmost.rows() if row["is_active"]]
+    assert len(active) == len(set(active)) == (5 if shift == 1 else 10)

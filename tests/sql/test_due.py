@@ -16,6 +16,8 @@ from tests.support.databases import rows_of
 from tests.support.exchanges import EVERYTHING, Exchanged, add, change, clear, joined, kept_standin
 from tests.support.staging import at
 from tides_bridge.database import Database, run
+from tides_bridge.fourmost import exchange
+from tides_bridge.fourmost.client import FourmostClient
 from tides_bridge.fourmost.due import find_due, keep_changes
 from tides_bridge.fourmost.payloads import FourmostStage, stage_for_4most
 from tides_bridge.operations.status import get_health, get_status
@@ -245,3 +247,72 @@ def test_whatever_changes_is_found_as_if_all_were_compared(
         found = Exchanged(database, ours)
         assert essence(found.stage) == expected
     assert essence(whole(database, ours))["new"] == []
+
+
+def test_a_magnitude_that_gets_old_while_all_are_compared_is_looked_at_again(
+    database: Database, bridge: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        Exchanged(database, bridge)
+    tonight(database, "c", NOW + 0.4, 22.0)
+    expiry, second, clock = 61002.25, 1 / 86400, [0.0]
+    monkeypatch.setattr(Settings, "now_mjd", lambda _: clock[0])
+    monkeypatch.setattr(exchange, "stage_for_4most", lambda *given: (stage_for_4most(*given), passes())[0])
+
+    def passes() -> None:
+        clock[0] = expiry + second
+
+    clock[0] = expiry - second
+    assert Exchanged(database, bridge).stage.changed == []
+    clock[0] = expiry + 0.05
+    assert [row["name"] for row in whole(database, bridge).changed] == ["c"]
+    assert "c" in due(database, bridge)
+
+
+@pytest.mark.parametrize("what", ["refused by us", "ingested"])
+def test_a_question_stays_as_long_as_4most_differs(
+    database: Database, bridge: Settings, running: tuple[FourmostStandin, Path], what: str
+) -> None:
+    for _ in range(2):
+        Exchanged(database, bridge)
+    running[0].set_faults([{"fault": "unchanged", "method": "PATCH", "times": 500}])
+    change(database, "r_latest_mag = 18.0", "b")
+    for _ in range(4):
+        Exchanged(database, bridge)
+    if what == "ingested":
+        running[0].ingest()
+    else:
+        change(database, "decl = 80", "b")
+    for _ in range(3):
+        Exchanged(database, bridge)
+    assert get_status(database, bridge)["answered_otherwise"] == 1
+
+
+def test_a_question_ends_when_the_target_is_off_here_as_it_is_there(
+    database: Database, bridge: Settings, running: tuple[FourmostStandin, Path]
+) -> None:
+    for _ in range(2):
+        Exchanged(database, bridge)
+    change(database, "active = FALSE", "c")
+    for _ in range(2):
+        Exchanged(database, bridge)
+    running[0].set_faults([{"fault": "unchanged", "method": "PATCH", "times": 500}])
+    change(database, "active = TRUE", "c")
+    for _ in range(4):
+        Exchanged(database, bridge)
+    assert get_status(database, bridge)["answered_otherwise"] == 1
+    change(database, "active = FALSE", "c")
+    Exchanged(database, bridge)
+    assert get_status(database, bridge)["answered_otherwise"] == 0
+
+
+def test_an_answer_that_does_not_show_whether_a_row_is_on_is_asked_again(
+    database: Database, bridge: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        Exchanged(database, bridge)
+    change(database, "active = FALSE", "a")
+    client = FourmostClient(bridge.fourmost)
+    monkeypatch.setattr(client, "update", lambda key, _name, _changes: {**(client.row(key) or {}), "is_active": None})
+    assert len(Exchanged(database, bridge, client).deactivated.otherwise) == 1
+    assert len(Exchanged(database, bridge).deactivated.done) == 1

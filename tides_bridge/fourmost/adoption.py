@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Connection
+
 from tides_bridge.database import Database, run
 from tides_bridge.fourmost.client import FourmostClient
-from tides_bridge.fourmost.identity import is_of_same_program
+from tides_bridge.fourmost.identity import is_of_same_program, is_same_place
 from tides_bridge.fourmost.log import store_ingested
 from tides_bridge.fourmost.names import used_numbers
 from tides_bridge.settings import Settings
@@ -81,16 +83,32 @@ def adopt_rows(database: Database, client: FourmostClient, settings: Settings, *
     listed = [row for row in client.all_rows(**client.survey) if is_of_same_program(row, client.program)]
     with database.transaction() as connection:
         known = {row["pk_4most"] for row in run(connection, "fourmost/list_told.sql")}
+        prefix = settings.targets.name_prefix
+        used = json.dumps(used_numbers([row["name"] for row in listed], prefix))
+        run(connection, "fourmost/count_names.sql", {"used": used})
+        # First: a row gets to the target at its place only while no other target has its name.
+        _leave_names(connection, [row for row in listed if row["id"] not in known], prefix)
         parameters = {"rows": _places(listed), "radius": MATCH_RADIUS_ARCSEC}
         adopted = run(connection, "fourmost/adopt_forgotten.sql", parameters)
-        used = json.dumps(used_numbers([row["name"] for row in listed], settings.targets.name_prefix))
-        run(connection, "fourmost/count_names.sql", {"used": used})
         if is_dry:
             connection.rollback()
     if not is_dry:
         store_ingested(database, listed)
     ours = known | {row["pk"] for row in adopted}
     return Adoption(adopted, [row for row in listed if row["id"] not in ours])
+
+
+def _leave_names(connection: Connection, rows: Sequence[Row], prefix: str) -> None:
+    """Give targets that 4MOST never had other names where rows elsewhere on the sky have theirs."""
+    namesakes: dict[str, list[Row]] = {}
+    for row in rows:
+        namesakes.setdefault(row["name"].casefold(), []).append(row)
+    for target in run(connection, "fourmost/list_unsent.sql", {"names": list(namesakes)}):
+        found = namesakes[target["name"].casefold()]
+        if not any(is_same_place(row, target) for row in found):
+            why = f"{target['name']} is the name of row {found[0]['id']} at 4MOST, which lies elsewhere"
+            parameters = {"tides_id": target["tides_id"], "prefix": prefix, "why": why, "namesake": None}
+            run(connection, "fourmost/rename_target.sql", parameters)
 
 
 def _places(rows: Sequence[Row]) -> str:

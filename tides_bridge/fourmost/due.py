@@ -16,13 +16,13 @@ from sqlalchemy import Connection
 
 from tides_bridge.database import Database, run
 from tides_bridge.fourmost.magnitudes import NIGHT_LASTS, newest_by_band
-from tides_bridge.resources import version_of_rooms
+from tides_bridge.resources import shipped, version_of_rooms
 from tides_bridge.settings import Settings
 
 Row = Mapping[str, Any]
 
 COMPARING: Final = ("fourmost", "lightcurves")
-"""The rooms whose code works out what 4MOST should know."""
+"""The rooms whose code, beside SQL, works out what 4MOST should know."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,9 @@ def find_due(connection: Connection, settings: Settings) -> DueTargets:
     return DueTargets(run(connection, "fourmost/list_targets.sql", {"tides_ids": tides_ids}), is_whole, now_mjd)
 
 
-def settle(connection: Connection, settings: Settings, due: DueTargets, unsaid: Collection[int]) -> None:
+def settle(
+    connection: Connection, settings: Settings, due: DueTargets, unsaid: Collection[int], as_wanted: Collection[int]
+) -> None:
     """
     Note which targets were compared, in the transaction that stores what follows from it.
 
@@ -91,22 +93,23 @@ def settle(connection: Connection, settings: Settings, due: DueTargets, unsaid: 
         What was compared.
     unsaid
         The ``tides_id`` of those of which something is still to be said: they are compared again.
+    as_wanted
+        The ``tides_id`` of those of which 4MOST knows all that is wanted, however it answered before.
     """
     unsaid = set(unsaid) | {row["tides_id"] for row in due.rows if row["is_refused_still"]}
-    looks = {row["tides_id"]: next_look(row, settings) for row in due.rows if row["active"]}
+    looks = {row["tides_id"]: next_look(row, settings, due.now_mjd) for row in due.rows if row["active"]}
     expiring = [
         {"tides_id": tides_id, "due_mjd": mjd}
         for tides_id, mjd in looks.items()
         if mjd is not None and tides_id not in unsaid
     ]
-    answered_otherwise = {row["tides_id"] for row in due.rows if row["otherwise_4most"]}
     params = {"conditions": conditions(settings), "now_mjd": due.now_mjd, "is_whole": due.is_whole}
     params |= {"open": sorted(unsaid), "expiring": json.dumps(expiring)}
-    params |= {"as_wanted": sorted(answered_otherwise - unsaid)}
+    params |= {"as_wanted": sorted(as_wanted)}
     run(connection, "fourmost/settle_due.sql", params)
 
 
-def next_look(row: Row, settings: Settings) -> float | None:
+def next_look(row: Row, settings: Settings, now_mjd: float) -> float | None:
     """
     Tell when another magnitude may have to be sent though nothing new is known; None: never.
 
@@ -117,14 +120,16 @@ def next_look(row: Row, settings: Settings) -> float | None:
     row
         Of ``fourmost/list_targets.sql``.
     settings
-        With ``fourmost.maxMagnitudeAge``, and the clock.
+        With ``fourmost.maxMagnitudeAge``.
+    now_mjd
+        [d, UTC] When it was looked at: before the magnitude was chosen, so that what got old since is looked at again.
 
     Returns
     -------
     float
         [d] MJD (UTC), not before now.
     """
-    now_mjd, fresh = settings.now_mjd(), settings.fourmost.max_magnitude_age / timedelta(days=1)
+    fresh = settings.fourmost.max_magnitude_age / timedelta(days=1)
     epochs = [point.mjd + fresh for point in newest_by_band(row["magnitudes"]).values()]
     if row["tonight"]:
         epochs.append(row["tonight"]["at_mjd"] + NIGHT_LASTS)
@@ -140,4 +145,7 @@ def conditions(settings: Settings) -> str:
 
 @cache
 def _code() -> str:
-    return version_of_rooms(COMPARING)
+    sql, digest = shipped("sql"), hashlib.sha256()
+    for file in [*sorted((sql / "fourmost").glob("*.sql")), *sorted((sql / "schema").glob("*.sql"))]:
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return version_of_rooms(COMPARING) + digest.hexdigest()

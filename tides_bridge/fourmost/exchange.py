@@ -153,7 +153,8 @@ def prepare_4most_update(database: Database, settings: Settings) -> FourmostStag
         wanted = [{"tides_id": tides_id, "changes": stage.wanted.get(tides_id)} for tides_id in ingested]
         run(connection, "fourmost/store_wanted.sql", {"wanted": json.dumps(wanted)})
         unsaid = (found.new, found.changed, found.deactivated, found.refused, found.otherwise)
-        settle(connection, settings, due, {row["tides_id"] for rows in unsaid for row in rows})
+        as_wanted = [row["tides_id"] for row in found.agreed if row["otherwise_4most"]]
+        settle(connection, settings, due, {row["tides_id"] for rows in unsaid for row in rows}, as_wanted)
     return stage
 
 

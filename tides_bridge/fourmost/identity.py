@@ -169,8 +169,15 @@ def shown_otherwise(asked: Row, answered: Row) -> dict[str, Any]:
 
 
 def with_shown(known: Row, otherwise: Row) -> dict[str, Any]:
-    """Give what is known of a row with what is shown instead: see `shown_otherwise`; what shows nothing is left out."""
-    return {column: value for column, value in {**known, **otherwise}.items() if value is not None}
+    """
+    Give what is known of a row with what is shown instead: see `shown_otherwise`; what shows nothing is left out.
+
+    A row that does not show whether it is active counts as active: else nobody would switch it off any more.
+    """
+    shown = {**known, **otherwise}
+    if "is_active" in shown and shown["is_active"] is None:
+        shown["is_active"] = True
+    return {column: value for column, value in shown.items() if value is not None}
 
 
 def as_shown(asked: Row, answered: Row) -> dict[str, Any]:

@@ -144,8 +144,8 @@ def _renamed(database: Database, row: Row, namesake: Row, is_foreign: bool, pref
 
 
 def _parts(name: str, prefix: str) -> re.Match[str] | None:
-    """Give the year and the word of a name with a prefix; None if it is none."""
-    return re.fullmatch(rf"{re.escape(prefix)}(\d\d)([a-z]{{3,10}})", name)
+    """Give the year and the word of a name with a prefix, in whichever case; None if it is none."""
+    return re.fullmatch(rf"{re.escape(prefix)}(\d\d)([a-z]{{3,10}})", name, re.IGNORECASE)
 
 
 def used_numbers(names: Sequence[str], prefix: str) -> dict[str, int]:
@@ -158,7 +158,7 @@ def used_numbers(names: Sequence[str], prefix: str) -> dict[str, int]:
     used: dict[str, int] = {}
     for name in names:
         if found := _parts(name, prefix):
-            year, word = f"20{found[1]}", found[2]
+            year, word = f"20{found[1]}", found[2].lower()
             shorter = sum(26**letters for letters in range(3, len(word)))
             number = 0
             for letter in word:

@@ -48,6 +48,8 @@ class FourmostStage:
         Targets that the format forbids: rows with the ``reason``.
     otherwise
         Targets of which 4MOST showed something else so often that it is not asked again: rows with the ``payload``.
+    agreed
+        Targets of which 4MOST knows all that is wanted.
     wanted
         "Wanted, not allowed": the changes of ingested targets, of which only the active flag may still change, by
         ``tides_id``.
@@ -58,6 +60,7 @@ class FourmostStage:
     deactivated: list[dict[str, Any]] = field(default_factory=list)
     refused: list[dict[str, Any]] = field(default_factory=list)
     otherwise: list[dict[str, Any]] = field(default_factory=list)
+    agreed: list[dict[str, Any]] = field(default_factory=list)
     wanted: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -155,6 +158,8 @@ def stage_for_4most(rows: Iterable[Row], settings: Settings) -> FourmostStage:
                 stage.new.append({**row, "payload": wanted, "origin": magnitude_for(row, settings).origin})
             continue
         changes = {column: value for column, value in wanted.items() if known_there.get(column) != value}
+        if not changes:
+            stage.agreed.append({**row})
         if row["date_ingested"] is not None:
             if kept := {column: value for column, value in changes.items() if column != "is_active"}:
                 stage.wanted[row["tides_id"]] = kept
