@@ -1,28 +1,16 @@
--- purpose: list the newest of each annotation of an object, or of all objects of a target
--- params: object_id text (or the name of a target), survey text (NULL for any), as_of timestamptz (NULL for now)
+-- purpose: list the newest of each annotation of an object
+-- params: object_id text, survey text (NULL for any), as_of timestamptz (NULL for now)
 -- returns: one row an object, name and broker: survey text, object_id text, name text, number double precision,
 --          word text, version text, broker text, mjd double precision, stored_at timestamptz, changes bigint (values
 --          before it)
 
-WITH object AS (
-    SELECT
-        association.survey,
-        association.object_id
-    FROM association
-    INNER JOIN tides_master ON association.tides_id = tides_master.tides_id
-    WHERE tides_master.name = %(object_id)s::text
-),
-
-known AS (
+WITH known AS (
     SELECT
         annotation.*,
         count(*) OVER of_name - 1 AS changes
     FROM annotation
     WHERE
-        (
-            annotation.object_id = %(object_id)s::text
-            OR (annotation.survey, annotation.object_id) IN (SELECT object.survey, object.object_id FROM object)
-        )
+        annotation.object_id = %(object_id)s::text
         AND (%(survey)s::text IS NULL OR annotation.survey = %(survey)s::text)
         AND (%(as_of)s::timestamptz IS NULL OR annotation.stored_at <= %(as_of)s::timestamptz)
     WINDOW of_name AS (PARTITION BY annotation.survey, annotation.object_id, annotation.name, annotation.broker)

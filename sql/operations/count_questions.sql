@@ -3,47 +3,6 @@
 --         scatter double precision (arcsec, of detections about their position)
 -- returns: one row of numbers: edit, association, position, refusal (targets), otherwise, guard
 
-WITH doubtful AS (
-    SELECT
-        association.tides_id,
-        'detections of ' || association.survey || ' ' || association.object_id || ' lie up to '
-        || round(association.scatter_arcsec::numeric, 2)::text || ' arcsec from its position: is it one?' AS question
-    FROM association
-    WHERE association.scatter_arcsec > %(scatter)s::double precision
-    UNION ALL
-    SELECT
-        association.tides_id,
-        association.survey || ' ' || association.object_id
-        || ' has to the digit the position of another object: is it real?' AS question
-    FROM association
-    WHERE
-        association.how = 'position'
-        AND association.separation_arcsec < 0.001
-        AND EXISTS (
-            SELECT
-            FROM association AS other
-            WHERE
-                other.tides_id = association.tides_id
-                AND other.survey = association.survey
-                AND other.object_id <> association.object_id
-        )
-),
-
--- Whatever a person said of a target since is the answer.
-doubted AS (
-    SELECT
-        tides_master.name,
-        min(doubtful.question) AS question
-    FROM doubtful
-    INNER JOIN tides_master ON doubtful.tides_id = tides_master.tides_id
-    WHERE
-        NOT EXISTS (
-            SELECT FROM ruling_in_force AS lying
-            WHERE lying.tides_id = tides_master.tides_id AND (lying.until IS NULL OR lying.until > %(at)s::timestamptz)
-        )
-    GROUP BY tides_master.name
-)
-
 SELECT
     (
         SELECT count(DISTINCT mine.tides_id)
@@ -67,7 +26,7 @@ SELECT
     ) AS association,
     (
         SELECT count(*)
-        FROM doubted
+        FROM doubtful_positions(%(scatter)s::double precision, %(at)s::timestamptz)
     ) AS position,
     (
         SELECT count(*)

@@ -29,47 +29,6 @@ refused AS (
     WHERE tides_master.refused_4most IS NOT NULL
 ),
 
-doubtful AS (
-    SELECT
-        association.tides_id,
-        'detections of ' || association.survey || ' ' || association.object_id || ' lie up to '
-        || round(association.scatter_arcsec::numeric, 2)::text || ' arcsec from its position: is it one?' AS question
-    FROM association
-    WHERE association.scatter_arcsec > %(scatter)s::double precision
-    UNION ALL
-    SELECT
-        association.tides_id,
-        association.survey || ' ' || association.object_id
-        || ' has to the digit the position of another object: is it real?' AS question
-    FROM association
-    WHERE
-        association.how = 'position'
-        AND association.separation_arcsec < 0.001
-        AND EXISTS (
-            SELECT
-            FROM association AS other
-            WHERE
-                other.tides_id = association.tides_id
-                AND other.survey = association.survey
-                AND other.object_id <> association.object_id
-        )
-),
-
--- Whatever a person said of a target since is the answer.
-doubted AS (
-    SELECT
-        tides_master.name,
-        min(doubtful.question) AS question
-    FROM doubtful
-    INNER JOIN tides_master ON doubtful.tides_id = tides_master.tides_id
-    WHERE
-        NOT EXISTS (
-            SELECT FROM ruling_in_force AS lying
-            WHERE lying.tides_id = tides_master.tides_id AND (lying.until IS NULL OR lying.until > %(at)s::timestamptz)
-        )
-    GROUP BY tides_master.name
-),
-
 question AS (
     SELECT
         'edit' AS kind,
@@ -114,7 +73,7 @@ question AS (
         1 AS number,
         NULL::timestamptz AS since,
         doubted.name AS key
-    FROM doubted
+    FROM doubtful_positions(%(scatter)s::double precision, %(at)s::timestamptz) AS doubted
     UNION ALL
     SELECT
         'refusal' AS kind,

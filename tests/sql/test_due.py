@@ -78,6 +78,17 @@ def force(database: Database, name: str, until: str) -> None:
     )
 
 
+def let_be_answered_otherwise(
+    database: Database, settings: Settings, fourmost: FourmostStandin, *changes: tuple[str, str]
+) -> None:
+    """Change targets, of which 4MOST takes nothing, until it is asked no more."""
+    fourmost.set_faults([{"fault": "unchanged", "method": "PATCH", "times": 500}])
+    for assignment, name in changes:
+        change(database, assignment, name)
+    for _ in range(4):
+        Exchanged(database, settings)
+
+
 def test_what_was_compared_and_is_there_is_not_looked_at_again(database: Database, bridge: Settings) -> None:
     assert due(database, bridge) == [*NAMES]
     Exchanged(database, bridge)
@@ -144,12 +155,14 @@ def test_what_4most_shows_otherwise_is_no_question_any_more_once_it_is_wanted_so
 ) -> None:
     for _ in range(2):
         Exchanged(database, bridge)
-    running[0].set_faults([{"fault": "unchanged", "method": "PATCH", "times": 500}])
-    change(database, "r_latest_mag = 18.0", "b")
-    change(database, "active = FALSE", "c")
-    change(database, "r_latest_mag = 18.0", "d")
-    for _ in range(4):
-        Exchanged(database, bridge)
+    let_be_answered_otherwise(
+        database,
+        bridge,
+        running[0],
+        ("r_latest_mag = 18.0", "b"),
+        ("active = FALSE", "c"),
+        ("r_latest_mag = 18.0", "d"),
+    )
     assert get_status(database, bridge)["answered_otherwise"] == 3
     change(database, "r_latest_mag = 20.5", "b")
     change(database, "active = TRUE", "c")
@@ -275,10 +288,7 @@ def test_a_question_stays_as_long_as_4most_differs(
 ) -> None:
     for _ in range(2):
         Exchanged(database, bridge)
-    running[0].set_faults([{"fault": "unchanged", "method": "PATCH", "times": 500}])
-    change(database, "r_latest_mag = 18.0", "b")
-    for _ in range(4):
-        Exchanged(database, bridge)
+    let_be_answered_otherwise(database, bridge, running[0], ("r_latest_mag = 18.0", "b"))
     if what == "ingested":
         running[0].ingest()
     else:
@@ -296,10 +306,7 @@ def test_a_question_ends_when_the_target_is_off_here_as_it_is_there(
     change(database, "active = FALSE", "c")
     for _ in range(2):
         Exchanged(database, bridge)
-    running[0].set_faults([{"fault": "unchanged", "method": "PATCH", "times": 500}])
-    change(database, "active = TRUE", "c")
-    for _ in range(4):
-        Exchanged(database, bridge)
+    let_be_answered_otherwise(database, bridge, running[0], ("active = TRUE", "c"))
     assert get_status(database, bridge)["answered_otherwise"] == 1
     change(database, "active = FALSE", "c")
     Exchanged(database, bridge)

@@ -45,7 +45,6 @@ def why(database: Database, object_id: str, survey: str | None = None, as_of: da
             "names": names,
             "deferred": run(connection, "decisions/get_deferred.sql", about),
         }
-        found["annotations"] = run(connection, "decisions/list_annotations.sql", about | then)
         at = as_of or datetime.now(UTC)
         rulings = rulings_on(connection, [row["tides_id"] for row in found["targets"]], [object_id], at)
         found["rulings"] = [row for row in rulings if row["ruled_at"] <= at]
@@ -53,6 +52,9 @@ def why(database: Database, object_id: str, survey: str | None = None, as_of: da
         is_object = not names or any(row["object_id"] == object_id for row in names)
         asked = [about] if is_object else [{key: row[key] for key in about} for row in names]
         decisions = [row for key in asked for row in run(connection, "decisions/list_decisions.sql", key | then)]
+        found["annotations"] = [
+            row for key in asked for row in run(connection, "decisions/list_annotations.sql", key | then)
+        ]
         found["last"] = [row for key in asked for row in run(connection, "decisions/list_last_decisions.sql", key)]
     found["decisions"] = sorted(decisions, key=lambda row: (row["decided_at"], row["decision_id"]))
     for row in decisions:
