@@ -24,7 +24,7 @@ LONGEST_NAME = 180
 _PACKAGE = Path(__file__).parent
 
 
-def version_of_rooms(rooms: Sequence[str]) -> str:
+def version_of_rooms(rooms: Sequence[str], scripts: Sequence[str] = ()) -> str:
     """
     Tell which code some rooms hold: the version of the package, and a digest of their sources.
 
@@ -32,10 +32,14 @@ def version_of_rooms(rooms: Sequence[str]) -> str:
     ----------
     rooms
         Folders of the package.
+    scripts
+        Folders of SQL, whose sources count as well.
     """
-    digest = hashlib.sha256()
-    for file in sorted(file for room in rooms for file in (_PACKAGE / room).rglob("*.py")):
-        digest.update(file.relative_to(_PACKAGE).as_posix().encode() + b"\0" + file.read_bytes())
+    digest, sql = hashlib.sha256(), shipped("sql")
+    code = [(file, _PACKAGE) for file in sorted(file for room in rooms for file in (_PACKAGE / room).rglob("*.py"))]
+    code += [(file, sql) for file in sorted(file for folder in scripts for file in (sql / folder).glob("*.sql"))]
+    for file, top in code:
+        digest.update(file.relative_to(top).as_posix().encode() + b"\0" + file.read_bytes())
     return f"{version('tides-bridge')}+{digest.hexdigest()[:12]}"
 
 

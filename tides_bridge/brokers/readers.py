@@ -12,7 +12,7 @@ from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats.avro.program import Compiler, Program
 from tides_bridge.formats.avro.schemas import BAD_SCHEMA, KEPT, schema_number, schema_of_text, schemas_in
 from tides_bridge.formats.columnar import is_elasticc_schema, is_of_sources, missing_in, program_of
-from tides_bridge.formats.meaning.annotations import ROOTS, VERSIONS
+from tides_bridge.formats.meaning.annotations import ROOTS
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def make_reader(schema: Any, name: str) -> Reader:
 
 def notes_of(schema: Any) -> Any:
     """Give the part of a record's schema in which a broker says more than the survey; None if there is none."""
-    fields = [field for field in schema.get("fields", ()) if field["name"] in {*ROOTS, *VERSIONS.values()}]
+    fields = [field for field in schema.get("fields", ()) if field["name"] in ROOTS]
     if not fields:
         return None
     kept = {key: value for key, value in schema.items() if not key.startswith("__")}

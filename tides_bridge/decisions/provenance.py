@@ -51,8 +51,8 @@ def keep_provenance(
     with database.transaction("run") as connection:
         run(connection, "decisions/store_provenance.sql", row)
         asked = {"run_id": None, "as_of": None, "before": run_id}
-        before = run(connection, "decisions/get_provenance.sql", asked)
-    changes = changes_since(before[0], kept, code_version()) if before and functions else []
+        before = run(connection, "decisions/get_provenance.sql", asked) if functions else []
+    changes = changes_since(before[0], kept, code_version()) if before else []
     for change in changes:
         logger.warning(change)
     return changes

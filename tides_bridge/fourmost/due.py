@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from tides_bridge.database import Database, run
 from tides_bridge.fourmost.magnitudes import NIGHT_LASTS, newest_by_band
-from tides_bridge.resources import shipped, version_of_rooms
+from tides_bridge.resources import version_of_rooms
 from tides_bridge.settings import Settings
 
 Row = Mapping[str, Any]
@@ -145,7 +145,4 @@ def conditions(settings: Settings) -> str:
 
 @cache
 def _code() -> str:
-    sql, digest = shipped("sql"), hashlib.sha256()
-    for file in [*sorted((sql / "fourmost").glob("*.sql")), *sorted((sql / "schema").glob("*.sql"))]:
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    return version_of_rooms(COMPARING) + digest.hexdigest()
+    return version_of_rooms(COMPARING, ("fourmost", "schema"))

@@ -60,7 +60,7 @@ class FourmostStage:
     deactivated: list[dict[str, Any]] = field(default_factory=list)
     refused: list[dict[str, Any]] = field(default_factory=list)
     otherwise: list[dict[str, Any]] = field(default_factory=list)
-    agreed: list[dict[str, Any]] = field(default_factory=list)
+    agreed: list[Row] = field(default_factory=list)
     wanted: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -159,7 +159,7 @@ def stage_for_4most(rows: Iterable[Row], settings: Settings) -> FourmostStage:
             continue
         changes = {column: value for column, value in wanted.items() if known_there.get(column) != value}
         if not changes:
-            stage.agreed.append({**row})
+            stage.agreed.append(row)
         if row["date_ingested"] is not None:
             if kept := {column: value for column, value in changes.items() if column != "is_active"}:
                 stage.wanted[row["tides_id"]] = kept

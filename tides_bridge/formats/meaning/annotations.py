@@ -95,7 +95,7 @@ WORDS: Final = frozenset({
 
 NAMES: Final = {place: name for fields in FIELDS.values() for place, name in fields.items()}
 
-ROOTS: Final = frozenset(place.partition(".")[0] for place in FIELDS["fink"]) | {"fink_broker_version"}
+ROOTS: Final = frozenset(place.partition(".")[0] for place in FIELDS["fink"]) | MARKS["fink"]
 """The fields of Fink's packets in which annotations stand."""
 
 VERSIONS: Final[Mapping[str, str]] = {"fink": "fink_science_version"}
