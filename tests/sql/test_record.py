@@ -410,6 +410,7 @@ def test_the_version_of_the_code_follows_the_sources_that_decide(
     number, _, digest = record.code_version().partition("+")
     assert number and len(digest) == 12
     monkeypatch.setattr(resources, "_PACKAGE", tmp_path)
+    monkeypatch.setattr(resources, "shipped", tmp_path.joinpath)
     for room in (*record.DECIDING, "portal", "fourmost"):
         (tmp_path / room).mkdir()
         (tmp_path / room / "one.py").write_text("x = 1")
