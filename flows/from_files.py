@@ -32,6 +32,7 @@ from tides_bridge.errors import SettingsError
 from tides_bridge.formats.contents import files_in
 from tides_bridge.formats.files import Unit, work_units
 from tides_bridge.formats.meaning.left_out import Digest
+from tides_bridge.formats.members import OpenedArchives, archives_opened
 from tides_bridge.formats.output.table_files import check_output
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.selection.file import functions_file, load_function
@@ -182,18 +183,29 @@ def run_selection(selecting: Selecting, run: OrderedMap, listener: Listener) -> 
         What was found, and how many light curves were plotted.
     """
     tally = Tally()
-
-    def refused(path: Path, problem: str) -> None:
-        tally.refused[path] += 1
-        listener.refuse(path, problem)
-
+    refused = partial(_refuse, tally, listener)
     listener.begin("looking through the files", None)
     # What an earlier time has written into one of the folders is no input.
     output = selecting.output.resolve() if selecting.output else None
     plots = selecting.plots.folder.resolve() if selecting.plots else None
     files = ((file, file.resolve()) for file in files_in(selecting.paths, refused))
+    inputs = [file for file, whole in files if whole != output and (not plots or plots not in whole.parents)]
+    with archives_opened(inputs, refused) as opened:
+        return tally, _judge_files(selecting, opened, run, listener, tally)
+
+
+def _refuse(tally: Tally, listener: Listener, path: Path, problem: str) -> None:
+    tally.refused[path] += 1
+    listener.refuse(path, problem)
+
+
+def _judge_files(
+    selecting: Selecting, opened: OpenedArchives, run: OrderedMap, listener: Listener, tally: Tally
+) -> int:
+    """Judge what is in files and count it; gives how many light curves were plotted."""
+    refused = opened.telling(partial(_refuse, tally, listener))
     units = work_units(
-        [file for file, whole in files if whole != output and (not plots or plots not in whole.parents)],
+        opened.files,
         zero_point=selecting.zero_point,
         schema=selecting.schema,
         survey=selecting.survey,
@@ -210,13 +222,13 @@ def run_selection(selecting: Selecting, run: OrderedMap, listener: Listener) -> 
         for path, problem in answer.refused:
             refused(path, problem)
         for path, problem in answer.notes:
-            listener.doubt(path, problem)
+            listener.doubt(opened.name_of(path), problem)
         for path, digest in answer.left_out:
-            listener.leave_out(path, digest)
+            listener.leave_out(opened.name_of(path), digest)
         listener.advance(answer.objects)
         if len(answer.plotted):
             chosen.append((chunk, answer.plotted.astype(np.int32)))
-    return tally, _plot(selecting, chosen, run, listener)
+    return _plot(selecting, chosen, run, listener)
 
 
 def _written(answers: Iterator[JudgedUnits], selecting: Selecting) -> Iterator[JudgedUnits]:

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tarfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from simulators.standins.bundle import (
 )
 from tides_bridge.formats.avro.records import CONTAINER
 from tides_bridge.formats.contents import first_bytes
+from tides_bridge.formats.members import is_archive
 from tides_bridge.formats.whole_alerts import epoch_of
 from tides_bridge.processes import interruptible_once
 from tides_bridge.resources import command_to_type
@@ -109,11 +109,7 @@ def read(standins: Standins, source: StandinSource, warn: Callable[[str], None])
 def _has_lines(path: Path) -> bool:
     """Tell whether a file is nothing else than lines of JSON; what is wrong with it is told when it is read."""
     try:
-        return (
-            not path.is_dir()
-            and not tarfile.is_tarfile(path)
-            and not first_bytes(path).startswith((CONTAINER, PARQUET))
-        )
+        return not path.is_dir() and not is_archive(path) and not first_bytes(path).startswith((CONTAINER, PARQUET))
     except (OSError, EOFError, ValueError):
         return True
 

@@ -11,7 +11,7 @@ Formats of alerts and light curves, in files and in messages: one module a conta
     json_text, avro.records, nested, tables      the containers: where records lie in a file, and how some are read
     columnar      many Avro messages of Rubin at once, through avro.program and avro.columns
     framing, avro.schemas, bson_loci      how an alert is packed into a message, and which Avro schema it has
-    contents      the bytes of a file, unpacked
+    contents, members      the bytes of a file, unpacked; the files in an archive
     files         all files that `tides select` and `tides backtest` read, whatever their format
     messages_of_files, recording      the records of a file as messages of a stream
     whole_alerts  a message of any framing with all its fields, for a person

@@ -10,6 +10,7 @@ import gzip
 import io
 import lzma
 import re
+import tarfile
 import threading
 import zipfile
 import zlib
@@ -22,9 +23,9 @@ from typing import IO, Any, Final, cast
 import pyarrow as pa
 
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import Refused
+from tides_bridge.formats import Refused, in_one_line
 
-BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)
 """What reading a file may raise: it is away, or its packing is broken or cut off."""
 
 LARGEST = 1 << 32
@@ -38,11 +39,19 @@ Opener = Callable[[Path], IO[bytes]]
 LOOK: Final = 1 << 16
 """[bytes] By so many it is told whether the lines of a text end in carriage returns."""
 
+ZIP: Final = b"PK\x03\x04"
+"""How a zip archive with something in it begins."""
+
 NO_TEXT: Final = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 UTF_16: Final = re.compile(rb"\xff\xfe[^\0]\0|\xfe\xff\0[^\0]")
 """A mark of the order of bytes, and a letter of ASCII: two bytes alone may begin an Avro message."""
 
+UNMARKED: Final = {
+    "utf-16-le": re.compile(rb"(?:[\t\n\r -~]\0){16}"),
+    "utf-16-be": re.compile(rb"(?:\0[\t\n\r -~]){16}"),
+}
+"""Without the mark: so many letters of ASCII, two bytes each, that no Avro message begins with them."""
 
 _kept = threading.local()
 
@@ -305,14 +314,19 @@ def _open_text(path: Path, opener: Opener | None, encoding: str) -> IO[bytes]:
     return io.BufferedReader(Rewindable(begin))
 
 
+def names_in_zip(path: Path) -> list[str]:
+    """List the files in a zip archive, without those that macOS adds."""
+    with zipfile.ZipFile(path) as archive:
+        return [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]
+
+
 def _open_zip(path: Path) -> IO[bytes]:
     """Open the one file in a zip archive; raises MalformedAlert if there are several, or it cannot be unpacked."""
-    archive = zipfile.ZipFile(path)
-    names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]
+    names = names_in_zip(path)
     if len(names) != 1:
         raise MalformedAlert(str(path), f"is a zip archive of {len(names)} files, not one: unpack it")
     try:
-        return archive.open(names[0])
+        return zipfile.ZipFile(path).open(names[0])
     except (RuntimeError, NotImplementedError) as problem:
         raise MalformedAlert(str(path), f"is a zip archive whose {names[0]} cannot be unpacked: {problem}") from None
 
@@ -322,9 +336,18 @@ PACKINGS: Final[dict[bytes, Opener]] = {
     b"BZh": lambda path: cast(IO[bytes], bz2.open(path)),  # noqa: SIM115
     b"\xfd7zXZ\0": lambda path: cast(IO[bytes], lzma.open(path)),  # noqa: SIM115
     b"\x28\xb5\x2f\xfd": _open_zstd,
-    b"PK\x03\x04": _open_zip,
+    ZIP: _open_zip,
 }
 """By the first bytes of a file."""
+
+
+def reason_of(problem: Exception) -> str:
+    """Say in words that follow the name of a file why it cannot be used."""
+    if isinstance(problem, MalformedAlert):
+        return problem.problem
+    if isinstance(problem, OSError) and problem.strerror:
+        return f"cannot be read: {problem.strerror}"
+    return f"is broken: {in_one_line(problem)}"
 
 
 def state_of(path: Path) -> tuple[Path, int, int]:
@@ -362,8 +385,13 @@ def encoding_of(start: bytes) -> str | None:
 
     >>> encoding_of("a".encode("utf-16")), encoding_of(b"a,b\r1,2\r"), encoding_of(b"a,b\r\n1,2\r\n")
     ('utf-16', 'utf-8', None)
+    >>> encoding_of("objectId,mjd,band,mag".encode("utf-16-be"))
+    'utf-16-be'
     """
     if UTF_16.match(start):
         return "utf-16"
+    for encoding, pattern in UNMARKED.items():
+        if pattern.match(start):
+            return encoding
     is_old = b"\r" in start and b"\n" not in start and not NO_TEXT.search(start)
     return "utf-8" if is_old else None

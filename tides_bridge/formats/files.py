@@ -33,15 +33,15 @@ from tides_bridge.formats import (
     Options,
     Refused,
     check_depth,
-    in_one_line,
     json_text,
     nested,
     tables,
 )
 from tides_bridge.formats.avro import records as avro
-from tides_bridge.formats.contents import BROKEN, files_in, first_bytes, seekable
+from tides_bridge.formats.contents import BROKEN, files_in, first_bytes, reason_of, seekable
 from tides_bridge.formats.meaning.left_out import Digest, collecting
 from tides_bridge.formats.meaning.roles import NEEDED, layout_of_text, roles_of
+from tides_bridge.formats.members import archives_opened
 from tides_bridge.formats.published.kinds import OTHER_KINDS, other_kind_of, service_of
 from tides_bridge.formats.records import UNDERSTOOD, Record, to_light_curves
 from tides_bridge.formats.snana.object_rows import is_object_rows
@@ -130,7 +130,7 @@ class Unit:
                 with collecting() as digest:
                     found = _read(piece, self.options, _into(part.refused), _into(part.notes))
             except FAULTS as problem:
-                part.refused.append((piece.path, _reason(problem)))
+                part.refused.append((piece.path, reason_of(problem)))
                 continue
             if isinstance(found, LightCurves):
                 part.add(piece, [found], digest)
@@ -231,19 +231,21 @@ def read_light_curves(  # noqa: PLR0913
         "published": published,
         "objects_per_part": objects_per_part,
     }
-    for unit in work_units(paths, refused=refused, **options):  # type: ignore[arg-type]
-        part = unit.read()
-        for path, problem in part.refused:
-            refused(path, problem)
-        for path, problem in part.notes:
-            if path not in noted_paths:
-                tell(path, problem)
-            noted_paths.add(path)
-        for path, digest in part.left_out:
-            if left_out is not None:
-                left_out(path, digest)
-        if len(part.curves):
-            yield part.curves
+    with archives_opened(paths, refused) as opened:
+        refused = opened.telling(refused)
+        for unit in work_units(opened.files, refused=refused, **options):  # type: ignore[arg-type]
+            part = unit.read()
+            for path, problem in part.refused:
+                refused(path, problem)
+            for path, problem in part.notes:
+                if path not in noted_paths:
+                    tell(opened.name_of(path), problem)
+                noted_paths.add(path)
+            for path, digest in part.left_out:
+                if left_out is not None:
+                    left_out(opened.name_of(path), digest)
+            if len(part.curves):
+                yield part.curves
 
 
 def work_units(  # noqa: PLR0913
@@ -352,7 +354,7 @@ def _indices(paths: Iterable[Path], options: Options, refused: Refused) -> Itera
             kind = kind_of(path, options.schema)
             index = _index(path, kind, options, refused)
         except FAULTS as problem:
-            refused(path, _reason(problem))
+            refused(path, reason_of(problem))
             continue
         if index.place:
             yield path, kind, index
@@ -425,14 +427,6 @@ def _pieces(path: Path, kind: str, index: Index, kept: Mask, size: int) -> Itera
             mask = None if chosen.all() else chosen.copy()
             yield FilePiece(path, kind, int(place[start]), end, start + 1, mask), int(chosen.sum())
         start = stop
-
-
-def _reason(problem: Exception) -> str:
-    if isinstance(problem, MalformedAlert):
-        return problem.problem
-    if isinstance(problem, OSError) and problem.strerror:
-        return f"cannot be read: {problem.strerror}"
-    return f"is broken: {in_one_line(problem)}"
 
 
 def _into(problems: list[tuple[Path, str]]) -> Callable[[Path, str], None]:

@@ -1,5 +1,5 @@
 """
-The records of a file as messages of a stream, in any format that `files` reads, and packed in a tar archive.
+The records of a file as messages of a stream, in any format that `files` reads, also in archives.
 
 ::
 
@@ -14,8 +14,6 @@ The records of a file as messages of a stream, in any format that `files` reads,
 
 import io
 import json
-import shutil
-import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,12 +24,14 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import Options, in_one_line
 from tides_bridge.formats.avro.records import BAD
 from tides_bridge.formats.avro.schemas import open_container
 from tides_bridge.formats.contents import open_unpacked, seekable, stretches_of_lines, whole_content
 from tides_bridge.formats.files import FAULTS, kind_of, read_light_curves
 from tides_bridge.formats.json_text import LITERALS, json_document
+from tides_bridge.formats.members import is_archive, members_in, write_member
 from tides_bridge.formats.nested import open_table
 from tides_bridge.formats.recording import is_recording, message_of_record
 from tides_bridge.lightcurves import LightCurves
@@ -45,7 +45,7 @@ ROWS = 256
 UNREADABLE = b'{"unreadable":'
 """How a message begins that stands for what could not be read."""
 
-BROKEN = (*FAULTS, *BAD, tarfile.TarError)
+BROKEN = (*FAULTS, *BAD)
 
 
 def messages_in(path: Path, options: Options, name: str = "") -> Iterator[Content]:
@@ -61,25 +61,33 @@ def messages_in(path: Path, options: Options, name: str = "") -> Iterator[Conten
     name
         What it is called in reasons; default the path.
     """
-    name = name or str(path)
+    yield from _messages_in(path, options, name or str(path), 0)
+
+
+def _messages_in(path: Path, options: Options, name: str, depth: int) -> Iterator[Content]:
     try:
-        if tarfile.is_tarfile(path):
-            with tarfile.open(path) as archive, tempfile.TemporaryDirectory(prefix="tides-") as folder:
-                for number, member in enumerate(archive):
-                    parts = Path(member.name).parts
-                    content = archive.extractfile(member) if member.isfile() else None
-                    if content is None or any(part.startswith((".", "_")) for part in parts):
-                        continue
-                    # Only one lies on the disk at a time, and no two have one name: what is known of one is kept.
-                    place = Path(folder) / f"member{number}"
-                    with place.open("wb") as file:
-                        shutil.copyfileobj(content, file)
-                    yield from messages_in(place, options, f"{name}/{member.name}")
-                    place.unlink()
+        if is_archive(path):
+            yield from _of_archive(path, options, name, depth)
         else:
             yield from READERS.get(kind_of(path, options.schema), _table)(path, options)
     except BROKEN as problem:
         yield unreadable_message(name, problem), None
+
+
+def _of_archive(path: Path, options: Options, name: str, depth: int) -> Iterator[Content]:
+    """Give the messages of each file in an archive."""
+    with tempfile.TemporaryDirectory(prefix="tides-") as folder:
+        for number, member in enumerate(members_in(path, depth)):
+            # Only one lies on the disk at a time, and no two have one name: what is known of one is kept.
+            place, own = Path(folder) / f"member{number}", f"{name}/{member.name}"
+            try:
+                if member.problem:
+                    raise MalformedAlert(own, member.problem)
+                write_member(member, place)
+                yield from _messages_in(place, options, own, depth + 1)
+                place.unlink()
+            except BROKEN as problem:
+                yield unreadable_message(own, problem), None
 
 
 def count_in(path: Path, options: Options) -> int:
@@ -99,7 +107,7 @@ def count_in(path: Path, options: Options) -> int:
         As many as `messages_in` gives; a broken file counts as the one message that says so.
     """
     try:
-        if not tarfile.is_tarfile(path) and kind_of(path, options.schema) == "alerts":
+        if not is_archive(path) and kind_of(path, options.schema) == "alerts":
             return int(pq.read_metadata(seekable(path)).num_rows)
     except BROKEN:
         pass  # the one message that says so
