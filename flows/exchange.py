@@ -68,9 +68,9 @@ def exchange_with_4most(database: Database, settings: Settings, summary: Summary
     FourmostUnavailable
         If 4MOST is away; what it took before is kept.
     """
+    keep_changes(database)  # whether there is anybody to tell or not: else they would grow while 4MOST is away
     if not settings.fourmost.address:
         get_run_logger().warning("nothing is sent to 4MOST: fourmost.address is not set")
-        keep_changes(database)
         return
     client = FourmostClient(settings.fourmost, database.prove_run)
     # The order matters. What 4MOST has ingested is read first, as less of it may be changed. Then what a killed run

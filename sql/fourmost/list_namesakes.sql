@@ -1,18 +1,10 @@
--- purpose: list the rows at 4MOST that had names of ours lately, and that this database never made or adopted
+-- purpose: list the rows at 4MOST that had names of ours lately, and that this database never made
 -- params: days integer (that are looked back)
 -- returns: one row a row there: id bigint, name text
 
-SELECT DISTINCT
-    (renaming.payload ->> 'id')::bigint AS id,
-    renaming.payload ->> 'name' AS name
-FROM exchange_log AS renaming
-WHERE
-    renaming.operation = 'create'
-    AND renaming.status = 'repaired'
-    AND renaming.payload IS NOT NULL
-    AND renaming.logged_at > now() - make_interval(days => %(days)s::integer)
-    AND NOT EXISTS (
-        SELECT FROM tides_master
-        WHERE tides_master.pk_4most = (renaming.payload ->> 'id')::bigint
-    )
-ORDER BY id;
+SELECT
+    namesake.pk_4most AS id,
+    namesake.name
+FROM namesake
+WHERE namesake.met_at > now() - make_interval(days => %(days)s::integer)
+ORDER BY namesake.pk_4most;

@@ -1,6 +1,5 @@
 -- purpose: give a target that 4MOST never had the next name of its year, as its own is taken there
--- params: tides_id bigint, prefix text (with which names begin), why text, namesake jsonb (id and name of the row that
---         has it, if that is of our survey and subsurvey; else NULL)
+-- params: tides_id bigint, prefix text (with which names begin), why text
 -- returns: name text
 
 WITH counted AS (
@@ -14,8 +13,8 @@ WITH counted AS (
 ),
 
 logged AS (
-    INSERT INTO exchange_log (tides_id, operation, status, payload, answer)
-    VALUES (%(tides_id)s::bigint, 'create', 'repaired', %(namesake)s::jsonb, %(why)s::text)
+    INSERT INTO exchange_log (tides_id, operation, status, answer)
+    VALUES (%(tides_id)s::bigint, 'create', 'repaired', %(why)s::text)
 )
 
 UPDATE tides_master

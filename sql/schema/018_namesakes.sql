@@ -1,6 +1,10 @@
 -- purpose: know which rows of others had names of ours, exchange after exchange
 -- changes: nothing that is stored
--- makes: an index of exchange_log
+-- makes: namesake
 
 -- A few at a time are namesakes; that there are more and more of them shows another installation on our survey.
-CREATE INDEX exchange_log_namesake ON exchange_log (logged_at) WHERE operation = 'create' AND status = 'repaired';
+CREATE TABLE namesake (
+    pk_4most bigint PRIMARY KEY, -- of the row at 4MOST
+    name text NOT NULL, -- as the row has it
+    met_at timestamptz NOT NULL DEFAULT now() -- last
+);

@@ -12,6 +12,7 @@ from tests.support.exchanges import Exchanged, add, answer_of, clear, joined, ke
 from tides_bridge.database import Database
 from tides_bridge.fourmost.adoption import adopt_rows
 from tides_bridge.fourmost.client import FourmostClient
+from tides_bridge.fourmost.exchange import settle_unanswered
 from tides_bridge.settings import Settings
 
 NAMES = [f"TiDES26aa{letter}" for letter in "abcde"]
@@ -102,9 +103,7 @@ def test_another_bridge_is_noticed_also_if_few_names_are_met_at_a_time(side: Sid
         assert "TiDES26aal" in outage and "tides adopt" in outage
     assert {name: key for name, key in keys(side.database).items() if key} == before
     assert not {row["id"] for row in side.fourmost.rows()} & set(hosts) & set(before.values())
-    with side.database.transaction() as connection:
-        connection.exec_driver_sql("ALTER TABLE exchange_log DISABLE TRIGGER exchange_log_is_kept")
-        connection.exec_driver_sql("UPDATE exchange_log SET logged_at = now() - interval '31 days'")
+    rows_of(side.database, "UPDATE namesake SET met_at = now() - interval '31 days' RETURNING 1")
     done = side.exchange()
     assert (done.counts(), done.outages) == ((2, 0, 0, 0), [])
 
@@ -182,3 +181,104 @@ def test_who_adopts_is_stopped_no_more(side: Side, shift: int) -> None:
         assert side.exchange().outages == []
     active = [row["ra"] for row in side.fourmost.rows() if row["is_active"]]
     assert len(active) == len(set(active)) == (5 if shift == 1 else 10)
+
+
+def test_another_bridge_of_the_same_stream_is_noticed_by_rows_at_our_own_places(side: Side) -> None:
+    """It names the same objects so: each row that lies where ours does was never made here, and counts."""
+    rows_of(side.database, "UPDATE name_counter SET used = 20 RETURNING 1")
+    for number, name in enumerate(NAMES[:3]):
+        side.create(name, 10.0 + number)
+    assert side.exchange().counts() == (5, 0, 0, 0)
+    add(side.database, "TiDES26aal", ra=40.0)
+    key = side.create("TiDES26aal", 40.0)
+    for _ in range(2):
+        (outage,) = side.exchange().outages
+        assert f"TiDES26aal ({key})" in outage and "tides adopt" in outage
+    assert len(side.fourmost.rows()) == 6
+    assert [row["pk"] for row in adopt_rows(side.database, side.client, side.settings, is_dry=True).adopted] == [key]
+    assert side.exchange().outages, "a dry run decides nothing"
+    adopt_rows(side.database, side.client, side.settings, is_dry=False)
+    add(side.database, "TiDES26aam", ra=41.0)
+    side.create("TiDES26aam", 41.0)
+    assert side.exchange().outages == []
+    assert len({row["ra"] for row in side.fourmost.rows()}) == len(side.fourmost.rows()) == 7
+
+
+def test_our_own_rows_whose_answers_were_lost_are_no_sign_of_another_bridge(side: Side) -> None:
+    side.fourmost.set_faults([{"fault": "cut", "when": "after", "method": "POST", "times": 9}])
+    assert side.exchange().outages
+    side.fourmost.set_faults([])
+    for _ in range(2):
+        assert side.exchange().outages == []
+    assert rows_of(side.database, "SELECT * FROM namesake") == [] and len(side.fourmost.rows()) == 5
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_few_rows_of_a_lost_database_are_not_doubled_either(side: Side, number: int) -> None:
+    """Each has the name of another target, and lies where one of ours does; beside them a namesake elsewhere."""
+    for place in range(number):
+        side.create(NAMES[place], 10.0 + (place + 1) % number)
+    rows = side.fourmost.rows()
+    for _ in range(2):
+        (outage,) = side.exchange().outages
+        assert "tides adopt" in outage and side.fourmost.rows() == rows
+    adopted = adopt_rows(side.database, side.client, side.settings, is_dry=False).adopted
+    assert sorted(row["pk"] for row in adopted) == [row["id"] for row in rows]
+    assert side.exchange().outages == []
+    assert len({row["ra"] for row in side.fourmost.rows()}) == len(side.fourmost.rows()) == 5
+
+
+def test_rows_of_another_bridge_at_our_places_under_a_prefix_of_its_own_stop_nobody(side: Side) -> None:
+    side.create("Other26aaa", 11.0)
+    side.create("TiDES26aab", 200.0)
+    assert side.exchange().counts() == (5, 0, 0, 0)
+
+
+def test_who_adopts_closes_what_was_asked_without_an_answer(side: Side) -> None:
+    """The row that was asked for is found, and none is made beside it, in the same exchange or later."""
+    side.fourmost.set_faults([{"fault": "cut", "when": "after", "method": "POST", "times": 1}])
+    assert side.exchange().outages
+    side.fourmost.set_faults([])
+    made = {row["name"]: row["id"] for row in side.fourmost.rows()}
+    assert len(made) == 3
+    theirs = side.create("TiDES26adz", 14.0)
+    settle_unanswered(side.database, side.client)
+    done = adopt_rows(side.database, side.client, side.settings, is_dry=False)
+    assert [row["pk"] for row in done.adopted] == [theirs]
+    assert rows_of(side.database, "SELECT 1 FROM tides_master WHERE asked_4most IS NOT NULL") == []
+    assert side.exchange().outages == []
+    assert made.items() <= keys(side.database).items()
+    assert len({row["ra"] for row in side.fourmost.rows()}) == len(side.fourmost.rows()) == 5
+
+
+def test_a_target_asked_for_under_a_name_is_not_renamed_while_its_row_may_be_hidden(
+    side: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answer was lost, another survey has a row of the name, and the list leaves ours out for a while."""
+    side.fourmost.set_faults([{"fault": "cut", "when": "after", "method": "POST", "times": 1}])
+    assert side.exchange().outages
+    side.fourmost.set_faults([])
+    made = {row["name"]: row["id"] for row in side.fourmost.rows()}
+    hidden = made["TiDES26aab"]
+    theirs = side.create("TiDES26aab", 201.0, uploadedfor_survey_id=15)
+    ask = side.client.rows
+    monkeypatch.setattr(side.client, "rows", lambda **by: [row for row in ask(**by) if row["id"] != hidden])
+    assert "TiDES26aab" not in side.exchange().created.done
+    monkeypatch.setattr(side.client, "rows", ask)
+    assert side.exchange().created.done == ["TiDES26aab"]
+    assert made.items() <= keys(side.database).items()
+    assert sorted(row["id"] for row in side.fourmost.rows()) == sorted([*keys(side.database).values(), theirs])
+
+
+def test_a_name_that_was_asked_for_and_is_anothers_after_all_is_left_in_the_end(
+    side: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call never arrived, and another survey took the name: the target gets a row, and only one."""
+    side.fourmost.set_faults([{"fault": "cut", "when": "before", "method": "POST", "times": 9}])
+    assert side.exchange().outages
+    side.fourmost.set_faults([])
+    side.create("TiDES26aab", 200.0, uploadedfor_survey_id=15)
+    for _ in range(2):
+        side.exchange()
+    assert all(keys(side.database).values()) and "TiDES26aab" not in keys(side.database)
+    assert len(side.fourmost.rows()) == 6

@@ -241,7 +241,9 @@ ONCE: dict[str, dict[str, Any]] = {
         "first_wait": timedelta(hours=1),
         "longest_wait": timedelta(days=7),
     },
-    "fourmost/rename_target.sql": {"tides_id": 1, "prefix": "TiDES", "why": "taken", "namesake": None},
+    "fourmost/store_namesakes.sql": {"rows": '[{"id": 1, "name": "TiDES26aaa"}, {"id": 1, "name": "TiDES26aaa"}]'},
+    "fourmost/forget_namesakes.sql": {},
+    "fourmost/rename_target.sql": {"tides_id": 1, "prefix": "TiDES", "why": "taken"},
     "decisions/store_annotations.sql": {
         "annotations": '[{"survey": "ztf", "object_id": "a", "name": "fink.class", "word": "SN", "mjd": 61000}]',
         "broker": "fink_ztf",

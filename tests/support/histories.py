@@ -22,7 +22,7 @@ from tides_bridge.settings import Settings
 
 Row = dict[str, Any]
 
-TABLES = "tides_master, association, object_brightness, exchange_log, name_counter, ruling, held_change"
+TABLES = "tides_master, association, object_brightness, exchange_log, namesake, name_counter, ruling, held_change"
 PATIENCE = 30
 """[s] A session that is ended has ended a moment later."""
 WIDTH = 40

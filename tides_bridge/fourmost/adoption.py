@@ -90,6 +90,8 @@ def adopt_rows(database: Database, client: FourmostClient, settings: Settings, *
         _leave_names(connection, [row for row in listed if row["id"] not in known], prefix)
         parameters = {"rows": _places(listed), "radius": MATCH_RADIUS_ARCSEC}
         adopted = run(connection, "fourmost/adopt_forgotten.sql", parameters)
+        # A person has decided: who was met before is no sign of another installation any more.
+        run(connection, "fourmost/forget_namesakes.sql")
         if is_dry:
             connection.rollback()
     if not is_dry:
@@ -107,7 +109,7 @@ def _leave_names(connection: Connection, rows: Sequence[Row], prefix: str) -> No
         found = namesakes[target["name"].casefold()]
         if not any(is_same_place(row, target) for row in found):
             why = f"{target['name']} is the name of row {found[0]['id']} at 4MOST, which lies elsewhere"
-            parameters = {"tides_id": target["tides_id"], "prefix": prefix, "why": why, "namesake": None}
+            parameters = {"tides_id": target["tides_id"], "prefix": prefix, "why": why}
             run(connection, "fourmost/rename_target.sql", parameters)
 
 

@@ -47,12 +47,12 @@ class DueTargets:
 
 def keep_changes(database: Database) -> None:
     """
-    Keep what changed once a target, where there is no exchange that would look at it.
+    Keep what changed once a target: it waits so for an exchange that looks at it, however many come to nothing.
 
     Parameters
     ----------
     database
-        Of a run that tells 4MOST nothing.
+        Of a run, whether it tells 4MOST anything or not.
     """
     with database.transaction() as connection:
         run(connection, "fourmost/take_changes.sql")

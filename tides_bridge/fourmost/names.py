@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 from tides_bridge.database import Database, run
 from tides_bridge.errors import FourmostUnavailable
@@ -27,7 +27,10 @@ MEMORY_DAYS = 30
 """[d] So long exchanges remember whom they met: another installation may cross our names once in a while only."""
 
 MOST_NAMES = 20
-"""Names that are tried for one target."""
+"""Names that are tried for one target, and times that one at its place is looked up as ours."""
+
+MOST_LOOKS = 2
+"""Times that a target is asked for and looked up under a name that others have, too, before it gets another name."""
 
 Row = dict[str, Any]
 
@@ -69,25 +72,16 @@ def with_free_names(
     foreign = _met_lately(database, prefix)
     looking = list(rows)
     for _ in range(MOST_NAMES):
-        taken: list[tuple[Row, Row, bool]] = []
-        for row, namesakes in _looked_up(client, looking):
-            if not namesakes:
-                free.append(row)
-                continue
-            if asked := _asked_for(database, row, namesakes):
-                existing.append({**row, "payload": asked})
-                continue
-            has_prefix = _parts(row["name"], prefix) is not None
-            others = [found for found in namesakes if has_prefix and is_of_same_program(found, client.program)]
-            foreign |= {found["id"]: found["name"] for found in others}
-            if any(is_ours(found, row["payload"]) for found in namesakes):
-                existing.append(row)
-            else:
-                taken.append((row, (others or namesakes)[0], bool(others)))
+        met = [_meeting(database, row, found, client.program, prefix) for row, found in _looked_up(client, looking)]
+        free += [one.row for one in met if not one.namesakes]
+        existing += [one.row for one in met if one.is_there]
+        foreign |= {found["id"]: found["name"] for one in met for found in one.foreign}
+        _remember(database, met)
+        taken = [one for one in met if one.namesakes and not one.is_there]
         # Before any is renamed: whoever stops here each time must not get to the end of the others' names at last.
-        if len(foreign) > MOST_FOREIGN:
+        if len(foreign) > MOST_FOREIGN or _lie_under_other_names(database, client, taken, prefix):
             break
-        looking = [_renamed(database, row, namesake, is_foreign, prefix) for row, namesake, is_foreign in taken]
+        looking = [_renamed(database, one.row, (one.foreign or one.namesakes)[0], prefix) for one in taken]
         if not looking:
             return free, existing
     shown = ", ".join(f"{name} ({key})" for key, name in list(foreign.items())[-MOST_FOREIGN:])
@@ -98,11 +92,55 @@ def with_free_names(
     )
 
 
+class _Meeting(NamedTuple):
+    """A target to be created, the rows at 4MOST of its name, and those of them in our survey that we never made."""
+
+    row: Row
+    namesakes: Sequence[Row] = ()
+    foreign: Sequence[Row] = ()
+    is_there: bool = False
+
+
+def _meeting(database: Database, row: Row, namesakes: Sequence[Row], program: Row, prefix: str) -> _Meeting:
+    if not namesakes:
+        return _Meeting(row)
+    if asked := _asked_for(database, row, namesakes):
+        return _Meeting({**row, "payload": asked}, namesakes, is_there=True)
+    has_prefix = _parts(row["name"], prefix) is not None
+    foreign = [found for found in namesakes if has_prefix and is_of_same_program(found, program)]
+    return _Meeting(row, namesakes, foreign, any(is_ours(found, row["payload"]) for found in namesakes))
+
+
 def _met_lately(database: Database, prefix: str) -> dict[int, str]:
     """Give the names of rows of our survey that earlier exchanges met under ours, by key: see `MEMORY_DAYS`."""
     with database.transaction() as connection:
         met = run(connection, "fourmost/list_namesakes.sql", {"days": MEMORY_DAYS})
     return {row["id"]: row["name"] for row in met if _parts(row["name"], prefix)}
+
+
+def _remember(database: Database, met: Sequence[_Meeting]) -> None:
+    """Keep whom we met, also at our own places: another installation of the same stream has its rows there."""
+    rows = [{"id": found["id"], "name": found["name"]} for one in met for found in one.foreign]
+    if rows:
+        with database.transaction("names") as connection:
+            run(connection, "fourmost/store_namesakes.sql", {"rows": json.dumps(rows)})
+
+
+def _lie_under_other_names(database: Database, client: FourmostClient, taken: Sequence[_Meeting], prefix: str) -> bool:
+    """
+    Tell whether rows that we never made, with names as ours, lie where targets do whose names others have.
+
+    So it is where a database was lost, and a new one names the same objects in another order. All rows of the survey
+    are looked at; that is rare, as only a namesake of our own survey and subsurvey leads here.
+    """
+    places = [one.row["payload"] for one in taken if one.foreign]
+    if not places:
+        return False
+    with database.transaction() as connection:
+        known = {row["pk_4most"] for row in run(connection, "fourmost/list_told.sql")}
+    strangers = [row for row in client.all_rows(**client.survey) if row["id"] not in known]
+    named = [row for row in strangers if _parts(row["name"], prefix) and is_of_same_program(row, client.program)]
+    return any(is_same_place(row, place) for row in named for place in places)
 
 
 def _looked_up(client: FourmostClient, rows: Sequence[Row]) -> list[tuple[Row, list[Row]]]:
@@ -117,24 +155,24 @@ def _looked_up(client: FourmostClient, rows: Sequence[Row]) -> list[tuple[Row, l
 
 def _asked_for(database: Database, row: Row, namesakes: Sequence[Row]) -> Row | None:
     """
-    Give what 4MOST was asked to create for a target, if a namesake lies there: that is ours, however it is shown now.
+    Give what 4MOST was asked to create for a target, if that may be there: then it is looked up, and not renamed.
 
-    An answer that was lost may have been looked up in vain, as what 4MOST showed then was not true either. Who was
-    looked up so `MOST_NAMES` times is a stranger.
+    If a namesake lies there, that is ours, however it is shown now. If none does, an answer may have been lost, and
+    looked up in vain, as what 4MOST showed then was not true either. Neither is for ever.
     """
     with database.transaction() as connection:
         asked = run(connection, "fourmost/list_asked.sql", {"tides_id": row["tides_id"], "name": row["name"]})
     at_place = [one["payload"] for one in asked if any(is_same_place(found, one["payload"]) for found in namesakes)]
-    return at_place[0] if at_place and len(asked) < MOST_NAMES else None
+    if at_place:
+        return at_place[0] if len(asked) < MOST_NAMES else None
+    return asked[0]["payload"] if 0 < len(asked) < MOST_LOOKS else None
 
 
-def _renamed(database: Database, row: Row, namesake: Row, is_foreign: bool, prefix: str) -> Row:
-    """Give a target that 4MOST never had the next name of its year; a namesake of our survey is remembered."""
+def _renamed(database: Database, row: Row, namesake: Row, prefix: str) -> Row:
+    """Give a target that 4MOST never had the next name of its year."""
     why = f"{row['name']} is the name of row {namesake['id']} at 4MOST, which is not ours"
     with database.transaction("names") as connection:
-        parameters = {"tides_id": row["tides_id"], "prefix": prefix, "why": why, "namesake": None}
-        if is_foreign:
-            parameters["namesake"] = json.dumps({"id": namesake["id"], "name": namesake["name"]})
+        parameters = {"tides_id": row["tides_id"], "prefix": prefix, "why": why}
         renamed = run(connection, "fourmost/rename_target.sql", parameters)
     if not renamed:
         raise FourmostUnavailable("4MOST", f"has a row named {row['name']} that is not ours")
