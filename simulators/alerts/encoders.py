@@ -257,7 +257,9 @@ def encode(packet: Packet, name: str, options: EncodingOptions = USUAL) -> Encod
         raise MalformedAlert("packet", f"is about an object of the solar system, and {name} sends none of these")
     try:
         return chosen.encode(packet, options)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, struct.error) as problem:
+    except KeyError as problem:
+        raise MalformedAlert("packet", f"does not fit {name}: it has no {problem.args[0]}") from problem
+    except (TypeError, ValueError, AttributeError, OverflowError, struct.error) as problem:
         raise MalformedAlert("packet", f"does not fit {name}: {type(problem).__name__}: {problem}") from problem
 
 

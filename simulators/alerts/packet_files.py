@@ -8,10 +8,11 @@ fields are in it, as in Fink's alerts.
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from simulators.alerts.avro_schemas import dia_object_fields
+from simulators.alerts.avro_schemas import lsst_schema
 from simulators.alerts.encoders import Packet, is_of_object, survey_of
 from tides_bridge.errors import MalformedAlert, SettingsError
 from tides_bridge.formats import Options
@@ -23,8 +24,8 @@ NO_PACKET = (
     "is no alert packet of ZTF or Rubin, of which messages of brokers can be made; tides replay sends any file as it is"
 )
 
-COUNTS = [name for name, _ in dia_object_fields() if "Ndata" in name or name == "nDiaSources"]
-"""Integers of a ``diaObject`` beside its id."""
+MOVED = ("diaObject", "ssSource", "mpc_orbits")
+"""Records of a packet of Rubin that may be missing: tables with a row a packet keep their integers as floats then."""
 
 Warn = Callable[[str], None]
 """Is told what is left out, and why."""
@@ -123,9 +124,32 @@ def _packet_in(opener: Opener, value: bytes, key: bytes | None) -> Packet:
 
 
 def _mended(packet: Packet) -> Packet:
-    """Make the counts of a ``diaObject`` integers, which are floats in some tables; its id is that of the source."""
-    known = packet.get("diaObject")
-    if not isinstance(known, dict) or not isinstance(known.get("diaObjectId"), float):
-        return packet
-    counts = {name: int(known[name]) for name in COUNTS if isinstance(known.get(name), float) and known[name] >= 0}
-    return {**packet, "diaObject": {**known, **counts, "diaObjectId": packet["diaSource"].get("diaObjectId")}}
+    """Complete a packet of a table in which integers became floats, or what may be empty is left out."""
+    lists = {"prvDiaSources": None, "prvDiaForcedSources": None}
+    return lists | packet | {name: _with_integers(packet, name) for name in _integers() if name in packet}
+
+
+def _with_integers(packet: Packet, name: str) -> Any:
+    """Give a record of a packet in which integers are such; its ids, which lost digits, are those of the source."""
+    known, source = packet[name], packet["diaSource"]
+    if not isinstance(known, dict):
+        return known
+    floats = {key for key in _integers()[name] if isinstance(known.get(key), float)}
+    ids = floats & {"diaObjectId", "diaSourceId", "ssObjectId"}
+    whole = {key: int(known[key]) if math.isfinite(known[key]) else None for key in floats - ids}
+    return known | whole | {key: source.get(key) for key in ids}
+
+
+@cache
+def _integers() -> dict[str, set[str]]:
+    """List the integers of the records of a packet that tables may keep as floats."""
+    kinds = {field["name"]: field["type"] for field in lsst_schema()["fields"]}
+    records = {name: next(kind for kind in kinds[name] if isinstance(kind, dict)) for name in MOVED}
+    return {
+        name: {field["name"] for field in record["fields"] if {"int", "long"} & set(_alternatives(field["type"]))}
+        for name, record in records.items()
+    }
+
+
+def _alternatives(kind: Any) -> list[str]:
+    return [one for one in kind if isinstance(one, str)] if isinstance(kind, list) else [str(kind)]

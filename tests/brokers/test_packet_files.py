@@ -51,6 +51,19 @@ def test_the_newest_packet_of_an_object_counts_and_ids_stay_exact(tmp_path: Path
     assert found.packet["diaObject"]["nDiaSources"] == 5
 
 
+def test_integers_that_a_table_keeps_as_floats_are_integers_again(tmp_path: Path) -> None:
+    good = next(each.packet for each in of("lsst") if not is_of_object(each.packet))
+    floats = {"ssSource": {"diaSourceId": 1.7e17, "ssObjectId": 2.1e16, "diaDistanceRank": 1.0, "topoRange": 2.0}}
+    floats["mpc_orbits"] = {"id": 7.0, "arc_length_total": None, "q": 2.0}
+    write_lines(tmp_path / "a.jsonl", [{key: value for key, value in good.items() if key != "prvDiaSources"} | floats])
+    (found,) = read_newest_packets([tmp_path / "a.jsonl"], None, pytest.fail)
+    ids = {name: good["diaSource"][name] for name in ("diaSourceId", "ssObjectId")}
+    assert found.packet["ssSource"] == ids | {"diaDistanceRank": 1, "topoRange": 2.0}
+    assert [type(value) for value in found.packet["ssSource"].values()] == [int, int, int, float]
+    assert found.packet["mpc_orbits"] == {"id": 7, "arc_length_total": None, "q": 2.0}
+    assert found.packet["prvDiaSources"] is None
+
+
 def test_what_is_no_packet_is_named_and_left_out(tmp_path: Path) -> None:
     good = next(each.packet for each in of("lsst") if is_of_object(each.packet))
     lasair = json.loads(encode(good, "lasair-lsst").value)

@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 import fastavro
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simulators.alerts.avro_messages import SchemaWriter as AvroMessage
 from simulators.alerts.avro_schemas import babamul_lsst_schema, elasticc_schema, lsst_schema
@@ -30,12 +32,16 @@ from tests.support.alert_packets import (
     written,
     ztf,
 )
+from tests.support.curves import quick
 from tides_bridge.brokers import packets
 from tides_bridge.brokers.babamul import ZTF_ZERO_POINT
 from tides_bridge.brokers.models import Alert, Message
 from tides_bridge.brokers.packets import SOLAR_SYSTEM, decode_packets
 from tides_bridge.brokers.readers import numbered_reader, readers_in
+from tides_bridge.brokers.record_alerts import alert_of_record
 from tides_bridge.errors import MalformedAlert, SettingsError
+from tides_bridge.formats.babamul import survey_packet
+from tides_bridge.formats.records import to_light_curves
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import TAI_AHEAD
 
@@ -244,6 +250,22 @@ class TestBabamul:
         np.testing.assert_allclose(other.curves.flux_error, usual.curves.flux_error, rtol=1e-5)
         assert pytest.approx(46.4) == ZTF_ZERO_POINT
 
+    @quick
+    @given(st.lists(st.tuples(st.integers(0, 4), st.floats(0.09, 0.58)), min_size=1, max_size=5))
+    def test_nights_are_those_of_palomar_where_the_history_has_no_number(self, seen: list[tuple[int, float]]) -> None:
+        """Its nights lie in a day of UTC, from 2 h to 14 h: noon in Chile is in the middle of some."""
+        point = {"psfFlux": 8e10, "psfFluxErr": 4e9, "ra": 210.1, "dec": 20.2}
+        days = sorted({round(2461020.5 + night + hour, 6) for night, hour in seen})
+        history = [{"jd": day, "band": band} | point for day, band in zip(days, "grgrg", strict=False)]
+        newest = history[-1] | {"nid": int(days[-1] - 2400000.5) - 57754, "magpsf": 19.1, "sigmapsf": 0.05}
+        content = {"candid": 7, "objectId": "ZTF26qqbmul", "candidate": newest, "prv_candidates": history}
+        _, record = alert_of_record(survey_packet(content))
+        assert record is not None
+        (curves, _) = to_light_curves([record])
+        assert sorted(set((curves.night - newest["nid"]).tolist())) == sorted(
+            {int(day - 2400000.5) - 57754 - newest["nid"] for day in days}
+        )
+
     def test_an_alert_of_the_solar_system_is_passed_over(self) -> None:
         content = to_babamul_lsst(of_objects()[0])
         content["candidate"] |= {"diaObjectId": None, "ssObjectId": 21163615805847120}
@@ -258,9 +280,12 @@ class TestBabamul:
         found = broker("babamul_lsst").decode(sent([AvroMessage(schema).container(to_babamul_lsst(of_objects()[0]))]))
         assert reasons(found) == [f"is no alert of Babamul: KeyError: '{name}'"]
 
-    @pytest.mark.parametrize("value", [b"{}", b"Obj\x01", b"Obj\x01" + b"\xff" * 40, b"Obj\x02"])
+    @pytest.mark.parametrize(
+        "value", [b"", b"\0\0\0", b"<html>502</html>", b"{}", b"Obj\x01", b"Obj\x01" + b"\xff" * 40, b"Obj\x02"]
+    )
     def test_what_is_no_container(self, value: bytes) -> None:
-        assert "container" in reasons(broker("babamul_lsst").decode(sent([value])))[0]
+        why = "container" if value else "is empty"
+        assert why in reasons(broker("babamul_lsst").decode(sent([value])))[0]
 
 
 class TestAlerce:

@@ -132,6 +132,11 @@ class Tally:
     left_out: Digest = field(default_factory=Digest)
     doubted: int = 0
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether anything was left out, assumed or may be misread: what ``--strict`` makes an error."""
+        return bool(self.left_out or self.doubted)
+
     def add(self, answer: JudgedUnits) -> None:
         """Add an answer; its refused records are told one by one elsewhere."""
         self.objects += answer.objects

@@ -63,6 +63,9 @@ FORMATS = f"Understood are, packed or not: as JSON or Avro {UNDERSTOOD}; Parquet
 TABLES = ("table", "text")
 """Kinds of files with a point a row, whose columns are told by their names."""
 
+OF_POINTS = (*TABLES, "astropy table", "snana pair", "snana text", "object rows")
+"""Kinds that are refused if most of their points mean something else than is read: not those that are asked for."""
+
 LONGEST_LINE = 1 << 23
 """[bytes] A first line of JSON that is longer is taken for all there is."""
 
@@ -153,7 +156,9 @@ class _Reading:
     def add(self, piece: FilePiece, curves: list[LightCurves], digest: Digest) -> None:
         """Keep light curves; not those of a table most of which cannot be used: it must mean something else."""
         used = sum(int(np.isfinite(part.flux).sum()) for part in curves)
-        if piece.kind in TABLES and digest.faults > used:
+        points = sum(len(part.mjd) for part in curves)
+        lost = sum(int(((part.band < 0) | np.isnan(part.mjd)).sum()) for part in curves)
+        if piece.kind in OF_POINTS and (digest.faults > used or 2 * lost > points):
             self.refused.append((piece.path, f"most of it cannot be used: {'; '.join(digest.lines())}"))
             return
         self.curves += curves

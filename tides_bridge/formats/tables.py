@@ -152,8 +152,7 @@ def index_table(path: Path, kind: str, refused: Refused) -> Index:
 def read_table(piece: FilePiece, options: Options, refused: Refused, noted: Noted) -> LightCurves:
     """Read the chosen objects of a table."""
     parts, layout = [], layout_of(piece.path, piece.kind)
-    if layout.unused():
-        remark(f"columns that are not used: {', '.join(layout.unused())[:300]}")
+    _remark_unused(layout)
     for base, table in _batches(piece.path, piece.kind, layout, tuple(NAMES), piece.start, (_silent, refused)):
         if base >= piece.stop:
             break
@@ -172,6 +171,52 @@ def read_table(piece: FilePiece, options: Options, refused: Refused, noted: Note
     if "magnitude" not in table.column_names:
         check_depth(curves, piece.path, noted)
     return curves
+
+
+def curves_of_arrow(table: pa.Table, path: Path, options: Options, hearers: tuple[Refused, Noted]) -> LightCurves:
+    """
+    Make light curves of a table that is in memory as a whole.
+
+    Parameters
+    ----------
+    table
+        With the columns and metadata of its file.
+    path
+        The file.
+    options
+        What it does not say of itself.
+    hearers
+        The first is told of rows that cannot be used, the second if the file may have been misread.
+
+    Raises
+    ------
+    MalformedAlert
+        If something in it cannot be meant.
+    """
+    refused, noted = hearers
+    layout = layout_of_schema(table.schema)
+    _remark_unused(layout)
+    columns = {role: table[name].combine_chunks() for role, name in layout.roles.items()}
+    table = pa.table(
+        {role: _plain(column, role, layout.roles[role], path, refused) for role, column in columns.items()}
+    )
+    names, codes = objects_of(table, layout)
+    is_nameless = np.array([name == "" for name in names], dtype=bool)[codes]
+    if is_nameless.any():
+        refused(path, f"{np.count_nonzero(is_nameless)} rows have no object id")
+        table = table.filter(pa.array(~is_nameless))
+        names, codes = objects_of(table, layout)
+    if not len(table):
+        raise MalformedAlert(str(path), "is a table without rows")
+    curves = curves_of_table(names, codes, table, layout, options)
+    if "magnitude" not in table.column_names:
+        check_depth(curves, path, noted)
+    return curves
+
+
+def _remark_unused(layout: Layout) -> None:
+    if layout.unused():
+        remark(f"columns that are not used: {', '.join(layout.unused())[:300]}")
 
 
 def _of_turn(table: pa.Table, piece: FilePiece, layout: Layout) -> pa.Table:

@@ -1,18 +1,20 @@
 """The command `tides convert`: light curves of any format as one table with units."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.progress import Progress
 
-from flows.commands.options import Schema, ZeroPoint
+from flows.commands.files.selecting import ProgressPrinter
+from flows.commands.options import Schema, Survey, ZeroPoint
 from tides_bridge.console import echo_line, exit_on_error, stderr_console
 
-TOLD = 20
-"""Files or records that are not used, at most: the others are counted."""
+if TYPE_CHECKING:
+    from tides_bridge.formats.meaning.left_out import Digest
 
 
-def convert(
+def convert(  # noqa: PLR0913, PLR0917
     paths: Annotated[list[Path], typer.Argument(help="Files with light curves, and folders of them.")],
     output: Annotated[
         Path, typer.Option("--output", help="File, a point a row: .csv, .parquet, .json, .fits, .vot or .ecsv.")
@@ -27,6 +29,10 @@ def convert(
             "points from 5 sigma on are detections.",
         ),
     ] = False,
+    survey: Survey = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 if anything was left out, assumed or doubtful, too.")
+    ] = False,
 ) -> None:
     """
     Write the light curves of files of any format into one table, a point a row, with units and descriptions.
@@ -38,14 +44,23 @@ def convert(
     from tides_bridge.formats.output.table_files import TableFile, check_output, encode_rows
 
     refused: list[str] = []
+    doubts: list[Path] = []
     console = stderr_console(highlight=False)
 
-    def tell(path: Path, problem: str) -> None:
-        refused.append(problem)
-        if len(refused) <= TOLD:
-            console.print(f"tides: {path}: {problem}", markup=False, soft_wrap=True)
+    with exit_on_error(), ProgressPrinter(Progress(disable=True), console) as printer:
 
-    with exit_on_error():
+        def refuse(path: Path, problem: str) -> None:
+            refused.append(problem)
+            printer.refuse(path, problem)
+
+        def doubt(path: Path, problem: str) -> None:
+            doubts.append(path)
+            printer.doubt(path, problem)
+
+        def leave_out(path: Path, digest: "Digest") -> None:
+            doubts.append(path)
+            printer.leave_out(path, digest)
+
         check_output(output)
         objects = points = 0
         with TableFile(output, CURVE_SCHEMA) as file:
@@ -54,14 +69,14 @@ def convert(
                 zero_point=zero_point,
                 schema=schema,
                 published=published,
-                refused=tell,
-                noted=lambda path, problem: console.print(
-                    f"tides: {path}: doubtful: {problem}", markup=False, soft_wrap=True
-                ),
+                survey=survey.value if survey else None,
+                refused=refuse,
+                noted=doubt,
+                left_out=leave_out,
             )
             for curves in parts:
                 objects, points = objects + len(curves), points + len(curves.mjd)
                 file.append(encode_rows(table_of_curves(curves), output.suffix))
-    left_out = f"; {len(refused):,} files or records were refused" if refused else ""
-    echo_line(f"{objects:,} objects, {points:,} points in {output}{left_out}")
-    raise typer.Exit(1 if refused else 0)
+    lost = f"; {len(refused):,} files or records were refused" if refused else ""
+    echo_line(f"{objects:,} objects, {points:,} points in {output}{lost}")
+    raise typer.Exit(1 if refused or (strict and doubts) else 0)

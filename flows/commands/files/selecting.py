@@ -104,8 +104,7 @@ def select(  # noqa: PLR0913, PLR0917
         console = stderr_console(highlight=False)
         tally, plotted = _carry_out(selecting, workers, dask, console)
     stdout_console(highlight=False).print(_table(selecting, tally, plotted, time.monotonic() - started), markup=False)
-    is_less = strict and bool(tally.left_out or tally.doubted)
-    raise typer.Exit(1 if tally.refused or is_less else 0)
+    raise typer.Exit(1 if tally.refused or (strict and tally.is_in_doubt) else 0)
 
 
 def _carry_out(selecting: "Selecting", workers: int, dask: str | None, console: Console) -> "tuple[Tally, int]":

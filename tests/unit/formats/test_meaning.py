@@ -1,21 +1,33 @@
 """One light curve in many spellings, units, types, scales and orders: one decision, or one refusal by name."""
 
+import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from astropy.table import Table
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.formats.test_contents import PACKED
 from tests.unit.formats.test_files import read, written
+from tests.unit.formats.test_members import ARCHIVES
+from tests.unit.formats.test_published import as_bytes
 from tides_bridge.formats.files import read_light_curves
 from tides_bridge.formats.meaning.bands import band_named
 from tides_bridge.formats.meaning.identifiers import exact_names
 from tides_bridge.formats.meaning.left_out import Digest
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import TAI_AHEAD
+from tides_bridge.selection import SelectionFunction, judge
+
+USUAL = SelectionFunction.parse(
+    "usual",
+    {"rules": "strict", "filters": ["g", "r", "i"], "significance": 5, "minBands": 3, "minNights": 3, "magLimit": 22.5},
+)
 
 MJD = np.array([61000.1, 61000.2, 61001.1, 61002.15])
 BANDS = ("g", "r", "g", "i")
@@ -73,19 +85,44 @@ def table(spelling: str, epoch: str, flux: str, order: list[int]) -> pd.DataFram
     return pd.DataFrame(columns).iloc[order]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.sampled_from(SPELLINGS),
-    st.sampled_from(list(EPOCHS)),
-    st.sampled_from(list(FLUXES)),
-    st.permutations(range(4)),
-    st.sampled_from(["csv", "parquet"]),
-)
-def test_one_light_curve_however_it_is_written(  # noqa: PLR0917
-    tmp_path: Path, spelling: str, epoch: str, flux: str, order: list[int], ending: str
-) -> None:
-    path, frame = tmp_path / f"t.{ending}", table(spelling, epoch, flux, order)
-    frame.to_csv(path, index=False) if ending == "csv" else frame.to_parquet(path)
+def as_astropy(frame: pd.DataFrame, form: str) -> bytes:
+    return as_bytes(Table.from_pandas(frame), form)
+
+
+def as_parquet(frame: pd.DataFrame) -> bytes:
+    stream = io.BytesIO()
+    frame.to_parquet(stream)
+    return stream.getvalue()
+
+
+CONTAINERS: dict[str, Callable[[pd.DataFrame], bytes]] = {
+    "csv": lambda frame: frame.to_csv(index=False).encode(),
+    "tsv": lambda frame: frame.to_csv(index=False, sep="\t").encode(),
+    "utf-16": lambda frame: frame.to_csv(index=False).encode("utf-16"),
+    "utf-16 without mark": lambda frame: frame.to_csv(index=False).encode("utf-16-be"),
+    "carriage returns": lambda frame: frame.to_csv(index=False, lineterminator="\r").encode(),
+    "parquet": as_parquet,
+    "fits": lambda frame: as_astropy(frame, "fits"),
+    "votable": lambda frame: as_astropy(frame, "votable"),
+    "ecsv": lambda frame: as_astropy(frame, "ascii.ecsv"),
+}
+
+PACKINGS: dict[str, Callable[[bytes], bytes]] = {
+    **PACKED, **{kind: lambda content, kind=kind: ARCHIVES[kind]({"night/t": content}) for kind in ARCHIVES}
+}  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_one_light_curve_however_it_is_written(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    spelling, epoch, flux = (data.draw(st.sampled_from(list(ways))) for ways in (SPELLINGS, EPOCHS, FLUXES))
+    container, packing = (data.draw(st.sampled_from(list(ways))) for ways in (CONTAINERS, PACKINGS))
+    frame = table(spelling, epoch, flux, data.draw(st.permutations(range(4))))
+    if data.draw(st.booleans()):
+        narrow = [name for name in frame.columns if "lux" in name.lower()]
+        frame = frame.astype(dict.fromkeys(narrow, np.float32))
+    path = tmp_path_factory.mktemp("t") / "t"
+    path.write_bytes(PACKINGS[packing](CONTAINERS[container](frame)))
     curves, told = read(path)
     assert told == []
     assert curves.object_ids == ("ZTF26abcdefg",)
@@ -93,6 +130,37 @@ def test_one_light_curve_however_it_is_written(  # noqa: PLR0917
     assert curves.band.tolist() == [1, 2, 1, 3]
     assert curves.flux == pytest.approx(FLUX, rel=1e-3)
     assert np.diff(curves.night).tolist() == [0, 1, 1]
+    (verdict,) = judge(curves, [USUAL])
+    assert verdict.passed.tolist() == [flux != "fluxerr_free"]  # without errors there is no significance
+
+
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_what_cannot_be_meant_is_refused_however_it_is_written(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    container, fault = data.draw(st.sampled_from(list(CONTAINERS))), data.draw(st.sampled_from(list(FAULTS)))
+    change, reason = FAULTS[fault]
+    path = tmp_path_factory.mktemp("t") / "t"
+    path.write_bytes(CONTAINERS[container](change(table("{}", "mjd", "flux", [0, 1, 2, 3]))))
+    curves, told = read(path)
+    assert len(curves) == 0
+    assert len(told) == 1 and reason in told[0][1]
+
+
+FAULTS: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
+    "ids as floats": (lambda frame: frame.assign(objectId=1.70587115523932323e17), "lost digits"),
+    "bands": (lambda frame: frame.assign(band="w"), "4 points of the band 'w', which is none"),
+    "vega": (lambda frame: frame.assign(zp=25.0, zpsys="vega"), "in the system 'vega'"),
+    "no epochs": (lambda frame: frame.assign(mjd=5.0), "with an epoch that is not of the years"),
+    "zero points": (
+        lambda frame: frame.rename(columns={"flux": "flux_uJy"}).assign(zp=25.0), "contradict each other: 23.9, 25"
+    ),
+    "absolute": (
+        lambda frame: frame.drop(columns=["flux", "flux_err"]).assign(mag=-19.1), "with a magnitude like -19.1"
+    ),
+}  # fmt: skip
+"""What no reader can understand, and what it says of it."""
 
 
 def left_out(path: Path, **options: Any) -> tuple[LightCurves, list[str], list[str]]:

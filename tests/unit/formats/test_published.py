@@ -10,6 +10,7 @@ from astropy.table import Table
 
 from tests.unit.formats.test_files import read as read_unasked
 from tests.unit.formats.test_files import written
+from tides_bridge.formats.meaning.left_out import Digest
 from tides_bridge.lightcurves import LightCurves
 
 read = partial(read_unasked, published=True)
@@ -56,14 +57,15 @@ def test_what_must_be_guessed_is_read_only_where_it_is_asked_for(tmp_path: Path,
 
 class TestForcedServices:
     def test_ztf(self, tmp_path: Path) -> None:
-        notes: list[str] = []
+        left_out = Digest()
         curves, told = read(
-            written(tmp_path, "SN2026abc.txt", ZTF.encode()), noted=lambda _, problem: notes.append(problem)
+            written(tmp_path, "SN2026abc.txt", ZTF.encode()), left_out=lambda _, more: left_out.add(more)
         )
         assert told == []
-        assert notes == [
-            "2 points without flux are left out; 2 points of spoilt images are left out; "
-            "it is forced photometry: of it 5 sigma count as a detection"
+        assert left_out.lines() == [
+            "2 points without flux",
+            "2 points of spoilt images",
+            "it is forced photometry: of it 5 sigma count as a detection",
         ]
         assert curves.object_ids == ("SN2026abc",)
         assert curves.mjd == pytest.approx([61001.3, 61001.45, 61003.35])
@@ -72,14 +74,16 @@ class TestForcedServices:
         assert curves.magnitude[0] == pytest.approx(26.2 - 2.5 * np.log10(812.1))
         assert curves.is_detection.tolist() == [True, False, True]
         assert curves.is_positive.tolist() == [True, True, False]
-        assert curves.night.tolist() == [61001, 61001, 61003]
+        assert np.diff(curves.night).tolist() == [0, 2]
         assert (curves.objects.ra[0], curves.objects.decl[0]) == (214.46455, -1.64411)
 
     def test_atlas(self, tmp_path: Path) -> None:
-        notes: list[str] = []
-        curves, told = read(written(tmp_path, "a.txt", ATLAS.encode()), noted=lambda _, problem: notes.append(problem))
+        left_out = Digest()
+        curves, told = read(written(tmp_path, "a.txt", ATLAS.encode()), left_out=lambda _, more: left_out.add(more))
         assert told == []
-        assert "1 points of spoilt images are left out; 3 points are in bands that are none of ugrizy: c, o" in notes[0]
+        assert left_out.points["of spoilt images"] == 1
+        bands = {reason: number for reason, number in left_out.points.items() if "band" in reason}
+        assert sorted(bands.values()) == [1, 2]
         assert curves.flux.tolist() == [-801000.0, 1200000.0, 20000.0]
         assert curves.is_detection.tolist() == [True, True, False]
         assert curves.is_positive.tolist() == [False, True, True]
@@ -156,9 +160,10 @@ class TestAstropyTables:
         assert (curves.magnitude[0], curves.mjd.tolist()) == (18.5, [61000.0, 61001.0])
 
     def test_sncosmo(self, tmp_path: Path) -> None:
-        notes: list[str] = []
-        curves, told = read(written(tmp_path, "t.txt", SNCOSMO.encode()), noted=lambda _, why: notes.append(why))
-        assert (told, notes) == ([], ["1 of 3 points are in bands that are not known: 'bessellv'"])
+        left_out = Digest()
+        curves, told = read(written(tmp_path, "t.txt", SNCOSMO.encode()), left_out=lambda _, more: left_out.add(more))
+        assert told == []
+        assert left_out.lines()[0].startswith("1 point of the band 'bessellv'")
         assert curves.object_ids == ("SN2026b",)
         assert curves.magnitude[:2] == pytest.approx([20.0, 27.5 - 2.5 * np.log10(200)])
         nameless = SNCOSMO.replace("@id SN2026b\n", "")
@@ -167,8 +172,8 @@ class TestAstropyTables:
     @pytest.mark.parametrize(
         ("text", "reason"),
         [
-            (SNCOSMO.replace(" ab", " vega"), "has zero points in the system vega: only those in AB can be used"),
-            (SNCOSMO.replace("100.0", "bright"), "its column flux has what is no number"),
+            (SNCOSMO.replace(" ab", " vega"), "most of it cannot be used: 3 points in the system 'vega', not in AB"),
+            (SNCOSMO.replace("100.0", "bright"), "1 rows have no number as flux, the first 'bright'"),
             ("<?xml version='1.0'?><VOTABLE><RESOURCE><TABLE>", "is a broken table: "),
             ("# %ECSV 1.0\n# ---\nobjectId", "is a broken table: "),
         ],
@@ -197,7 +202,7 @@ def check_two(curves: LightCurves) -> None:
     assert sorted(curves.object_ids) == ["170587115523932323", "5"]
     assert one.magnitude[0] == pytest.approx(22.5, abs=1e-5)
     assert one.flux == pytest.approx([3630.78, 7000.0])
-    assert (one.objects.ra[0], one.objects.decl[0]) == (359.9999, -10.0)
+    assert (one.objects.ra[0], one.objects.decl[0]) == (0.0001, -10.0)  # of the newest row
 
 
 class TestColumnsOfPortals:

@@ -12,6 +12,7 @@ from tests.support import snana
 from tests.support.snana import FACTS, IDS, POINTS
 from tests.unit.formats.test_files import read, written
 from tides_bridge.formats.files import kind_of
+from tides_bridge.formats.meaning.left_out import Digest
 from tides_bridge.lightcurves import LightCurves
 
 SCALE = 10 ** ((31.4 - 27.5) / 2.5)
@@ -96,12 +97,23 @@ class TestConventions:
 
     def test_a_survey_that_marks_no_detections(self, tmp_path: Path) -> None:
         head = snana.write_pair(tmp_path, without=("PHOTFLAG",), keys={"SURVEY": "ZTF"})
-        notes: list[str] = []
-        curves, told = read(head, noted=lambda _, why: notes.append(why))
-        assert (told, notes) == ([], ["marks no detections (PHOTFLAG): each point with a flux counts as one"])
+        left_out = Digest()
+        curves, told = read(head, left_out=lambda _, more: left_out.add(more))
+        assert told == []
+        assert left_out.lines() == ["no detections are marked (PHOTFLAG): each point with a flux counts as one"]
         assert curves.is_detection.all() and len(curves.mjd) == 7
         assert curves.mjd[0] == 61000.1  # of other surveys UTC, and Palomar's night
-        assert curves.night.tolist() == np.floor(curves.mjd).tolist()
+        assert curves.night.tolist() == (np.floor(curves.mjd) - 1).tolist()
+
+    @pytest.mark.parametrize(("survey", "is_told"), [("SDSS", False), ("LSST", False), ("KEPLER", True)])
+    def test_whose_nights_count_is_told_where_it_is_not_known(self, tmp_path: Path, survey: str, is_told: bool) -> None:
+        head, left_out = snana.write_pair(tmp_path, keys={"SURVEY": survey}), Digest()
+        curves, _ = read(head, left_out=lambda _, more: left_out.add(more))
+        assert any("whose nights count" in line for line in left_out.lines()) == is_told
+        if is_told:
+            asked, _ = read(head, survey="ztf")
+            assert asked.night.tolist() == (np.floor(asked.mjd) - 1).tolist()
+            assert curves.night.tolist() == np.floor(curves.mjd - 0.5).tolist()
 
     def test_the_bit_that_the_header_names(self, tmp_path: Path) -> None:
         curves, _ = read(snana.write_pair(tmp_path, keys={"HIERARCH PHOTFLAG_DETECT": 2048}))
@@ -109,11 +121,17 @@ class TestConventions:
 
     def test_bands_that_are_none_are_told(self, tmp_path: Path) -> None:
         points = {"1": [(61000.1, "g", 1.0, 1.0, 4096), (61000.2, "J", 1.0, 1.0, 4096)], "2": []}
-        notes: list[str] = []
-        curves, _ = read(snana.write_pair(tmp_path, points=points), noted=lambda _, why: notes.append(why))
-        assert notes == ["1 of 2 points are in bands that are none of ugrizy: 'J'"]
+        left_out = Digest()
+        curves, _ = read(snana.write_pair(tmp_path, points=points), left_out=lambda _, more: left_out.add(more))
+        assert left_out.lines() == ["1 point of the band 'J', which is none of u, g, r, i, z, y"]
         assert curves.band.tolist() == [1, -1]
         assert np.diff(curves.offsets).tolist() == [2, 0]
+
+    def test_a_file_of_other_bands_is_refused(self, tmp_path: Path) -> None:
+        points = {"1": [(61000.1 + day, band, 1.0, 1.0, 4096) for day, band in enumerate("JHg")]}
+        curves, told = read(snana.write_pair(tmp_path, points=points))
+        assert (len(curves), len(told)) == (0, 1)
+        assert told[0][1].startswith("most of it cannot be used: 1 point of the band")
 
     def test_old_names_of_columns(self, tmp_path: Path) -> None:
         flat = [row[1] for name in IDS for row in (*POINTS[name], (0, "-"))]

@@ -129,9 +129,8 @@ def codes_of_coded(names: list[str | None], places: npt.NDArray[np.int64]) -> np
     found = codes[places]
     if is_collected() and (found < 0).any():
         numbers = np.bincount(np.where(places < 0, len(names), places), minlength=len(names) + 1).tolist()
-        tell_unknown(
-            {name: number for name, number, code in zip([*names, None], numbers, codes, strict=True) if code < 0}
-        )
+        for name, number, code in zip([*names, None], numbers, codes, strict=True):
+            tell_unknown({name: number} if code < 0 else {})  # names may come twice, as DES-J and LSST-J do in SNANA
     return found
 
 

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from tides_bridge.compiled import Floats, Integers
+from tides_bridge.formats.meaning.left_out import remark
 from tides_bridge.lightcurves.photometry import night_of
 
 NID_ZERO: Final = 57754
@@ -22,10 +23,11 @@ NOONS: Final = {"ztf": "UTC days, as ZTF counts them at Palomar", "lsst": "days 
 """Whose nights are known, and what they are."""
 
 SURVEY_NAMES: Final = {
-    "ztf": "ztf", "palomar": "ztf", "p48": "ztf", "winter": "ztf",
+    "ztf": "ztf", "palomar": "ztf", "p48": "ztf", "winter": "ztf", "sdss": "ztf", "ps1": "ztf", "panstarrs": "ztf",
+    "pan-starrs": "ztf", "foundation": "ztf",
     "lsst": "lsst", "rubin": "lsst", "elasticc": "lsst", "des": "lsst", "decam": "lsst", "ls4": "lsst",
 }  # fmt: skip
-"""Surveys and telescopes by whose nights they count."""
+"""Surveys and telescopes by whose nights they count; those of California, New Mexico and Hawaii lie in a day of UTC."""
 
 
 def nights_of_ztf(mjd_utc: Floats) -> Integers:
@@ -41,6 +43,18 @@ def nights_of_ztf(mjd_utc: Floats) -> Integers:
 def nights_of_several(mjd_utc: Floats, is_ztf: np.typing.NDArray[np.bool_]) -> Integers:
     """Give nights of several observatories one number: that of Palomar has that of the hours before it in Chile."""
     return np.where(is_ztf, np.floor(mjd_utc).astype(np.int64) - 1, night_of(mjd_utc))
+
+
+def nights_of_survey(mjd_utc: Floats, survey: str | None) -> Integers:
+    """
+    Give the nights of one survey, of `NOONS`; where it is not known, Rubin's, and it is told.
+
+    >>> nights_of_survey(np.array([61000.4, 61000.6]), "ztf").tolist()
+    [60999, 60999]
+    """
+    if survey is None:
+        remark(f"nothing says whose nights count: {NOONS['lsst']} (or say --survey)")
+    return nights_of_several(mjd_utc, np.full(len(mjd_utc), survey == "ztf"))
 
 
 def filled_nights(given: Integers, counted: Integers, index: Integers) -> Integers:

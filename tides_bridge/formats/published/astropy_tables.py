@@ -1,8 +1,8 @@
 """
 Tables of points that astropy reads: FITS, VOTable, ECSV, and the text that sncosmo writes.
 
-Columns are known by the names that other tables of points may have, and by those of sncosmo. Units count: of fluxes any
-that is a flux density; a column of zero points (``zp``, AB) counts more. Masked values are missing ones.
+They become tables of Arrow, with what they say of units and of themselves, and mean then what other tables of points
+mean. Units of fluxes may be any of a flux density. Masked values are missing ones.
 """
 
 import io
@@ -12,40 +12,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
+import pyarrow as pa
 
-from tides_bridge.compiled import Floats
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import Noted, Options, Refused, check_depth, in_one_line
+from tides_bridge.formats import Noted, Options, Refused, in_one_line
 from tides_bridge.formats.contents import whole_content
-from tides_bridge.formats.meaning.bands import band_codes
-from tides_bridge.formats.meaning.epochs import plausible_epochs
-from tides_bridge.formats.meaning.identifiers import EXACT
-from tides_bridge.formats.meaning.roles import NAMES, NEEDED
+from tides_bridge.formats.meaning.brightness import UNITS
+from tides_bridge.formats.meaning.roles import BRIGHTNESS, NAMES, NEEDED, roles_of
 from tides_bridge.formats.published.forced import name_of_file
-from tides_bridge.lightcurves import LightCurves, Objects
-from tides_bridge.lightcurves.photometry import AB_ZERO_POINT, MJD_ZERO, ZTF_BANDS, mjd_utc_from_tai
+from tides_bridge.formats.tables import curves_of_arrow
+from tides_bridge.lightcurves import LightCurves
 
 if TYPE_CHECKING:
     from astropy.table import Table
 
-OF_SNCOSMO: Final = {
-    "mjd": ("time", "date", "mjdobs", "mjd_obs"),
-    "band": ("bandpass", "flt"),
-    "flux": ("f",),
-    "flux_error": ("fe", "fluxerror", "fluxerr"),
-    "zero_point": ("zp", "zpt", "zeropoint", "zero_point"),
-    "system": ("zpsys", "zpmagsys", "magsys"),
-    "ebv": ("ebv", "mwebv"),
-    "is_detection": ("is_detection",),
-}
-"""What sncosmo, and we, call columns beside `tables.NAMES`."""
+OF_SNCOSMO: Final = {"f": "flux", "fe": "fluxerr", "flt": "band", "zpmagsys": "zpsys"}
+"""What sncosmo may call columns, and no other table does."""
 
 NAMED: Final = ("objectid", "object_id", "diaobjectid", "id", "name", "snid", "sn")
 """Keys of a table's metadata that name its one object, best first."""
-
-AB: Final = ("ab", "")
-"""Systems of zero points in which fluxes can be compared with ours."""
 
 NO_TABLE: Final = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, MemoryError)
 """What astropy raises for a broken table; its own errors are of these."""
@@ -58,15 +43,17 @@ def is_astropy_text(start: bytes) -> bool:
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith((b"<?xml", b"<VOTABLE", b"<!DOCTYPE")):
         return b"VOTABLE" in text[:4096].upper()
-    return text.startswith(b"# %ECSV") or bool(_sncosmo_header(text))
+    return text.startswith(b"# %ECSV") or _is_of_sncosmo(text)
 
 
-def _sncosmo_header(text: bytes) -> list[str]:
-    """Find the names in a text of sncosmo: after lines of keys that begin with @, with a flux and a zero point."""
+def _is_of_sncosmo(text: bytes) -> bool:
+    """Tell a text of sncosmo: after lines of keys that begin with @ names with blanks between, of zero points, too."""
     rest = KEY_LINES.sub(b"", text, count=1).lstrip()
-    names = rest.split(b"\n", 1)[0].decode("latin-1").lstrip("# ").lower().split()
-    has_all = all(set(OF_SNCOSMO[role]) & set(names) for role in ("zero_point", "system"))
-    return names if has_all and "," not in "".join(names) else []
+    header = rest.split(b"\n", 1)[0].decode("latin-1")
+    names = [] if "\t" in header else header.lstrip("# ").lower().split()
+    names = [OF_SNCOSMO.get(name, name) for name in names]
+    has_all = all(set(NAMES[role]) & set(names) for role in ("zero_point", "system"))
+    return has_all and "," not in "".join(names)
 
 
 def astropy_curves(path: Path, options: Options, refused: Refused, noted: Noted) -> LightCurves:
@@ -78,54 +65,40 @@ def astropy_curves(path: Path, options: Options, refused: Refused, noted: Noted)
     path
         The file.
     options
-        The zero point of fluxes that have neither a unit nor a column with one.
+        What it does not say of itself.
     refused
-        Is told of rows without object id.
+        Is told of rows without object id, and of what is no number.
     noted
-        Is told what was left out, and when the zero point may be wrong.
+        Is told when the zero point may be wrong.
 
     Raises
     ------
     MalformedAlert
-        If it is no table of points, or its fluxes are in a system other than AB.
+        If it is no table of points, or something in it cannot be meant.
     """
     table = _table(path)
-    known = _roles(table)
-    length = len(table)
-    names = _object_names(table, known, path)
-    unique, codes = np.unique(names, return_inverse=True)
-    is_nameless = names == ""
-    if is_nameless.any():
-        refused(path, f"{np.count_nonzero(is_nameless)} rows have no object id")
+    small = {name.lower() for name in table.colnames}
+    for name in table.colnames:
+        new = OF_SNCOSMO.get(name.strip().lower())
+        if new is not None and new not in small:
+            table.rename_column(name, new)
+    if "object_id" not in _roles(table.colnames):
+        table["objectId"] = [_name(table, path)] * len(table)
+    if not roles_of(table.colnames):
+        columns = ", ".join(name for name in table.colnames if name != "objectId")[:200]
+        raise MalformedAlert(str(path), f"is a table with the columns {columns}; needed are {NEEDED}")
+    return curves_of_arrow(_as_arrow(table, path), path, options, (refused, noted))
 
-    def numbers(role: str) -> Floats | None:
-        return _numbers(table[known[role]], known[role], path) if role in known else None
 
-    mjd = plausible_epochs(_epochs(known, numbers, path))
-    bands = _bands(table, known, path, noted)
-    others: dict[str, Any] = {role: numbers(role) for role in ("reliability", "ra", "decl")}
-    if (source_id := known.get("source_id")) and table[source_id].dtype.kind in "iu":
-        others["source_id"] = np.ma.filled(table[source_id], -1).astype(np.int64)
-    night = numbers("night")
-    if night is not None and np.isfinite(night).all():
-        others["night"] = night.astype(np.int64)
-    points: dict[str, Any] = {**_brightness(table, known, numbers, options, path), "mjd": mjd, "band": bands}
-    marked = numbers("is_detection")
-    if marked is not None:
-        points["is_detection"] &= marked == 1
-    left_out = np.isnan(mjd) | is_nameless
-    if np.isnan(mjd).any():
-        noted(path, f"{np.count_nonzero(np.isnan(mjd))} of {length} points are left out, which have no epoch")
-    used = ~left_out
-    points |= {name: values for name, values in others.items() if values is not None}
-    points = {name: values[used] for name, values in points.items() if values is not None}
-    kept, index = np.unique(codes[used], return_inverse=True)
-    objects = _objects(len(kept), index, points, None if (ebv := numbers("ebv")) is None else ebv[used])
-    build = LightCurves.from_fluxes if "flux" in points else LightCurves.from_magnitudes
-    curves = build(unique[kept].tolist(), index, objects=objects, **points)
-    if "flux" in points:
-        check_depth(curves, path, noted)
-    return curves
+def _roles(names: list[str]) -> set[str]:
+    small = {name.strip().lower() for name in names}
+    return {role for role, known in NAMES.items() if small & set(known)}
+
+
+def _name(table: "Table", path: Path) -> str:
+    """Give the name of the one object of a table that has no column for it."""
+    meta = {str(key).lower(): str(value).strip() for key, value in table.meta.items()}
+    return next((meta[key] for key in NAMED if meta.get(key)), name_of_file(path))
 
 
 def _table(path: Path) -> "Table":
@@ -161,116 +134,46 @@ def _sncosmo_table(text: str) -> "Table":
     return table
 
 
-def _roles(table: "Table") -> dict[str, str]:
-    """Tell which column plays which role."""
-    small = {name.strip().lower(): name for name in reversed(table.colnames)}
-    known = {}
-    for role in (*NAMES, *OF_SNCOSMO):
-        names = (*NAMES.get(role, ()), *OF_SNCOSMO.get(role, ()))
-        if (found := next((small[name] for name in names if name in small), None)) is not None:
-            known[role] = found
-    return known
+def _as_arrow(table: "Table", path: Path) -> pa.Table:
+    """Make a table of Arrow of it, with units, and with what it says of itself."""
+    roles = roles_of(table.colnames)
+    fluxes = {roles.get(f"{role}{ending}") for role in BRIGHTNESS[1:] for ending in ("", "_error")}
+    columns, fields = [], []
+    for name in table.colnames:
+        column, unit = table[name], str(table[name].info.unit or "")
+        if column.ndim == 1 and hasattr(column, "utc"):
+            column = column.utc.mjd
+        if np.ndim(column) != 1:
+            continue  # a picture a row
+        values = _array(column)
+        if name in fluxes and unit and unit.lower() not in UNITS:
+            values, unit = _in_njy(values, unit, path), "nJy"
+        columns.append(values)
+        fields.append(pa.field(name, values.type, metadata={"unit": unit} if unit else None))
+    facts = {str(key): str(value) for key, value in table.meta.items() if isinstance(value, str | int | float)}
+    return pa.table(columns, pa.schema(fields, facts))
 
 
-def _object_names(table: "Table", known: dict[str, str], path: Path) -> npt.NDArray[np.str_]:
-    has_epoch = {"mjd", "jd", "mjd_tai"} & set(known)
-    has_brightness = {"magnitude", "flux", "flux_njy"} & set(known)
-    if not (has_epoch and has_brightness and {"band", "fid"} & set(known)):
-        columns = ", ".join(table.colnames)[:200]
-        raise MalformedAlert(str(path), f"is a table with the columns {columns}; needed are {NEEDED}")
-    if not len(table):
-        raise MalformedAlert(str(path), "is a table without rows")
-    if "object_id" not in known:
-        meta = {str(key).lower(): value for key, value in table.meta.items()}
-        name = next((str(meta[key]).strip() for key in NAMED if str(meta.get(key, "")).strip()), name_of_file(path))
-        return np.full(len(table), name)
-    column = table[known["object_id"]]
-    if column.dtype.kind == "f":
-        values = np.ma.filled(column, np.nan).astype(float)
-        if np.nanmax(np.abs(values), initial=0) >= EXACT:
-            raise MalformedAlert(str(path), "its object ids are a column of floats, which have lost digits of the ids")
-        return np.array(["" if np.isnan(value) else str(int(value)) for value in values])
-    missing = np.ma.getmaskarray(column)
-    return np.array(["" if gone else str(value).strip() for value, gone in zip(column.tolist(), missing, strict=True)])
+def _array(column: Any) -> pa.Array:
+    """Make an array of a column, null where it is masked."""
+    mask = np.ma.getmaskarray(np.ma.asarray(column))
+    values = np.ma.getdata(np.ma.asarray(column))
+    if values.dtype.kind in "fiub":
+        return pa.array(values.astype(values.dtype.newbyteorder("=")), mask=mask)
+    texts = [None if gone else _text(value) for value, gone in zip(values.tolist(), mask.tolist(), strict=True)]
+    return pa.array(texts, pa.string())
 
 
-def _numbers(column: Any, name: str, path: Path) -> Floats:
-    """Read a column as numbers; NaN where it is masked."""
-    try:
-        values = np.ma.asarray(column)
-        return np.ma.filled(values.astype(float), np.nan)
-    except (ValueError, TypeError):
-        raise MalformedAlert(str(path), f"its column {name} has what is no number") from None
+def _text(value: Any) -> str:
+    return (value.decode("latin-1") if isinstance(value, bytes) else str(value)).strip()
 
 
-def _epochs(known: dict[str, str], numbers: Any, path: Path) -> Floats:
-    values: dict[str, Floats] = {role: numbers(role) for role in ("mjd", "jd", "mjd_tai") if role in known}
-    if "mjd" in values:
-        return values["mjd"]
-    return values["jd"] - MJD_ZERO if "jd" in values else mjd_utc_from_tai(values["mjd_tai"])
-
-
-def _bands(table: "Table", known: dict[str, str], path: Path, noted: Noted) -> npt.NDArray[np.int8]:
-    column = table[known["band" if "band" in known else "fid"]]
-    names = [str(name).strip() for name in np.ma.filled(column, column.dtype.type()).tolist()]
-    fids = {str(fid): band for fid, band in ZTF_BANDS.items()}
-    codes = band_codes(np.array([fids.get(name, name) for name in names] + [None], dtype=object))[:-1]
-    unknown = sorted({name for name, code in zip(names, codes, strict=True) if code < 0})
-    if unknown:
-        spelt = in_one_line(", ".join(map(repr, unknown)))
-        noted(path, f"{np.count_nonzero(codes < 0)} of {len(codes)} points are in bands that are not known: {spelt}")
-    return codes
-
-
-def _brightness(
-    table: "Table", known: dict[str, str], numbers: Any, options: Options, path: Path
-) -> dict[str, npt.NDArray[Any] | None]:
-    """Give the columns of fluxes [nJy], or of magnitudes."""
-    role = next((role for role in ("flux_njy", "flux") if role in known), None)
-    if role is None or ("magnitude" in known and "zero_point" not in known and not table[known[role]].unit):
-        magnitude, error = numbers("magnitude"), numbers("magnitude_error")
-        return {
-            "magnitude": magnitude,
-            "magnitude_error": np.full(len(magnitude), np.nan) if error is None else error,
-            "is_detection": np.isfinite(magnitude),
-            "is_positive": np.ones(len(magnitude), dtype=bool),
-            "limiting_magnitude": numbers("limiting_magnitude"),
-        }
-    flux, error = numbers(role), numbers(f"{role}_error")
-    error = np.full(len(flux), np.nan) if error is None else error
-    scale = _scale(table, known, numbers, role, options, path)
-    return {"flux": flux * scale, "flux_error": error * scale, "is_detection": np.isfinite(flux)}
-
-
-def _scale(  # noqa: PLR0913, PLR0917
-    table: "Table", known: dict[str, str], numbers: Any, role: str, options: Options, path: Path
-) -> Floats | float:
-    """Tell what turns fluxes into nJy: zero points a row, else their unit, else what the options say."""
-    if "zero_point" in known:
-        systems = {str(system).strip().lower() for system in table[known["system"]]} if "system" in known else {""}
-        if not systems <= set(AB):
-            names = ", ".join(sorted(systems - set(AB)))
-            raise MalformedAlert(str(path), f"has zero points in the system {names}: only those in AB can be used")
-        zero_point: Floats = numbers("zero_point")
-        return np.asarray(10 ** ((AB_ZERO_POINT - zero_point) / 2.5), dtype=float)
+def _in_njy(values: pa.Array, unit: str, path: Path) -> pa.Array:
+    """Turn fluxes in any unit of flux density into nJy."""
     from astropy import units
 
-    unit = table[known[role]].unit
-    if unit is None:
-        return 1.0 if role == "flux_njy" else options.scale
     try:
-        return float(units.Unit(unit).to(units.nJy))
+        scale = float(units.Unit(unit).to(units.nJy))
     except (units.UnitConversionError, ValueError, TypeError):
         raise MalformedAlert(str(path), f"has fluxes in {unit}, which is no unit of flux density") from None
-
-
-def _objects(number: int, index: npt.NDArray[Any], points: dict[str, Any], ebv: Floats | None) -> Objects:
-    """Tell what the first point of each object that has it says: a mean of positions would fail at RA 0."""
-    known: dict[str, Floats] = {}
-    for name, values in (("ra", points.get("ra")), ("decl", points.get("decl")), ("ebv", ebv)):
-        if values is not None:
-            has = np.flatnonzero(np.isfinite(values))
-            owners, first = np.unique(index[has], return_index=True)
-            known[name] = np.full(number, np.nan)
-            known[name][owners] = values[has[first]]
-    return Objects.of(number, **known)
+    return pa.array(values.to_numpy(zero_copy_only=False) * scale, pa.float64(), from_pandas=True)

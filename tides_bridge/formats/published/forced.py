@@ -15,10 +15,12 @@ import numpy as np
 
 from tides_bridge.compiled import Floats, Mask
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import Noted, Refused
+from tides_bridge.formats import Refused
 from tides_bridge.formats.contents import whole_content
 from tides_bridge.formats.meaning.bands import band_codes
 from tides_bridge.formats.meaning.epochs import plausible_epochs
+from tides_bridge.formats.meaning.left_out import leave_out, remark
+from tides_bridge.formats.meaning.nights import nights_of_survey
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.photometry import AB_ZERO_POINT, LIMIT_SIGNIFICANCE, MJD_ZERO
 
@@ -62,7 +64,7 @@ def _header(text: str) -> list[str]:
     return []
 
 
-def ztf_forced_curves(path: Path, refused: Refused, noted: Noted) -> LightCurves:
+def ztf_forced_curves(path: Path, refused: Refused) -> LightCurves:
     """Read an answer of ZTF's service."""
     text = whole_content(path).decode("latin-1")
     columns = _columns(text, _header(text), path, refused)
@@ -76,10 +78,10 @@ def ztf_forced_curves(path: Path, refused: Refused, noted: Noted) -> LightCurves
     objects = Objects.of(1, ra=place.get("R.A.", np.nan), decl=place.get("Dec.", np.nan))
     bands = [name.removeprefix("ZTF_") for name in columns["filter"]]
     reasons = {"without flux": ~has_flux, "of spoilt images": has_flux & is_spoilt}
-    return _curve(path, mjd, bands, (flux * scale, error * scale), reasons, objects, noted)
+    return _curve(path, mjd, bands, (flux * scale, error * scale), reasons, objects)
 
 
-def atlas_forced_curves(path: Path, refused: Refused, noted: Noted) -> LightCurves:
+def atlas_forced_curves(path: Path, refused: Refused) -> LightCurves:
     """Read an answer of ATLAS's service."""
     text = whole_content(path).decode("latin-1").lstrip()
     columns = _columns(text, text.split("\n", 1)[0].lstrip("# ").split(), path, refused)
@@ -88,7 +90,7 @@ def atlas_forced_curves(path: Path, refused: Refused, noted: Noted) -> LightCurv
     ra, decl = (_numbers(columns, name, np.nan) for name in ("RA", "Dec"))
     objects = Objects.of(1, ra=np.median(ra) if len(ra) else np.nan, decl=np.median(decl) if len(decl) else np.nan)
     reasons = {"without flux": ~has_flux, "of spoilt images": has_flux & (_numbers(columns, "err", 0.0) != 0)}
-    return _curve(path, _numbers(columns, "MJD"), columns["F"], (flux, error), reasons, objects, noted)
+    return _curve(path, _numbers(columns, "MJD"), columns["F"], (flux, error), reasons, objects)
 
 
 def _columns(text: str, names: list[str], path: Path, refused: Refused) -> dict[str, list[str]]:
@@ -124,29 +126,24 @@ def _curve(  # noqa: PLR0913, PLR0917
     fluxes: tuple[Floats, Floats],
     reasons: dict[str, Mask],
     objects: Objects,
-    noted: Noted,
 ) -> LightCurves:
     flux, error = fluxes
     epochs = plausible_epochs(mjd)
-    reasons["without epoch"] = np.isnan(epochs)
-    used = ~np.any(list(reasons.values()), axis=0)
-    codes = band_codes(np.array(bands, dtype=object))
-    parts = [f"{np.count_nonzero(left)} points {reason} are left out" for reason, left in reasons.items() if left.any()]
-    if (codes[used] < 0).any():
-        unknown = ", ".join(sorted({band for band, code in zip(bands, codes, strict=True) if code < 0}))
-        parts.append(f"{np.count_nonzero(codes[used] < 0)} points are in bands that are none of ugrizy: {unknown}")
-    parts.append(f"it is forced photometry: of it {LIMIT_SIGNIFICANCE:g} sigma count as a detection")
-    noted(path, "; ".join(parts))
+    used = ~np.any([*reasons.values(), np.isnan(epochs)], axis=0)
+    for reason, is_left_out in reasons.items():
+        leave_out(reason, int(np.count_nonzero(is_left_out)), is_fault=False)
+    remark(f"it is forced photometry: of it {LIMIT_SIGNIFICANCE:g} sigma count as a detection")
     columns: dict[str, Any] = {
         "object_index": np.zeros(len(mjd), dtype=np.int64),
         "mjd": epochs,
-        "band": codes,
+        "band": np.full(len(mjd), -1, dtype=np.int8),
         "flux": flux,
         "flux_error": error,
         "is_detection": np.abs(flux) >= LIMIT_SIGNIFICANCE * error,
         # ZTF observes from California, ATLAS's first telescopes from Hawaii: their nights are days of UTC.
-        "night": np.floor(np.nan_to_num(epochs)).astype(np.int64),
+        "night": nights_of_survey(np.nan_to_num(epochs), "ztf"),
     }
+    columns["band"][used] = band_codes(np.array(bands, dtype=object)[used])
     return LightCurves.from_fluxes([name_of_file(path)], objects=objects, **{k: v[used] for k, v in columns.items()})
 
 

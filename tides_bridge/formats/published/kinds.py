@@ -139,15 +139,15 @@ def _silent(_path: Path, _problem: str) -> None:
 
 OTHER_KINDS: Final[dict[str, OtherKind]] = {
     "snana pair": OtherKind(
-        lambda path, _, refused: index_pairs(path, refused), lambda piece, _, __, noted: read_pairs(piece, noted)
+        lambda path, _, refused: index_pairs(path, refused), lambda piece, options, _, __: read_pairs(piece, options)
     ),
     "object rows": OtherKind(
         lambda path, _, refused: index_object_rows(path, refused),
-        lambda piece, _, refused, noted: read_object_rows(piece, refused, noted),
+        lambda piece, options, refused, _: read_object_rows(piece, options, refused),
     ),
-    "snana text": _whole(lambda path, _, refused, noted: snana_text_curves(path, refused, noted)),
-    "ztf forced": _whole(lambda path, _, refused, noted: ztf_forced_curves(path, refused, noted)),
-    "atlas forced": _whole(lambda path, _, refused, noted: atlas_forced_curves(path, refused, noted)),
+    "snana text": _whole(lambda path, options, refused, __: snana_text_curves(path, options, refused)),
+    "ztf forced": _whole(lambda path, _, refused, __: ztf_forced_curves(path, refused)),
+    "atlas forced": _whole(lambda path, _, refused, __: atlas_forced_curves(path, refused)),
     "astropy table": _whole(astropy_curves),
 }
 """By their names, which `files.kind_of` gives."""

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from tides_bridge.compiled import Floats, Integers
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import FilePiece, Index, Noted, Refused
+from tides_bridge.formats import FilePiece, Index, Options, Refused
 from tides_bridge.formats.meaning.epochs import NO_EPOCH
 from tides_bridge.formats.meaning.identifiers import EXACT
 from tides_bridge.formats.nested import batches_from, open_table
@@ -64,7 +64,7 @@ def index_object_rows(path: Path, refused: Refused) -> Index:
     return index
 
 
-def read_object_rows(piece: FilePiece, refused: Refused, noted: Noted) -> LightCurves:
+def read_object_rows(piece: FilePiece, options: Options, refused: Refused) -> LightCurves:
     """Read the chosen objects of a table."""
     parts, row = [], piece.start
     with open_table(piece.path) as file:
@@ -83,7 +83,7 @@ def read_object_rows(piece: FilePiece, refused: Refused, noted: Noted) -> LightC
     if not parts:
         return LightCurves.joined([])
     table = pa.Table.from_batches(parts)
-    return _curves(table, conventions, piece.path, refused, noted)
+    return _curves(table, conventions, piece.path, options, refused)
 
 
 def _batches(file: pq.ParquetFile, names: tuple[str, ...], start: int) -> Iterator[pa.RecordBatch]:
@@ -131,7 +131,7 @@ def _flat(table: Any, name: str) -> tuple[Integers, Any]:
     return lengths, column.flatten()
 
 
-def _curves(table: pa.Table, conventions: Conventions, path: Path, refused: Refused, noted: Noted) -> LightCurves:
+def _curves(table: pa.Table, conventions: Conventions, path: Path, options: Options, refused: Refused) -> LightCurves:
     columns = {name: _flat(table, name) for name in (*LISTS, "PHOTFLAG") if name in table.column_names}
     lengths = columns["MJD"][0]
     is_uneven = np.any([other != lengths for other, _ in columns.values()], axis=0)
@@ -141,7 +141,7 @@ def _curves(table: pa.Table, conventions: Conventions, path: Path, refused: Refu
         refused(
             path, f"{count} objects have lists of different lengths, the first is {names[int(np.argmax(is_uneven))]}"
         )
-        return _curves(table.filter(pa.array(~is_uneven)), conventions, path, refused, noted)
+        return _curves(table.filter(pa.array(~is_uneven)), conventions, path, options, refused)
     points: dict[str, npt.NDArray[Any]] = {
         name: np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=float)
         for name, (_, values) in columns.items()
@@ -150,19 +150,18 @@ def _curves(table: pa.Table, conventions: Conventions, path: Path, refused: Refu
     if "PHOTFLAG" in columns:
         flags = pc.fill_null(columns["PHOTFLAG"][1], 0)
         points["PHOTFLAG"] = np.asarray(flags.to_numpy(zero_copy_only=False), dtype=np.int64)
-    points["band"] = _bands(columns["BAND"][1], path, noted)
+    points["band"] = _bands(columns["BAND"][1])
     objects = Objects.of(len(table), **_known(table))
     return snana_curves(
-        _names(table, path), np.repeat(np.arange(len(table)), lengths), points, conventions, objects, path, noted
+        _names(table, path), np.repeat(np.arange(len(table)), lengths), points, conventions, objects, options
     )
 
 
-def _bands(values: Any, path: Path, noted: Noted) -> npt.NDArray[np.int8]:
+def _bands(values: Any) -> npt.NDArray[np.int8]:
     coded = values.dictionary_encode() if not pa.types.is_dictionary(values.type) else values
     places = np.asarray(pc.fill_null(coded.indices, len(coded.dictionary)).to_numpy(zero_copy_only=False))
     names = [str(name or "") for name in coded.dictionary.to_pylist()] + [""]
-    codes = codes_of_bands(names, np.bincount(places, minlength=len(names)), path, noted)
-    return np.asarray(codes[places])
+    return codes_of_bands(names, np.asarray(places))
 
 
 def _known(table: pa.Table) -> dict[str, Floats]:

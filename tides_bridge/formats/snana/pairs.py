@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from tides_bridge.compiled import Floats, Integers, Mask
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import FilePiece, Index, Noted, Refused
+from tides_bridge.formats import FilePiece, Index, Options, Refused
 from tides_bridge.formats.meaning.epochs import NO_EPOCH
 from tides_bridge.formats.snana.binary import FitsRows, open_rows
 from tides_bridge.formats.snana.points import (
@@ -205,7 +205,7 @@ def _has_marked(phot: FitsRows, bit: int) -> bool:
     return any(bool((phot.column("PHOTFLAG", slice(row, row + MARKED_ROWS)) & bit).any()) for row in starts)
 
 
-def read_pairs(piece: FilePiece, noted: Noted) -> LightCurves:
+def read_pairs(piece: FilePiece, options: Options) -> LightCurves:
     """Read the chosen objects of a HEAD file."""
     with open_rows(piece.path) as head, open_rows(photometry_of(head)) as phot:
         chosen = np.arange(piece.start, piece.stop)
@@ -214,22 +214,22 @@ def read_pairs(piece: FilePiece, noted: Noted) -> LightCurves:
         found = _pointers(part, phot, slice(None))
         rows = found.rows
         points = {name: phot.column(name, rows).astype(float) for name in POINTS}
-        points["band"] = _bands(phot, rows, piece.path, noted)
+        points["band"] = _bands(phot, rows)
         if "PHOTFLAG" in phot.names:
             points["PHOTFLAG"] = phot.column("PHOTFLAG", rows).astype(np.int64)
         objects, conventions = _objects(part), _conventions(head, phot)
         names = part.text("SNID")
-    return snana_curves(names, found.objects, points, conventions, objects, piece.path, noted)
+    return snana_curves(names, found.objects, points, conventions, objects, options)
 
 
-def _bands(phot: FitsRows, rows: Integers, path: Path, noted: Noted) -> Any:
+def _bands(phot: FitsRows, rows: Integers) -> Any:
     values = phot.column("BAND" if "BAND" in phot.names else "FLT", rows)
     width = values.dtype.itemsize
     text = pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(values), [None, pa.py_buffer(values)])
     coded = text.dictionary_encode()
     places = coded.indices.to_numpy(zero_copy_only=False)
     names = [value.decode("latin-1").strip("\0 ") for value in coded.dictionary.to_pylist()]
-    return codes_of_bands(names, np.bincount(places, minlength=len(names)), path, noted)[places]
+    return codes_of_bands(names, places)
 
 
 def _objects(head: FitsRows) -> Objects:

@@ -9,16 +9,17 @@ is a saturated image: in ELAsTiCC, it is no measurement. Epochs of LSST are in T
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from tides_bridge.compiled import Floats, Integers, Mask
-from tides_bridge.formats import Noted, in_one_line
-from tides_bridge.formats.meaning.bands import band_codes
+from tides_bridge.formats import Options
+from tides_bridge.formats.meaning.bands import codes_of_coded
 from tides_bridge.formats.meaning.epochs import plausible_epochs
+from tides_bridge.formats.meaning.left_out import leave_out, remark
+from tides_bridge.formats.meaning.nights import nights_of_survey, survey_of_name
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.photometry import AB_ZERO_POINT, mjd_utc_from_tai
 
@@ -36,9 +37,6 @@ SEPARATOR: Final = -777.0
 
 OF_LSST: Final = ("LSST", "ELASTICC")
 """How the name of the survey begins whose epochs are TAI."""
-
-OF_AMERICA: Final = ("ZTF", "SDSS", "PS1", "FOUNDATION")
-"""Surveys whose night lies within one day of UTC: they observe from California, New Mexico or Hawaii."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +79,10 @@ def snana_curves(  # noqa: PLR0913, PLR0917
     points: Mapping[str, npt.NDArray[Any]],
     conventions: Conventions,
     objects: Objects,
-    path: Path,
-    noted: Noted,
+    options: Options,
 ) -> LightCurves:
     """
-    Build light curves.
+    Build light curves; what is not used of them is told.
 
     Parameters
     ----------
@@ -99,28 +96,23 @@ def snana_curves(  # noqa: PLR0913, PLR0917
         Of the file.
     objects
         What is known beside.
-    path
-        The file.
-    noted
-        Is told how many points are left out, and why.
+    options
+        What the file may not say: whose nights count.
     """
     flux, mjd = points["FLUXCAL"], conventions.utc(points["MJD"])
     flag = points.get("PHOTFLAG")
+    leave_out("without a flux", int(np.count_nonzero(~np.isfinite(flux))), is_fault=False)
     used = np.isfinite(flux) & np.isfinite(mjd)
-    reasons = {"no flux or epoch": int(np.count_nonzero(~used))}
     if flag is not None and conventions.is_tai:
         is_saturated = (flag & SATURATED) != 0
-        reasons["a saturated image"] = int(np.count_nonzero(is_saturated & used))
+        leave_out("of a saturated image", int(np.count_nonzero(is_saturated & used)), is_fault=False)
         used &= ~is_saturated
-    left_out = ", ".join(f"{number} with {reason}" for reason, number in reasons.items() if number)
-    if left_out:
-        noted(path, f"of {len(flux)} points are left out: {left_out}")
     is_marked = flag is not None and conventions.detected > 0
     is_detection: Mask = np.ones(len(flux), dtype=bool)
     if flag is not None and is_marked:
         is_detection = (flag & conventions.detected) != 0
     if not is_marked:
-        noted(path, "marks no detections (PHOTFLAG): each point with a flux counts as one")
+        remark("no detections are marked (PHOTFLAG): each point with a flux counts as one")
     columns: dict[str, Any] = {
         "object_index": index,
         "mjd": mjd,
@@ -128,15 +120,14 @@ def snana_curves(  # noqa: PLR0913, PLR0917
         "flux": flux * conventions.scale,
         "flux_error": points["FLUXCALERR"] * conventions.scale,
         "is_detection": is_detection,
+        "night": nights_of_survey(np.nan_to_num(mjd), survey_of_name(conventions.survey) or options.survey),
     }
-    if conventions.survey.startswith(OF_AMERICA):
-        columns["night"] = np.floor(np.nan_to_num(mjd)).astype(np.int64)
     if not used.all():
         columns = {name: values[used] for name, values in columns.items()}
     return LightCurves.from_fluxes(object_ids, objects=objects, **columns)
 
 
-def codes_of_bands(names: Sequence[str], counts: Integers, path: Path, noted: Noted) -> npt.NDArray[np.int8]:
+def codes_of_bands(names: Sequence[str], places: Integers) -> npt.NDArray[np.int8]:
     """
     Turn SNANA's names of bands into positions in `photometry.BANDS`: what counts is what follows the last - or /.
 
@@ -144,24 +135,13 @@ def codes_of_bands(names: Sequence[str], counts: Integers, path: Path, noted: No
     ----------
     names
         (k,) as the file spells them, each once.
-    counts
-        (k,) how many points have it.
-    path
-        The file.
-    noted
-        Is told of names that are no band, and how many points have them.
+    places
+        (m,) which of them each point has.
 
-    >>> codes_of_bands(["LSST-g", "Y", "J"], np.array([3, 1, 1]), Path("x"), lambda path, problem: print(problem))
-    1 of 5 points are in bands that are none of ugrizy: 'J'
-    array([ 1,  5, -1], dtype=int8)
+    >>> codes_of_bands(["LSST-g", "SDSS/Y", "J"], np.array([0, 0, 1, 2]))
+    array([ 1,  1,  5, -1], dtype=int8)
     """
-    bare = [name.strip().replace("/", "-").rpartition("-")[2] for name in names]
-    codes = band_codes(np.array([*bare, None], dtype=object))[:-1]
-    unknown = np.flatnonzero((codes < 0) & (counts > 0))
-    if len(unknown):
-        spelt = in_one_line(", ".join(repr(names[number]) for number in unknown.tolist()))
-        noted(path, f"{counts[unknown].sum()} of {counts.sum()} points are in bands that are none of ugrizy: {spelt}")
-    return codes
+    return codes_of_coded([name.strip().replace("/", "-").rpartition("-")[2] for name in names], places)
 
 
 def known_or_nan(values: Any, length: int, lowest: float) -> Floats:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats import Noted, Refused
+from tides_bridge.formats import Options, Refused
 from tides_bridge.formats.contents import whole_content
 from tides_bridge.formats.snana.points import (
     DETECTED,
@@ -45,7 +45,7 @@ def is_snana_text(start: bytes) -> bool:
     return len(words & set(KEYS)) >= 2
 
 
-def snana_text_curves(path: Path, refused: Refused, noted: Noted) -> LightCurves:
+def snana_text_curves(path: Path, options: Options, refused: Refused) -> LightCurves:
     """
     Read all objects of a text.
 
@@ -53,15 +53,15 @@ def snana_text_curves(path: Path, refused: Refused, noted: Noted) -> LightCurves
     ----------
     path
         The file.
+    options
+        What it may not say of itself.
     refused
         Is told of objects without name or points, and of lines that have too few or too many fields.
-    noted
-        Is told what was left out.
     """
     parts = []
     for found in _objects_in(whole_content(path).decode("latin-1")):
         try:
-            parts.append(_curve(found, path, noted))
+            parts.append(_curve(found, path, options))
         except MalformedAlert as problem:
             refused(path, problem.problem)
         if found.uneven:
@@ -91,7 +91,7 @@ def _objects_in(text: str) -> list[TextObject]:
     return [found for found in objects if found.keys or found.rows]
 
 
-def _curve(found: TextObject, path: Path, noted: Noted) -> LightCurves:
+def _curve(found: TextObject, path: Path, options: Options) -> LightCurves:
     name = found.keys.get("SNID", "")
     band = next((name for name in ("BAND", "FLT") if name in found.names), "BAND")
     missing = [column for column in (*NEEDED, band) if column not in found.names]
@@ -101,8 +101,8 @@ def _curve(found: TextObject, path: Path, noted: Noted) -> LightCurves:
         raise MalformedAlert(str(path), f"{name} has no {'column ' + ', '.join(missing) if missing else 'line OBS:'}")
     columns = dict(zip(found.names, zip(*found.rows, strict=True), strict=True))
     points: dict[str, Any] = {column: _numbers(columns[column], name, column, path) for column in NEEDED}
-    spelt, places, counts = np.unique(np.array(columns[band]), return_inverse=True, return_counts=True)
-    points["band"] = codes_of_bands(spelt.tolist(), counts, path, noted)[places]
+    spelt, places = np.unique(np.array(columns[band]), return_inverse=True)
+    points["band"] = codes_of_bands(spelt.tolist(), places)
     detected = 0
     if "PHOTFLAG" in columns:
         points["PHOTFLAG"] = _numbers(columns["PHOTFLAG"], name, "PHOTFLAG", path).astype(np.int64)
@@ -117,7 +117,7 @@ def _curve(found: TextObject, path: Path, noted: Noted) -> LightCurves:
     ebv = known_or_nan([_key(found, ("MWEBV",), -9.0)], 1, -1e-9)
     objects = Objects.of(1, ra=ra, decl=np.where(np.isnan(ra), np.nan, decl), ebv=ebv)
     index = np.zeros(len(found.rows), dtype=np.int64)
-    return snana_curves([name], index, points, conventions, objects, path, noted)
+    return snana_curves([name], index, points, conventions, objects, options)
 
 
 def _numbers(values: Any, name: str, column: str, path: Path) -> Any:
