@@ -24,7 +24,7 @@ from flows.commands import (
     why,
 )
 from flows.commands.files import backtest, brightness, classes, convert, selecting
-from flows.commands.targets import association, listing, questions, rulings
+from flows.commands.targets import association, listing, questions, rulings, spectra
 
 app = typer.Typer(
     help="The TiDES bridge: carries supernovae from alert brokers to the 4MOST telescope.",
@@ -65,6 +65,8 @@ for command in (
     rulings.release,
     rulings.rulings,
     questions.questions,
+    spectra.spectra,
+    spectra.match_spectrum,
     tns.tns,
     status.status,
     page.page,

@@ -17,7 +17,7 @@ VARIABLE = "BRIDGE_FAIL_POINT"
 COMMITS = (
     "schema", "functions", "run", "budget", "batch", "retire", "ingested", "stage", "intents", "answers", "repair",
     "tns", "names", "hand",
-    "ruling", "held",
+    "ruling", "held", "spectra", "observed",
     "association", "forgotten", "restored", "swap",
 )  # fmt: skip
 """Transactions that write, each around its commit: `tides_bridge.database.connection.Database.transaction`."""

@@ -1,9 +1,9 @@
 """The commands `tides why` and `tides selections`: what was decided, by which version, and why."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,6 +12,9 @@ from rich.text import Text
 
 from flows.commands.options import Config, SettingsFile
 from tides_bridge.console import echo_line, exit_on_error, stdout_console
+
+if TYPE_CHECKING:
+    from tides_bridge.settings import Settings
 
 AsOf = Annotated[
     str | None, typer.Option("--as-of", help="What was known then: a date or time as 2026-11-01T12:00, UTC.")
@@ -41,6 +44,7 @@ def why(  # noqa: PLR0913, PLR0917
     from tides_bridge.decisions.history import why
     from tides_bridge.errors import RejectedError
     from tides_bridge.settings import load_settings
+    from tides_bridge.targets.spectra.settling import spectra_of
     from tides_bridge.targets.tns import match_of
 
     with exit_on_error():
@@ -49,6 +53,9 @@ def why(  # noqa: PLR0913, PLR0917
             ensure_schema(database, is_ours=False)
             found = why(database, object_id, survey, then)
             is_known = any(found.values())
+            with database.transaction() as connection:
+                keys = [row["tides_id"] for row in found["targets"]]
+                found["spectra"] = spectra_of(connection, chosen, keys)
             found["tns"] = match_of(database, object_id, survey)
         if not is_known:
             problem = "nothing is known of it" + (" before that time" if then else "")
@@ -58,6 +65,7 @@ def why(  # noqa: PLR0913, PLR0917
     else:
         console = stdout_console(highlight=False, markup=False, soft_wrap=True)
         _show(console, found)
+        _show_spectra(console, found["spectra"], chosen)
         if then:
             console.print(f"Decisions and what was sent are as of {_at(then)}; states and waiting are those of now.")
 
@@ -161,6 +169,15 @@ def _show(console: Console, found: Mapping[str, Any]) -> None:
         console.print(
             f"{_at(row['logged_at'])}  4MOST {row['operation']}{key} ({row['survey']}) {row['status']}{answer}{origin}"
         )
+
+
+def _show_spectra(console: Console, rows: Sequence[Mapping[str, Any]], settings: "Settings") -> None:
+    from tides_bridge.targets.spectra.settling import spectra_in_words, spectrum_in_words
+
+    for row in rows:
+        console.print(f"spectrum: {spectrum_in_words(row)}")
+    for row in {row["tides_id"]: row for row in rows}.values():
+        console.print(f"its spectra: {spectra_in_words(row, settings)}")
 
 
 def _at_4most(row: Mapping[str, Any]) -> str:

@@ -1,7 +1,8 @@
 -- purpose: count what waits for a person's word, by kind
 -- params: times integer (so often something is asked of 4MOST), at timestamptz (whose rulings are in force),
 --         scatter double precision (arcsec, of detections about their position)
--- returns: one row of numbers: edit, association, position, refusal (targets), otherwise, guard
+-- returns: one row of numbers: edit, association, position, refusal (targets), otherwise, guard, spectrum (spectra),
+--          delivery
 
 SELECT
     (
@@ -44,4 +45,10 @@ SELECT
         SELECT count(*)
         FROM held_change
         WHERE held_change.released IS NULL OR held_change.released < held_change.held
-    ) AS guard;
+    ) AS guard,
+    (SELECT count(*) FROM unmatched_spectrum) AS spectrum,
+    (
+        SELECT count(*)
+        FROM delivery_file
+        WHERE delivery_file.problem IS NOT NULL
+    ) AS delivery;

@@ -1,9 +1,9 @@
 -- purpose: list all that waits for a person's word, the oldest first
 -- params: times integer (so often something is asked of 4MOST), at timestamptz (whose rulings are in force),
 --         scatter double precision (arcsec, of detections about their position)
--- returns: one row a question: kind text (edit, association, position, refusal, otherwise or guard), about text
---          (targets, or what is held), question text, number bigint (of targets), since timestamptz (NULL if it is
---          not kept), key text
+-- returns: one row a question: kind text (edit, association, position, refusal, otherwise, guard, spectrum or
+--          delivery), about text (targets, a file, or what is held), question text, number bigint (of targets, or of
+--          spectra), since timestamptz (NULL if it is not kept), key text
 
 WITH switched_off AS (
     SELECT DISTINCT
@@ -106,6 +106,27 @@ question AS (
         held_change.kind AS key
     FROM held_change
     WHERE held_change.released IS NULL OR held_change.released < held_change.held
+    UNION ALL
+    SELECT
+        'spectrum' AS kind,
+        regexp_replace(strange.path, '.*/', '') AS about,
+        'whose are these? The first is spectrum ' || min(strange.spectrum_id)::text || ', '
+        || (array_agg(strange.words ORDER BY strange.spectrum_id))[1] AS question,
+        count(*) AS number,
+        min(strange.taken_in_at) AS since,
+        regexp_replace(strange.path, '.*/', '') AS key
+    FROM unmatched_spectrum AS strange
+    GROUP BY strange.path
+    UNION ALL
+    SELECT
+        'delivery' AS kind,
+        regexp_replace(delivery_file.path, '.*/', '') AS about,
+        delivery_file.problem AS question,
+        1 AS number,
+        delivery_file.since,
+        delivery_file.path AS key
+    FROM delivery_file
+    WHERE delivery_file.problem IS NOT NULL
 )
 
 SELECT

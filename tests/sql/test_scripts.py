@@ -138,6 +138,21 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "targets/list_objects.sql": {"tides_ids": [1, 2]},
     "targets/list_questions.sql": {"tides_ids": None},
     "targets/undo_merge.sql": {"tides_id": 2, "kept_id": 1, **SIGNED},
+    "targets/lock_deliveries.sql": {},
+    "targets/list_delivery_files.sql": {"read_as": ""},
+    "targets/note_delivery_file.sql": {
+        "path": "/a.fits",
+        "bytes": 1,
+        "modified_ns": 1,
+        "read_as": "",
+        "problem": "x",
+    },
+    "targets/find_delivery.sql": {"digest": "a"},
+    "targets/match_spectra.sql": {"match_radius": 2.0, "doubt_radius": 10.0},
+    "targets/settle_spectra.sql": {"least_snr": 5.0, "least_visits": 1},
+    "targets/list_spectra.sql": {"tides_ids": [1], "least_snr": 5.0, "least_visits": 1},
+    "targets/take_back_spectrum.sql": {"tides_ids": [1]},
+    "targets/count_spectra.sql": {},
     "targets/return_spectrum.sql": {"tides_id": 1},
     "targets/keep_apart.sql": {"question_id": 1, **SIGNED},
     "targets/split_object.sql": {"survey": "ztf", "object_id": "b", "year": 2026, "prefix": "TiDES", **SIGNED},
@@ -286,8 +301,17 @@ ONCE: dict[str, dict[str, Any]] = {
     "database/begin_epoch.sql": {"key": 6},
     "database/begin_run.sql": {"kind": "pull", "broker": "lasair_ztf"},
     "decisions/create_light_curve_stage.sql": {},
+    "targets/create_spectrum_stage.sql": {},
+    "targets/rule_spectra.sql": {"spectrum": "1", "tides_id": 1, **SIGNED},
     "targets/create_tns_stage.sql": {},
     "targets/store_tns_load.sql": {"file": "tns.csv", "listed_for": "2026-11-23", "objects": 1, "refused": 0},
+    "targets/store_delivery.sql": {
+        "path": "/a.fits",
+        "digest": "a",
+        "night": "2026-11-29",
+        "software": None,
+        "made_at": None,
+    },
     "schema/store_version.sql": {"name": "999_test.sql", "checksum": "x"},
 }
 """Scripts that make, log or count something each time."""
@@ -323,7 +347,7 @@ def connection(database: Database, settings: Settings) -> Iterator[Connection]:
     store(database, at(settings), staged("a", g=19.5))
     with database.transaction() as connection:
         for name in ("decisions/store_refused.sql", *ONCE):
-            if not name.startswith("schema/") and "/create_" not in name:
+            if not name.startswith("schema/") and "/create_" not in name and name != "targets/store_delivery.sql":
                 run(connection, name, (PARAMETERS | ONCE)[name])
         for name in ONCE:
             if "/create_" in name:
@@ -391,7 +415,7 @@ def test_a_script_is_run_by_the_package_that_its_folder_is_named_after(name: str
 def test_every_script_is_run_here() -> None:
     loaded_by_copy = {"decisions/load_decision_stage.sql", "decisions/load_transient_stage.sql"}
     loaded_by_copy |= {"decisions/load_brightness_stage.sql", "decisions/load_light_curve_stage.sql"}
-    loaded_by_copy |= {"targets/load_tns_stage.sql"}
+    loaded_by_copy |= {"targets/load_tns_stage.sql", "targets/load_spectrum_stage.sql"}
     numbered = {name for name in SCRIPTS if NUMBERED.fullmatch(name)}
     assert set(SCRIPTS) == PARAMETERS.keys() | ONCE.keys() | loaded_by_copy | numbered
 
@@ -424,6 +448,8 @@ SELECT
     (SELECT string_agg(stream_position::text, '|' ORDER BY partition_number) FROM stream_position) AS positions,
     (SELECT string_agg(exchange_log::text, '|' ORDER BY exchange_id) FROM exchange_log) AS exchanges,
     (SELECT string_agg(run_log::text, '|' ORDER BY run_id) FROM run_log) AS runs,
+    (SELECT string_agg(delivery_file::text, '|' ORDER BY path) FROM delivery_file) AS files,
+    (SELECT string_agg(spectrum_match::text, '|' ORDER BY match_id) FROM spectrum_match) AS matches,
     (SELECT string_agg(api_call::text, '|' ORDER BY called_at) FROM api_call) AS calls,
     (SELECT string_agg(schema_version::text, '|' ORDER BY name) FROM schema_version) AS versions
 """

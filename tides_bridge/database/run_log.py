@@ -10,7 +10,7 @@ from tides_bridge.database.connection import Database
 from tides_bridge.database.scripts import run
 from tides_bridge.errors import BridgeError, RunOvertaken
 
-Kind = Literal["bridge", "pull", "exchange", "reconcile", "backup"]
+Kind = Literal["bridge", "pull", "exchange", "reconcile", "backup", "spectra"]
 """A run of the bridge as a whole, and the pulls and exchanges in it, have a row each."""
 
 COMPARED: Final = 10

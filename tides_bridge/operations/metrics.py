@@ -24,6 +24,7 @@ from tides_bridge.operations.questions import count_questions
 from tides_bridge.operations.remembered import FRESH_SECONDS, KeptDatabase, Remembered
 from tides_bridge.operations.status import reads
 from tides_bridge.settings import Settings
+from tides_bridge.targets.spectra.settling import count_spectra
 
 METRICS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "tides_build_info": ("Version of the bridge, and the newest schema file of its tables.", ("version", "schema")),
@@ -41,6 +42,10 @@ METRICS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "tides_api_calls_left": ("Calls of the light-curve API that are left in this hour.", ("broker",)),
     "tides_targets": ("Targets by state: active, or why not. They add up to all targets.", ("state",)),
     "tides_questions": ("What waits for a person's word, by kind: tides questions lists it.", ("kind",)),
+    "tides_spectra": (
+        "Spectra of targets, targets observed and done, and what is nobody's or cannot be read.",
+        ("of",),
+    ),
     "tides_fourmost_targets": ("Targets by their state at 4MOST: a target may have several.", ("state",)),
     "tides_exchange_backlog": ("Targets that 4MOST is still to be told about, or has not answered on.", ("operation",)),
     "tides_exchange_backlog_age_seconds": ("How long something has been waiting for 4MOST; 0 if nothing has.", ()),
@@ -152,6 +157,7 @@ def _of_database(settings: Settings, database: Database) -> Iterator[Sample]:
             one("operations/count_objects.sql"),
         )
         targets = one("operations/count_targets.sql")
+        spectra = count_spectra(connection)
         backlog = run(connection, "operations/count_backlog.sql", {"now_mjd": settings.now_mjd()})[0]
         runs = run(connection, "operations/list_runs.sql")
         questions = count_questions(connection, settings)
@@ -160,6 +166,9 @@ def _of_database(settings: Settings, database: Database) -> Iterator[Sample]:
     yield "tides_build_info", (version("tides-bridge"), schema["name"]), 1
     yield "tides_installed_timestamp_seconds", (), _seconds(schema["installed_at"])
     yield from _of_counts(decisions, objects, targets)
+    for name, number in spectra.items():
+        if name != "newest_night":
+            yield "tides_spectra", (name,), number
     for kind, number in questions.items():
         yield "tides_questions", (kind,), number
     yield from _of_runs(in_use(settings, runs))

@@ -18,6 +18,8 @@ ANSWERS: Mapping[str, str] = {
     "refusal": "tides refused retry, or tides veto {about} --reason ...",
     "otherwise": "tides reconcile, or tides hold {about} --reason ...",
     "guard": "tides release-guard",
+    "spectrum": "tides match-spectrum {key} --not-ours --reason ..., or of one: its number --target NAME --reason ...",
+    "delivery": "look at {key}: it is tried again by the next tides spectra",
 }
 """What answers each kind."""
 
@@ -35,11 +37,11 @@ class OpenQuestion:
     kind
         One of `ANSWERS`.
     about
-        A target, two, or the first of several.
+        A target, two, the first of several, or a file.
     question
         In words.
     number
-        Targets that it is about.
+        Targets, or spectra, that it is about.
     since
         When it was asked; None if that is not kept.
     answer

@@ -86,6 +86,7 @@ def _of_database(facts: Facts, now: datetime) -> list[tuple[str, list[Row]]]:
         ("Runs", list(_runs(status, now))),
         ("Stream", list(_stream(status, now))),
         ("Objects and targets", [(", ".join(words[start : start + 5]),) for start in range(0, len(words), 5)]),
+        ("Spectra", [(_spectra(status),)]),
         ("Still to tell 4MOST", [(backlog,)]),
         ("Deferred objects", _deferred(status, now)),
         ("Waiting for a person", [(_questions(status),)]),
@@ -137,6 +138,16 @@ def _deferred(status: dict[str, Any], now: datetime) -> list[Row]:
         for row in status["deferred"][:MOST_ROWS]
     ]
     return rows or [("none",)]
+
+
+def _spectra(status: dict[str, Any]) -> str:
+    """Count spectra and whose they are."""
+    counts = dict(status["spectra"])
+    newest = counts.pop("newest_night")
+    if newest is None:
+        return "none yet: tides spectra"
+    words = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in counts.items())
+    return f"{words}; newest night {newest}"
 
 
 def _questions(status: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from tides_bridge.fourmost.payloads import MOST_ASKED, stage_for_4most
 from tides_bridge.operations.questions import count_questions
 from tides_bridge.settings import Settings
 from tides_bridge.targets.guard import list_held
+from tides_bridge.targets.spectra.settling import count_spectra
 
 if TYPE_CHECKING:
     from tides_bridge.brokers.kafka import Partition
@@ -42,14 +43,15 @@ def get_status(database: Database, settings: Settings) -> dict[str, Any]:
     -------
     dict
         What `get_health` gives, the backlog worked out target by target; ``states`` (numbers of objects, messages and
-        targets), ``deferred`` by reason, ``questions`` that wait for a person by kind, ``calls`` of each broker's
-        light-curve API in the last hour, the lag of each of the ``positions``, and ``lag`` in all. These are None if
-        Kafka does not answer: ``problem`` says so then.
+        targets), ``spectra`` (numbers, and the newest night), ``deferred`` by reason, ``questions`` that wait for a
+        person by kind, ``calls`` of each broker's light-curve API in the last hour, the lag of each of the
+        ``positions``, and ``lag`` in all. These are None if Kafka does not answer: ``problem`` says so then.
     """
     with database.transaction() as connection:
         status = _health(connection, settings)
         states = run(connection, "operations/count_states.sql")[0]
         status["questions"] = count_questions(connection, settings)
+        status["spectra"] = count_spectra(connection)
         status["deferred"] = run(connection, "operations/count_deferred.sql")
         status["calls"] = _calls(connection, settings)
         stage = stage_for_4most(find_due(connection, settings).rows, settings)

@@ -215,6 +215,26 @@ class TargetSettings(Section):
         return self.deactivate_after if self.life_rule == "days" else self.unlooked_after
 
 
+class SpectrumSettings(Section):
+    """Where deliveries of spectra lie, and when a target has enough of them."""
+
+    folder: Path | None = Field(
+        None, description="deliveries of one environment, as deliveries/prod/<night>/*.fits; empty: none are looked for"
+    )
+    snr: Number = Field(5, gt=0, description="a target needs a spectrum so good to be done")
+    visits: PositiveInt = Field(1, description="and so many visits that gave a spectrum, good or not")
+    wavelengths: tuple[Number, Number] | None = Field(
+        None, description="[Angstrom] the S/N is worked out in this range; empty: that of the file counts"
+    )
+
+    @field_validator("wavelengths")
+    @classmethod
+    def _lower_first(cls, edges: tuple[float, float] | None) -> tuple[float, float] | None:
+        if edges is not None and not 0 < edges[0] < edges[1]:
+            raise ValueError("must be [lower, upper]")
+        return edges
+
+
 class ExposureTimes(Section):
     """Exposure times [min] in dark, grey, bright and superbright sky."""
 

@@ -45,6 +45,7 @@ from tides_bridge.settings.sections import (
     OneBroker,
     PageSettings,
     PrefectSettings,
+    SpectrumSettings,
     TargetSettings,
     Text,
     WatchdogSettings,
@@ -99,6 +100,7 @@ class Settings(BaseSettings):
     dask: DaskSettings = DaskSettings()
     decisions: DecisionSettings = DecisionSettings()
     targets: TargetSettings = TargetSettings()
+    spectra: SpectrumSettings = SpectrumSettings()
     fourmost: FourmostSettings = FourmostSettings()
     prefect: PrefectSettings = PrefectSettings()
     page: PageSettings = PageSettings()

@@ -7,5 +7,6 @@ Targets: which objects are one target, and what is known of it.
     neighbours     groups of objects at one place
     curves         the light curve with which a target passed
     brightness     how bright a target is on a night on which nobody saw it
+    spectra        what 4MOST has observed, and which targets need no more
     tns            the list of the Transient Name Server
 """

@@ -9,10 +9,14 @@ import typer
 from flows.commands.options import Config, SettingsFile
 from tides_bridge.console import echo_line, exit_on_error
 
+COUNTED = ("refusal", "spectrum")
+"""Questions about the first of several."""
+
 
 def questions(
     kind: Annotated[
-        str | None, typer.Option(help="Only these: edit, association, position, refusal, otherwise or guard.")
+        str | None,
+        typer.Option(help="Only these: edit, association, position, refusal, otherwise, guard, spectrum or delivery."),
     ] = None,
     config: Config = None,
     settings: SettingsFile = None,
@@ -22,7 +26,8 @@ def questions(
     List what waits for a person, the oldest first, each with the command that answers it.
 
     Rows that somebody switched off at 4MOST, objects that may be one, doubtful positions, what 4MOST refuses or shows
-    otherwise, and what a run holds back. Reads the database; writes nothing.
+    otherwise, what a run holds back, spectra of which nobody knows whose they are, and deliveries that cannot be read.
+    Reads the database; writes nothing.
     """
     from tides_bridge.database import ensure_schema, open_database
     from tides_bridge.errors import SettingsError
@@ -41,7 +46,7 @@ def questions(
         return
     for question in found:
         since = f"{question.since:%Y-%m-%d %H:%M}  " if question.since else ""
-        others = f" and {question.number - 1} others" if question.kind == "refusal" and question.number > 1 else ""
+        others = f" and {question.number - 1} others" if question.kind in COUNTED and question.number > 1 else ""
         echo_line(f"{since}{question.kind}: {question.about}{others}: {question.question}")
         echo_line(f"    {question.answer}")
     if not found:
