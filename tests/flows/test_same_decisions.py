@@ -14,7 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from simulators.alerts.encoders import Packet, is_of_object, survey_of
+from simulators.alerts.encoders import (
+    FORMATS,
+    USUAL,
+    EncodingOptions,
+    Packet,
+    encode,
+    is_of_object,
+    survey_of,
+    write_recording,
+)
 from simulators.alerts.packet_files import read_newest_packets
 from tests.support.answers import ztf_settings
 from tests.support.decisions import curves_in, decisions_in, differing, digests_in, judged_of, read_stream, unlike
@@ -38,6 +47,8 @@ from tests.support.ways import (
 from tides_bridge.brokers.models import Message
 from tides_bridge.decisions.judging import judge_messages
 from tides_bridge.errors import MalformedAlert
+from tides_bridge.formats.files import read_light_curves
+from tides_bridge.formats.recording import RecordedMessage
 from tides_bridge.formats.whole_alerts import object_of
 from tides_bridge.settings import Settings
 
@@ -105,6 +116,16 @@ def test_in_chunks_as_dask_has_them(world: World, known: Callable[[str], Known],
     assert unlike(decisions_in(judged), known("lsst").decisions) == {}
 
 
+def recording_of(folder: Path, form: str, packets: Sequence[Packet], **options: str) -> Path:
+    """Write messages into the one file that `tides simulate --recording` makes of them."""
+    folder.mkdir()
+    made, path = FORMATS[form], folder / "alerts.recording"
+    messages = [encode(each, form, EncodingOptions(**options)) for each in packets]  # type: ignore[arg-type]
+    schema = made.schema(USUAL) if made.schema else None
+    write_recording(path, (RecordedMessage(each.value, each.key, 0) for each in messages), form, schema)
+    return path
+
+
 FILES: dict[str, Callable[[Path, Sequence[Packet]], Path]] = {
     "lsst containers": lambda folder, packets: as_files(folder, LSST["containers"], packets),
     "lsst messages of rubin": lambda folder, packets: as_files(folder, LSST["rubin"], packets),
@@ -112,9 +133,21 @@ FILES: dict[str, Callable[[Path, Sequence[Packet]], Path]] = {
     "lsst lines of lasair FULL": lambda folder, packets: as_lines(folder, LSST["lasair_lsst FULL"], packets),
     "lsst lines of lasair LITE": lambda folder, packets: as_lines(folder, LSST["lasair_lsst LITE"], packets),
     "lsst messages of elasticc": lambda folder, packets: as_files(folder, LSST["elasticc"], packets),
+    "lsst containers of babamul": lambda folder, packets: as_files(folder, LSST["babamul_lsst"], packets),
     "ztf containers": lambda folder, packets: as_files(folder, ZTF["containers"], packets),
     "ztf lines": lambda folder, packets: as_lines(folder, Way("recorded", "ztf-json"), packets),
+    "ztf containers of babamul": lambda folder, packets: as_files(folder, ZTF["babamul_ztf"], packets),
 }
+
+RECORDINGS = [f"{survey} {name}" for name, form in FORMATS.items() for survey in ("ztf", "lsst")
+              if form.survey in {"", survey} and name != "antares"]  # fmt: skip
+
+NEAR = {"babamul": 1e-4}
+"""By a part of the name: how close numbers are, as in `ways`."""
+
+
+def near_of(name: str) -> float:
+    return next((near for part, near in NEAR.items() if part in name), 0.0)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -125,7 +158,40 @@ def test_by_files_as_tides_select_reads_them(
     packets = [each for each in night(survey) if is_of_object(each)]
     schema = {"messages of rubin": "rubin", "messages of elasticc": "elasticc"}.get(what)
     found = selected(world, FILES[name](tmp_path / "files", packets), world.folder / schema if schema else None)
-    assert unlike(found, known(survey).decisions) == {}
+    assert unlike(found, known(survey).decisions, near_of(name)) == {}
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_by_recordings_as_tides_select_reads_them(
+    world: World, known: Callable[[str], Known], name: str, tmp_path: Path
+) -> None:
+    survey, _, form = name.partition(" ")
+    packets = [each for each in night(survey) if is_of_object(each)]
+    found = selected(world, recording_of(tmp_path / "files", form, packets))
+    assert unlike(found, known(survey).decisions, near_of(name)) == {}
+
+
+@pytest.mark.parametrize(
+    ("survey", "form", "options", "reason"),
+    [
+        ("lsst", "antares", {}, "is a locus of ANTARES, which brings no light curve"),
+        ("ztf", "antares", {}, "is a locus of ANTARES, which brings no light curve"),
+        ("lsst", "lasair-lsst", {"lasair_mode": "PLAIN"}, "has no light curve: does the Lasair filter add the alert"),
+    ],
+)
+def test_a_form_without_light_curves_is_refused_by_name(
+    survey: str, form: str, options: dict[str, str], reason: str, tmp_path: Path
+) -> None:
+    packets = [each for each in night(survey) if is_of_object(each)][:3]
+    refused: list[str] = []
+    path = recording_of(tmp_path / "files", form, packets, **options)
+    assert list(read_light_curves([path], refused=lambda _, why: refused.append(why))) == []
+    assert len(refused) == 3 and all(reason in why for why in refused)
+
+
+def test_all_forms_are_tried() -> None:
+    assert {name.partition(" ")[2] for name in RECORDINGS} | {"antares"} == set(FORMATS)
+    assert {way.form for way in WAYS.values()} | {"ztf-json"} == {*FORMATS, ""}
 
 
 # Real alerts

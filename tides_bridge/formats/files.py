@@ -18,6 +18,7 @@ held at a time. Exceptions are a file that is one JSON array, and a message: the
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,7 @@ from tides_bridge.formats.published.kinds import OTHER_KINDS, other_kind_of, ser
 from tides_bridge.formats.records import UNDERSTOOD, Record, to_light_curves
 from tides_bridge.formats.snana.object_rows import is_object_rows
 from tides_bridge.formats.snana.pairs import heads_in_place
+from tides_bridge.formats.whole_alerts import record_unpacking
 from tides_bridge.lightcurves import LightCurves
 
 logger = logging.getLogger(__name__)
@@ -62,9 +64,6 @@ FORMATS = f"Understood are, packed or not: as JSON or Avro {UNDERSTOOD}; Parquet
 
 TABLES = ("table", "text")
 """Kinds of files with a point a row, whose columns are told by their names."""
-
-OF_POINTS = (*TABLES, "astropy table", "snana pair", "snana text", "object rows")
-"""Kinds that are refused if most of their points mean something else than is read: not those that are asked for."""
 
 LONGEST_LINE = 1 << 23
 """[bytes] A first line of JSON that is longer is taken for all there is."""
@@ -156,9 +155,7 @@ class _Reading:
     def add(self, piece: FilePiece, curves: list[LightCurves], digest: Digest) -> None:
         """Keep light curves; not those of a table most of which cannot be used: it must mean something else."""
         used = sum(int(np.isfinite(part.flux).sum()) for part in curves)
-        points = sum(len(part.mjd) for part in curves)
-        lost = sum(int(((part.band < 0) | np.isnan(part.mjd)).sum()) for part in curves)
-        if piece.kind in OF_POINTS and (digest.faults > used or 2 * lost > points):
+        if piece.kind in (*TABLES, "astropy table") and digest.faults > used:
             self.refused.append((piece.path, f"most of it cannot be used: {'; '.join(digest.lines())}"))
             return
         self.curves += curves
@@ -372,7 +369,7 @@ def _index(path: Path, kind: str, options: Options, refused: Refused) -> Index:
     indexing: dict[str, Callable[[], Index]] = {
         "lines": lambda: json_text.index_lines(path, refused),
         "document": lambda: json_text.index_document(path, refused),
-        "container": lambda: avro.index_container(path, refused),
+        "container": lambda: avro.index_container(path, partial(record_unpacking, options.schema), refused),
         "message": lambda: avro.index_message(path, options.schema, refused),
         "alerts": lambda: nested.index_nested(path, refused),
         "table": lambda: tables.index_table(path, kind, refused),
@@ -385,7 +382,7 @@ def _read(piece: FilePiece, options: Options, refused: Refused, noted: Noted) ->
     reading: dict[str, Callable[[], LightCurves | list[Record]]] = {
         "lines": lambda: json_text.read_lines(piece, refused),
         "document": lambda: json_text.read_document(piece, refused),
-        "container": lambda: avro.read_container(piece, refused),
+        "container": lambda: avro.read_container(piece, partial(record_unpacking, options.schema), refused),
         "message": lambda: avro.read_message_file(piece, options.schema, refused),
         "alerts": lambda: nested.read_nested(piece, options.scale, refused, noted),
         "table": lambda: tables.read_table(piece, options, refused, noted),

@@ -40,7 +40,7 @@ from tides_bridge.formats.meaning.epochs import (
     plausible_epochs,
 )
 from tides_bridge.formats.meaning.identifiers import EXACT
-from tides_bridge.formats.meaning.left_out import Digest, collecting, remark
+from tides_bridge.formats.meaning.left_out import Digest, check_share, collecting, pass_on, remark
 from tides_bridge.formats.meaning.points import bands_of_table, curves_of_table, epochs_of, objects_of
 from tides_bridge.formats.meaning.roles import (
     BAND_ROLES,
@@ -138,8 +138,7 @@ def index_table(path: Path, kind: str, refused: Refused) -> Index:
         end = base + len(table)
     if not runs.rows:
         raise MalformedAlert(str(path), "is a table without rows")
-    if 2 * useless > runs.rows:
-        raise MalformedAlert(str(path), f"most of it cannot be used: {'; '.join(left_out.lines())}")
+    check_share(path, useless, runs.rows, left_out)
     runs.gather()
     if nameless:
         refused(path, f"{nameless} rows have no object id")
@@ -208,7 +207,11 @@ def curves_of_arrow(table: pa.Table, path: Path, options: Options, hearers: tupl
         names, codes = objects_of(table, layout)
     if not len(table):
         raise MalformedAlert(str(path), "is a table without rows")
-    curves = curves_of_table(names, codes, table, layout, options)
+    with collecting() as digest:
+        curves = curves_of_table(names, codes, table, layout, options)
+    used = int(np.count_nonzero((curves.band >= 0) & np.isfinite(curves.mjd)))
+    check_share(path, len(table) - used, len(table), digest)
+    pass_on(digest)
     if "magnitude" not in table.column_names:
         check_depth(curves, path, noted)
     return curves

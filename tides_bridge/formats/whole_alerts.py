@@ -23,6 +23,7 @@ from tides_bridge.formats.avro.records import decode_exactly
 from tides_bridge.formats.avro.schemas import finite, schema_number, schema_of_text, schemas_in
 from tides_bridge.formats.babamul import survey_packet
 from tides_bridge.formats.framing import Framing, framing_of, of_confluent, of_container
+from tides_bridge.formats.recording import RecordedMessage
 from tides_bridge.formats.records import Record, to_light_curves
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import MJD_ZERO, TAI_AHEAD
@@ -151,6 +152,36 @@ class Opener:
             return f"is no message of these schemas: {names}.{framed}"
         start = f"begins with {value[:8]!r}: neither JSON, an Avro container, nor BSON."
         return f"{start}{framed} An Avro message without schema? Name its schema with --schemas."
+
+
+def record_unpacking(schemas: Path | None, metadata: Mapping[str, str]) -> Callable[[RecordedMessage], dict[str, Any]]:
+    """
+    Give what takes the record with a light curve out of a message that was recorded.
+
+    Parameters
+    ----------
+    schemas
+        As of `Opener`.
+    metadata
+        Of the recording: ``tides.schema`` is that of its messages.
+
+    Returns
+    -------
+    function
+        Raises MalformedAlert if a message is broken, or brings no light curve by its kind.
+    """
+    opener, own = Opener(schemas), metadata.get("tides.schema")
+    if own:
+        opener.add_schema("tides.schema", json.loads(own))
+
+    def unpack(message: RecordedMessage) -> dict[str, Any]:
+        found = opener.open(message.value, message.key)
+        if found.framing is Framing.BSON:
+            problem = "is a locus of ANTARES, which brings no light curve: the broker antares asks its service for them"
+            raise MalformedAlert("message", problem)
+        return found.record
+
+    return unpack
 
 
 def open_json(value: bytes) -> Whole:

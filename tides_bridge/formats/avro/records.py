@@ -6,7 +6,7 @@ A message is framed as Rubin's are (Confluent's wire format: a zero byte and the
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -20,6 +20,7 @@ from tides_bridge.formats.babamul import survey_packet
 from tides_bridge.formats.contents import BROKEN, open_unpacked, whole_content
 from tides_bridge.formats.json_text import chosen_records, identify_head
 from tides_bridge.formats.needed import is_bare, lacking_field_in
+from tides_bridge.formats.recording import RecordedMessage, is_recording, message_of_record
 from tides_bridge.formats.records import Head, Record, sources_of
 
 CONTAINER = b"Obj\x01"
@@ -27,24 +28,34 @@ CONTAINER = b"Obj\x01"
 BAD = (*BROKEN, *BAD_SCHEMA, StopIteration, AttributeError, OverflowError, MemoryError, RecursionError)
 """What fastavro raises for broken bytes: it reads on until something does not fit."""
 
+Unpack = Callable[[RecordedMessage], Any]
+"""Gives the record in a message; raises MalformedAlert if it is none."""
+
+Unpacking = Callable[[Mapping[str, str]], Unpack]
+"""Makes that of what a recording says of itself."""
+
 T = TypeVar("T")
 
 
-def index_container(path: Path, refused: Refused) -> Index:
-    """Note the records of a container; a place is a record's number, from 0. What comes after broken bytes is lost."""
+def index_container(path: Path, unpacking: Unpacking, refused: Refused) -> Index:
+    """
+    Note the records of a container, of a recording the alerts in its messages.
+
+    A place is a record's number, from 0. What comes after broken bytes is lost.
+    """
     index = Index()
     with open_unpacked(path) as stream:
-        found = _noted(_contained(stream, Head, path, refused), path, refused)
+        found = _noted(_contained(stream, Head, path, unpacking, refused), path, refused)
     if found:
         index.add(*zip(*found, strict=True))
     index.end = len(found)
     return index
 
 
-def read_container(piece: FilePiece, refused: Refused) -> list[Record]:
+def read_container(piece: FilePiece, unpacking: Unpacking, refused: Refused) -> list[Record]:
     """Read the chosen records of a container."""
     with open_unpacked(piece.path) as stream:
-        numbered = enumerate(_contained(stream, Record, piece.path, lambda *_: None))
+        numbered = enumerate(_contained(stream, Record, piece.path, unpacking, lambda *_: None))
         values = (value for number, value in numbered if piece.start <= number < piece.stop)
         return list(chosen_records(values, piece, refused))
 
@@ -100,16 +111,30 @@ def _noted(values: Iterator[Head | str], path: Path, refused: Refused) -> list[t
     return noted
 
 
-def _contained(stream: IO[bytes], kind: type[T], path: Path, refused: Refused) -> Iterator[T | str]:
+def _contained(
+    stream: IO[bytes], kind: type[T], path: Path, unpacking: Unpacking, refused: Refused
+) -> Iterator[T | str]:
     number = 0
     try:
-        for record in open_container(stream):
+        reader = open_container(stream)
+        unpack = unpacking(reader.metadata) if is_recording(reader.writer_schema) else None
+        for record in reader:
             number += 1
-            yield _converted(record, kind)
+            yield _converted(record, kind) if unpack is None else _recorded(record, unpack, kind)
     except BAD as problem:
         if not number:
             raise MalformedAlert(str(path), f"is a broken Avro container: {in_one_line(problem)}") from None
         refused(path, f"after record {number}: broken Avro, the rest is lost: {in_one_line(problem)}")
+
+
+def _recorded(record: Any, unpack: Unpack, kind: type[T]) -> T | str:
+    """Read the alert in a message that was recorded."""
+    try:
+        return _converted(unpack(message_of_record(record)), kind)
+    except MalformedAlert as problem:
+        return problem.problem
+    except ValueError as problem:
+        return str(problem)
 
 
 def _converted(record: Any, kind: type[T]) -> T | str:

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from tides_bridge.errors import MalformedAlert
 
 
 @dataclass
@@ -63,9 +66,22 @@ def collecting() -> Iterator[Digest]:
         _collected.reset(token)
 
 
+def pass_on(digest: Digest) -> None:
+    """Say again what was collected."""
+    outer = _collected.get()
+    if outer is not None:
+        outer.add(digest)
+
+
 def is_collected() -> bool:
     """Tell whether anybody wants to know, for what costs something to find out."""
     return _collected.get() is not None
+
+
+def check_share(path: Path, lost: int, points: int, digest: Digest) -> None:
+    """Refuse a file of which most points cannot be used: raises MalformedAlert with the reasons."""
+    if 2 * lost > points:
+        raise MalformedAlert(str(path), f"most of it cannot be used: {'; '.join(digest.lines())}")
 
 
 def leave_out(reason: str, number: int, *, is_fault: bool = True) -> None:

@@ -17,6 +17,7 @@ from tides_bridge.compiled import Floats, Integers, Mask
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import FilePiece, Index, Options, Refused
 from tides_bridge.formats.meaning.epochs import NO_EPOCH
+from tides_bridge.formats.meaning.left_out import check_share, collecting
 from tides_bridge.formats.snana.binary import FitsRows, open_rows
 from tides_bridge.formats.snana.points import (
     DETECTED,
@@ -142,6 +143,9 @@ def index_pairs(path: Path, refused: Refused) -> Index:
         if repeated:
             refused(path, f"{repeated} rows have the SNID of another row: of these the newest counts")
         epochs = _newest(head, phot, found)
+        with collecting() as digest:
+            codes = _bands(phot, found.rows)
+        check_share(path, int(np.count_nonzero(codes < 0)), len(codes), digest)
     epochs[found.is_wrong | nameless] = -np.inf
     index = Index(end=len(names))
     if names:

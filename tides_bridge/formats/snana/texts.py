@@ -13,6 +13,7 @@ import numpy as np
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import Options, Refused
 from tides_bridge.formats.contents import whole_content
+from tides_bridge.formats.meaning.left_out import check_share, collecting, pass_on
 from tides_bridge.formats.snana.points import (
     DETECTED,
     ZERO_POINT,
@@ -58,6 +59,15 @@ def snana_text_curves(path: Path, options: Options, refused: Refused) -> LightCu
     refused
         Is told of objects without name or points, and of lines that have too few or too many fields.
     """
+    with collecting() as digest:
+        parts = _curves(path, options, refused)
+    bands = [part.band for part in parts]
+    check_share(path, sum(int((band < 0).sum()) for band in bands), sum(map(len, bands)), digest)
+    pass_on(digest)
+    return LightCurves.joined(parts)
+
+
+def _curves(path: Path, options: Options, refused: Refused) -> list[LightCurves]:
     parts = []
     for found in _objects_in(whole_content(path).decode("latin-1")):
         try:
@@ -66,7 +76,7 @@ def snana_text_curves(path: Path, options: Options, refused: Refused) -> LightCu
             refused(path, problem.problem)
         if found.uneven:
             refused(path, f"{found.uneven} lines OBS: of {found.keys.get('SNID')} have another number of fields")
-    return LightCurves.joined(parts)
+    return parts
 
 
 def _objects_in(text: str) -> list[TextObject]:
