@@ -2,17 +2,14 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import Result
 
-from simulators.spectra.mec_files import Fibre, MecFile, write_mec
 from tests.support.databases import rows_of
-from tests.support.exchanges import add
+from tests.support.spectra import UID, add_ingested, deliver, fibre, states
 from tests.support.staging import at
 from tests.support.typed import at_database, page_of
 from tides_bridge.database import Database
@@ -24,35 +21,11 @@ from tides_bridge.targets.rulings import Ruling, find_subjects, rule
 from tides_bridge.targets.spectra.deliveries import take_in_deliveries
 from tides_bridge.targets.spectra.settling import rule_spectra, settle_spectra
 
-UID = 2**53 + 1
-"""Of the first target; as a float it is that of none."""
-PLACES = {"aaa": (10.0, -20.0), "aab": (11.0, -21.0), "aac": (12.0, -22.0)}
-
 
 @pytest.fixture
 def bridge(database: Database, settings: Settings) -> Settings:
-    """Three active targets, which 4MOST has ingested."""
-    for number, (name, (ra, decl)) in enumerate(PLACES.items()):
-        add(database, name, ra=ra, decl=decl, r_latest_mag=19.0)
-        rows_of(
-            database,
-            f"UPDATE tides_master SET ostd_u_obj_id = {UID + number}, pk_4most = {7 + number}, "
-            f"ostd_targ_id = {70 + number}, date_ingested = now() WHERE name = '{name}' RETURNING 1",
-        )
+    add_ingested(database)
     return at(settings, 61002.0)
-
-
-def fibre(name: str, snr: float = 9.0, /, **changes: Any) -> Fibre:
-    number = [*PLACES].index(name)
-    return replace(Fibre(UID + number, name, *PLACES[name], snr, 100 + number), **changes)
-
-
-def deliver(folder: Path, *fibres: Fibre, night: str = "20261129", name: str = "a", **changes: Any) -> Path:
-    path = folder / night / f"{night}_{name}.fits"
-    mjd = (datetime.strptime(night, "%Y%m%d").replace(tzinfo=UTC) - datetime(1858, 11, 17, tzinfo=UTC)).days + 1.1
-    file = MecFile(mjd, 2280.0, 7, fibres, pixels=4)
-    write_mec(replace(file, **changes), path)
-    return path
 
 
 def take_in(database: Database, settings: Settings, folder: Path) -> tuple[int, int, int]:
@@ -63,11 +36,6 @@ def take_in(database: Database, settings: Settings, folder: Path) -> tuple[int, 
 
 def wanting(settings: Settings, **changes: Any) -> Settings:
     return settings.model_copy(update={"spectra": settings.spectra.model_copy(update=changes)})
-
-
-def states(database: Database) -> dict[str, str]:
-    rows = rows_of(database, "SELECT name, coalesce(inactive_reason, 'on') AS state FROM tides_master ORDER BY name")
-    return {row["name"]: row["state"] for row in rows}
 
 
 def matched(database: Database) -> list[tuple[str, str]]:
