@@ -1,13 +1,14 @@
-"""Two simulated nights through the real flow, and what became of them."""
+"""Two simulated nights through the real flow, what 4MOST observes between them, and what became of all that."""
 
 import csv
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -17,6 +18,7 @@ from rich.table import Table
 
 from simulators.alerts.packets import alerts, ztf_truth
 from simulators.sky import SUPERNOVAE, Sky
+from simulators.spectra.nights import NightPlan, observe_night
 from simulators.standins.bundle import StandinAlert, Standins, write_settings
 from simulators.standins.folders import standard_folder, stop_left_database
 from tides_bridge.errors import BridgeError
@@ -35,10 +37,19 @@ TARGETS = {"deactivateAfter": "5 days", "faintLimit": dict.fromkeys("ugrizy", 20
 Limits of D3.3.4 for ZTF, which never sees the 22.5 mag of LSST's. By the next of our nights most targets are over: no
 guard should hold that back.
 """
+SPECTRA = {"snr": 20}
+"""ZTF's targets are bright: so that some of them want another spectrum."""
 LEADING = ("PREFECT_API_", "PREFECT_HOME", "PREFECT_PROFILE", "PREFECT_SERVER_DATABASE_", "PREFECT_SERVER_API_AUTH_")
 """Variables of Prefect that begin so lead to a server, a home or a database."""
 KEPT = frozenset({"SN", "NT", "ORPHAN", "UNCLEAR"})
 """Sherlock classes that TiDES' filter at Lasair lets through."""
+OBSERVED = {
+    "observed": "spectra that 4MOST took the night after",
+    "done": "targets that need no more of them",
+}
+"""The counts of what came back, in words."""
+TAKEN_IN = re.compile(r"(\d+) found their target, (\d+) targets are done")
+"""In the last words of ``tides spectra``."""
 DAWN = timedelta(hours=13)
 """When the night ends at Palomar [UTC]."""
 RUN_SECONDS = 300
@@ -87,11 +98,12 @@ class DemoError(BridgeError):
 
 @dataclass(frozen=True)
 class Night:
-    """What one run said, and what 4MOST held after it, by id."""
+    """What one run said, what 4MOST held after it, by id, and what of it was observed the night after."""
 
     title: str
     summary: Mapping[str, int]
     rows: Mapping[int, Mapping[str, Any]]
+    spectra: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(OBSERVED, 0))
 
 
 def show_demo(folder: Path, seed: int, console: Console) -> bool:
@@ -122,9 +134,9 @@ def show_demo(folder: Path, seed: int, console: Console) -> bool:
     sky = Sky(seed=seed, objects=OBJECTS, nights=SKY_NIGHTS)
     with interruptible_once(), Standins(folder) as standins:
         settings = standins.folder / "settings.yaml"
-        write_settings(settings, standins.settings(TARGETS))
+        write_settings(settings, standins.settings(TARGETS) | {"spectra": SPECTRA})
         first, second = _choose_nights(sky)
-        nights = []
+        nights: list[Night] = []
         for start, end in ((first - LOOK_BACK + 1, first), (first + 1, second)):
             # Night by night, the alerts that pass the filter.
             issued = [packet for night in range(start, end + 1) for packet in alerts(sky, night)]
@@ -135,13 +147,15 @@ def show_demo(folder: Path, seed: int, console: Console) -> bool:
                 f"{period}: {len(issued)} alerts, {len(kept)} pass the filter at Lasair; the flow runs ...",
                 soft_wrap=True,
             )
-            nights.append(
-                Night(
-                    _date(end),
-                    _run(standins.folder, settings, end),
-                    {int(row["id"]): row for row in standins.fourmost.rows()},
-                )
-            )
+            summary = _run(standins.folder, settings, end)
+            is_first = not nights
+            if is_first:
+                standins.fourmost.ingest()
+            rows = {int(row["id"]): row for row in standins.fourmost.rows()}
+            if is_first:
+                console.print(f"4MOST takes its list over, and observes; {_date(end)}: its spectra come back ...")
+            spectra = _observe(standins.folder, settings, end, rows) if is_first else dict.fromkeys(OBSERVED, 0)
+            nights.append(Night(_date(end), summary, rows, spectra))
         _write_sky(sky, second, standins.folder)
         console.print(_table(nights, sky), _examples(nights[-1], sky))
     disagreements = _disagreements(nights)
@@ -180,6 +194,27 @@ def _run(folder: Path, settings: Path, night: int) -> dict[str, int]:
     if missing := ROWS.keys() - summary.keys():
         raise DemoError(f"the run's summary lacks {', '.join(sorted(missing))}: see {log}")
     return summary
+
+
+def _observe(folder: Path, settings: Path, night: int, rows: Mapping[int, Mapping[str, Any]]) -> dict[str, int]:
+    """
+    Let 4MOST observe the night after a run, and the bridge read what is delivered of it.
+
+    Raises
+    ------
+    DemoError
+        When it cannot.
+    """
+    deliveries, words, log = (folder / name for name in ("deliveries", "spectra.txt", "spectra.log"))
+    observe_night([*rows.values()], NightPlan(night), deliveries)
+    deliveries.mkdir(exist_ok=True)  # of a night without targets
+    command = [sys.executable, "-m", "flows.cli", "spectra", str(deliveries), "--settings", str(settings)]
+    with words.open("w") as output, log.open("w") as errors:
+        code = _finish(command, _environment(folder, night + 1), folder, output, errors)
+    found = TAKEN_IN.search(words.read_text())
+    if code != 0 or not found:
+        raise DemoError(f"tides spectra ended with code {code}: see {words} and {log}")
+    return dict(zip(OBSERVED, map(int, found.groups()), strict=True))
 
 
 def _environment(folder: Path, night: int) -> dict[str, str]:
@@ -236,6 +271,8 @@ def _table(nights: list[Night], sky: Sky) -> Table:
         table.add_column(f"after the night\nof {night.title}", justify="right")
     for key, words in ROWS.items():
         table.add_row(words, *(str(night.summary[key]) for night in nights), end_section=key in LAST_OF_SECTION)
+    for key, words in OBSERVED.items():
+        table.add_row(words, *(str(night.spectra[key]) for night in nights), end_section=key == "done")
     active = [[row for row in night.rows.values() if row["is_active"]] for night in nights]
     table.add_row("active at 4MOST now", *(str(len(rows)) for rows in active))
     genuine = (sum(_kind(row, sky) in SUPERNOVAE for row in rows) for rows in active)
@@ -291,6 +328,7 @@ Where to look (nothing runs any more; the files stay until the next demo)
   4MOST      {tides} fourmost --state {folder / "fourmost.sqlite3"}
              curl -u {account} http://127.0.0.1:8040/QFSwi/targetCat/transients/
   flow runs  PREFECT_HOME={folder / "prefect"} {command_to_type("prefect")} server start    then http://127.0.0.1:4200
+  spectra    {folder / "deliveries"}: of one of their targets, {tides} why NAME --settings {settings}
   truth      {folder / "truth.csv"}, and what the runs said in run-*.log beside it
   play on    {tides} standins --alerts {folder / "alerts.jsonl.gz"} --settings-out play.yaml
              {tides} run --settings play.yaml

@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from math import floor
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -19,9 +20,10 @@ from pydantic import BaseModel, ConfigDict
 
 from simulators.alerts.encoders import Encoded
 from simulators.alerts.packet_files import Found
+from simulators.spectra.nights import NightPlan, observe_night
 from simulators.standins.broker_streams import LASAIR_ZTF, STREAMS, load_of
 from simulators.standins.bundle import HEADER, SURVEY_ID, Kept, Standins, write_ours, write_settings
-from simulators.standins.demo import TARGETS
+from simulators.standins.demo import SPECTRA, TARGETS
 from simulators.standins.folders import kept
 from simulators.standins.seasons import Due, due_after
 from simulators.standins.serving import NAMES, WATCH_SECONDS, beware
@@ -35,6 +37,8 @@ CONFIGURATION = "demo"
 """Name of the one configuration in the settings file."""
 DATABASE = "postgresql"
 """Folder of the embedded database of runs, inside; no stand-in touches it."""
+DELIVERIES = "deliveries"
+"""Folder of the files of spectra, inside; a night comes at its end, noon UTC."""
 START = "live-stream.yaml"
 """The file that keeps when the stream began."""
 BACKLOG_DAYS = 5.0
@@ -174,15 +178,19 @@ def serve_live(standins: Standins, plan: LivePlan, settings_out: Path) -> NoRetu
         standins.kept = Kept(start.token, start.ports)
         with standins:
             write_start(folder / START, start.model_copy(update={"ports": standins.ports()}))
+            (standins.folder / DELIVERIES).mkdir(exist_ok=True)
             stream = LiveStream(standins, start)
             stream.publish_until(start.mjd(time.time()))
             write_settings(settings_out, settings_of(standins), CONFIGURATION)
             print(_description(standins, stream, settings_out), flush=True)
-            hour, told_until = _hour(start), stream.published
+            hour, told_until, night = _hour(start), stream.published, _night(start)
             while True:
                 time.sleep(WATCH_SECONDS)
                 standins.check_alive()
                 stream.publish_until(start.mjd(time.time()))
+                if _night(start) > night:
+                    print(_observed(standins, night, start.seed), flush=True)
+                    night = _night(start)
                 if _hour(start) > hour:
                     hour = _hour(start)
                     print(
@@ -227,7 +235,8 @@ def write_start(file: Path, start: LiveStart) -> None:
 def settings_of(standins: Standins) -> dict[str, object]:
     """Give the configuration that leads a run here, with a database that stays."""
     database = {"host": "embedded", "folder": str(standins.folder / DATABASE)}
-    return standins.settings(TARGETS) | {"groupID": CONFIGURATION, "database": database}
+    spectra = SPECTRA | {"folder": str(standins.folder / DELIVERIES)}
+    return standins.settings(TARGETS) | {"groupID": CONFIGURATION, "database": database, "spectra": spectra}
 
 
 def _description(standins: Standins, stream: LiveStream, settings_out: Path) -> str:
@@ -244,6 +253,17 @@ def _description(standins: Standins, stream: LiveStream, settings_out: Path) -> 
             "ready (Ctrl-C stops all)",
         ]
     )
+
+
+def _observed(standins: Standins, night: int, seed: int) -> str:
+    """Let 4MOST observe the night that is over, and say so."""
+    observed = observe_night(standins.fourmost.rows(), NightPlan(night, seed), standins.folder / DELIVERIES)
+    return f"4MOST has observed {len(observed.snr)} targets: {len(observed.files)} files in {DELIVERIES}"
+
+
+def _night(start: LiveStart) -> int:
+    """Give the MJD of the day on which the night began that ends at the next noon [UTC] in the stream."""
+    return floor(start.mjd(time.time()) - 0.5)
 
 
 def _hour(start: LiveStart) -> datetime:

@@ -78,6 +78,8 @@ def test_the_demo_shows_two_nights(folder: Path) -> None:
     assert first["targets seen again"] == 0
     for words in ("new targets", "targets seen again", "targets switched off: faded or unseen"):
         assert second[words] > 0
+    assert first["spectra that 4MOST took the night after"] > first["targets that need no more of them"] > 0
+    assert second["sent to 4MOST: switched off"] >= first["targets that need no more of them"]
     assert second["active at 4MOST now"] > second["... and truly supernovae"] > 0
     for name in ("settings.yaml", "fourmost.sqlite3", "alerts.jsonl.gz", "truth.csv", "database", "prefect"):
         assert (folder / name).exists()
