@@ -159,7 +159,18 @@ class LasairStandin(LasairService):
         self.old_shape = old_shape
 
     def _methods(self) -> Mapping[str, Method]:
-        return {"lightcurves": self._light_curves, "object": self._object}
+        return {"lightcurves": self._light_curves, "object": self._object, "cone": self._cone}
+
+    def place_of(self, curve: LightCurve) -> tuple[float, float] | None:
+        """Give where the newest detection is [deg]."""
+        found = [point for point in curve["candidates"] if "ra" in point]
+        newest = max(found, key=lambda point: float(point["jd"]), default=None)
+        return None if newest is None else (newest["ra"], newest["dec"])
+
+    def _cone(self, fields: dict[str, str]) -> Response:
+        """Answer ``cone/``: bare lists and objects, other than Lasair for LSST."""
+        near, kind = self.cone_of(fields), fields.get("requestType", "all")
+        return answer({"count": len(near)} if kind == "count" else near if kind == "all" else (near or [{}])[0])
 
     def _light_curves(self, fields: dict[str, str]) -> Response:
         """Answer ``lightcurves/``: the objects in the order of the question, unknown ones as an error or empty."""

@@ -1,5 +1,5 @@
 """
-A Lasair for LSST for tests and demos: its API, with ``object/`` and as much of ``cone/`` as the bridge asks.
+A Lasair for LSST for tests and demos: its API, with ``object/`` and ``cone/``.
 
 `to_object` makes what the API answers of one Rubin alert packet; the messages of a filter are made by
 `simulators.alerts.broker_forms`. `LasairLsstStandin` serves the light curves over HTTP the way the real server does:
@@ -23,10 +23,21 @@ API_SOURCE = ("diaSourceId", "midpointMjdTai", "band", "psfFlux", "psfFluxErr", 
 
 
 def to_object(packet: Mapping[str, Any]) -> LightCurve:
-    """Make the light curve of an object from its newest packet, oldest first, as ``lasair_added=False`` gives it."""
+    """
+    Make the light curve of an object from its newest packet, oldest first, as ``lasair_added=False`` gives it.
+
+    What is in ``diaObject`` beside is told with ``lasair_added`` only.
+    """
     sources = [*(packet["prvDiaSources"] or []), packet["diaSource"]]
+    known = packet["diaObject"]
     return {
-        "diaObjectId": packet["diaObject"]["diaObjectId"],
+        "diaObjectId": known["diaObjectId"],
+        "diaObject": {
+            "ra": known.get("ra"),
+            "decl": known.get("dec"),
+            "firstDiaSourceMjdTai": sources[0]["midpointMjdTai"],
+            "lastDiaSourceMjdTai": sources[-1]["midpointMjdTai"],
+        },
         "diaSourcesList": [{key: source[key] for key in API_SOURCE} for source in sources],
         "diaForcedSourcesList": [
             {key: point[key] for key in LITE_FORCED} for point in packet["prvDiaForcedSources"] or []
@@ -53,12 +64,24 @@ class LasairLsstStandin(LasairService):
             return answer({"error": f"No such object {name}"}, 404 if is_added else 400)
         curve = self._curves[name]
         if not is_added:
-            return answer({**curve, "diaObjectId": name})
+            lists = {key: value for key, value in curve.items() if key != "diaObject"}
+            return answer({**lists, "diaObjectId": name})
+        known = {"diaObject": curve["diaObject"]} if "diaObject" in curve else {}
         lists = {key: curve[key][::-1] for key in ("diaSourcesList", "diaForcedSourcesList")}
-        return answer({"diaObjectId": name, "lasairData": {"ebv": math.nan, "sherlock": {}, "TNS": {}}, **lists})
+        return answer(
+            {"diaObjectId": name, "lasairData": {"ebv": math.nan, "sherlock": {}, "TNS": {}}, **known, **lists}
+        )
+
+    def place_of(self, curve: LightCurve) -> tuple[float, float] | None:
+        """Give where the object is [deg]."""
+        known = curve.get("diaObject")
+        return None if not known or known["ra"] is None else (known["ra"], known["decl"])
 
     def _cone(self, fields: dict[str, str]) -> Response:
-        """Answer ``cone/`` with a count: nothing lies anywhere."""
-        if fields.get("requestType") != "count" or not {"ra", "dec"} <= fields.keys():
-            return answer({"error": "only counts are served, and they need ra and dec"}, 400)
-        return answer({"count": 0})
+        """Answer ``cone/``."""
+        near, kind = self.cone_of(fields), fields.get("requestType", "all")
+        if kind == "count":
+            return answer({"count": len(near)})
+        if kind == "nearest":
+            return answer({"nearest": near[0]} if near else {})
+        return answer({"objects": near, "count": len(near), "nearest": {}})

@@ -12,18 +12,23 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Self
 from urllib.parse import parse_qs
 
+import numpy as np
 from fastapi import FastAPI, Request, Response
 
 from simulators.services.faults import FaultPlan
 from simulators.services.running import RunningStandin
 from simulators.services.web import WebServer
 from tides_bridge.errors import MalformedAlert
+from tides_bridge.targets.neighbours import great_circle_arcsec
 
 HOUR_SECONDS = 3600.0
 """The limit slides over an hour (Django REST framework's throttle)."""
 POWER_USER_CALLS = 10_000
 """Calls per hour of the group powerapi; a normal user has 100, an anonymous one 10."""
 TOKEN = "lasair-standin-token"  # noqa: S105 - of a stand-in
+
+LARGEST_RADIUS = 1000.0
+"""[arcsec] Of a cone (serializers.py)."""
 
 LightCurve = dict[str, Any]
 """One object as the API answers it, with its name and its points."""
@@ -130,6 +135,31 @@ class LasairService(RunningStandin):
         """Stop to answer and close the port; a second call does nothing."""
         self._server.stop()
 
+    def place_of(self, curve: LightCurve) -> tuple[float, float] | None:
+        """Give where an object is [deg]; None if it is not known."""
+        raise NotImplementedError
+
+    def cone_of(self, fields: Mapping[str, str]) -> list[dict[str, Any]]:
+        """
+        List the objects in a cone, the nearest first.
+
+        Raises
+        ------
+        MalformedAlert
+            If a field of the call is missing, or none.
+        """
+        try:
+            ra, decl, radius = float(fields["ra"]), float(fields["dec"]), float(fields.get("radius", 5.0))
+        except (KeyError, ValueError) as problem:
+            raise MalformedAlert("cone", f"ra, dec and radius are numbers: {problem}") from None
+        if not 0 <= radius <= LARGEST_RADIUS or fields.get("requestType", "all") not in {"all", "nearest", "count"}:
+            raise MalformedAlert("cone", f"radius is {LARGEST_RADIUS:g} at most, and requestType all, nearest or count")
+        places = {curve[self.name_key]: self.place_of(curve) for curve in self._curves.values()}
+        known = {name: place for name, place in places.items() if place is not None}
+        near = great_circle_arcsec(*np.array([*known.values()]).reshape(-1, 2).T, np.array(ra), np.array(decl)).tolist()
+        found = [{"object": name, "separation": angle} for name, angle in zip(known, near, strict=True)]
+        return sorted((hit for hit in found if hit["separation"] <= radius), key=lambda hit: hit["separation"])
+
     def _methods(self) -> Mapping[str, Method]:
         """Give the methods by their place in the address."""
         raise NotImplementedError
@@ -146,7 +176,10 @@ class LasairService(RunningStandin):
             except MalformedAlert as error:
                 return answer({"detail": str(error)}, 400)
             self.calls += 1
-            return method(fields)
+            try:
+                return method(fields)
+            except MalformedAlert as error:
+                return answer({"error": error.problem}, 400)
 
         return endpoint
 

@@ -100,6 +100,13 @@ def great_circle_arcsec(ra: Floats, decl: Floats, other_ra: Floats, other_decl: 
     """
     Give the angle between places [deg] in arcsec, by haversines (R. W. Sinnott 1984, Sky and Telescope 68, 158).
 
+    Parameters
+    ----------
+    ra, decl, other_ra, other_decl
+        [deg] Of shapes that fit together.
+
+    Examples
+    --------
     >>> great_circle_arcsec(np.array([359.9999]), np.array([0.0]), np.array([0.0001]), np.array([0.0])).round(6)
     array([0.72])
     """
