@@ -34,6 +34,7 @@ MEANING = {
     "deactivated_in_4most": "targets switched off at 4MOST",
     "failed_in_4most": "targets that 4MOST refused",
     "otherwise_in_4most": "targets that 4MOST shows otherwise than it was asked",
+    "renamed_in_4most": "targets given another name, as somebody else has a row of theirs at 4MOST",
     "lag": "messages still to be read",
 }
 
@@ -67,6 +68,7 @@ class Summary:
     deactivated_in_4most: int = 0
     failed_in_4most: int = 0
     otherwise_in_4most: int = 0
+    renamed_in_4most: int = 0
     lag: int = 0
     failures: dict[str, str] = field(default_factory=dict)
     forbidden: set[str] = field(default_factory=set)
@@ -110,6 +112,7 @@ class Summary:
         failed = created.failed | changed.failed | deactivated.failed
         self.failed_in_4most += len(failed)
         self.otherwise_in_4most += len({*created.otherwise, *changed.otherwise, *deactivated.otherwise})
+        self.renamed_in_4most += len(created.renamed)
         self.failures |= failed
 
     def note(self, note: str) -> None:

@@ -72,9 +72,10 @@ ROWS = {
     "deactivated_in_4most": "sent to 4MOST: switched off",
     "failed_in_4most": "refused by 4MOST",
     "otherwise_in_4most": "shown otherwise by 4MOST",
+    "renamed_in_4most": "given another name, as theirs was taken",
 }
 """The counts of a run's summary, in words."""
-LAST_OF_SECTION = ("deferred", "deactivated", "otherwise_in_4most")
+LAST_OF_SECTION = ("deferred", "deactivated", "renamed_in_4most")
 EXCHANGED = ("created_in_4most", "updated_in_4most", "deactivated_in_4most")
 
 

@@ -1,8 +1,9 @@
 -- purpose: count what waits for a person's word, by kind
 -- params: times integer (so often something is asked of 4MOST), at timestamptz (whose rulings are in force),
---         scatter double precision (arcsec, of detections about their position)
+--         scatter double precision (arcsec, of detections about their position), days integer (a namesake is asked
+--         about)
 -- returns: one row of numbers: edit, association, position, refusal (targets), otherwise, guard, spectrum (spectra),
---          delivery
+--          delivery, namesake (rows at 4MOST)
 
 SELECT
     (
@@ -51,4 +52,9 @@ SELECT
         SELECT count(*)
         FROM delivery_file
         WHERE delivery_file.problem IS NOT NULL
-    ) AS delivery;
+    ) AS delivery,
+    (
+        SELECT count(*)
+        FROM namesake
+        WHERE namesake.met_at > now() - make_interval(days => %(days)s::integer)
+    ) AS namesake;

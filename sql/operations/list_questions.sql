@@ -1,8 +1,9 @@
 -- purpose: list all that waits for a person's word, the oldest first
 -- params: times integer (so often something is asked of 4MOST), at timestamptz (whose rulings are in force),
---         scatter double precision (arcsec, of detections about their position)
--- returns: one row a question: kind text (edit, association, position, refusal, otherwise, guard, spectrum or
---          delivery), about text (targets, a file, or what is held), question text, number bigint (of targets, or of
+--         scatter double precision (arcsec, of detections about their position), days integer (a namesake is asked
+--         about)
+-- returns: one row a question: kind text (edit, association, position, refusal, otherwise, guard, spectrum, delivery or
+--          namesake), about text (targets, a file, or what is held), question text, number bigint (of targets, or of
 --          spectra), since timestamptz (NULL if it is not kept), key text
 
 WITH switched_off AS (
@@ -127,6 +128,20 @@ question AS (
         delivery_file.path AS key
     FROM delivery_file
     WHERE delivery_file.problem IS NOT NULL
+    UNION ALL
+    SELECT
+        'namesake' AS kind,
+        namesake.name AS about,
+        format(
+            'row %%s at 4MOST, of %%s, has a name of ours, and this database never made it',
+            namesake.pk_4most,
+            CASE WHEN namesake.is_of_survey THEN 'our survey' ELSE 'another survey or subsurvey' END
+        ) AS question,
+        1 AS number,
+        namesake.met_at AS since,
+        namesake.name AS key
+    FROM namesake
+    WHERE namesake.met_at > now() - make_interval(days => %(days)s::integer)
 )
 
 SELECT

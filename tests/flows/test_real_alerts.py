@@ -45,6 +45,7 @@ SUMMARY = [
     "deactivated_in_4most",
     "failed_in_4most",
     "otherwise_in_4most",
+    "renamed_in_4most",
     "lag",
 ]
 

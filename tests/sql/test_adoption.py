@@ -1,6 +1,7 @@
 """Rows at 4MOST that this database never made: names that are taken, and what `tides adopt` makes of them."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from tides_bridge.database import Database
 from tides_bridge.fourmost.adoption import adopt_rows
 from tides_bridge.fourmost.client import FourmostClient
 from tides_bridge.fourmost.exchange import settle_unanswered
+from tides_bridge.operations.problems import Facts, PrefectFacts, find_problems
+from tides_bridge.operations.questions import list_questions
+from tides_bridge.operations.status import get_status
 from tides_bridge.settings import Settings
 
 NAMES = [f"TiDES26aa{letter}" for letter in "abcde"]
@@ -282,3 +286,23 @@ def test_a_name_that_was_asked_for_and_is_anothers_after_all_is_left_in_the_end(
         side.exchange()
     assert all(keys(side.database).values()) and "TiDES26aab" not in keys(side.database)
     assert len(side.fourmost.rows()) == 6
+
+
+def test_who_has_a_name_of_ours_is_told_until_a_person_decides(side: Side) -> None:
+    """Of our survey and of another one: by the run, the status, the watchdog and the questions."""
+    ours, other = side.create("TiDES26aab", 200.0), side.create("TiDES26aac", 201.0, uploadedfor_survey_id=15)
+    assert get_status(side.database, side.settings)["namesakes"] == []
+    done = side.exchange()
+    assert sorted(done.created.renamed) == ["TiDES26aaf", "TiDES26aag"]
+    for _ in range(2):
+        status = get_status(side.database, side.settings)
+        assert [(row["id"], row["is_of_survey"]) for row in status["namesakes"]] == [(ours, True), (other, False)]
+        assert status["questions"]["namesake"] == 2
+        asked = list_questions(side.database, side.settings, "namesake")
+        assert [one.about for one in asked] == ["TiDES26aab", "TiDES26aac"]
+        assert side.exchange().created.renamed == []
+    facts = Facts(PrefectFacts("http://x/api"), status)
+    problems = {problem.kind: problem.what for problem in find_problems(facts, side.settings, datetime.now(UTC))}
+    assert f"TiDES26aab ({ours})" in problems["namesake"]
+    adopt_rows(side.database, side.client, side.settings, is_dry=False)
+    assert get_status(side.database, side.settings)["questions"]["namesake"] == 0

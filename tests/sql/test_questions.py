@@ -98,6 +98,11 @@ def test_all_that_waits_is_one_list_with_its_answers(
         ("""otherwise_4most = '{"times": 3, "shown": {"mag": 1}}'""", "'f'"),
     ):
         rows_of(database, f"UPDATE tides_master SET {assignment} WHERE object_id IN ({names}) RETURNING 1")
+    rows_of(
+        database,
+        "INSERT INTO namesake (pk_4most, name, is_of_survey, met_at) VALUES (7, 'TiDES25aaf', TRUE, now()), "
+        "(8, 'TiDES25aag', FALSE, now()), (9, 'TiDES25aah', TRUE, now() - interval '31 days') RETURNING 1",
+    )
     with database.transaction() as connection:
         subjects = find_subjects(connection, settings, ["c"])
         assert holds_back(connection, settings, "deactivation", Change(50, 60, "TiDES25aaa: unseen"))
@@ -105,7 +110,7 @@ def test_all_that_waits_is_one_list_with_its_answers(
     page = page_of(typed("questions"))
     questions = [line for line in page if not line.startswith("    ")]
     assert sorted(line.partition("  ")[2].partition(": ")[0] or line.partition(": ")[0] for line in questions) == [
-        "association", "edit", "guard", "otherwise", "refusal",
+        "association", "edit", "guard", "namesake", "namesake", "otherwise", "refusal",
     ]  # fmt: skip
     assert (
         "    tides merge TiDES25aaa TiDES25aab --reason ..., or tides associations --keep-apart 1 --reason ..." in page
@@ -118,7 +123,7 @@ def test_all_that_waits_is_one_list_with_its_answers(
     with database.transaction() as connection:
         counts = count_questions(connection, settings)
     expected = {"edit": 1, "association": 1, "position": 0, "refusal": 2, "otherwise": 1, "guard": 1}
-    assert counts == expected | {"spectrum": 0, "delivery": 0}
+    assert counts == expected | {"spectrum": 0, "delivery": 0, "namesake": 2}
     assert [row["kind"] for row in json.loads(typed("questions", "--kind", "guard", "--json").stdout)] == ["guard"]
     assert typed("questions", "--kind", "colour").exit_code == 2
     typed("release", "c", "--reason", "it is to be observed")

@@ -56,6 +56,8 @@ class Sent:
         What was confirmed, and what was refused.
     otherwise
         What came back with other values than asked: it is asked again by the next exchange.
+    renamed
+        Targets under their new names, as somebody else has a row of the old one.
     outage
         The error if the service did not answer as it should: the next exchange looks up what it was asked.
     """
@@ -63,6 +65,7 @@ class Sent:
     done: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     otherwise: list[str] = field(default_factory=list)
+    renamed: list[str] = field(default_factory=list)
     outage: FourmostUnavailable | None = None
 
     def add(self, other: "Sent") -> None:
@@ -70,6 +73,7 @@ class Sent:
         self.done += other.done
         self.failed |= other.failed
         self.otherwise += other.otherwise
+        self.renamed += other.renamed
         self.outage = self.outage or other.outage
 
 
@@ -198,7 +202,9 @@ def create_new_transients_in_4most(
         named, known = with_free_names(database, client, new, settings.targets.name_prefix)
     except FourmostUnavailable as error:
         return Sent(outage=error)
-    sent = _send(database, client, known, page_size, _look_up_known)
+    names = {row["name"] for row in new}
+    sent = Sent(renamed=[row["name"] for row in named if row["name"] not in names])
+    sent.add(_send(database, client, known, page_size, _look_up_known))
     if not sent.outage:
         sent.add(_send(database, client, named, page_size, _create))
     return sent

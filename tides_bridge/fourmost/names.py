@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
+from sqlalchemy import Connection
+
 from tides_bridge.database import Database, run
 from tides_bridge.errors import FourmostUnavailable
 from tides_bridge.fourmost.client import FourmostClient
@@ -73,15 +75,15 @@ def with_free_names(
     looking = list(rows)
     for _ in range(MOST_NAMES):
         met = [_meeting(database, row, found, client.program, prefix) for row, found in _looked_up(client, looking)]
-        free += [one.row for one in met if not one.namesakes]
+        free += [one.row for one in met if not one.strangers and not one.is_there]
         existing += [one.row for one in met if one.is_there]
         foreign |= {found["id"]: found["name"] for one in met for found in one.foreign}
         _remember(database, met)
-        taken = [one for one in met if one.namesakes and not one.is_there]
+        taken = [one for one in met if one.strangers and not one.is_there]
         # Before any is renamed: whoever stops here each time must not get to the end of the others' names at last.
         if len(foreign) > MOST_FOREIGN or _lie_under_other_names(database, client, taken, prefix):
             break
-        looking = [_renamed(database, one.row, (one.foreign or one.namesakes)[0], prefix) for one in taken]
+        looking = [_renamed(database, one.row, (one.foreign or one.strangers)[0], prefix) for one in taken]
         if not looking:
             return free, existing
     shown = ", ".join(f"{name} ({key})" for key, name in list(foreign.items())[-MOST_FOREIGN:])
@@ -92,11 +94,23 @@ def with_free_names(
     )
 
 
+def list_namesakes(connection: Connection) -> list[Row]:
+    """
+    List the rows at 4MOST under names of ours that we never made, as exchanges of `MEMORY_DAYS` met them.
+
+    Returns
+    -------
+    list of dict
+        ``id``, ``name``, ``is_of_survey`` (of ours and our subsurvey), ``met_at``.
+    """
+    return run(connection, "fourmost/list_namesakes.sql", {"days": MEMORY_DAYS})
+
+
 class _Meeting(NamedTuple):
-    """A target to be created, the rows at 4MOST of its name, and those of them in our survey that we never made."""
+    """A target to be created, rows at 4MOST of its name that we never made, and those of them in our survey."""
 
     row: Row
-    namesakes: Sequence[Row] = ()
+    strangers: Sequence[Row] = ()
     foreign: Sequence[Row] = ()
     is_there: bool = False
 
@@ -105,7 +119,7 @@ def _meeting(database: Database, row: Row, namesakes: Sequence[Row], program: Ro
     if not namesakes:
         return _Meeting(row)
     if asked := _asked_for(database, row, namesakes):
-        return _Meeting({**row, "payload": asked}, namesakes, is_there=True)
+        return _Meeting({**row, "payload": asked}, is_there=True)
     has_prefix = _parts(row["name"], prefix) is not None
     foreign = [found for found in namesakes if has_prefix and is_of_same_program(found, program)]
     return _Meeting(row, namesakes, foreign, any(is_ours(found, row["payload"]) for found in namesakes))
@@ -114,13 +128,17 @@ def _meeting(database: Database, row: Row, namesakes: Sequence[Row], program: Ro
 def _met_lately(database: Database, prefix: str) -> dict[int, str]:
     """Give the names of rows of our survey that earlier exchanges met under ours, by key: see `MEMORY_DAYS`."""
     with database.transaction() as connection:
-        met = run(connection, "fourmost/list_namesakes.sql", {"days": MEMORY_DAYS})
-    return {row["id"]: row["name"] for row in met if _parts(row["name"], prefix)}
+        met = list_namesakes(connection)
+    return {row["id"]: row["name"] for row in met if row["is_of_survey"] and _parts(row["name"], prefix)}
 
 
 def _remember(database: Database, met: Sequence[_Meeting]) -> None:
     """Keep whom we met, also at our own places: another installation of the same stream has its rows there."""
-    rows = [{"id": found["id"], "name": found["name"]} for one in met for found in one.foreign]
+    rows = [
+        {"id": found["id"], "name": found["name"], "is_of_survey": found in one.foreign}
+        for one in met
+        for found in one.strangers
+    ]
     if rows:
         with database.transaction("names") as connection:
             run(connection, "fourmost/store_namesakes.sql", {"rows": json.dumps(rows)})

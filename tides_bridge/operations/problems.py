@@ -31,6 +31,7 @@ REMEDIES = {
     "backlog": "look at the last exchange in tides status, then: tides check",
     "guard": "is a setting or a clock wrong? If not: tides release-guard",
     "otherwise": "tides reconcile --dry-run shows them; tides why NAME what was asked; then ask 4MOST",
+    "namesake": "tides questions --kind namesake shows them, and what to do; our targets have other names by now",
     "exchange": "tides check, then: tides reconcile; 4MOST takes its list over at 15:00 in Berlin",
     "backup": "tides backup, and look why the nightly one failed",
     "disk": "make room; the largest are decisions.keepFor, backups and Prefect's history",
@@ -190,7 +191,9 @@ class Facts:
 
 # What is wrong
 
-OF_DATABASE = frozenset({"run", "failing", "silence", "guard", "backlog", "otherwise", "exchange", "backup"})
+OF_DATABASE = frozenset(
+    {"run", "failing", "silence", "guard", "backlog", "otherwise", "namesake", "exchange", "backup"}
+)
 """Kinds that only the database can tell of."""
 
 OF_PREFECT = frozenset({"pool", "worker", "deployment", "late"})
@@ -290,18 +293,25 @@ def _of_database(facts: Facts, settings: Settings, now: datetime) -> Iterator[Pr
         if held["released"] is None:
             yield Problem("guard", held["kind"], f"not done: {held['what']}", held["since"], "warning")
     if settings.fourmost.address:
-        since = facts.status["backlog_since"]
-        if since and now - since > settings.watchdog.backlog_older_than:
-            number = sum(facts.status["backlog"].values())
-            yield Problem("backlog", "", f"4MOST was not told about {number} targets for {span(now - since)}", since)
-        if number := facts.status["answered_otherwise"]:
-            what = f"4MOST shows {number} targets otherwise than it was asked, again and again"
-            yield Problem("otherwise", "", what, None, "warning")
-        yield from _missed_exchange(facts.status, settings, now)
+        yield from _of_4most(facts.status, settings, now)
     good = [run["last_good"] for run in facts.status["runs"] if run["kind"] == "backup" and run["last_good"]]
     since = max(good, default=facts.status["installed_at"])
     if now - since > settings.watchdog.no_backup_for:
         yield Problem("backup", "", f"no good backup for {span(now - since)}", since, "warning")
+
+
+def _of_4most(status: dict[str, Any], settings: Settings, now: datetime) -> Iterator[Problem]:
+    since = status["backlog_since"]
+    if since and now - since > settings.watchdog.backlog_older_than:
+        number = sum(status["backlog"].values())
+        yield Problem("backlog", "", f"4MOST was not told about {number} targets for {span(now - since)}", since)
+    if number := status["answered_otherwise"]:
+        what = f"4MOST shows {number} targets otherwise than it was asked, again and again"
+        yield Problem("otherwise", "", what, None, "warning")
+    if met := status["namesakes"]:
+        what = f"{len(met)} rows at 4MOST have names of ours and are not ours, as {met[0]['name']} ({met[0]['id']})"
+        yield Problem("namesake", "", what, min(row["met_at"] for row in met), "warning")
+    yield from _missed_exchange(status, settings, now)
 
 
 def _overdue_runs(status: dict[str, Any], settings: Settings, now: datetime) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from tides_bridge.database import Database, run
+from tides_bridge.fourmost.names import MEMORY_DAYS
 from tides_bridge.fourmost.payloads import MOST_ASKED
 from tides_bridge.settings import Settings
 
@@ -20,6 +21,7 @@ ANSWERS: Mapping[str, str] = {
     "guard": "tides release-guard",
     "spectrum": "tides match-spectrum {key} --not-ours --reason ..., or of one: its number --target NAME --reason ...",
     "delivery": "look at {key}: it is tried again by the next tides spectra",
+    "namesake": "tides adopt --dry-run (what lies at our targets), tides adopt; or a targets.namePrefix of our own",
 }
 """What answers each kind."""
 
@@ -89,7 +91,7 @@ def count_questions(connection: Connection, settings: Settings) -> dict[str, int
 
 
 def _about(settings: Settings) -> dict[str, Any]:
-    return {"times": MOST_ASKED, "at": settings.time(), "scatter": SCATTER}
+    return {"times": MOST_ASKED, "at": settings.time(), "scatter": SCATTER, "days": MEMORY_DAYS}
 
 
 def _answer(row: Mapping[str, Any]) -> str:

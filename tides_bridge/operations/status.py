@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from tides_bridge.database import Database, run
 from tides_bridge.errors import BridgeError
 from tides_bridge.fourmost.due import find_due
+from tides_bridge.fourmost.names import list_namesakes
 from tides_bridge.fourmost.payloads import MOST_ASKED, stage_for_4most
 from tides_bridge.operations.questions import count_questions
 from tides_bridge.settings import Settings
@@ -28,8 +29,9 @@ def get_health(database: Database, settings: Settings) -> dict[str, Any]:
     -------
     dict
         ``installed_at`` (when the tables were made), ``runs``, ``positions`` with the broker that each is of,
-        ``held`` (what the guard holds back), ``backlog`` (what 4MOST is still to be told, by operation), and since
-        when at most something waits for it: ``backlog_since`` (None if nothing does).
+        ``held`` (what the guard holds back), ``namesakes`` (rows at 4MOST under names of ours that we never made),
+        ``backlog`` (what 4MOST is still to be told, by operation), and since when at most something waits for it:
+        ``backlog_since`` (None if nothing does).
     """
     with database.transaction() as connection:
         return _health(connection, settings)
@@ -79,6 +81,7 @@ def _health(connection: Connection, settings: Settings) -> dict[str, Any]:
         "positions": _positions(connection, settings),
         "backlog": backlog,
         "answered_otherwise": run(connection, "operations/count_otherwise.sql", {"times": MOST_ASKED})[0]["number"],
+        "namesakes": list_namesakes(connection),
         "held": [asdict(held) | {"what": str(held)} for held in list_held(connection)],
         "backlog_since": datetime.now(UTC) - waiting_for if any(backlog.values()) else None,
     }

@@ -57,6 +57,7 @@ def status(**more: Any) -> dict[str, Any]:
         "backlog": {"new": 0},
         "backlog_since": None,
         "answered_otherwise": 0,
+        "namesakes": [],
         "held": [],
         **more,
     }
@@ -141,6 +142,10 @@ CASES: dict[str, tuple[Facts, list[str]]] = {
         ["guard deactivation", "guard magnitude"],
     ),
     "answered otherwise": (facts(status=status(answered_otherwise=2)), ["otherwise"]),
+    "namesakes": (
+        facts(status=status(namesakes=[{"id": number, "name": "TiDES26aaa", "met_at": NOW} for number in (7, 8)])),
+        ["namesake"],
+    ),
     "waits an hour": (facts(status=status(backlog={"new": 3}, backlog_since=NOW - HOUR)), []),
     "waits for 3 hours": (facts(status=status(backlog={"new": 3}, backlog_since=NOW - 3 * HOUR)), ["backlog"]),
     "no exchange on a day": (with_runs(run("exchange", 2 * DAY), run("reconcile", None)), ["exchange"]),
