@@ -25,8 +25,7 @@ from tides_bridge.fourmost.client import FourmostClient
 from tides_bridge.fourmost.due import find_due, settle
 from tides_bridge.fourmost.identity import (
     as_shown,
-    is_of_same_program,
-    is_same_name,
+    is_answer_on,
     rows_of_target,
     shown_otherwise,
     with_shown,
@@ -274,8 +273,7 @@ def _create_asked(database: Database, client: FourmostClient, page: Sequence[Row
         return _store_outage(database, page, error)
     except FourmostRejected as error:
         return _store_refusal(database, page[0], error) if len(page) == 1 else _create_halves(database, client, page)
-    # A row of another name or program is not the one that was asked for, whatever its place in the answer.
-    believed = [row for row in page if _is_answer_on(created.get(row["name"]), row["payload"])]
+    believed = [row for row in page if is_answer_on(created.get(row["name"]), row["payload"])]
     sent = _store_answered(
         database, [answer_of(row, created[row["name"]], row["payload"]) for row in believed], believed
     )
@@ -284,14 +282,6 @@ def _create_asked(database: Database, client: FourmostClient, page: Sequence[Row
         names = ", ".join(row["name"] for row in lost[:5])
         sent.add(_store_outage(database, lost, FourmostUnavailable("4MOST", f"answered without the rows of {names}")))
     return sent
-
-
-def _is_answer_on(answered: Row | None, payload: Row) -> bool:
-    return (
-        answered is not None
-        and is_same_name(answered["name"], payload["name"])
-        and is_of_same_program(answered, payload)
-    )
 
 
 def _look_up_known(database: Database, client: FourmostClient, page: Sequence[Row]) -> Sent:

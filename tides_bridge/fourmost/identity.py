@@ -55,6 +55,15 @@ def is_of_same_program(row: Row, wanted: Row) -> bool:
     return all(row.get(column) == wanted.get(column) for column in ("uploadedfor_survey_id", "subsurvey"))
 
 
+def is_answer_on(answered: Row | None, payload: Row) -> bool:
+    """Tell whether what came back is the row that was asked for: of its name and program, whatever its place there."""
+    return (
+        answered is not None
+        and is_same_name(answered["name"], payload["name"])
+        and is_of_same_program(answered, payload)
+    )
+
+
 def is_ours(row: Row, wanted: Row) -> bool:
     """Tell whether a row without a known key is that of a target, described as it would be sent."""
     return is_same_name(row["name"], wanted["name"]) and is_same_place(row, wanted) and is_of_same_program(row, wanted)
