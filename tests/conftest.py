@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from tests.support.folders import IS_IN_MEMORY, TEMPORARY, reachable_folder
+
 # Before Prefect is imported: a user's own Prefect profile, which may point to a server, is neither used nor changed.
-_PREFECT_HOME = tempfile.TemporaryDirectory(prefix="tides-test-prefect-")
+_PREFECT_HOME = tempfile.TemporaryDirectory(prefix="tides-test-prefect-", dir=TEMPORARY)
 os.environ["PREFECT_HOME"] = _PREFECT_HOME.name
 os.environ.pop("PREFECT_API_URL", None)
 os.environ["DO_NOT_TRACK"] = "1"
@@ -29,8 +31,7 @@ import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 from xdist.scheduler import LoadFileScheduling  # noqa: E402
 
-from tests.support.databases import make_settings  # noqa: E402
-from tests.support.folders import reachable_folder  # noqa: E402
+from tests.support.databases import copy_database, drop_database, make_settings  # noqa: E402
 from tests.support.processes import prefect_server  # noqa: E402
 from tides_bridge.database import (  # noqa: E402
     Database,
@@ -131,14 +132,13 @@ def database_folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def settings(database_folder: Path) -> Settings:
+def settings(database_folder: Path) -> Iterator[Settings]:
     """Settings with a database of their own, its tables made."""
     name = f"tides_{uuid4().hex}"
-    with open_database(make_settings(database_folder, "postgres")) as server:
-        engine = server._engine.execution_options(isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.exec_driver_sql(f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE}')
-    return make_settings(database_folder, name)
+    copy_database(database_folder, TEMPLATE, name)
+    yield make_settings(database_folder, name)
+    if IS_IN_MEMORY:  # of which there is not enough for a thousand
+        drop_database(database_folder, name)
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def prefect_api() -> Iterator[str]:
 
     It has flow runs, logs and artifacts; what looks at task runs or events takes a server of its own.
     """
-    home = Path(tempfile.mkdtemp(prefix="tides-test-prefect-"))
+    home = Path(tempfile.mkdtemp(prefix="tides-test-prefect-", dir=TEMPORARY))
     try:
         with prefect_server(home, "--no-services") as address:
             yield address

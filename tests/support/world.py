@@ -26,7 +26,7 @@ from simulators.fourmost.process import FourmostStandin
 from simulators.services.lasair import LasairStandin
 from simulators.services.stream import KafkaStandin
 from simulators.standins.bundle import read_alerts
-from tests.support.databases import rows_of
+from tests.support.databases import copy_database, rows_of
 from tests.support.forked import ForkedTides
 from tests.support.forked_fourmost import ForkedFourmost
 from tests.support.processes import ROOT, free_port, is_halted
@@ -320,22 +320,11 @@ def scenario(world: World, name: str, *, fresh: bool = False) -> Iterator[Scenar
     name = name.replace(".", "_").lower()
     state = world.folder / f"{name}.sqlite3"
     if not fresh:
-        copy_database(world, name)
+        copy_database(world.database_folder, world.base, name)
         with sqlite3.connect(world.state) as source, sqlite3.connect(state) as target:
             source.backup(target)
     with ForkedFourmost("--ingest-at", "off", "--port", str(free_port()), state=state) as fourmost:
         yield Scenario(world, write_scenario_settings(world, name, fourmost), fourmost)
-
-
-def copy_database(world: World, name: str) -> None:
-    """Make a database like that of `prepare`."""
-    settings = load_settings(None, world.folder / f"{world.base}.yaml").model_copy(
-        update={"tides_db_database": "postgres"}
-    )
-    with open_database(settings) as server:
-        engine = server._engine.execution_options(isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.exec_driver_sql(f'CREATE DATABASE "{name}" TEMPLATE {world.base}')
 
 
 def kill_postgresql(folder: Path) -> None:
