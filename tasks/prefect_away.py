@@ -3,7 +3,8 @@ A Prefect server that goes away while a flow is at work: it is waited for once, 
 
 By itself Prefect waits a minute for each of the calls that a run has still to make, and shows a traceback for most of
 them. Here the first call waits as long as Prefect's setting says, so that a server may be started again under a run; if
-that is not enough, all later calls end at once with `PrefectUnavailable`. Events are sent in Prefect's own way.
+that is not enough, all later calls end at once with `PrefectUnavailable`, and events are sent no more: at its end a
+process would wait 10 s for each of them.
 """
 
 import asyncio
@@ -16,6 +17,8 @@ from typing import Any
 
 import httpx
 from prefect.client.base import PrefectHttpxAsyncClient, PrefectHttpxSyncClient
+from prefect.events import Event
+from prefect.events.worker import EventsWorker
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES
 
@@ -111,6 +114,7 @@ def watch_prefect() -> None:
         # The only place that all calls of all clients go through: Prefect makes these clients itself, anew each time.
         PrefectHttpxSyncClient.send = _watched(PrefectHttpxSyncClient.send)  # type: ignore[method-assign]
         PrefectHttpxAsyncClient.send = _watched_async(PrefectHttpxAsyncClient.send)  # type: ignore[method-assign, assignment]
+        EventsWorker._handle = _unless_given_up(EventsWorker._handle)  # type: ignore[method-assign, assignment]
 
 
 def _watched(send: Callable[..., httpx.Response]) -> Callable[..., httpx.Response]:
@@ -156,6 +160,15 @@ def _check_try(request: httpx.Request) -> None:
     if request.extensions.get(TRIED):
         _outage.tell()
     request.extensions[TRIED] = True
+
+
+def _unless_given_up(handle: Callable[[EventsWorker, Event], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    @functools.wraps(handle)
+    async def handled(self: EventsWorker, event: Event) -> None:
+        if _outage.error is None:
+            await handle(self, event)
+
+    return handled
 
 
 async def _check_try_async(request: httpx.Request) -> None:
