@@ -38,7 +38,7 @@ from simulators.standins.live import (
 )
 from simulators.standins.seasons import DAWN_DAYS, Due, due_after
 from tests.support.folders import reachable_folder
-from tests.support.processes import tides
+from tests.support.forked import forked_tides
 from tides_bridge.errors import SettingsError
 from tides_bridge.settings import tree as settings
 
@@ -288,9 +288,9 @@ def live(folder: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]
 
 def run(folder: Path, prefect_api: str) -> tuple[int, int, str]:
     """Run the bridge; give how many messages it read now, where it stands, and its log."""
-    done = tides("run", "--settings", folder / "s.yaml", "--json", PREFECT_API_URL=prefect_api)
+    done = forked_tides("run", "--settings", folder / "s.yaml", "--json", PREFECT_API_URL=prefect_api)
     assert done.returncode == 0, done.stderr
-    status = tides("status", "--settings", folder / "s.yaml", "--json")
+    status = forked_tides("status", "--settings", folder / "s.yaml", "--json")
     place = sum(row["next_offset"] for row in json.loads(status.stdout)["positions"])
     return int(json.loads(done.stdout)["messages"]), place, done.stderr
 

@@ -24,8 +24,9 @@ from flows import cli
 from simulators.alerts.avro_schemas import elasticc_schema, lsst_schema
 from simulators.alerts.encoders import encode, json_text
 from simulators.services.stream import KafkaStandin
+from tests.support.forked import forked_tides
 from tests.support.packets import newest_packets
-from tests.support.processes import ROOT, tides
+from tests.support.processes import ROOT
 from tests.support.streams import Packet, lsst_packets, ztf_packets
 from tides_bridge.brokers import kafka as kafka_reader
 from tides_bridge.brokers import viewer as watching
@@ -375,7 +376,7 @@ def test_real_alerts_are_replayed_and_watched(kafka: KafkaStandin, topic: str, s
     """All of ZTF's, as they are, through the two commands."""
     names = newest_packets(shared_data)
     file = shared_data / "ztf" / "alerts.jsonl.gz"
-    done = tides("replay", file, "--topic", topic, "--bootstrap", kafka.address, "--speed", "inf")
+    done = forked_tides("replay", file, "--topic", topic, "--bootstrap", kafka.address, "--speed", "inf")
     assert done.returncode == 0, done.stderr
     found = shown(watch(kafka, topic))
     assert len(found) == 669 and {each["objectId"] for each in found} == set(names)

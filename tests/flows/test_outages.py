@@ -22,6 +22,7 @@ from simulators.sky import Sky
 from simulators.standins.bundle import StandinAlert, Standins
 from tests.support.databases import rows_of
 from tests.support.forked import forked_tides
+from tests.support.prefect_home import furnish
 from tests.support.processes import ROOT, wait_until
 from tides_bridge.database import open_database
 from tides_bridge.settings import load_settings
@@ -148,7 +149,7 @@ def test_a_second_run_at_the_same_time_leaves_the_work_to_the_first(settings_fil
 
 
 def test_a_killed_run_leaves_no_server_of_prefect_behind(settings_file: Path, tmp_path: Path) -> None:
-    environment = os.environ | {"PREFECT_HOME": str(tmp_path / "prefect")}
+    environment = os.environ | {"PREFECT_HOME": str(furnish(tmp_path / "prefect"))}
     command = [sys.executable, "-m", "flows.cli", "run", "--settings", str(settings_file)]
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
