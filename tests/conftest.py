@@ -61,7 +61,7 @@ SLOW = (
     "sql/test_together.py",
     "brokers/test_standins.py",
 )
-"""Files that take longest, which begin first: two processes that share the files then end together."""
+"""Files that take longest, which begin first: processes that share the files then end together."""
 TOGETHER = {"tests/flows/test_browser.py": "tests/flows/test_up.py"}
 """Files that go to one process with another, as they look at the same programs."""
 

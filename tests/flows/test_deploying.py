@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -110,7 +109,7 @@ def kill_all(process: psutil.Process) -> None:
 
 @pytest.fixture(scope="module")
 def deployed(database_folder: Path) -> Iterator[Deployed]:
-    with reachable_folder() as folder, tempfile.TemporaryDirectory(prefix="tides-test-prefect-") as home:
+    with reachable_folder() as folder, reachable_folder() as home:
         name = f"t{uuid4().hex}"
         settings = {
             "topic": "lasair_tides",
@@ -124,7 +123,7 @@ def deployed(database_folder: Path) -> Iterator[Deployed]:
         (folder / "settings.yaml").write_text(yaml.safe_dump({"deployed": settings}))
         with open_database(load_settings(None, folder / "settings.yaml")) as database:
             apply_schema(database)
-        with prefect_server(Path(home)) as address:
+        with prefect_server(home) as address:
             assert forked_tides("deploy", PREFECT_API_URL=address).returncode == 0
             yield Deployed(address, folder / "settings.yaml")
 

@@ -32,7 +32,7 @@ from simulators.alerts.packets import alerts
 from simulators.sky import Sky
 from simulators.standins.bundle import StandinAlert, Standins, write_settings
 from tasks.summary import MEANING
-from tests.support.folders import reachable_folder
+from tests.support.folders import TEMPORARY, reachable_folder
 from tests.support.prefect_home import furnish
 from tests.support.processes import ROOT, free_port, hearing_ctrl_c
 
@@ -169,7 +169,7 @@ def bridge() -> Iterator[Bridge]:
         standins.load(map(StandinAlert.from_packet, alerts(sky, night)))
         settings = standins.settings({"deactivateAfter": "7305 days"})
         write_settings(folder / "settings.yaml", settings)
-        home = Path(tempfile.mkdtemp(prefix="tides-test-home-"))
+        home = Path(tempfile.mkdtemp(prefix="tides-test-home-", dir=TEMPORARY))
         stack.callback(shutil.rmtree, home)
         furnish(home / "prefect")
         port = free_port()
