@@ -3,7 +3,6 @@
 import json
 import math
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,7 +26,7 @@ from tests.support.corpus import ANSWERS, MESSAGES, light_curves, message, point
 from tests.support.curves import quick
 from tests.support.databases import rows_of
 from tests.support.folders import reachable_folder
-from tests.support.forked import forked_tides
+from tests.support.forked import forked_in_bytes, forked_tides
 from tests.support.processes import ROOT
 from tides_bridge.brokers.decoding import read_message
 from tides_bridge.brokers.lasair.ztf import NAME, LasairZtf
@@ -385,8 +384,7 @@ def test_a_second_run_changes_nothing(night: Night, first: dict[str, int]) -> No
 
 
 def command(night: Night, *arguments: str | int) -> subprocess.CompletedProcess[bytes]:
-    words = [sys.executable, "-m", "flows.cli", "refused", *map(str, arguments), "--settings", str(night.settings_file)]
-    return subprocess.run(words, cwd=ROOT, capture_output=True, timeout=60, check=False)
+    return forked_in_bytes("refused", *map(str, arguments), "--settings", night.settings_file)
 
 
 def test_refused_messages_are_listed_each_on_one_line(

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,13 @@ class ForkedTides:
 
 def forked_tides(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command line to its end, as `tests.support.processes.tides` does."""
+    done = forked_in_bytes(*arguments, **environment)
+    output, errors = (TextIOWrapper(BytesIO(said), "utf-8").read() for said in (done.stdout, done.stderr))
+    return subprocess.CompletedProcess(done.args, done.returncode, output, errors)
+
+
+def forked_in_bytes(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """Do the same, and give what it says as it is."""
     words = [*map(str, arguments)]
     with tempfile.TemporaryDirectory(prefix="tides-test-output-") as name:
         output, errors = Path(name, "stdout"), Path(name, "stderr")
@@ -75,7 +83,7 @@ def forked_tides(*arguments: str | Path, **environment: str) -> subprocess.Compl
             code = process.wait(RUN_SECONDS)
         finally:
             process.send_signal(signal.SIGKILL)
-        return subprocess.CompletedProcess(["tides", *words], code, output.read_text(), errors.read_text())
+        return subprocess.CompletedProcess(["tides", *words], code, output.read_bytes(), errors.read_bytes())
 
 
 def _main(arguments: list[str], environment: dict[str, str], output: Path, errors: Path) -> None:
