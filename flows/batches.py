@@ -27,9 +27,9 @@ from tides_bridge.brokers.base import HOURLY_LIMIT
 from tides_bridge.brokers.models import Alert, Message, Pull
 from tides_bridge.database import Database
 from tides_bridge.decisions import judging
-from tides_bridge.decisions.batch import count_born_inactive, get_positions, store_lag, take_calls
+from tides_bridge.decisions.batch import Budget, count_born_inactive, get_positions, store_lag, take_calls
 from tides_bridge.decisions.in_hand import DEADLY, InHand, place_in_stream
-from tides_bridge.decisions.models import Judged
+from tides_bridge.decisions.models import Batch, Judged
 from tides_bridge.decisions.refused import get_accepted
 from tides_bridge.errors import BridgeError, WorkerLost
 from tides_bridge.selection import SelectionFunction
@@ -37,18 +37,24 @@ from tides_bridge.settings import Settings
 
 
 @dataclass
-class Run:
-    """
-    What the batches of one broker have in common, and whether its light-curve API was found to be away.
-
-    ``between`` is called after each batch but the last; ``hand`` knows what the run before died with.
-    """
+class Deciding:
+    """Where decisions on alerts of one broker are stored, by what they are made, and what counts them."""
 
     database: Database
     settings: Settings
     functions: list[SelectionFunction]
     summary: Summary
     run_id: int
+
+
+@dataclass
+class Run(Deciding):
+    """
+    What the batches of one broker have in common, and whether its light-curve API was found to be away.
+
+    ``between`` is called after each batch but the last; ``hand`` knows what the run before died with.
+    """
+
     workers: Workers
     progress: Progress
     between: Callable[[], None]
@@ -76,7 +82,8 @@ def take_batches(run: Run) -> None:
                 summary.note(f"topic {settings.topic} was filled anew: it was read from its beginning")
             if pull.messages or deferred or stream.refilled:
                 decide_and_store(run, pull, deferred)
-            stream.commit(pull.positions)
+            if not run.database.is_rehearsal:
+                stream.commit(pull.positions)
             is_late = not pull.is_last and time.monotonic() > end
             if pull.is_last or is_late:
                 break
@@ -131,7 +138,12 @@ def decide_and_store(run: Run, pull: Pull, deferred: list[Alert]) -> None:
     later = judging.defer(waiting[affordable:], str(run.outage or HOURLY_LIMIT))
     # An object that was deferred with a newer alert than the message's is judged in both: once may it be stored.
     judged = [*(judging.keep_newest([*read, *asked]) if asked else read), later]
-    batch = judging.batch_of(pull, read, waiting)
+    store_batch(run, judging.batch_of(pull, read, waiting), judged, budget)
+
+
+def store_batch(run: Deciding, batch: Batch, judged: list[Judged], budget: Budget) -> None:
+    """Store all that comes of a batch in one transaction, and count it."""
+    settings = run.settings
     # All of it or nothing: if we die in here, the next run does it again from the same place in the stream.
     with run.database.transaction("batch") as connection:
         if any(function.surveys for function in run.functions):

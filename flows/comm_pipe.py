@@ -131,7 +131,8 @@ def exchange_now_and_then(
 
     def exchange_if_due() -> None:
         nonlocal last
-        if not settings.fourmost.address or time.monotonic() - last < settings.fourmost.exchange_every.total_seconds():
+        is_told = bool(settings.fourmost.address) and not database.is_rehearsal
+        if not is_told or time.monotonic() - last < settings.fourmost.exchange_every.total_seconds():
             return
         progress.show(0, "4MOST is told what is new so far")
         try:

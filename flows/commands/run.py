@@ -2,23 +2,25 @@
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from flows.commands.options import Config, SettingsFile
 from tides_bridge.console import echo_line, exit_on_error, stdout_console
+from tides_bridge.errors import SettingsError
 from tides_bridge.processes import interrupt_on_sigterm
 
 if TYPE_CHECKING:
     from tides_bridge.settings import Settings
 
 
-def run(
+def run(  # noqa: PLR0913, PLR0917
     config: Config = None,
     settings: SettingsFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object on stdout.")] = False,
@@ -26,27 +28,65 @@ def run(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Another value of a setting, for this run; may come again."),
     ] = None,
+    objects: Annotated[list[str] | None, typer.Argument(help="Of --only: names of objects or targets.")] = None,
+    only: Annotated[bool, typer.Option("--only", help="Look again at some objects, and do nothing else.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be done, and leave nothing.")] = False,
 ) -> None:
     """
     Run the bridge once: pull alerts, decide, store, and bring 4MOST up to date.
 
     Reads the settings, the stream, light curves, and the 4MOST list; writes tides_master and targets at 4MOST.
     The run shows in the web interface of PREFECT_API_URL, or of a `tides up` with the same settings; it needs neither.
+    --only asks for the light curve as it is now, and decides; 4MOST is told by the next run.
     """
     from tides_bridge.decisions.record import load_functions
     from tides_bridge.settings import load_settings
     from tides_bridge.settings.by_hand import set_by_hand
 
     with exit_on_error():
+        if only != bool(objects):
+            raise SettingsError(
+                "--only", "", "name objects or targets after it: tides run --only ZTF26aaaaaaa TiDES26aaa"
+            )
         set_by_hand(changed or [])
         chosen = load_settings(config, settings)  # a wrong setting is told before Prefect takes its seconds to start
         load_functions(chosen)
         with _prefect(chosen, config, settings):
-            from flows.comm_pipe import execute_comm_pipe
-
-            counts = execute_comm_pipe(config, str(settings) if settings else None)
+            done = _flow(config, str(settings) if settings else None, objects or [], dry_run)
     if as_json:
-        typer.echo(json.dumps(counts))
+        typer.echo(json.dumps(done))
+    elif dry_run:
+        _show_foreseen(done)
+    if dry_run and done["problem"]:
+        echo_line(done["problem"], err=True)
+        raise typer.Exit(1)
+
+
+def _flow(config: str | None, file: str | None, only: list[str], dry_run: bool) -> dict[str, Any]:
+    """Run the flow that does what is asked for."""
+    if dry_run:
+        from flows.dry_run import rehearse
+
+        return rehearse(config, file, only)
+    if only:
+        from flows.only import look_again
+
+        return look_again(config, file, only)
+    from flows.comm_pipe import execute_comm_pipe
+
+    return execute_comm_pipe(config, file)
+
+
+def _show_foreseen(found: dict[str, Any]) -> None:
+    """Show what a run would do."""
+    table = Table("would be", "target", "detail", box=None, pad_edge=False)
+    for row in found["rows"]:
+        table.add_row(row["what"], row["target"], row["detail"])
+    stdout_console().print(table if found["rows"] else "nothing would change", markup=False)
+    numbers = Counter(row["what"] for row in found["rows"])
+    echo_line(", ".join(f"{number} {what}" for what, number in numbers.items()) or "0 changes")
+    for note in found["notes"]:
+        echo_line(note)
 
 
 def reconcile(

@@ -50,6 +50,22 @@ def broker_of(settings: Settings) -> Broker:
     return cast(Broker, getattr(import_module(module), name)(settings))
 
 
+def serves(settings: Settings, survey: str) -> bool:
+    """
+    Tell whether a broker may know objects of a survey: names alone do not say whose they are.
+
+    Parameters
+    ----------
+    settings
+        Of one broker.
+    survey
+        ``ztf``, ``lsst`` or ``elasticc``.
+    """
+    kind = settings.broker.kind
+    only = {"rubin": "lsst", "elasticc": "elasticc"}.get(kind) or kind.rpartition("_")[2]
+    return survey == only or only not in ("ztf", "lsst", "elasticc")
+
+
 def stream_of(
     settings: Settings, positions: Mapping[Partition, int] | None = None, digests: Mapping[Partition, str] | None = None
 ) -> AlertStream:

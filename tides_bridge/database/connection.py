@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import psycopg2
 from sqlalchemy import URL, Connection, Engine, create_engine
@@ -60,6 +61,9 @@ class Database:
     name
         What to call it in messages.
     """
+
+    is_rehearsal: ClassVar[bool] = False
+    """Whether nothing of what happens in it stays."""
 
     def __init__(self, engine: Engine, name: str) -> None:
         self._engine, self.name = engine, name
@@ -137,6 +141,24 @@ class Database:
                     self._hold = None
                 connection.invalidate()  # the session ends, and the lock with it
 
+    @contextlib.contextmanager
+    def rehearsal(self) -> Iterator["Rehearsal | None"]:
+        """
+        Give a database that is like this one, and of which nothing stays; None while a run is at work.
+
+        No run begins meanwhile, and who rules on targets waits.
+        """
+        with self._translated(), self._engine.connect() as session:
+            try:
+                if not _take_lock(session):
+                    yield None
+                    return
+                with session.begin() as whole:
+                    yield Rehearsal(self._engine, self.name, session)
+                    whole.rollback()
+            finally:
+                session.invalidate()  # an error has rolled back, too; and the lock goes with the session
+
     def prove_run(self) -> None:
         """
         See that this is still the only run, before something is changed elsewhere.
@@ -204,6 +226,44 @@ class Database:
             if is_away and not too_large:
                 raise DatabaseUnavailable(self.name, lines[0], "is database.host right, and the server up?") from error
             raise ScriptError(self.name, " ".join(lines)) from error
+
+
+class Rehearsal(Database):
+    """
+    A database of which nothing stays, of `Database.rehearsal`: each transaction is a savepoint of one that is undone.
+
+    Parameters
+    ----------
+    engine, name
+        As of the database itself.
+    session
+        In a transaction that nobody commits. No two threads may be in a transaction at a time.
+    """
+
+    is_rehearsal = True
+
+    def __init__(self, engine: Engine, name: str, session: Connection) -> None:
+        super().__init__(engine, name)
+        self._session = session
+
+    @contextlib.contextmanager
+    def transaction(self, name: str = "") -> Iterator[Connection]:
+        """
+        Open what stands for a transaction: all of it happens for those after it, or nothing.
+
+        Parameters
+        ----------
+        name
+            Of a transaction; there are no fail points, as nothing is committed.
+
+        Raises
+        ------
+        DatabaseUnavailable, ScriptError
+            As in a database.
+        """
+        with self._translated(), self._session.begin_nested():
+            yield self._session
+            run(self._session, "database/drop_temporary.sql")  # they end with a transaction, not with a savepoint
 
 
 def _newest_epoch(connection: Connection) -> int:

@@ -10,8 +10,8 @@ from tides_bridge.database.connection import Database
 from tides_bridge.database.scripts import run
 from tides_bridge.errors import BridgeError, RunOvertaken
 
-Kind = Literal["bridge", "pull", "exchange", "reconcile", "backup", "spectra"]
-"""A run of the bridge as a whole, and the pulls and exchanges in it, have a row each."""
+Kind = Literal["bridge", "pull", "exchange", "reconcile", "backup", "spectra", "only"]
+"""A run of the bridge, and the pulls and exchanges in it, have a row each; so has a look at some objects only."""
 
 COMPARED: Final = 10
 """Runs that one is compared with."""

@@ -1,0 +1,3 @@
+-- purpose: drop the temporary tables of this session
+
+DISCARD TEMPORARY;
