@@ -7,15 +7,16 @@ the archive has of it (see `tides_bridge.formats.files`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import NormalDist
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tides_bridge.archives.lives import lives_of
 from tides_bridge.archives.taxonomy import SUPERNOVAE, class_named
 from tides_bridge.archives.truth import COLUMNS, TruthFile, read_truth
 from tides_bridge.compiled import Floats
@@ -32,18 +33,8 @@ LETTERS: Final = ("A", "B")
 CONFIDENCE: Final = 0.6827
 """Of every interval: that of one standard deviation of a normal distribution."""
 
-WIDTHS: Final = {
-    "peak_magnitude": (0.1, 0.25, 0.5, 1.0, 2.0),
-    "redshift": (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
-}
-"""Of bins, [mag] and redshift: the narrowest with which there are at most `MOST_BINS`."""
-
-MOST_BINS: Final = 20
-
 NO_TRUTH: Final = "no truth"
 """Stands in the place of a class for objects that the truth does not know."""
-
-Quantity = Literal["peak_magnitude", "redshift"]
 
 
 @dataclass(frozen=True)
@@ -61,10 +52,12 @@ class Backtest:
         The brightest peak in these counts, where the truth has one a band.
     objects
         Sorted by ``object_id``, one row each: the columns of `truth.read_truth`; ``first_detection_mjd`` [d],
-        ``n_detections``, ``is_known`` and ``is_wanted``; for each letter ``trigger_mjd_A`` [d], ``selected_A`` and
-        ``passed_A``, as its whole light curve is.
+        ``n_detections``, ``ra`` and ``decl`` [deg], ``is_known`` and ``is_wanted``; for each letter ``trigger_mjd_A``
+        [d], ``selected_A`` and ``passed_A``, as its whole light curve is.
     truth_without_object
         How many objects the truth knows that are not in the archive.
+    lives
+        As `lives.lives_of` gives them for A; None if nobody followed the targets.
     """
 
     functions: tuple[SelectionFunction, ...]
@@ -72,6 +65,7 @@ class Backtest:
     bands: tuple[str, ...]
     objects: pd.DataFrame
     truth_without_object: int
+    lives: pd.DataFrame | None = None
 
     @property
     def letters(self) -> tuple[str, ...]:
@@ -93,6 +87,7 @@ def run_backtest(  # noqa: PLR0913
     noted: Noted | None = None,
     left_out: LeftOut | None = None,
     done: Callable[[int], object] = lambda number: None,
+    life: bool = False,
 ) -> Backtest:
     """
     Judge the objects in some files, and put what is known of them beside.
@@ -111,6 +106,8 @@ def run_backtest(  # noqa: PLR0913
         Of the peak magnitude; none given: those in which the functions count detections.
     done
         Is told how many objects were judged since last time.
+    life
+        Whether the targets of A are followed: 1.5 ms a night with new points.
 
     Raises
     ------
@@ -124,10 +121,12 @@ def run_backtest(  # noqa: PLR0913
     parts = read_light_curves(
         paths, zero_point=zero_point, schema=schema, survey=survey, refused=refused, noted=noted, left_out=left_out
     )
-    judged = judge_parts(parts, functions, done)
+    lives = list[pd.DataFrame]()
+    judged = judge_parts(parts, functions, done, lives if life else None)
     if not len(judged):
         raise RejectedError(", ".join(map(str, paths)), "there is no light curve that could be read")
-    return join_truth(judged, known, functions, names, known_bands)
+    found = join_truth(judged, known, functions, names, known_bands)
+    return replace(found, lives=pd.concat(lives, ignore_index=True)) if life else found
 
 
 def check_wanted(wanted: Sequence[str]) -> tuple[str, ...]:
@@ -157,25 +156,30 @@ def judge_parts(
     parts: Iterable[LightCurves],
     functions: Sequence[SelectionFunction],
     done: Callable[[int], object] = lambda number: None,
+    lives: list[pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
-    """Judge the light curves of an archive; gives one row an object, sorted by id."""
+    """Judge the light curves of an archive, and add lives; gives one row an object, sorted by id."""
     tables = []
     for curves in parts:
         verdicts = judge(curves, functions)
         detected = np.flatnonzero(curves.is_detection)
         at = np.searchsorted(detected, curves.offsets[:-1])
         first = np.append(detected, len(curves.mjd))[at]
-        # Of either sign; NaN where there is none.
-        first_detection: Floats = np.where(first < curves.offsets[1:], np.append(curves.mjd, np.nan)[first], np.nan)
+        is_seen = first < curves.offsets[1:]  # of either sign
         columns: dict[str, object] = {
             "object_id": list(curves.object_ids),
-            "first_detection_mjd": first_detection,
+            "first_detection_mjd": np.where(is_seen, np.append(curves.mjd, np.nan)[first], np.nan),
             "n_detections": verdicts[0].n_detections,
         }
+        for name in ("ra", "decl"):
+            known, of_point = getattr(curves.objects, name), np.append(getattr(curves, name), np.nan)[first]
+            columns[name] = np.where(np.isnan(known) & is_seen, of_point, known)
         for letter, verdict in zip(LETTERS, verdicts, strict=False):
             columns |= {f"trigger_mjd_{letter}": verdict.trigger_mjd, f"passed_{letter}": verdict.passed}
             columns[f"selected_{letter}"] = np.isfinite(verdict.trigger_mjd)
         tables.append(pd.DataFrame(columns))
+        if lives is not None:
+            lives.append(lives_of(curves, verdicts[0].trigger_mjd))
         done(len(curves))
     if not tables:
         return pd.DataFrame({"object_id": []})
@@ -264,50 +268,6 @@ def count_classes(backtest: Backtest) -> pd.DataFrame:
         ["is_known", "in_archive", "class"], ascending=[False, False, True], kind="stable"
     )
     return order.set_index("class").drop(columns="is_known")
-
-
-def edges_of(values: Floats, quantity: Quantity) -> Floats:
-    """
-    Choose the edges of bins that hold all values.
-
-    >>> edges_of(np.array([18.1, 19.9]), "peak_magnitude").tolist()[:3]
-    [18.1, 18.2, 18.3]
-    """
-    finite = values[np.isfinite(values)]
-    if not len(finite):
-        return np.array([])
-    for width in WIDTHS[quantity]:
-        low = np.floor(finite.min() / width)
-        number = int(np.floor(finite.max() / width) - low) + 1
-        if number <= MOST_BINS:
-            break
-    edges: Floats = np.round((low + np.arange(number + 1)) * width, 6)
-    return edges
-
-
-def efficiency(backtest: Backtest, quantity: Quantity) -> pd.DataFrame:
-    """
-    Bin the objects of wanted classes, and give the share that is selected.
-
-    Returns
-    -------
-    DataFrame
-        A row a bin: low_edge (part of it) and high_edge (not), in_archive, and for each letter selected_A, share_A,
-        low_A, high_A. The last row has NaN for edges: objects of which the quantity is not known.
-    """
-    objects = backtest.objects[backtest.objects.is_wanted]
-    values = objects[quantity].to_numpy(float)
-    edges = edges_of(values, quantity)
-    number = max(len(edges), 1)
-    inside = np.maximum(np.digitize(values, edges[:-1]) - 1, 0)
-    place = np.where(np.isfinite(values), inside, number - 1)
-    bins = pd.DataFrame({"low_edge": [*edges[:-1], np.nan], "high_edge": [*edges[1:], np.nan]})
-    bins["in_archive"] = np.bincount(place, minlength=number)
-    for letter in backtest.letters:
-        selected = np.bincount(place[objects[f"selected_{letter}"]], minlength=number)
-        bins[f"selected_{letter}"] = selected
-        bins = bins.join(share_of(selected, bins.in_archive).add_suffix(f"_{letter}"))
-    return bins
 
 
 def contamination(backtest: Backtest, wanted: Sequence[str] = ()) -> pd.DataFrame:

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
-from tides_bridge.archives.backtest import Backtest, Quantity, days_at_trigger, efficiency
+from tides_bridge.archives.backtest import Backtest, days_at_trigger
+from tides_bridge.archives.efficiency import FEWEST, Quantity, efficiency
 from tides_bridge.errors import SettingsError
 
 SIZE: Final = (11.0, 3.7)
@@ -27,9 +28,6 @@ STYLES: Final[dict[str, dict[str, Any]]] = {
 """Colours that the colour-blind tell apart (Okabe & Ito 2008); the marks differ, too."""
 
 GREY: Final = "#dddddd"
-
-FEWEST: Final = 5
-"""Objects in a bin that is given a point: the efficiency of fewer says nothing. The tables have them all."""
 
 SHOWN: Final = (1.0, 99.0)
 """[%] Of the triggers that the histogram shows; some are seasons away."""
@@ -79,7 +77,7 @@ def _efficiency(panel: Axes, backtest: Backtest, quantity: Quantity, name: str) 
         _say(panel, f"no {quantity.replace('_', ' ')} known")
         return
     _numbers(panel, table)
-    bins = table[table.in_archive >= FEWEST]
+    bins = table[table.in_archive >= FEWEST]  # all together may be fewer
     width = (bins.high_edge - bins.low_edge).to_numpy(float)
     middle = ((bins.low_edge + bins.high_edge) / 2).to_numpy(float)
     shift = 0.09 if len(backtest.letters) > 1 else 0.0

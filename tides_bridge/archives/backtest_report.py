@@ -13,18 +13,25 @@ from pandas.api.types import is_numeric_dtype
 from tides_bridge.archives.backtest import (
     CONFIDENCE,
     Backtest,
-    Quantity,
     agreement,
     contamination,
     count_classes,
     delays,
-    efficiency,
 )
+from tides_bridge.archives.efficiency import FEWEST, Quantity, efficiency
+from tides_bridge.archives.lives import AHEAD, CLEARLY, LIMIT
 from tides_bridge.console import visible
 from tides_bridge.errors import SettingsError
 from tides_bridge.formats.cells import safe_cell
 
-QUANTITIES: Final[dict[Quantity, str]] = {"peak_magnitude": "peak magnitude", "redshift": "redshift"}
+QUANTITIES: Final[dict[tuple[Quantity, ...], str]] = {
+    ("peak_magnitude",): "peak magnitude",
+    ("redshift",): "redshift",
+    ("peak_magnitude", "redshift"): "peak magnitude and redshift",
+    ("epoch",): "MJD of the peak, or of the first detection",
+    ("decl", "ra"): "declination and right ascension [deg]",
+}
+"""Of which the efficiency is told."""
 
 IA: Final = ("SN Ia",)
 
@@ -62,13 +69,14 @@ def report_tables(backtest: Backtest) -> list[ReportTable]:
     Returns
     -------
     list of ReportTable
-        Functions, classes, contamination, delays, with several functions their agreement, and efficiency
-        along each of `QUANTITIES`.
+        Functions, classes, contamination, delays, with several functions their agreement, efficiency along each of
+        `QUANTITIES`, and the life of targets if they were followed.
     """
     found = [_functions(backtest), _classes(backtest), _contamination(backtest), _delays(backtest)]
     if len(backtest.functions) > 1:
         found.append(_agreement(backtest))
-    return found + [_efficiency(backtest, quantity) for quantity in QUANTITIES]
+    found += [_efficiency(backtest, quantities) for quantities in QUANTITIES]
+    return found if backtest.lives is None else [*found, _lives(backtest, backtest.lives)]
 
 
 def report_notes(backtest: Backtest) -> list[str]:
@@ -145,8 +153,10 @@ def report_as_json(backtest: Backtest) -> str:
         "contamination": _records(contamination(backtest)),
         "contamination_of_sn_ia": _records(contamination(backtest, IA)),
         "delays": _records(delays(backtest)),
-        **{f"efficiency_by_{quantity}": _records(efficiency(backtest, quantity)) for quantity in QUANTITIES},
+        **{f"efficiency_by_{'_'.join(each)}": _records(efficiency(backtest, *each)) for each in QUANTITIES},
     }
+    if backtest.lives is not None:
+        content["lives"] = _records(_summed_lives(backtest, backtest.lives).reset_index())
     if len(functions) > 1:
         content["agreement"] = _records(agreement(backtest).reset_index())
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -297,18 +307,76 @@ def _agreement(backtest: Backtest) -> ReportTable:
     return ReportTable("A against B", "", ("class", "both", "only A", "only B", "neither"), (*rows, total))
 
 
-def _efficiency(backtest: Backtest, quantity: Quantity) -> ReportTable:
-    header = [QUANTITIES[quantity], "in archive"]
+def _efficiency(backtest: Backtest, quantities: tuple[Quantity, ...]) -> ReportTable:
+    header = [*QUANTITIES[quantities].split(" and "), "in archive"]
     for letter in backtest.letters:
         header += [f"{letter} selects", f"{letter} share"]
     rows = []
-    for row in _records(efficiency(backtest, quantity)):
-        edges = "unknown" if row["low_edge"] is None else f"{row['low_edge']:g} to {row['high_edge']:g}"
-        rows.append((edges, str(row["in_archive"]), *_shares(backtest, row)))
-    note = f"Where there is one a band, the brightest in {' '.join(backtest.bands)}. " * (quantity == "peak_magnitude")
-    return ReportTable(
-        f"Efficiency by {QUANTITIES[quantity]}", f"{note}Objects of wanted classes.", tuple(header), tuple(rows)
+    for row in _records(efficiency(backtest, *quantities)):
+        edges = [_edges(row, end) for end in ("", "_2")[: len(quantities)]]
+        rows.append((*edges, str(row["in_archive"]), *_shares(backtest, row)))
+    note = f"Where there is one a band, the brightest in {' '.join(backtest.bands)}. " * (
+        "peak_magnitude" in quantities
     )
+    note += f"Objects of wanted classes; neighbouring bins of fewer than {FEWEST} are joined."
+    return ReportTable(f"Efficiency by {QUANTITIES[quantities]}", note, tuple(header), tuple(rows))
+
+
+def _edges(row: dict[str, Any], end: str) -> str:
+    low, high = row[f"low_edge{end}"], row[f"high_edge{end}"]
+    return "unknown" if low is None else f"{low:.12g} to {high:.12g}"
+
+
+def _summed_lives(backtest: Backtest, lives: pd.DataFrame) -> pd.DataFrame:
+    """Add up the lives of wanted and of other targets, by rule; with the number of targets."""
+    wanted = backtest.objects.set_index("object_id").is_wanted.reindex(lives.object_id).to_numpy(bool)
+    kind = pd.Series(wanted, index=lives.index, name="kind").map({True: "wanted", False: "others"})
+    grouped = lives.groupby([kind, lives["rule"]], sort=False)
+    return grouped.sum(numeric_only=True).assign(targets=grouped.size())
+
+
+def _lives(backtest: Backtest, lives: pd.DataFrame) -> ReportTable:
+    sums = _summed_lives(backtest, lives)
+    columns = [(f"{kind}: {rule}", row) for (kind, rule), row in zip(sums.index, _records(sums), strict=True)]
+    rows = [(what, *(say(row) for _, row in columns)) for what, say in LIFE.items()]
+    note = (
+        f"Of the targets of A, from the trigger to the last point; nights on of {LIMIT:g} mag in r, by lines between "
+        f"measured magnitudes. A later point is one of S/N 5 in r; what is known {AHEAD:g} d before it decides."
+    )
+    return ReportTable("Life of targets by rule", note, ("", *(name for name, _ in columns)), tuple(rows))
+
+
+def _ratio(part: str, whole: str, unit: str = "") -> Callable[[dict[str, Any]], str]:
+    """Make what says how large a part is; in percent, or as so many a target."""
+
+    def say(row: dict[str, Any]) -> str:
+        if not row[whole]:
+            return ""
+        return f"{row[part] / row[whole]:.1f}{unit}" if whole == "targets" else f"{100 * row[part] / row[whole]:.1f} %"
+
+    return say
+
+
+def _error(row: dict[str, Any]) -> str:
+    if not row["compared"]:
+        return ""
+    return f"{math.sqrt(row['off2'] / row['compared']):.2f} ({row['off'] / row['compared']:+.2f})"
+
+
+LIFE: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
+    "targets": lambda row: str(row["targets"]),
+    "nights a target": _ratio("nights", "targets"),
+    "nights on a target": _ratio("on", "targets"),
+    "nights on though fainter, of the fainter": _ratio("on_faint", "faint"),
+    "nights off though alive and brighter, of the brighter": _ratio("off_bright", "bright"),
+    "switches a target": _ratio("switches", "targets"),
+    "updates a target": _ratio("updates", "targets"),
+    "rms (bias) of what 4MOST has [mag]": _error,
+    "later points brighter that find it on": _ratio("found", "later"),
+    "later points fainter that find it on": _ratio("found_faint", "later_faint"),
+    f"those fainter than {LIMIT + CLEARLY:g}": _ratio("found_clear", "later_clear"),
+}
+"""What is told of lives."""
 
 
 def percent(share: float | None, low: float | None, high: float | None) -> str:

@@ -7,15 +7,15 @@ All of it is in PostgreSQL: `association` has a row an object, `association_log`
 """
 
 import getpass
-from datetime import UTC, timedelta
+from datetime import UTC
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from tides_bridge.database import Database, run
 from tides_bridge.errors import RejectedError, SettingsError
-from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.settings import Settings
+from tides_bridge.targets.life import life_rules
 
 MATCH_RADIUS_ARCSEC = 1.0
 """[arcsec] Nearer objects are one: Rubin gives several identifiers within it, and new ones with every release."""
@@ -47,23 +47,10 @@ def life_limits(settings: Settings) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``now_mjd`` [d, UTC], ``rule``, ``deactivate_after_days`` and ``unlooked_days`` [d], ``faint_limits`` [mag] by
-        `BANDS`, None where a band has none, ``counting_bands`` by `BANDS`: whose prediction counts, and
-        ``keeps_unselected``.
+        ``now_mjd`` [d, UTC], and `life_rules`.
     """
-    targets = settings.targets
-    # What is predicted is judged in the band that 4MOST is told, if that has a limit.
     _, band_sent, _ = settings.fourmost.mag_type.split("_")
-    counting = {band_sent} if band_sent in targets.faint_limit else set(targets.faint_limit)
-    return {
-        "now_mjd": settings.now_mjd(),
-        "rule": targets.life_rule,
-        "deactivate_after_days": targets.deactivate_after / timedelta(days=1),
-        "unlooked_days": targets.unlooked_after / timedelta(days=1),
-        "faint_limits": [targets.faint_limit.get(band) for band in BANDS],
-        "counting_bands": [band in counting for band in BANDS],
-        "keeps_unselected": targets.keep_unselected,
-    }
+    return {"now_mjd": settings.now_mjd(), **life_rules(settings.targets, band_sent)}
 
 
 def associate_staged(connection: Connection, settings: Settings) -> int:

@@ -43,6 +43,7 @@ Bands = Annotated[
     list[str] | None,
     typer.Option("--peak-band", help="Band whose peak counts; default: the brightest of those the functions count."),
 ]
+Life = Annotated[bool, typer.Option("--life", help="Follow the targets: when they are on, with which magnitude.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 if anything was left out or doubtful, too.")]
 Output = Annotated[Path | None, typer.Option(help="Write the report: .md, .json; or the objects one by one: .csv.")]
 Plot = Annotated[Path | None, typer.Option(help="Draw efficiency and trigger phase: .png, .pdf, .svg.")]
@@ -59,6 +60,7 @@ def backtest(  # noqa: PLR0913, PLR0917
     schema: Schema = None,
     survey: Survey = None,
     strict: Strict = False,
+    life: Life = False,
     output: Output = None,
     plot: Plot = None,
 ) -> None:
@@ -86,6 +88,7 @@ def backtest(  # noqa: PLR0913, PLR0917
             "zero_point": zero_point,
             "schema": schema,
             "survey": survey.value if survey else None,
+            "life": life,
         }
         found = _run(paths, chosen, sources, options, refused, used_otherwise)
         write_files(found, output, plot)

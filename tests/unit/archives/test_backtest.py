@@ -24,18 +24,19 @@ from tides_bridge.archives.backtest import (
     count_classes,
     days_at_trigger,
     delays,
-    edges_of,
-    efficiency,
     join_truth,
     judge_parts,
     run_backtest,
     share_of,
 )
 from tides_bridge.archives.backtest_plots import draw_backtest, write_backtest_plot
+from tides_bridge.archives.efficiency import edges_of, efficiency, joined_bins
+from tides_bridge.archives.lives import lives_of
 from tides_bridge.archives.truth import COLUMNS, TruthFile
 from tides_bridge.errors import RejectedError, SettingsError
+from tides_bridge.formats.files import read_light_curves
 from tides_bridge.resources import shipped
-from tides_bridge.selection import SelectionFunction
+from tides_bridge.selection import SelectionFunction, judge
 from tides_bridge.selection.file import functions_file, read_functions_file
 
 NAN = float("nan")
@@ -141,14 +142,34 @@ def test_a_against_b(both: Backtest) -> None:
 
 
 def test_efficiency_in_bins(both: Backtest) -> None:
-    table = efficiency(both, "peak_magnitude").set_index("low_edge")
+    table = efficiency(both, "peak_magnitude", fewest=1).set_index("low_edge")
     filled = table[table.in_archive > 0]
-    assert filled.index.tolist() == [18.0, 18.25, 18.75, 20.75]
+    assert filled.index.tolist() == [18.0, 18.25, 18.5, 19.0]
     assert filled.in_archive.tolist() == [1, 1, 1, 1]
     assert filled.selected_A.tolist() == [1, 0, 0, 0] and filled.selected_B.tolist() == [1, 1, 0, 0]
-    redshifts = efficiency(both, "redshift")
+    redshifts = efficiency(both, "redshift", fewest=1)
     assert redshifts.iloc[-1][["in_archive", "selected_A", "selected_B"]].tolist() == [1, 0, 1]  # b, of no redshift
     assert redshifts.in_archive.sum() == 4
+
+
+@given(st.lists(st.integers(0, 9), max_size=12), st.integers(1, 9))
+@quick
+def test_bins_are_joined_until_they_have_enough(counts: list[int], fewest: int) -> None:
+    joined = joined_bins(counts, fewest)
+    assert [low for low, _ in joined] + [len(counts)] * bool(joined) == [0] * bool(joined) + [end for _, end in joined]
+    totals = [sum(counts[low:high]) for low, high in joined]
+    assert sum(totals) == sum(counts) and (len(joined) <= 1 or min(totals) >= fewest)
+    # No part of one could stand alone: so little is joined as can be.
+    assert all(sum(counts[low : high - 1]) < fewest for low, high in joined[:-1])
+
+
+def test_efficiency_in_two_dimensions_joins_along_each() -> None:
+    rows = [("SN Ia", 18.1, 0.05 + 0.2 * (n % 2), n % 2 == 0, True) for n in range(12)]
+    rows += [("SN Ia", 20.1, 0.05, True, True)] * 2 + [("SN Ia", 20.1, NAN, True, True), ("AGN", 20.1, 0.1, True, True)]
+    table = efficiency(backtest_of(rows), "peak_magnitude", "redshift")
+    assert table.in_archive.tolist() == [8, 6, 1]  # the two faint ones are too few for a bin of their own
+    assert table.selected_A.tolist() == [8, 0, 1] and table.share_A.tolist() == [1, 0, 1]
+    assert table.low_edge_2[0] == 0.04 and table.high_edge_2[0] == table.low_edge_2[1] and np.isnan(table.low_edge[2])
 
 
 def test_a_against_itself_differs_nowhere() -> None:
@@ -199,9 +220,22 @@ OBJECTS = st.lists(
 def backtest_of(rows: Sequence[tuple[Any, ...]]) -> Backtest:
     """Make a backtest of objects with class, peak, redshift and what A and B say."""
     judged = [
-        (f"o{n}", NAN, 1, 61000.0 if a else NAN, a, a, 61000.0 if b else NAN, b, b) for n, (*_, a, b) in enumerate(rows)
+        (
+            f"o{n}",
+            61000.0 + 20 * n,
+            1,
+            40.0 * n % 360,
+            20.0 * n % 90,
+            61000.0 if a else NAN,
+            a,
+            a,
+            61000.0 if b else NAN,
+            b,
+            b,
+        )
+        for n, (*_, a, b) in enumerate(rows)
     ]
-    names = ["object_id", "first_detection_mjd", "n_detections"]
+    names = ["object_id", "first_detection_mjd", "n_detections", "ra", "decl"]
     names += [f"{name}_{letter}" for letter in "AB" for name in ("trigger_mjd", "passed", "selected")]
     types = {f"{name}_{letter}": bool for letter in "AB" for name in ("passed", "selected")}
     known = [
@@ -222,8 +256,9 @@ def test_all_tables_add_up_to_the_same_totals(rows: list[tuple[Any, ...]]) -> No
     for letter in "AB":
         name = f"selected_{letter}"
         assert counts[name].sum() == found.objects[name].sum()
-        for quantity in ("peak_magnitude", "redshift"):
-            bins = efficiency(found, quantity)  # type: ignore[arg-type]
+        for quantities in backtest_report.QUANTITIES:
+            bins = efficiency(found, *quantities)
+            assert (bins.in_archive[:-1] >= 5).all() or len(bins) <= 2
             assert (bins.in_archive.sum(), bins[name].sum()) == (len(wanted), wanted[name].sum())
             assert (bins[name] <= bins.in_archive).all()
     table = agreement(found)
@@ -322,12 +357,14 @@ def test_places_are_checked_before_the_work(tmp_path: Path) -> None:
 
 def test_the_picture_shows_what_the_tables_say(tmp_path: Path) -> None:
     rows = [("SN Ia", 18.1 + 0.01 * n, 0.1, n < 6, n < 3) for n in range(8)]
-    found = backtest_of([*rows, ("SN Ia", 20.1, 0.3, True, True)])
+    found = backtest_of([*rows, *[("SN Ia", 20.1, 0.3, True, True)] * 5])
     figure = draw_backtest(found)
     panels = [panel for panel in figure.axes if panel.get_ylabel() == "efficiency"]
     assert [panel.get_xlabel() for panel in panels] == ["peak magnitude [mag]", "redshift"]
     points = [container[0].get_ydata().tolist() for container in panels[0].containers]
-    assert points == [[6 / 8], [3 / 8]]  # of the bin with one object nothing is drawn
+    assert points == [[6 / 8, 1], [3 / 8, 1]]
+    few = draw_backtest(backtest_of(rows[:4]))
+    assert [len(panel.containers[0][0].get_ydata()) for panel in few.axes[:2]] == [0, 0]  # they say nothing
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["A: twoBands", "B: anyBand"]
     write_backtest_plot(found, tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
@@ -448,3 +485,16 @@ def test_the_real_supernovae(shared_data: Path, shipped_functions: dict[str, Sel
     assert contamination(found).others.tolist() == [0, 0]
     peak = delays(found).set_index(["function", "since"])["median"]
     assert peak[("A", "peak")] == pytest.approx(-6.9, abs=0.1)
+
+
+def test_lives_of_simulated_supernovae(shared_data: Path, shipped_functions: dict[str, SelectionFunction]) -> None:
+    """A part of them: all are in docs/backtest.md."""
+    (file,) = (shared_data / "elasticc").glob("snia_*.parquet")
+    curves = next(iter(read_light_curves([file], zero_point=31.4, refused=lambda path, problem: None))).part(0, 60)
+    verdicts = judge(curves, [shipped_functions["tidesSNLSSTSelect"]])[0]
+    sums = lives_of(curves, verdicts.trigger_mjd).groupby("rule").sum(numeric_only=True)
+    assert sums.later.nunique() == 1 and sums.nights.nunique() == 1
+    best = sums.loc["predicted"]
+    assert best.found >= 0.97 * best.later > 20 and best.found_clear <= 0.05 * best.later_clear + 1
+    assert best.switches < sums.switches["days"] and best.off_bright <= sums.off_bright["days"]
+    assert np.sqrt(best.off2 / best.compared) < 0.15
