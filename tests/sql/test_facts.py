@@ -10,7 +10,7 @@ from tides_bridge.database import Database
 from tides_bridge.decisions.batch import deactivate_unobserved_transients
 from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.settings import Settings
-from tides_bridge.targets.tonight import coming_night
+from tides_bridge.targets.life import coming_night
 
 SEEN = {"survey": "lsst", "last_mjd": TODAY - 1}
 

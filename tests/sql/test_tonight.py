@@ -12,7 +12,8 @@ from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.stored import pack_rows
 from tides_bridge.settings import Settings
 from tides_bridge.targets.curves import store_target_curves
-from tides_bridge.targets.tonight import coming_night, work_out_tonight
+from tides_bridge.targets.life import coming_night
+from tides_bridge.targets.tonight import work_out_tonight
 
 POINTS = [(0, TODAY - 6 + day, band, 20.0 - 0.1 * day, 0.05) for day in range(6) for band in (1, 2, 3)]
 """Of a rising object: day, band and magnitude."""

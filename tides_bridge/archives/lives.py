@@ -19,8 +19,7 @@ from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.lightcurves.summaries import summarise_light_curves
 from tides_bridge.settings.sections import TargetSettings
 from tides_bridge.targets.brightness import SUPERNOVA, Requests, predict_requests
-from tides_bridge.targets.life import Expected, life_reasons, life_rules
-from tides_bridge.targets.tonight import coming_night
+from tides_bridge.targets.life import Expected, coming_night, life_reasons, life_rules
 
 BAND: Final = BANDS.index("r")
 """Whose magnitude 4MOST is told."""

@@ -23,6 +23,13 @@ GONE: Final = 99.0
 """[mag] Of forced photometry that is negative by more than its error: fainter than any limit."""
 
 
+MIDNIGHT: Final = 4 / 24
+"""[d] UTC of the middle of a night at Paranal."""
+
+DAWN: Final = 10 / 24
+"""[d] UTC: until then the night that has begun is the coming one."""
+
+
 @dataclass(frozen=True)
 class Expected:
     """
@@ -39,6 +46,16 @@ class Expected:
     mags: Floats
     errors: Floats
     is_known: Mask
+
+
+def coming_night(now_mjd: float) -> float:
+    """
+    Give the middle of the night that is, or that comes next [d, UTC].
+
+    >>> [round(coming_night(61000 + hour / 24), 3) for hour in (3, 9.9, 10.1, 23)]
+    [61000.167, 61000.167, 61001.167, 61001.167]
+    """
+    return float(np.ceil(now_mjd - DAWN)) + MIDNIGHT
 
 
 def life_rules(targets: TargetSettings, band_sent: str) -> dict[str, Any]:

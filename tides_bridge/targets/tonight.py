@@ -19,27 +19,12 @@ from tides_bridge.lightcurves.photometry import BANDS, PHOTOMETRIC_SYSTEMS
 from tides_bridge.lightcurves.stored import unpack_table
 from tides_bridge.settings import Settings
 from tides_bridge.targets.brightness import NONE, SUPERNOVA, predict
+from tides_bridge.targets.life import coming_night
 
 logger = logging.getLogger(__name__)
 
-MIDNIGHT: Final = 4 / 24
-"""[d] UTC of the middle of a night at Paranal."""
-
-DAWN: Final = 10 / 24
-"""[d] UTC: until then the night that has begun is the coming one."""
-
 AT_ONCE: Final = 500
 """Targets that are read and worked out together: some MB of light curves."""
-
-
-def coming_night(now_mjd: float) -> float:
-    """
-    Give the middle of the night that is, or that comes next [d, UTC].
-
-    >>> [round(coming_night(61000 + hour / 24), 3) for hour in (3, 9.9, 10.1, 23)]
-    [61000.167, 61000.167, 61001.167, 61001.167]
-    """
-    return float(np.ceil(now_mjd - DAWN)) + MIDNIGHT
 
 
 def work_out_tonight(database: Database, settings: Settings) -> int:
