@@ -153,7 +153,7 @@ def report_as_json(backtest: Backtest) -> str:
         "contamination": _records(contamination(backtest)),
         "contamination_of_sn_ia": _records(contamination(backtest, IA)),
         "delays": _records(delays(backtest)),
-        **{f"efficiency_by_{'_'.join(each)}": _records(efficiency(backtest, *each)) for each in QUANTITIES},
+        **{f"efficiency_by_{'_'.join(names)}": _records(efficiency(backtest, *names)) for names in QUANTITIES},
     }
     if backtest.lives is not None:
         content["lives"] = _records(_summed_lives(backtest, backtest.lives).reset_index())

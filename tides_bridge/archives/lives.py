@@ -177,8 +177,8 @@ def _expected(magnitude: Floats, error: Floats, is_known: list[bool]) -> Expecte
 def _counted(nights: pd.DataFrame, later: pd.DataFrame, rule: str) -> pd.DataFrame:
     """Count for each object, by one rule."""
     on, mag = nights[f"on_{rule}"].to_numpy(bool), nights["mag"].to_numpy()
-    told, updates = _told(nights["place"].to_numpy(), on, nights["sent"].to_numpy())
-    off = np.where(on, told - mag, np.nan)
+    known_there, updates = _told(nights["place"].to_numpy(), on, nights["sent"].to_numpy())
+    off = np.where(on, known_there - mag, np.nan)
     is_same = np.diff(nights["place"].to_numpy(), prepend=-1) == 0
     of_nights: dict[str, Any] = {"nights": 1, "on": on, "bright": mag <= LIMIT, "faint": mag > LIMIT}
     of_nights |= {"off_bright": ~on & (mag <= LIMIT), "on_faint": on & (mag > LIMIT), "updates": updates}
@@ -194,12 +194,12 @@ def _counted(nights: pd.DataFrame, later: pd.DataFrame, rule: str) -> pd.DataFra
 
 
 def _told(place: Integers, on: Mask, sent: Floats) -> tuple[Floats, Mask]:
-    """Give the magnitude that 4MOST has on each night, and whether it was told something then."""
-    told, updates = np.full(len(place), np.nan), np.zeros(len(place), dtype=bool)
+    """Give the magnitude that 4MOST has on each night, and whether it was sent something then."""
+    known_there, updates = np.full(len(place), np.nan), np.zeros(len(place), dtype=bool)
     for row in range(len(place)):
         is_same = row > 0 and place[row] == place[row - 1]
-        before, was_on = (told[row - 1], on[row - 1]) if is_same else (np.nan, False)
+        before, was_on = (known_there[row - 1], on[row - 1]) if is_same else (np.nan, False)
         is_new = on[row] and np.isfinite(sent[row]) and not abs(sent[row] - before) <= LEAST_CHANGE
-        told[row] = sent[row] if is_new else before
+        known_there[row] = sent[row] if is_new else before
         updates[row] = is_new or on[row] != was_on
-    return told, updates
+    return known_there, updates
