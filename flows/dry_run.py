@@ -20,6 +20,7 @@ from tasks.store import deactivate_unobserved_transients, put_in_force
 from tasks.summary import Summary
 from tides_bridge.database import Database, ensure_schema, open_database, run
 from tides_bridge.database.run_log import logged_run
+from tides_bridge.decisions.again import decided_since
 from tides_bridge.decisions.provenance import keep_provenance
 from tides_bridge.decisions.record import contradictions, load_functions
 from tides_bridge.errors import FourmostUnavailable
@@ -104,10 +105,7 @@ def _switched(before: dict[str, str], after: dict[str, str]) -> list[Row]:
 
 def _decided(database: Database, summary: Summary, run_id: int) -> list[Row]:
     """Tell which objects would pass, or pass no more; note how many are decided anew, and what that costs."""
-    with database.transaction() as connection:
-        counted = run(connection, "decisions/count_decided.sql", {"run_id": run_id})
-        decided = run(connection, "decisions/list_decided.sql", {"run_id": run_id})
-        calls = run(connection, "decisions/count_calls.sql", {"run_id": run_id})[0]["calls"]
+    counted, decided, calls = decided_since(database, run_id)
     for row in counted:
         summary.note(f"{row['function']} ({row['role']}): {row['decided']} decided anew, of which {row['passed']} pass")
     if calls:

@@ -37,7 +37,6 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "targets/settle_new.sql": {"match_radius": 1.0},
     "database/count_sessions.sql": {},
     "database/count_tables.sql": {},
-    "database/drop_temporary.sql": {},
     "database/drop_database.sql": {"name": "a"},
     "database/end_open_runs.sql": {"problem": "x"},
     "database/swap_databases.sql": {"name": "a", "aside": "b", "restored": "c"},
@@ -318,6 +317,7 @@ ONCE: dict[str, dict[str, Any]] = {
         "made_at": None,
     },
     "schema/store_version.sql": {"name": "999_test.sql", "checksum": "x"},
+    "database/drop_temporary.sql": {},
 }
 """Scripts that make, log or count something each time."""
 

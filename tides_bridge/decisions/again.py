@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from tides_bridge.brokers import broker_of
 from tides_bridge.brokers.base import HOURLY_LIMIT
@@ -87,3 +88,26 @@ def _newest_detections(judged: Iterable[Judged]) -> dict[str, float]:
         if len(chunk.facts):
             newest |= dict(zip(chunk.facts["object_id"], chunk.facts["last_detection_mjd"], strict=True))
     return newest
+
+
+def decided_since(database: Database, run_id: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
+    """
+    Tell what a run decided, and those after it.
+
+    Parameters
+    ----------
+    database
+        With the record.
+    run_id
+        Of the run in `run_log`.
+
+    Returns
+    -------
+    (list of dict, list of dict, int)
+        Numbers by function; what passes now, or has passed before; calls of light-curve APIs that were made.
+    """
+    about = {"run_id": run_id}
+    with database.transaction() as connection:
+        counted = run(connection, "decisions/count_decided.sql", about)
+        decided = run(connection, "decisions/list_decided.sql", about)
+        return counted, decided, int(run(connection, "decisions/count_calls.sql", about)[0]["calls"])
