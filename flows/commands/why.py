@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from flows.commands.options import Config, SettingsFile
 from tides_bridge.console import echo_line, exit_on_error, stdout_console
 
 if TYPE_CHECKING:
+    from tides_bridge.database import Database
     from tides_bridge.settings import Settings
 
 AsOf = Annotated[
@@ -34,11 +36,15 @@ def why(  # noqa: PLR0913, PLR0917
     config: Config = None,
     settings: SettingsFile = None,
     as_json: AsJson = False,
+    light_curve: Annotated[
+        Path | None,
+        typer.Option("--light-curve", metavar="FILE", help="Write that of the newest decision, as tides convert does."),
+    ] = None,
 ) -> None:
     """
     Tell why an object was sent to 4MOST, or was not: what was measured, what failed by how much, what was sent.
 
-    Reads the database; writes nothing. Exit code 1 if nothing is known of the object.
+    Reads the database; writes only what --light-curve names. Exit code 1 if nothing is known of the object.
     """
     from tides_bridge.database import ensure_schema, open_database
     from tides_bridge.decisions.history import why
@@ -60,6 +66,8 @@ def why(  # noqa: PLR0913, PLR0917
         if not is_known:
             problem = "nothing is known of it" + (" before that time" if then else "")
             raise RejectedError(object_id, f"{problem}: is the name right, and did the broker's filter let it pass?")
+            if light_curve:
+                _write_curve(database, object_id, found["decisions"], light_curve)
     if as_json:
         typer.echo(json.dumps(found, default=str))
     else:
@@ -68,6 +76,20 @@ def why(  # noqa: PLR0913, PLR0917
         _show_spectra(console, found["spectra"], chosen)
         if then:
             console.print(f"Decisions and what was sent are as of {_at(then)}; states and waiting are those of now.")
+
+
+def _write_curve(database: "Database", object_id: str, decisions: list[dict[str, Any]], file: Path) -> None:
+    """Write the light curve on which the newest decision was taken, of those that are kept."""
+    from tides_bridge.archives.curve_files import table_of_curves
+    from tides_bridge.decisions.decided_curves import find_decided_curve
+    from tides_bridge.formats.output.table_files import check_output, write_table
+
+    check_output(file)
+    row, curve = find_decided_curve(database, object_id, decisions)
+    write_table(table_of_curves(curve), file)
+    echo_line(
+        f"{file}: the light curve of {row['survey']} {row['object_id']}, decided {_at(row['decided_at'])}", err=True
+    )
 
 
 def selections(
@@ -147,6 +169,8 @@ def _show(console: Console, found: Mapping[str, Any]) -> None:
         names = [f"{name['survey']} {name['object_id']}" for name in found["names"] if name["name"] == row["name"]]
         objects = f"; it is {', '.join(names)}" if names else ""
         console.print(f"target {row['name']} ({row['survey']}): {state}, {_at_4most(row)}{objects}")
+    for row in found["brightness"]:
+        console.print(_brightness(row))
     for row in found["rulings"]:
         console.print(f"ruling: {in_words(row)}")
     for row in found["annotations"]:
@@ -178,6 +202,22 @@ def _show_spectra(console: Console, rows: Sequence[Mapping[str, Any]], settings:
         console.print(f"spectrum: {spectrum_in_words(row)}")
     for row in {row["tides_id"]: row for row in rows}.values():
         console.print(f"its spectra: {spectra_in_words(row, settings)}")
+
+
+def _brightness(row: Mapping[str, Any]) -> str:
+    """Say how bright an object was in a band, and how often it was seen in it."""
+    number = f"{row['n_detections']} detection{'s' if row['n_detections'] > 1 else ''}"
+    if row["latest_mag"] is None:
+        return f"{row['survey']} {row['object_id']} in {row['band']}: {number}"
+    points = (f"{_magnitude(row, name)} at MJD {row[f'{name}_mjd']:.2f}" for name in ("latest", "brightest"))
+    return (
+        f"{row['survey']} {row['object_id']} in {row['band']}: {number}, the latest {', the brightest '.join(points)}"
+    )
+
+
+def _magnitude(row: Mapping[str, Any], name: str) -> str:
+    error = "" if row[f"{name}_error"] is None else f" +- {row[f'{name}_error']:.2f}"
+    return f"{row[f'{name}_mag']:.2f}{error} mag"
 
 
 def _at_4most(row: Mapping[str, Any]) -> str:

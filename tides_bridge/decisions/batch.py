@@ -21,6 +21,7 @@ from tides_bridge.brokers.base import HOURLY_LIMIT
 from tides_bridge.brokers.kafka import Partition
 from tides_bridge.brokers.models import Alert
 from tides_bridge.database import Database, copy_frame, listed_columns, run
+from tides_bridge.decisions.decided_curves import curves_to_keep, store_decided_curves
 from tides_bridge.decisions.models import Batch, Judged
 from tides_bridge.decisions.record import store_decisions
 from tides_bridge.lightcurves.photometry import BANDS
@@ -298,8 +299,10 @@ def store_outcome(  # noqa: PLR0913, PLR0917
     store_decisions(connection, judged, alerts, run_id)
     if any(len(chunk.facts) for chunk in judged):
         staged = {(row["survey"], row["object_id"]) for row in run(connection, "decisions/list_staged.sql")}
-        kept = (with_curves(chunk.facts, chunk.curves, staged) for chunk in judged)
-        store_target_curves(connection, kept, settings.now_mjd())
+        keys = [curves_to_keep(chunk, staged, settings.decisions.light_curves) for chunk in judged]
+        kept = [with_curves(chunk.facts, chunk.curves, own) for chunk, own in zip(judged, keys, strict=True)]
+        store_target_curves(connection, (with_curves(rows, None, staged) for rows in kept), settings.now_mjd())
+        store_decided_curves(connection, judged, kept)
         of_targets = [alert for alert in batch.alerts if (alert.survey, alert.object_id) in staged]
         _store_annotations(connection, of_targets, settings.broker_name)
     decided = [alerts[object_id] for chunk in judged for object_id in chunk.passed]

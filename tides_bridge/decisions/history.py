@@ -33,8 +33,8 @@ def why(database: Database, object_id: str, survey: str | None = None, as_of: da
     dict
         ``decisions`` and ``sent`` (lists of rows, the oldest first); ``rulings``, the newest first;
         ``annotations``, the newest of each; as of now
-        ``targets``, ``names`` (all objects of those), ``deferred``, and ``last``, the latest decision of each function,
-        which outlives the log.
+        ``targets``, ``names`` (all objects of those), ``brightness`` of these by band, ``deferred``, and ``last``, the
+        latest decision of each function, which outlives the log.
     """
     about, then = {"object_id": object_id, "survey": survey}, {"as_of": as_of}
     with database.transaction() as connection:
@@ -55,6 +55,7 @@ def why(database: Database, object_id: str, survey: str | None = None, as_of: da
         found["annotations"] = [
             row for key in asked for row in run(connection, "decisions/list_annotations.sql", key | then)
         ]
+        found["brightness"] = [row for key in asked for row in run(connection, "decisions/list_brightness.sql", key)]
         found["last"] = [row for key in asked for row in run(connection, "decisions/list_last_decisions.sql", key)]
     found["decisions"] = sorted(decisions, key=lambda row: (row["decided_at"], row["decision_id"]))
     for row in decisions:

@@ -128,7 +128,10 @@ def put_in_force(database: Database, settings: Settings, functions: Sequence[Sel
             before = None if holds_back(connection, settings, "record", change) else age["before"]
         else:
             holds_back(connection, settings, "record", Change(0, 0, ""))  # nothing waits any more
-        return int(run(connection, "decisions/prepare_decisions.sql", {"now": now, "before": before})[0]["dropped"])
+        dropped = int(run(connection, "decisions/prepare_decisions.sql", {"now": now, "before": before})[0]["dropped"])
+        if dropped:
+            run(connection, "decisions/forget_decided_curves.sql", {"before": before})
+        return dropped
 
 
 def role_of(number: int) -> str:

@@ -158,10 +158,13 @@ class DaskSettings(Section):
 
 
 class DecisionSettings(Section):
-    """How long decisions are kept."""
+    """How long decisions are kept, and which of their light curves."""
 
     keep_for: Days | None = Field(
         None, ge=timedelta(days=31), description="months of decisions that ended longer ago are dropped; empty: none is"
+    )
+    light_curves: Literal["all", "near", "targets"] = Field(
+        "targets", description="whose are kept as decided on: near adds those that lack one criterion"
     )
 
 
