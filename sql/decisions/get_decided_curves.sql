@@ -1,5 +1,5 @@
 -- purpose: get the light curves of decisions on an object, as far as they are kept
--- params: object_id text, survey text, digests text[]
+-- params: object_id text, survey text, digests uuid[]
 -- returns: curve_digest text, curve bytea
 
 SELECT

@@ -1,5 +1,5 @@
 -- purpose: keep the light curves that were decided on, each once
--- params: surveys text[], object_ids text[], digests text[], curves bytea[] (all of one length), now timestamptz
+-- params: surveys text[], object_ids text[], digests uuid[], curves bytea[] (all of one length), now timestamptz
 
 INSERT INTO decided_light_curve (object_id, survey, curve_digest, curve, stored_at)
 SELECT
