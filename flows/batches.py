@@ -146,7 +146,7 @@ def store_batch(run: Deciding, batch: Batch, judged: list[Judged], budget: Budge
     settings = run.settings
     # All of it or nothing: if we die in here, the next run does it again from the same place in the stream.
     with run.database.transaction("batch") as connection:
-        if any(function.surveys for function in run.functions):
+        if any(function.surveys or function.annotations for function in run.functions):
             judged = judge_together(connection, Handed(judged), settings, run.functions).take()
         create_transient_stage(connection, Handed(judged), settings)
         inserted, updated = upsert_to_master(connection, settings)

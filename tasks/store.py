@@ -19,7 +19,7 @@ from tides_bridge.settings import Settings
 def judge_together(
     connection: Connection, judged: Handed[list[Judged]], settings: Settings, functions: list[SelectionFunction]
 ) -> Handed[list[Judged]]:
-    """Judge the light curves of several surveys together, where a selection function says so."""
+    """Judge by what was said before, and several surveys together, where a selection function says so."""
     return Handed(together.judge_together(connection, judged.take(), settings, functions))
 
 

@@ -12,6 +12,7 @@ from tides_bridge.decisions.batch import create_transient_stage, store_outcome, 
 from tides_bridge.decisions.history import why
 from tides_bridge.decisions.judging import decide
 from tides_bridge.decisions.record import put_in_force
+from tides_bridge.decisions.several_surveys import judge_together
 from tides_bridge.selection import SelectionFunction
 from tides_bridge.settings import Settings
 
@@ -83,3 +84,81 @@ def test_a_target_is_asked_for_by_its_name(database: Database, settings: Setting
     names = {row["object_id"]: row["name"] for row in rows_of(database, "SELECT object_id, name FROM tides_master")}
     assert newest(database, names["a"]) == {"a fink.score": (0.4, 0)}
     assert newest(database, names["b"]) == {"b fink.score": (0.5, 0)}
+
+
+ASKING = SelectionFunction.parse(
+    "asking",
+    {
+        "rules": "strict",
+        "filters": ["g", "r"],
+        "significance": 5,
+        "minBands": 2,
+        "annotation": "fink.slsn_score >= 0.5",
+    },
+)
+TYPED = SelectionFunction.parse(
+    "typed",
+    {"rules": "strict", "filters": ["g", "r"], "significance": 5, "minBands": 2, "not": {"tnsType": ["CV", "AGN"]}},
+)
+
+
+def verdicts(
+    database: Database, settings: Settings, function: SelectionFunction, said: dict[str, dict[str, Any]], mjd: float
+) -> dict[str, tuple[bool, Any]]:
+    """Judge a batch by a function as a run does; gives what passed, and what was measured of what brokers say."""
+    places = {name: rows[0][-2] for name, rows in POINTS.items()}
+    alerts = [
+        replace(alert(name, newest_mjd=mjd), ra=places[name], decl=-20.0, annotations=notes)
+        for name, notes in said.items()
+    ]
+    curves = curves_of(*(row for name in said for row in POINTS[name]))
+    put_in_force(database, settings, [function])
+    judged = [decide(alerts, curves, [function], {}, 61002.0)]
+    with database.transaction() as connection:
+        judged = judge_together(connection, judged, settings, [function])
+        create_transient_stage(connection, judged)
+        upsert_to_master(connection, settings)
+        store_outcome(connection, batch_of(alerts), judged, take_calls(database, settings, 2), settings)
+    (path,) = [leaf.path for leaf in function.leaves if leaf.path != "minBands"]
+    rows = rows_of(database, "SELECT object_id, passed, measured FROM decision ORDER BY decision_id")
+    recorded = {row["object_id"]: (row["passed"], row["measured"][path]) for row in rows}
+    assert {name: passed for chunk in judged for name, passed in chunk.passed.items()} == {
+        name: recorded[name][0] for name in said
+    }
+    return {name: recorded[name] for name in said}
+
+
+def test_what_one_broker_said_counts_for_the_alert_of_another(database: Database, settings: Settings) -> None:
+    other = settings.model_copy(update={"broker": settings.broker.model_copy(update={"kind": "fink_ztf"})})
+    none = {"a": {}, "b": {}, "c": {}}
+    assert verdicts(database, settings, ASKING, none, 61001.0) == dict.fromkeys("abc", (False, None))
+    first = {"a": {"fink.slsn_score": 0.6}, "b": {"fink.slsn_score": 0.4}, "c": {"fink.slsn_score": 0.9}}
+    expected = {"a": (True, 0.6), "b": (False, 0.4), "c": (False, 0.9)}
+    assert verdicts(database, other, ASKING, first, 61001.0) == expected
+    assert verdicts(database, settings, ASKING, none, 61001.2) == expected, "it was kept of what is no target, too"
+    expected = {"a": (True, 0.6), "b": (True, 0.7)}
+    assert verdicts(database, settings, ASKING, {"a": {}, "b": {"fink.slsn_score": 0.7}}, 61001.4) == expected
+    assert [row[:3] for row in log(database)] == [
+        ("a", "fink.slsn_score", 0.6),
+        ("b", "fink.slsn_score", 0.4),
+        ("c", "fink.slsn_score", 0.9),
+        ("b", "fink.slsn_score", 0.7),
+    ]
+    names = rows_of(database, "SELECT object_id FROM tides_master ORDER BY object_id")
+    assert [row["object_id"] for row in names] == ["a", "b"]
+
+
+def test_the_list_of_the_tns_counts_before_what_brokers_repeat(database: Database, settings: Settings) -> None:
+    with database.transaction() as connection:
+        for number, (kind, names, ra) in enumerate([("CV", ["a"], 200.0), ("SN Ia", [], 11.0), (None, ["c"], 12.0)]):
+            connection.exec_driver_sql(
+                "INSERT INTO tns_object (tns_object_id, name, ra, decl, object_type, internal_names)"
+                " VALUES (%(n)s, 'AT x', %(ra)s, -20.0, %(kind)s, %(names)s)",
+                {"n": number, "ra": ra, "kind": kind, "names": names},
+            )
+    said = {"a": {"tns.type": "SN II"}, "b": {"tns.type": "AGN"}, "c": {"tns.type": "SN Ic"}}
+    assert verdicts(database, settings, TYPED, said, 61001.0) == {
+        "a": (False, "CV"),
+        "b": (True, "SN Ia"),
+        "c": (False, "SN Ic"),
+    }

@@ -76,6 +76,13 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "decisions/activate_staged.sql": LIMITS,
     "decisions/count_born_inactive.sql": {},
     "decisions/get_provenance.sql": {"run_id": 1, "as_of": None, "before": None},
+    "decisions/recall_annotations.sql": {
+        "surveys": ["ztf"],
+        "object_ids": ["a"],
+        "ras": [10.0],
+        "decls": [None],
+        "names": ["tns.type"],
+    },
     "decisions/list_annotations.sql": {"object_id": "a", "survey": None, "as_of": None},
     "fourmost/list_unsent.sql": {"names": ["tides26aaa"]},
     "fourmost/list_namesakes.sql": {"days": 30},

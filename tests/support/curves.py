@@ -132,9 +132,22 @@ def _drawn(draw: st.DrawFn, mjd: float, objects: int) -> Point:
 UNKNOWN_OR_FLAG = st.sampled_from([NAN, 0.0, 1.0])
 
 
+ANNOTATIONS = st.none() | st.fixed_dictionaries(
+    {},
+    optional={
+        "fink.snn_snia_vs_nonia": st.sampled_from([0.0, 0.5, 0.9]),
+        "alerce.SNIa": st.sampled_from([0.1, 0.5]),
+        "gaia.parallax": st.sampled_from([-0.2, 1.0, 30.0]),
+        "vsx.type": st.sampled_from(["RRAB", "M"]),
+        "lasair.needle.class": st.sampled_from(["TDE", "SN"]),
+        "tns.type": st.sampled_from(["SN Ia", "CV", "AGN"]),
+    },
+)
+
+
 @st.composite
-def objects(draw: st.DrawFn, number: int = 3) -> Objects:
-    """Draw what is known of some objects, each value unknown at times."""
+def objects(draw: st.DrawFn, number: int = 3, *, annotated: bool = False) -> Objects:
+    """Draw what is known of some objects, each value unknown at times; what brokers say only if it is asked for."""
 
     def several(values: st.SearchStrategy[Any]) -> list[Any]:
         return draw(st.lists(values, min_size=number, max_size=number))
@@ -146,13 +159,14 @@ def objects(draw: st.DrawFn, number: int = 3) -> Objects:
         decl=several(st.sampled_from([NAN, -89.0, -28.9, -20.0, 0.0, 60.5])),
         ebv=several(st.sampled_from([NAN, 0.0, 0.1, 2.5])),
         sherlock_class=several(st.sampled_from([None, "SN", "VS", "AGN"])),
+        annotations=several(ANNOTATIONS) if annotated else None,
         **flags,
     )
 
 
 @st.composite
-def reliable_curves(draw: st.DrawFn) -> tuple[list[Point], list[float], Objects]:
+def reliable_curves(draw: st.DrawFn, *, annotated: bool = False) -> tuple[list[Point], list[float], Objects]:
     """Draw three light curves with ties, reliabilities, and what is known of the objects."""
     rows = draw(tied_points())
     reliability = st.lists(st.sampled_from([NAN, 0.2, 0.5, 0.9]), min_size=len(rows), max_size=len(rows))
-    return rows, draw(reliability), draw(objects())
+    return rows, draw(reliability), draw(objects(annotated=annotated))

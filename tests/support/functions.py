@@ -54,6 +54,14 @@ OF_OBJECTS: dict[str, st.SearchStrategy[Any]] = {
     "pointSource": FLAGS,
     "knownVariable": FLAGS,
     "sherlockClasses": st.sampled_from([["SN", "UNKNOWN"], ["VS"], ["AGN", "SN"]]),
+    "tnsType": st.sampled_from([["SN Ia", "SN II"], ["CV"]]),
+    "annotation": st.sampled_from(
+        [
+            "fink.snn_snia_vs_nonia >= 0.5",
+            ["gaia.parallax <= 1 mas", "vsx.type = EW, RRAB"],
+            ["alerce.SNIa >= 0.5", "lasair.needle.class = TDE"],
+        ]
+    ),
 }
 CRITERIA_DRAWN = OF_CURVES | OF_AGES | OF_OBJECTS
 """What may be demanded, by key."""

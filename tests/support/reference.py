@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from tides_bridge.lightcurves import LightCurves
 
 NAN = math.nan
-OBJECT_KEYS = ("ra", "decl", "ebv", "solar_system", "point_source", "known_variable", "sherlock_class")
+OBJECT_KEYS = ("ra", "decl", "ebv", "solar_system", "point_source", "known_variable", "sherlock_class", "annotations")
 
 
 class Row(NamedTuple):
@@ -136,6 +136,7 @@ def _measure(key: str, demanded: Any, rows: Sequence[Row], about: Mapping[str, A
         "pointSource": lambda: about["point_source"],
         "knownVariable": lambda: about["known_variable"],
         "sherlockClasses": lambda: about["sherlock_class"] or "UNKNOWN",
+        "tnsType": lambda: (about["annotations"] or {}).get("tns.type"),
     }
     return values[key]()
 
@@ -147,7 +148,7 @@ def _fulfils(key: str, measured: Any, demanded: Any) -> bool:
         return bool(measured <= demanded)
     if key == "declination":
         return bool(demanded[0] <= measured <= demanded[1])
-    if key == "sherlockClasses":
+    if key in ("sherlockClasses", "tnsType"):
         return measured in demanded
     return bool(measured == (1.0 if key == "footprint" else float(demanded)))
 
@@ -203,6 +204,11 @@ def _judge_block(
         if key in ("all", "any"):
             inner = [_judge_block(block, points, f"{path}{key}.{i}.", what, measured) for i, block in _listed(given)]
             answers.append(all(inner) if key == "all" else any(inner))
+        elif key == "annotation":
+            for condition in given if isinstance(given, list) else [given]:
+                name, found = _said(condition, about["annotations"] or {})
+                measured[f"{path}annotation.{name}"] = found
+                answers.append(found[1])
         elif key == "not":
             answers.append(not _judge_block(given, points, f"{path}not.", what, measured))
         else:
@@ -211,6 +217,15 @@ def _judge_block(
             measured[path + key] = (value, _fulfils(key, value, demanded))
             answers.append(measured[path + key][1])
     return all(answers)
+
+
+def _said(condition: str, notes: Mapping[str, Any]) -> tuple[str, tuple[Any, bool]]:
+    """Judge "name >= number", "name <= number" or "name = word, word": what nobody said fulfils none."""
+    name, sign, wanted = condition.split(" ", 2)
+    if sign == "=":
+        return name, (notes.get(name), notes.get(name) in wanted.split(", "))
+    value, number = notes.get(name, NAN), float(wanted.split()[0])
+    return name, (value, value >= number if sign == ">=" else value <= number)
 
 
 def _listed(blocks: Sequence[Any]) -> list[tuple[int, Any]]:

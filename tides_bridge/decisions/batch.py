@@ -21,6 +21,7 @@ from tides_bridge.brokers.base import HOURLY_LIMIT
 from tides_bridge.brokers.kafka import Partition
 from tides_bridge.brokers.models import Alert
 from tides_bridge.database import Database, copy_frame, listed_columns, run
+from tides_bridge.decisions.annotated import store_annotations
 from tides_bridge.decisions.decided_curves import curves_to_keep, store_decided_curves
 from tides_bridge.decisions.models import Batch, Judged
 from tides_bridge.decisions.record import store_decisions
@@ -304,7 +305,7 @@ def store_outcome(  # noqa: PLR0913, PLR0917
         store_target_curves(connection, (with_curves(rows, None, staged) for rows in kept), settings.now_mjd())
         store_decided_curves(connection, judged, kept)
         of_targets = [alert for alert in batch.alerts if (alert.survey, alert.object_id) in staged]
-        _store_annotations(connection, of_targets, settings.broker_name)
+        store_annotations(connection, of_targets, settings.broker_name)
     decided = [alerts[object_id] for chunk in judged for object_id in chunk.passed]
     for survey in {alert.survey for alert in batch.alerts}:
         settled = [alert.object_id for alert in decided if alert.survey == survey]
@@ -320,25 +321,6 @@ def store_outcome(  # noqa: PLR0913, PLR0917
     ]
     run(connection, "decisions/store_position.sql", places)
     run(connection, "decisions/settle_accepted.sql", {"refused_ids": list(pull.accepted), "now": now})
-
-
-def _store_annotations(connection: Connection, alerts: Iterable[Alert], broker: str) -> None:
-    """Keep what alerts say of objects beyond the light curve, each with the version that its source tells."""
-    rows = [
-        {
-            "survey": alert.survey,
-            "object_id": alert.object_id,
-            "name": name,
-            "word" if isinstance(value, str) else "number": value,
-            "version": alert.annotations.get(f"{name.partition('.')[0]}.version"),
-            "mjd": alert.newest_mjd,
-        }
-        for alert in alerts
-        for name, value in alert.annotations.items()
-        if not name.endswith(".version")
-    ]
-    if rows:
-        run(connection, "decisions/store_annotations.sql", {"annotations": json.dumps(rows), "broker": broker})
 
 
 def _deferred(alert: Alert, reason: str, chunk: Judged, settings: Settings, now: datetime) -> dict[str, Any]:

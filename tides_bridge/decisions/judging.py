@@ -352,6 +352,7 @@ def _objects(alerts: Sequence[Alert], curves: LightCurves, summary: pd.DataFrame
     known: dict[str, Any] = {field.name: getattr(curves.objects, field.name) for field in fields(Objects)}
     classes = zip((alert.sherlock_class for alert in in_order), known["sherlock_class"], strict=True)
     known["sherlock_class"] = [of_alert or of_curve for of_alert, of_curve in classes]
+    known["annotations"] = [alert.annotations or None for alert in in_order]
     for name in known.keys() & {name for alert in in_order for name in alert.known}:
         of_alerts = pd.Series([alert.known.get(name) for alert in in_order], dtype=float)
         known[name] = of_alerts.fillna(pd.Series(known[name])).to_numpy()

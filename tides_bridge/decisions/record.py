@@ -5,7 +5,9 @@ All of it is in PostgreSQL: `selection_function` has the text of every version, 
 `decision` every evaluation, a partition a month, and `last_decision` the latest of each object and function.
 """
 
+import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -171,7 +173,7 @@ def decisions_of(
             "function": _each_repeated([function.name for function in functions], n),
             "version": _each_repeated([function.version for function in functions], n),
             "role": _each_repeated([role_of(place) for place in range(number)], n),
-            "curve_digest": np.tile(np.asarray(digests, dtype=object), number),
+            "curve_digest": [text for verdict in verdicts for text in _digests_of(verdict, digests)],
             "n_detections": np.concatenate([verdict.n_detections for verdict in verdicts]),
             "passed": np.concatenate([verdict.passed for verdict in verdicts]),
             "trigger_mjd": np.concatenate([verdict.trigger_mjd for verdict in verdicts]),
@@ -182,6 +184,15 @@ def decisions_of(
             "left_out": np.tile(left_out, number),
         }
     )
+
+
+def _digests_of(verdict: Verdicts, digests: Sequence[str]) -> Sequence[str]:
+    """Add to digests of light curves what was judged of the annotations, if any was: another value is news."""
+    values = [verdict.measured[path].tolist() for path in verdict.function.annotations]
+    if not values:
+        return digests
+    pairs = zip(digests, zip(*values, strict=True), strict=True)
+    return [hashlib.blake2b(repr(pair).encode(), digest_size=16).hexdigest() for pair in pairs]
 
 
 def _each_repeated(values: Sequence[str], number: int) -> "pd.Categorical[str]":
@@ -204,8 +215,16 @@ def failed_text(verdict: Verdicts) -> list[str]:
     rows = list(zip(*(mask.tolist() for mask in verdict.fulfilled.values()), strict=True))
     for row in set(rows):
         failed = (path for path, is_fulfilled in zip(verdict.fulfilled, row, strict=True) if not is_fulfilled)
-        texts[row] = "{" + ",".join(failed) + "}"
+        texts[row] = "{" + ",".join(path if PLAIN.fullmatch(path) else _quoted(path) for path in failed) + "}"
     return [texts[row] for row in rows]
+
+
+PLAIN: Final = re.compile(r"[A-Za-z0-9_.]+")
+"""A path that PostgreSQL reads in an array as it is: those of annotations may have what their brokers make up."""
+
+
+def _quoted(path: str) -> str:
+    return '"' + path.replace("\\", r"\\").replace('"', r"\"") + '"'
 
 
 def store_decisions(

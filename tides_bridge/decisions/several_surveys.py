@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 
 from tides_bridge.compiled import Integers
 from tides_bridge.database import copy_frame, listed_columns, run
+from tides_bridge.decisions.annotated import remember
 from tides_bridge.decisions.models import Judged
 from tides_bridge.decisions.record import decisions_of, role_of
 from tides_bridge.lightcurves import LightCurves, Objects
@@ -64,9 +65,10 @@ def judge_together(
     """
     Judge the objects of a batch with what other surveys know of them, by those functions that say so.
 
-    The light curves of the batch are stored, for batches to come. Each of a group gets the verdict on all its points:
-    those of the batch in place of that on its own, the others as a chunk more, so that one that passes only now becomes
-    a target, too. Without such a function nothing is asked.
+    What was said of the objects before is remembered first: see `annotated.remember`. The light curves of the batch are
+    stored, for batches to come. Each of a group gets the verdict on all its points: those of the batch in place of that
+    on its own, the others as a chunk more, so that one that passes only now becomes a target, too. Without such a
+    function nothing is asked.
 
     Parameters
     ----------
@@ -84,6 +86,7 @@ def judge_together(
     list of Judged
         The chunks with what was decided together, and one more where others than those of the batch are concerned.
     """
+    judged = remember(connection, judged, settings, functions)
     surveys = [survey for survey in SURVEYS if any(survey in function.surveys for function in functions)]
     given = _given(judged, surveys)
     if not given:
@@ -189,6 +192,9 @@ def merged_objects(objects: Objects, index: Integers, number: int) -> Objects:
         values, into = getattr(objects, name), getattr(merged, name)
         if name in YES_OF_ANY:
             np.fmax.at(into, index, values)
+        elif name == "annotations":
+            for place, notes in zip(index.tolist(), values.tolist(), strict=True):
+                into[place] = {**(notes or {}), **(into[place] or {})} or None
         else:
             known = np.flatnonzero(pd.notna(values))[::-1]  # of several values for one object numpy keeps the last
             into[index[known]] = values[known]

@@ -23,6 +23,7 @@ from tides_bridge.formats.babamul import survey_packet
 from tides_bridge.formats.contents import seekable, state_of
 from tides_bridge.formats.json_text import chosen_records
 from tides_bridge.formats.lsst import NUMBERS, error_without_object, lsst_curves_of_columns
+from tides_bridge.formats.meaning.annotations import ROOTS, annotations_in
 from tides_bridge.formats.meaning.bands import codes_of_coded
 from tides_bridge.formats.meaning.epochs import NO_EPOCH
 from tides_bridge.formats.meaning.identifiers import EXACT
@@ -41,7 +42,7 @@ PAGES = 1 << 20
 LISTS = ("prvDiaSources", "prvDiaForcedSources")
 
 HEAD = ("diaObjectId", "ssObjectId", "midpointMjdTai", "midPointTai", "jd")
-BODY = (*HEAD, *NUMBERS, "diaSourceId", "band", "filterName", "mwebv", *XM)
+BODY = (*HEAD, *NUMBERS, "diaSourceId", "band", "filterName", "mwebv")
 RECORD = ("objectId", "candid", "candidate", "prv_candidates", "prv_nondetections", "fp_hists", "vsx", "gcvs")
 
 _kept = threading.local()
@@ -121,9 +122,10 @@ def _rows(piece: FilePiece) -> Iterator[tuple[int, pa.RecordBatch]]:
 
 def _batches(path: Path) -> Iterator[pa.RecordBatch]:
     with open_table(path) as file:
-        columns = _leaves(file, ("diaSource", "diaObject", "xm", *LISTS), BODY) or [
+        columns = _leaves(file, ("diaSource", "diaObject", *LISTS), BODY) or [
             path for path in file.schema_arrow.names if path in RECORD
         ]
+        columns += [name for name in file.schema_arrow.names if name in ROOTS and name not in columns]
         # A reader keeps what it has read until its last row: one for each row group.
         for group in range(file.num_row_groups):
             yield from file.iter_batches(ROWS, row_groups=[group], columns=columns)
@@ -308,6 +310,15 @@ def _objects(batch: pa.RecordBatch) -> Objects:
         ebv=_numbers(_field(own, "mwebv"), number),
         solar_system=np.where(is_rubin, pc.is_valid(moving).to_numpy(zero_copy_only=False), np.nan),
         known_variable=_variables(_column(batch, "xm"), number),
+        annotations=_annotations(batch),
+    )
+
+
+def _annotations(batch: pa.RecordBatch) -> list[dict[str, Any] | None]:
+    """Read what Fink says beyond the light curve; None where it says nothing."""
+    notes = batch.select([name for name in batch.schema.names if name in ROOTS])
+    return (
+        [annotations_in(row, "fink") or None for row in notes.to_pylist()] if notes.num_columns else [None] * len(batch)
     )
 
 

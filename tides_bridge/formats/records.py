@@ -7,12 +7,13 @@ msgspec skips what is not named here, which is most of a packet. What a record i
 import math
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats.lsst import DiaObject, LsstObject, Source, error_without_object, lsst_curves
+from tides_bridge.formats.meaning.annotations import TOPS, annotations_in
 from tides_bridge.formats.meaning.epochs import NO_EPOCH
 from tides_bridge.formats.meaning.identifiers import Identifier, identifier_text
 from tides_bridge.formats.ztf import NewestPoint, Point, ZtfObject, facts_of_alert, is_known_variable, ztf_curves
@@ -72,9 +73,24 @@ class LsstAlert(msgspec.Struct, gc=False):
     diaSourcesList: list[Source] | None = None  # noqa: N815
     diaForcedSourcesList: list[Source] | None = None  # noqa: N815
     ebv: float | None = None
+    annotations: Any = None
 
 
-class Record(LsstAlert, gc=False):
+if TYPE_CHECKING:
+
+    class Said(LsstAlert):
+        """What brokers say beyond the light curve: the fields `NOTED`, of any content."""
+
+else:
+    Said = msgspec.defstruct(
+        "Said",
+        [(name, Any, None) for name in sorted(TOPS - set(LsstAlert.__struct_fields__))],
+        bases=(LsstAlert,),
+        gc=False,
+    )
+
+
+class Record(Said, gc=False):
     """Every key that is used of a record."""
 
     objectId: str | int | None = None  # noqa: N815
@@ -97,6 +113,20 @@ class Record(LsstAlert, gc=False):
     lasairData: Any = None  # noqa: N815
     xm: Any = None
     error: Any = None
+
+
+NOTED = tuple(sorted(TOPS | {"annotations"}))
+
+
+def annotations_of(record: Record) -> dict[str, Any]:
+    """Tell what the broker of a record says of its object beyond the light curve, as a fact of `Objects`."""
+    fields = {name: value for name in NOTED if (value := getattr(record, name)) not in (None, msgspec.UNSET)}
+    if record.candidate is not None or record.diaSource is not None:
+        return {"annotations": annotations_in(fields, "fink") or None}
+    inner = record.lasairData if isinstance(record.lasairData, dict) else {}
+    if record.alert is not None and record.alert.annotations is not None:
+        inner = {**inner, "annotations": record.alert.annotations}
+    return {"annotations": annotations_in({**fields, **inner}, "lasair") or None}
 
 
 def identify(record: Head | Record) -> tuple[str, float]:
@@ -216,13 +246,14 @@ def _of_ztf(record: Record) -> ZtfObject:
         if isinstance(record.labels, dict) and "vsx" in record.labels:
             catalogues.append(record.labels["vsx"])
         known = facts_of_alert(record.candidate) | {"known_variable": is_known_variable(*catalogues)}
-        return ZtfObject(name, [record.candidate, *(record.prv_candidates or [])], known)
-    points = record.candidates or []
-    detections = [point for point in points if point.candid is not None]
+        points: list[Point] = [record.candidate, *(record.prv_candidates or [])]
+        return ZtfObject(name, points, known | annotations_of(record))
+    newest = record.candidates or []
+    detections = [point for point in newest if point.candid is not None]
     known = facts_of_alert(max(detections, key=lambda point: point.jd or 0.0)) if detections else {}
     if _part(record.objectData, "ramean") is not None:
         known |= {"ra": record.objectData["ramean"], "decl": record.objectData.get("decmean")}
-    return ZtfObject(name, list(points), known | _sherlock(record))
+    return ZtfObject(name, list(newest), known | _sherlock(record) | annotations_of(record))
 
 
 def _of_lsst(record: Record) -> LsstObject:
@@ -231,10 +262,11 @@ def _of_lsst(record: Record) -> LsstObject:
         if record.diaSource.midpointMjdTai is not None:  # ELAsTiCC simulated nothing of the solar system
             known["solar_system"] = float(identifier_text(record.diaSource.ssObjectId, "ssObjectId") is not None)
         sources = [record.diaSource, *(record.prvDiaSources or [])]
+        known |= annotations_of(record)
         return LsstObject(_alert_name(record), sources, record.prvDiaForcedSources or [], known)
     alert = record if record.alert is None else record.alert
     sources = alert.diaSourcesList or []
-    known = _known(alert.diaObject, record) | _sherlock(record)
+    known = _known(alert.diaObject, record) | _sherlock(record) | annotations_of(record)
     extinction = [alert.ebv, record.ebv, _part(record.lasairData, "ebv")]
     known["ebv"] = next((value for value in extinction if value is not None), None)
     return LsstObject(_lasair_name(record)[0], sources, alert.diaForcedSourcesList or [], known)

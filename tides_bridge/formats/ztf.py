@@ -157,7 +157,7 @@ def columns_of_facts(known: Sequence[dict[str, Any]]) -> Objects:
     columns: dict[str, Any] = {}
     for name in names:
         values = [facts.get(name) for facts in known]
-        columns[name] = values if name == "sherlock_class" else _floats(values)
+        columns[name] = values if name in ("sherlock_class", "annotations") else _floats(values)
     return Objects.of(len(known), **columns)
 
 

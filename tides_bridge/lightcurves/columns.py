@@ -44,6 +44,9 @@ class Objects:
         up and does not.
     sherlock_class
         (n,) object: Sherlock's classification, None where unknown.
+    annotations
+        (n,) object: what brokers say by source and name, a mapping; None where nothing is said. They are judged, and
+        kept by themselves: no part of a digest or of a table.
     """
 
     ra: Floats
@@ -53,6 +56,7 @@ class Objects:
     point_source: Floats
     known_variable: Floats
     sherlock_class: npt.NDArray[np.object_]
+    annotations: npt.NDArray[np.object_]
 
     @classmethod
     def of(cls, number: int, **known: Any) -> Self:
@@ -63,7 +67,7 @@ class Objects:
         array([nan, nan])
         """
         columns: dict[str, Any] = {field.name: np.full(number, np.nan) for field in fields(cls)}
-        columns["sherlock_class"] = np.full(number, None, dtype=object)
+        columns |= {name: np.full(number, None, dtype=object) for name in ("sherlock_class", "annotations")}
         for name, values in known.items():
             columns[name][:] = values
         return cls(**columns)
@@ -329,7 +333,7 @@ class LightCurves:
             (n,) 32 hexadecimal characters; equal where all columns are. Brightness is taken to 7 digits: the last of 16
             is that of the processor that worked it out.
         """
-        known = zip(*(getattr(self.objects, field.name).tolist() for field in fields(Objects)), strict=True)
+        known = zip(*(getattr(self.objects, name).tolist() for name in ARROW_TYPES), strict=True)
         digests: list[str] = []
         # Some objects after the other: what is copied stays in the processor's cache.
         edges = np.searchsorted(self.offsets, np.arange(0, len(self.mjd), DIGESTED_POINTS)).tolist()
@@ -361,8 +365,8 @@ class LightCurves:
 
         offsets = pa.array(self.offsets)
         columns: dict[str, pa.Array] = {"object_id": pa.array(self.object_ids, pa.string())}
-        for field in fields(Objects):
-            columns[field.name] = pa.array(getattr(self.objects, field.name).tolist(), ARROW_TYPES.get(field.name))
+        for name, kind in ARROW_TYPES.items():
+            columns[name] = pa.array(getattr(self.objects, name).tolist(), kind)
         for name in POINT_COLUMNS:
             values = pa.array(np.ascontiguousarray(getattr(self, name)))
             columns[f"point_{name}"] = pa.LargeListArray.from_arrays(offsets, values)
@@ -377,7 +381,7 @@ class LightCurves:
             columns[name] = column.flatten().to_numpy(zero_copy_only=False)
         lengths = lists["mjd"].value_lengths().to_numpy(zero_copy_only=False)
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        known = {field.name: table[field.name].to_pylist() for field in fields(Objects)}
+        known = {name: table[name].to_pylist() for name in ARROW_TYPES}
         ids = tuple(table["object_id"].to_pylist())
         return cls(ids, offsets, objects=Objects.of(len(ids), **known), **columns)
 
@@ -393,7 +397,9 @@ BRIGHTNESS = ("flux", "flux_error", "magnitude", "magnitude_error", "significanc
 DIGESTED_POINTS = 8192
 """Of so many points the digests are made at a time, about."""
 
-ARROW_TYPES = {field.name: "float64" for field in fields(Objects)} | {"sherlock_class": "string"}
+ARROW_TYPES = {field.name: "float64" for field in fields(Objects) if field.name != "annotations"}
+ARROW_TYPES["sherlock_class"] = "string"
+"""What is known of objects that belongs to digests and tables."""
 
 
 @compiled

@@ -18,6 +18,7 @@ import numpy as np
 
 from tides_bridge.compiled import Floats, Mask
 from tides_bridge.lightcurves.sky import is_on_sky, right_ascension
+from tides_bridge.selection.conditions import Annotated
 from tides_bridge.selection.measures import Look, Running, Values
 
 
@@ -388,3 +389,31 @@ def sherlock_class(look: Look, *_: object) -> Values:
     classes = look.objects.sherlock_class
     is_unknown = np.array([not name for name in classes], dtype=bool)
     return look.of_object(np.where(is_unknown, "UNKNOWN", classes))
+
+
+@criterion("tnsType", "one of", is_of_object=True)
+def tns_type(look: Look, *_: object) -> Values:
+    """
+    Take the type of the Transient Name Server; None where it has none.
+
+    Source: its daily list (`tides tns`), else what the broker says of it.
+
+    >>> from tides_bridge.selection.functions import measure
+    >>> measure("tnsType", annotations=[{"tns.type": "SN Ia"}]), measure("tnsType")
+    (['SN Ia'], [None])
+    """
+    return Annotated("tns.type")(look)
+
+
+@criterion("annotation", "at least", is_of_object=True)
+def annotation(look: Look, _: Running, demanded: str) -> Values:
+    """
+    Take what brokers say of it under a name; each condition has name, kind and unit of its own.
+
+    Source: the brokers' messages, docs/annotations.md.
+
+    >>> from tides_bridge.selection.functions import measure
+    >>> measure("annotation", annotations=[{"fink.slsn_score": 0.4}], demanded="fink.slsn_score")
+    [0.4]
+    """
+    return Annotated(demanded)(look)

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from tides_bridge.compiled import Floats, Mask
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.photometry import BANDS
+from tides_bridge.selection.conditions import Annotated
 from tides_bridge.selection.criteria import CRITERIA
 from tides_bridge.selection.measures import ANY_DETECTION, Look, PointFilter, Running
 from tides_bridge.selection.parsing import Group, Leaf, parse_block
@@ -99,6 +100,13 @@ class SelectionFunction:
     def leaves(self) -> tuple[Leaf, ...]:
         """All criteria, those in groups too."""
         return tuple(self.criteria.leaves())
+
+    @cached_property
+    def annotations(self) -> dict[str, str]:
+        """By the path of a criterion that asks for what brokers say: the name of the annotation."""
+        asked = {leaf.path: leaf.criterion.measure for leaf in self.leaves}
+        found = {path: measure.annotation for path, measure in asked.items() if isinstance(measure, Annotated)}
+        return found | {leaf.path: "tns.type" for leaf in self.leaves if leaf.criterion.key == "tnsType"}
 
 
 @dataclass(frozen=True)

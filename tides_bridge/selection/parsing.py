@@ -11,7 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
+from tides_bridge.formats.meaning.tns_types import TNS_TYPES
 from tides_bridge.lightcurves.photometry import BANDS, PHOTOMETRIC_SYSTEMS, magnitude_from_flux
+from tides_bridge.selection.conditions import SIGNS, Annotated, Condition
 from tides_bridge.selection.criteria import CRITERIA, Criterion, Footprint
 from tides_bridge.selection.measures import ANY_DETECTION, PointFilter
 
@@ -31,6 +33,8 @@ SURVEYS: Final = tuple(PHOTOMETRIC_SYSTEMS)
 
 SHERLOCK_CLASSES: Final = ("AGN", "BS", "CV", "NT", "ORPHAN", "SN", "UNCLEAR", "UNKNOWN", "VS")
 """Sherlock's classes (Lasair, ``sherlock_classifications``); UNKNOWN is ours for an alert without one."""
+
+OF_SHERLOCK: Final = "class of Sherlock"
 
 
 @dataclass(frozen=True)
@@ -167,6 +171,11 @@ def _parse(keys: Mapping[str, Any], above: PointFilter, path: str) -> tuple[Poin
             normal[key], points = value, replace(points, **{field: value})
     parts: list[Leaf | Group] = []
     for key in (key for key in CRITERIA if key in keys):
+        if key == "annotation":
+            conditions = _told(path + key, _conditions, keys[key])
+            parts += [replace(leaf, path=f"{path}{key}.{leaf.path}", points=points) for leaf in conditions.values()]
+            normal[key] = sorted(conditions)
+            continue
         threshold = _told(path + key, lambda value, key=key: _threshold(CRITERIA[key], value), keys[key])  # type: ignore[misc]
         parts.append(Leaf(path + key, CRITERIA[key], threshold, points))
         normal[key] = _normal(threshold)
@@ -223,7 +232,8 @@ def _threshold(criterion: Criterion, value: object) -> Any:
     if criterion.kind == "is":
         return _flag(value)
     if criterion.kind == "one of":
-        return _names(value)
+        known, whose = (TNS_TYPES, "type of the TNS") if criterion.key == "tnsType" else (SHERLOCK_CLASSES, OF_SHERLOCK)
+        return _names(value, known, whose)
     if criterion.kind == "between":
         if not isinstance(value, list) or len(value) != 2:
             raise ValueError("must be two numbers: [from, to]")
@@ -254,6 +264,14 @@ def _number(value: object, unit: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"must be a number{f' [{unit}]' if unit else ''}")
     return float(value) + 0.0  # -0.0 is 0.0
+
+
+def _plain(text: str) -> float | str:
+    """Read a text that is a bare number, without a unit."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _by_astropy(text: str, words: str, unit: str) -> Any:
@@ -312,13 +330,32 @@ def _surveys(value: object) -> tuple[str, ...]:
     return tuple(survey for survey in SURVEYS if survey in value)
 
 
-def _names(value: object) -> tuple[str, ...]:
+def _names(value: object, known: Sequence[str], whose: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
         raise ValueError("must be a list of classes")
     for name in value:
-        if name not in SHERLOCK_CLASSES:
-            raise ValueError(f"{name!r} is no class of Sherlock; there are {', '.join(SHERLOCK_CLASSES)}")
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(f"{name!r} is no {whose}{hint or '; there are ' + ', '.join(known)}")
     return tuple(sorted(set(value)))
+
+
+def _conditions(value: object) -> dict[str, Leaf]:
+    """Read conditions on annotations, one or a list: by how each is written in one way, named by its annotation."""
+    conditions = [Condition.read(text) for text in (value if isinstance(value, list) else [value])]
+    found: dict[str, Leaf] = {}
+    for condition in conditions:
+        threshold: Any = (
+            condition.words() if condition.sign == "=" else _number(_plain(condition.value), condition.unit)
+        )
+        measure, kind = Annotated(condition.name), SIGNS[condition.sign]
+        criterion = replace(CRITERIA["annotation"], unit=condition.unit, kind=kind, measure=measure)
+        found[condition.written(threshold)] = Leaf(condition.name, criterion, threshold, PointFilter())
+    names = [leaf.path for leaf in found.values()]
+    if len(set(names)) < len(names) or not names:
+        raise ValueError("must ask once of each annotation; for two limits of one write two blocks under all")
+    return found
 
 
 def _footprint(value: object) -> Footprint:

@@ -7,12 +7,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.processes import ROOT
+from tides_bridge.formats.files import read_light_curves
 from tides_bridge.formats.meaning.annotations import FIELDS, MOST, NAMES, WORDS, annotations_in
 
 PLACES = [(broker, place) for broker, fields in FIELDS.items() for place in fields]
@@ -106,3 +108,49 @@ def test_what_is_in_real_packets_of_fink_and_messages_of_lasair(shared_data: Pat
         names.update(list(annotations_in(row, "lasair")))
     assert (names["sherlock.class"], names["sherlock.host_separation"]) == (64, 6)
     assert names["sherlock.spectroscopic_redshift"] == 2
+
+
+def said_in(path: Path) -> dict[str, dict[str, Any] | None]:
+    """What is known so of the objects of a file whose light curves are read."""
+    parts = read_light_curves([path], refused=lambda *_: None)
+    pairs = [pair for part in parts for pair in zip(part.object_ids, part.objects.annotations.tolist(), strict=True)]
+    return dict(pairs)
+
+
+def test_light_curves_in_files_bring_what_brokers_say_of_each(tmp_path: Path) -> None:
+    point = {"jd": 2461000.5, "fid": 1, "magpsf": 19.0, "sigmapsf": 0.1, "isdiffpos": "t", "candid": 1}
+    packet = {"objectId": "ZTF26aaaaaaa", "candidate": point, "snn_snia_vs_nonia": 0.8, "vsx": "RRAB", "z": 0.5}
+    answer = {
+        "objectId": "ZTF26aaaaaab",
+        "candidates": [point],
+        "sherlock": {"classification": "SN"},
+        "TNS": {"z": 0.1},
+    }
+    source = {"midpointMjdTai": 61000.0, "psfFlux": 5e3, "psfFluxErr": 1e2, "band": "g", "diaSourceId": 1}
+    alert = {"diaSourcesList": [source], "annotations": {"sherlock": [{"classification": "NT"}]}}
+    message = {"diaObjectId": 7, "photoZ": 0.2, "alert": alert}
+    fink = {"diaSource": {**source, "diaObjectId": 8}, "clf": {"snnSnVsOthers_score": 0.7}, "xm": {"vsx_Type": "Fail"}}
+    bare = {"objectId": "ZTF26aaaaaac", "candidate": point}
+    lines = tmp_path / "alerts.jsonl"
+    lines.write_text("\n".join(map(json.dumps, (packet, answer, message, fink, bare))))
+    expected = {
+        "ZTF26aaaaaaa": {"fink.snn_snia_vs_nonia": 0.8, "vsx.type": "RRAB"},
+        "ZTF26aaaaaab": {"sherlock.class": "SN", "tns.redshift": 0.1},
+        "7": {"sherlock.class": "NT", "sherlock.photometric_redshift": 0.2},
+        "8": {"fink.snn_sn_vs_all": 0.7},
+        "ZTF26aaaaaac": None,
+    }
+    assert said_in(lines) == expected
+    for number, record in enumerate((packet, fink)):
+        rows = tmp_path / f"{number}.parquet"
+        pq.write_table(pa.Table.from_pylist([record]), rows)
+        name = str(record.get("objectId", 8))
+        assert said_in(rows) == {name: expected[name]}
+
+
+def test_files_of_fink_and_lasair_say_what_their_messages_do(shared_data: Path) -> None:
+    counted = Counter(name for said in said_in(shared_data / "lsst" / "parquet").values() for name in said or {})
+    assert (counted["fink.snn_sn_vs_all"], counted["gaia.name"], counted["legacy.photometric_redshift"]) == (19, 3, 2)
+    messages = shared_data / "lasair_lsst" / "kafka_messages.json"
+    counted = Counter(name for said in said_in(messages).values() for name in said or {})
+    assert (counted["sherlock.class"], counted["sherlock.host_separation"]) == (32, 3)

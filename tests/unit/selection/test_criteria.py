@@ -108,6 +108,14 @@ def test_what_is_measured_of_a_light_curve_and_its_threshold_is_included(
         ({"maxEbv": 0.25}, {"ebv": 0.26}, 0.26, False),
         ({"sherlockClasses": ["SN", "NT"]}, {"sherlock_class": "SN"}, "SN", True),
         ({"sherlockClasses": ["SN", "NT"]}, {"sherlock_class": "VS"}, "VS", False),
+        ({"tnsType": ["SN Ia", "SN II"]}, {"annotations": [{"tns.type": "SN II"}]}, "SN II", True),
+        ({"tnsType": ["SN Ia", "SN II"]}, {"annotations": [{"tns.type": "CV"}]}, "CV", False),
+        ({"annotation": "fink.slsn_score >= 0.5"}, {"annotations": [{"fink.slsn_score": 0.5}]}, 0.5, True),
+        ({"annotation": "fink.slsn_score >= 0.5"}, {"annotations": [{"fink.slsn_score": 0.49}]}, 0.49, False),
+        ({"annotation": "gaia.parallax <= 1 mas"}, {"annotations": [{"gaia.parallax": 1.0}]}, 1.0, True),
+        ({"annotation": "gaia.parallax <= 0.001 arcsec"}, {"annotations": [{"gaia.parallax": 1.1}]}, 1.1, False),
+        ({"annotation": "vsx.type = EW, RRAB"}, {"annotations": [{"vsx.type": "RRAB"}]}, "RRAB", True),
+        ({"annotation": "vsx.type = EW, RRAB"}, {"annotations": [{"vsx.type": "RR"}]}, "RR", False),
     ],
 )
 def test_what_is_measured_of_an_object(demand: Keys, known: Keys, value: Any, passes: bool) -> None:
@@ -158,6 +166,14 @@ def test_not_asks_only_that_it_is_not_known(key: str) -> None:
     """`not: {pointSource: true}` drops what is known to be a star: an object of which nothing is known stays."""
     demanded = True if OF_UNKNOWN[key] is False else OF_UNKNOWN[key]
     assert judge(about(), [only(**{"not": {key: demanded}})])[0].passed.tolist() == [True]
+
+
+@pytest.mark.parametrize("condition", ["fink.slsn_score >= 0", "fink.slsn_score <= 1", "vsx.type = RRAB"])
+@pytest.mark.parametrize("said", [None, {}, {"fink.snn_sn_vs_all": 0.5, "vsx": "RRAB"}, {"fink.slsn_score": "RRAB"}])
+def test_what_no_broker_said_fulfils_no_condition_and_is_no_opposite(condition: str, said: Any) -> None:
+    value, passes = measured(about(annotations=[said]), annotation=condition)
+    assert (value is None or math.isnan(value), passes) == (True, False)
+    assert judge(about(annotations=[said]), [only(**{"not": {"annotation": condition}})])[0].passed.tolist() == [True]
 
 
 def test_a_moc_is_asked_of_known_positions_only() -> None:
@@ -232,7 +248,7 @@ def test_a_block_counts_detections_of_its_own() -> None:
 
 
 @thorough
-@given(reliable_curves(), ANY_KEYS, st.sampled_from([None, 61013.0, 61005.0]))
+@given(reliable_curves(annotated=True), ANY_KEYS, st.sampled_from([None, 61013.0, 61005.0]))
 def test_columns_are_judged_as_plain_python_judges(
     drawn: tuple[list[Point], list[float], Objects], keys: Keys, now: float | None
 ) -> None:
@@ -251,7 +267,7 @@ def test_columns_are_judged_as_plain_python_judges(
 
 
 @thorough
-@given(reliable_curves(), ANY_KEYS, st.randoms(use_true_random=False))
+@given(reliable_curves(annotated=True), ANY_KEYS, st.randoms(use_true_random=False))
 def test_the_order_of_points_changes_nothing(drawn: Any, keys: Keys, random: Any) -> None:
     points, reliability, objects = drawn
     function = SelectionFunction.parse("test", keys)
@@ -262,11 +278,11 @@ def test_the_order_of_points_changes_nothing(drawn: Any, keys: Keys, random: Any
 
 
 @thorough
-@given(reliable_curves(), ANY_KEYS, st.permutations(range(3)))
+@given(reliable_curves(annotated=True), ANY_KEYS, st.permutations(range(3)))
 def test_the_order_of_objects_changes_nothing(drawn: Any, keys: Keys, order: list[int]) -> None:
     points, reliability, objects = drawn
     moved = [(order.index(row[0]), *row[1:]) for row in points]
-    names = ("ra", "decl", "ebv", "solar_system", "point_source", "known_variable", "sherlock_class")
+    names = ("ra", "decl", "ebv", "solar_system", "point_source", "known_variable", "sherlock_class", "annotations")
     known = Objects.of(3, **{name: getattr(objects, name)[order] for name in names})
     function = SelectionFunction.parse("test", keys)
     one, other = (told_curves(*each) for each in ((points, reliability, objects), (moved, reliability, known)))
@@ -347,7 +363,7 @@ def test_a_longer_light_curve_never_fails_again(rows: list[Point], keys: Keys) -
 
 
 @thorough
-@given(reliable_curves(), st.lists(ANY_KEYS, min_size=2, max_size=4))
+@given(reliable_curves(annotated=True), st.lists(ANY_KEYS, min_size=2, max_size=4))
 def test_several_functions_at_once_are_judged_as_each_by_itself(drawn: Any, several: list[Keys]) -> None:
     curves = told_curves(*drawn)
     functions = [SelectionFunction.parse(f"f{i}", keys) for i, keys in enumerate(several)]
@@ -358,7 +374,7 @@ def test_several_functions_at_once_are_judged_as_each_by_itself(drawn: Any, seve
 
 
 @thorough
-@given(reliable_curves(), ANY_KEYS, st.integers(1, 8))
+@given(reliable_curves(annotated=True), ANY_KEYS, st.integers(1, 8))
 def test_the_size_of_blocks_changes_nothing(drawn: Any, keys: Keys, block_points: int) -> None:
     curves, function = told_curves(*drawn), SelectionFunction.parse("test", keys)
     whole = judge(curves, [function])[0]

@@ -34,12 +34,6 @@ LARGEST = 2**63
 NAME = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 
 
-class FullAlert(LsstAlert, gc=False):
-    """The ``alert`` of a message; in real FULL ones there are annotations, too."""
-
-    annotations: Any = None
-
-
 class Row(msgspec.Struct, gc=False):
     """What is used of a message; only ``diaObjectId`` is needed, which the filter must select."""
 
@@ -68,7 +62,7 @@ class Row(msgspec.Struct, gc=False):
     photoZ: Any = None  # noqa: N815
     photoZErr: Any = None  # noqa: N815
     direct_distance: Any = None
-    alert: FullAlert | None = None
+    alert: LsstAlert | None = None
 
 
 ROW = msgspec.json.Decoder(Row, strict=False)

@@ -5,6 +5,8 @@ Each field that is understood is a row of `FIELDS`, by its place in a message. W
 out: a cross-match that failed or found nothing says nothing, and is no "no".
 """
 
+import difflib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -93,10 +95,24 @@ WORDS: Final = frozenset({
 })  # fmt: skip
 """Names of which words are kept; of the others numbers."""
 
+UNITS: Final[Mapping[str, str]] = {
+    "gaia.parallax": "mas",
+    "gaia.parallax_error": "mas",
+    "lasair.ebv": "mag",
+    "mangrove.distance": "Mpc",
+    "sherlock.direct_distance": "Mpc",
+    "sherlock.host_separation": "arcsec",
+    "sherlock.host_separation_kpc": "kpc",
+}
+"""Of numbers that have one, as their sources give them."""
+
 NAMES: Final = {place: name for fields in FIELDS.values() for place, name in fields.items()}
 
 ROOTS: Final = frozenset(place.partition(".")[0] for place in FIELDS["fink"]) | MARKS["fink"]
 """The fields of Fink's packets in which annotations stand."""
+
+TOPS: Final = frozenset(place.partition(".")[0] for fields in FIELDS.values() for place in fields) | ROOTS
+"""The fields at the top of a record in which annotations stand, whoever made it."""
 
 VERSIONS: Final[Mapping[str, str]] = {"fink": "fink_science_version"}
 """By source: the place of the version that has said it."""
@@ -117,6 +133,30 @@ LONGEST: Final = 200
 
 MOST: Final = 100
 """Annotations that one message may bring in lists, such as tags."""
+
+
+FAMILIES: Final = re.compile(r"lasair\.[^.]+\..+|antares\.tag\..+|alerce\..+")
+"""Names that brokers make as they go along: of annotators, tags and classes."""
+
+
+def is_word(name: str) -> bool:
+    """
+    Tell whether words are kept under a name; numbers are under the others.
+
+    Raises
+    ------
+    ValueError
+        If there is no such name; says the nearest.
+
+    >>> is_word("vsx.type"), is_word("fink.slsn_score"), is_word("lasair.needle.class")
+    (True, False, True)
+    """
+    if name in WORDS or FAMILIES.fullmatch(name):
+        return name in WORDS or (name.startswith("lasair.") and name.endswith(".class"))
+    if name not in NAMES.values():
+        near = difflib.get_close_matches(name, sorted(set(NAMES.values())), 1)
+        raise ValueError(f"{name!r} is no annotation" + (f"; did you mean {near[0]}?" if near else ""))
+    return False
 
 
 def annotations_in(message: Mapping[str, Any], broker: str) -> dict[str, Value]:
