@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.formats.test_files import Told, read
 
-DATA = Path(__file__).parents[4] / "shared" / "data"
+DATA = Path(__file__).parents[3] / "shared" / "data"
 
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the real data are not here")
 
