@@ -189,7 +189,9 @@ def _show(console: Console, found: Mapping[str, Any]) -> None:
     for row in found["sent"]:
         key = f" {row['pk_4most']}" if row["pk_4most"] else ""
         answer = f": {row['answer']}" if row["answer"] else ""
-        origin = f", magnitude of {row['magnitude_origin']}" if row["magnitude_origin"] else ""
+        origin = row["magnitude_origin"] or ""
+        what = "" if origin.startswith(("redshift", "reddening")) else "magnitude of "
+        origin = f", {what}{origin}" if origin else ""
         console.print(
             f"{_at(row['logged_at'])}  4MOST {row['operation']}{key} ({row['survey']}) {row['status']}{answer}{origin}"
         )

@@ -2,7 +2,8 @@
 -- params: tides_ids bigint[] (of these, NULL: of all)
 -- returns: one row a target; magnitudes jsonb has the newest of each survey and band, as
 --          {"ztf_r": {"mag": 19.2, "mjd": 61000.1, "error": 0.1}}; tonight jsonb how bright it is expected, by band,
---          NULL if that was not worked out
+--          NULL if that was not worked out; annotations jsonb the newest redshifts and reddening that brokers give, as
+--          {"tns.redshift": {"number": 0.05, "of": "ztf ZTF26aaaaaaa"}}
 
 WITH listed AS (
     SELECT tides_master.tides_id
@@ -39,6 +40,33 @@ measured AS (
         ) AS magnitudes
     FROM newest_of
     GROUP BY newest_of.tides_id
+),
+
+noted AS (
+    SELECT DISTINCT ON (association.tides_id, annotation.name)
+        association.tides_id,
+        annotation.name,
+        annotation.number,
+        annotation.survey || ' ' || annotation.object_id AS object
+    FROM listed
+    INNER JOIN association ON listed.tides_id = association.tides_id
+    INNER JOIN annotation
+        ON association.survey = annotation.survey AND association.object_id = annotation.object_id
+    WHERE
+        annotation.name IN (
+            'sherlock.spectroscopic_redshift', 'tns.redshift', 'sherlock.photometric_redshift',
+            'sherlock.photometric_redshift_error', 'legacy.photometric_redshift', 'legacy.photometric_redshift_error',
+            'lasair.ebv'
+        )
+    ORDER BY association.tides_id ASC, annotation.name ASC, annotation.mjd DESC, annotation.annotation_id DESC
+),
+
+known AS (
+    SELECT
+        noted.tides_id,
+        jsonb_object_agg(noted.name, jsonb_build_object('number', noted.number, 'of', noted.object)) AS annotations
+    FROM noted
+    GROUP BY noted.tides_id
 )
 
 SELECT
@@ -48,6 +76,7 @@ SELECT
     tides_master.decl,
     tides_master.last_detection_mjd,
     coalesce(measured.magnitudes, '{}') AS magnitudes,
+    coalesce(known.annotations, '{}') AS annotations,
     CASE
         WHEN target_tonight.tides_id IS NOT NULL
             THEN
@@ -75,5 +104,6 @@ INNER JOIN tides_master ON listed.tides_id = tides_master.tides_id
 LEFT JOIN ruled_targets(array(SELECT mine.tides_id FROM listed AS mine), '-infinity') AS ruled
     ON listed.tides_id = ruled.tides_id
 LEFT JOIN measured ON listed.tides_id = measured.tides_id
+LEFT JOIN known ON listed.tides_id = known.tides_id
 LEFT JOIN target_tonight ON listed.tides_id = target_tonight.tides_id
 ORDER BY tides_master.tides_id;

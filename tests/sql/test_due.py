@@ -78,6 +78,34 @@ def force(database: Database, name: str, until: str) -> None:
     )
 
 
+def note(database: Database, name: str, what: str, number: float) -> None:
+    """Let a broker say a number of an object."""
+    rows_of(
+        database,
+        "INSERT INTO annotation (survey, object_id, name, number, broker, mjd) "
+        f"VALUES ('ztf', '{name}', '{what}', {number}, 'lasair_ztf', 61001.0) RETURNING annotation_id",
+    )
+
+
+def test_a_redshift_is_sent_when_a_broker_says_it_and_the_newest_counts(database: Database, bridge: Settings) -> None:
+    for _ in range(2):
+        Exchanged(database, bridge)
+    note(database, "b", "tns.redshift", 0.05)
+    note(database, "c", "fink.slsn_score", 0.5)  # nothing that 4MOST is told
+    assert Exchanged(database, bridge).counts() == (0, 1, 0, 0)
+    for number in (0.06, 0.07):
+        note(database, "b", "tns.redshift", number)
+    Exchanged(database, bridge)
+    rows = rows_of(database, "SELECT name, told_4most ->> 'redshift_estimate' AS z FROM tides_master ORDER BY name")
+    assert [row["z"] for row in rows] == [None, "0.07", None, None]
+    (last,) = rows_of(
+        database,
+        "SELECT magnitude_origin FROM exchange_log WHERE magnitude_origin IS NOT NULL "
+        "ORDER BY exchange_id DESC LIMIT 1",
+    )
+    assert last["magnitude_origin"] == "redshift of the TNS"
+
+
 def let_be_answered_otherwise(
     database: Database, settings: Settings, fourmost: FourmostStandin, *changes: tuple[str, str]
 ) -> None:
@@ -207,8 +235,9 @@ def test_whatever_a_target_is_described_by_notes_its_changes(database: Database)
     assert (
         set(events)
         == tables
-        == {"tides_master", "association", "object_brightness", "target_tonight", "ruling_subject"}
+        == {"tides_master", "association", "object_brightness", "target_tonight", "ruling_subject", "annotation"}
     )
+    assert events.pop("annotation") == {"INSERT"}  # it is only added to
     never_deleted = {"tides_master", "ruling_subject"}
     for name, found in events.items():
         assert found == {"INSERT", "UPDATE"} | (set() if name in never_deleted else {"DELETE"})
@@ -220,6 +249,7 @@ STEPS = st.one_of(
     st.tuples(st.just("active"), st.sampled_from(NAMES), st.booleans()),
     st.tuples(st.just("tonight"), st.sampled_from(NAMES), st.sampled_from([19.5, 21.0, 22.5])),
     st.tuples(st.just("force"), st.sampled_from(NAMES), st.sampled_from(["2026-01-01", "2026-02-01"])),
+    st.tuples(st.just("redshift"), st.sampled_from(NAMES), st.sampled_from([0.05, 0.1, 99.0])),
     st.tuples(st.just("object"), st.sampled_from(NAMES), st.sampled_from(NAMES)),
     st.tuples(st.just("clock"), st.just(""), st.sampled_from([-0.5, 0.1, 0.5, 1.5])),
     st.tuples(st.just("epoch"), st.just(""), st.sampled_from([2000.0, 2016.0])),
@@ -232,7 +262,7 @@ def test_whatever_changes_is_found_as_if_all_were_compared(
     database: Database, bridge: Settings, running: tuple[FourmostStandin, Path], history: list[list[Any]]
 ) -> None:
     clear(*running)
-    rows_of(database, "TRUNCATE tides_master, object_brightness, exchange_log CASCADE; SELECT 1")
+    rows_of(database, "TRUNCATE tides_master, object_brightness, exchange_log, annotation CASCADE; SELECT 1")
     for number, name in enumerate(NAMES):
         add(database, name, ra=10.0 + number, g_latest_mag=20.0)
     now, ours = NOW, bridge
@@ -248,6 +278,8 @@ def test_whatever_changes_is_found_as_if_all_were_compared(
                 tonight(database, name, now + 0.3, value)
             elif what == "force":
                 force(database, name, value)
+            elif what == "redshift":
+                note(database, name, "tns.redshift", value)
             elif what == "object":
                 moved = f"(SELECT tides_id FROM tides_master WHERE name = '{value}')"
                 rows_of(database, f"UPDATE association SET tides_id = {moved} WHERE object_id = '{name}' RETURNING 1")

@@ -20,12 +20,13 @@ SAME_PLACE_ARCSEC = 2.0
 SHOWN_TO = {
     **dict.fromkeys(("ra", "dec"), 5e-6),
     **dict.fromkeys(("pmra", "pmdec", "epoch", "mag", "mag_err"), 5e-3),
+    **dict.fromkeys(("redshift_estimate", "redshift_error", "reddening"), 5e-4),
     **dict.fromkeys(("date_earliest", "date_latest"), 5e-5),
     **dict.fromkeys(("t_exp_d", "t_exp_g", "t_exp_b", "t_exp_s"), 5e-2),
 }
 """
-A number that is shown rounded is no other one: positions to five decimals of a degree (18 mas), magnitudes to two, days
-to four (4 s), minutes to one. Six decimals of a degree were seen.
+A number that is shown rounded is no other one: positions to five decimals of a degree (18 mas), magnitudes to two,
+redshifts to three, days to four (4 s), minutes to one. Six decimals of a degree were seen.
 """
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from tides_bridge.errors import FourmostRejected
 from tides_bridge.fourmost.identity import separation_arcsec
+from tides_bridge.fourmost.known import known_of
 from tides_bridge.fourmost.magnitudes import magnitude_for
 from tides_bridge.lightcurves.photometry import jd_from_mjd
 from tides_bridge.settings import Settings
@@ -38,10 +39,10 @@ class FourmostStage:
     Attributes
     ----------
     new
-        Targets to create: rows with their ``payload``, and the ``origin`` of its magnitude in words.
+        Targets to create: rows with their ``payload``, and the ``origin`` of what is measured in it, in words.
     changed
         Targets to update: rows with the ``payload`` wanted, the ``changes`` to send, and the ``origin`` where these
-        have a magnitude.
+        have something measured.
     deactivated
         The same, for targets to be switched off.
     refused
@@ -68,8 +69,8 @@ def to_4most(row: Row, settings: Settings) -> dict[str, Any]:
     """
     Make the payload of one active target.
 
-    The magnitude is that of `magnitude_for`. The dates are those of the last detection and of the day on which the
-    target would be switched off, or on which a force of it ends [JD].
+    The magnitude is that of `magnitude_for`, redshift and reddening are those of `known_of`. The dates are those of the
+    last detection and of the day on which the target would be switched off, or on which a force of it ends [JD].
 
     Raises
     ------
@@ -106,6 +107,7 @@ def to_4most(row: Row, settings: Settings) -> dict[str, Any]:
     }
     if magnitude.error is not None:
         payload["mag_err"] = round(magnitude.error, 3)
+    payload |= known_of(row.get("annotations") or {}).columns
     _check(payload)
     return payload
 
@@ -155,7 +157,7 @@ def stage_for_4most(rows: Iterable[Row], settings: Settings) -> FourmostStage:
             continue
         if row["pk_4most"] is None:
             if not _is_refused(row, wanted):
-                stage.new.append({**row, "payload": wanted, "origin": magnitude_for(row, settings).origin})
+                stage.new.append({**row, "payload": wanted, "origin": _origin_of(row, wanted, settings)})
             continue
         changes = {column: value for column, value in wanted.items() if known_there.get(column) != value}
         if not changes:
@@ -167,10 +169,15 @@ def stage_for_4most(rows: Iterable[Row], settings: Settings) -> FourmostStage:
         wanted = {**known_there, **changes}
         is_flag = changes.keys() == {"is_active"}
         if is_flag or (changes and not _is_refused(row, wanted)):
-            origin = magnitude_for(row, settings).origin if "mag" in changes else None
-            changed = {**row, "payload": wanted, "changes": changes, "origin": origin}
+            changed = {**row, "payload": wanted, "changes": changes, "origin": _origin_of(row, changes, settings)}
             (stage.otherwise if _was_answered_otherwise(row, wanted) else stage.changed).append(changed)
     return stage
+
+
+def _origin_of(row: Row, columns: Row, settings: Settings) -> str | None:
+    """Tell where magnitude, redshift and reddening come from, as far as they are sent; None if none is."""
+    magnitude = magnitude_for(row, settings).origin if "mag" in columns else ""
+    return "; ".join(filter(None, (magnitude, known_of(row.get("annotations") or {}).words(columns)))) or None
 
 
 def jumps(stage: FourmostStage, settings: Settings) -> dict[Kind, list[dict[str, Any]]]:
@@ -211,6 +218,9 @@ def _steady(wanted: dict[str, Any], known_there: Row) -> dict[str, Any]:
         steady["mag"] = before
         if "mag_err" in wanted:
             steady["mag_err"] = known_there.get("mag_err", wanted["mag_err"])
+    # An error that 4MOST was told is not that of a redshift which has none: 0 is "unknown" there.
+    if known_there.get("redshift_error") and "redshift_estimate" in wanted and "redshift_error" not in wanted:
+        steady["redshift_error"] = 0.0
     return steady
 
 

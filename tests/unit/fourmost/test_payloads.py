@@ -39,6 +39,7 @@ def row(**values: Any) -> dict[str, Any]:
         "is_refused_still": False,
         "otherwise_4most": None,
         "tonight": None,
+        "annotations": {},
         "date_ingested": None,
     }
     assert values.keys() <= usual.keys()
@@ -321,3 +322,66 @@ def test_what_was_never_told_is_told_whole() -> None:
     assert stage(row(ra=10.500001, magnitudes=r_of(20.301)))["new"][0]["payload"]["ra"] == 10.500001
     other = stage(row(pk_4most=7, told_4most=told(mag_type="LSST_g_AB")))["changed"][0]
     assert other["changes"] == {"mag_type": "LSST_r_AB"}
+
+
+def noted(**numbers: float) -> dict[str, dict[str, Any]]:
+    """Annotations of one object; two underscores stand for the point in a name."""
+    return {name.replace("__", "."): {"number": number, "of": "ztf a"} for name, number in numbers.items()}
+
+
+SPECTRUM = {"sherlock__spectroscopic_redshift": 0.05}
+TNS = {"tns__redshift": 0.06}
+PHOTOMETRIC = {"sherlock__photometric_redshift": 0.07, "sherlock__photometric_redshift_error": 0.01}
+LEGACY = {"legacy__photometric_redshift": 0.08, "legacy__photometric_redshift_error": 0.02}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "sent"),
+    [
+        ({}, {}),
+        (LEGACY | PHOTOMETRIC | TNS | SPECTRUM, {"redshift_estimate": 0.05}),
+        (LEGACY | PHOTOMETRIC | TNS, {"redshift_estimate": 0.06}),
+        (LEGACY | PHOTOMETRIC, {"redshift_estimate": 0.07, "redshift_error": 0.01}),
+        (LEGACY, {"redshift_estimate": 0.08, "redshift_error": 0.02}),
+        (LEGACY | {"tns__redshift": 10.1}, {"redshift_estimate": 0.08, "redshift_error": 0.02}),
+        (LEGACY | {"legacy__photometric_redshift_error": 11.0}, {"redshift_estimate": 0.08}),
+        ({"tns__redshift": 10.0, "lasair__ebv": 100.0}, {"redshift_estimate": 10.0, "reddening": 100.0}),
+        ({"tns__redshift": -0.01, "lasair__ebv": 0.0}, {"redshift_estimate": -0.01, "reddening": 0.0}),
+        ({"tns__redshift": -0.02, "lasair__ebv": -0.1}, {}),
+        ({"sherlock__photometric_redshift_error": 0.01, "lasair__ebv": 100.1}, {}),
+        ({"tns__redshift": 0.0123456}, {"redshift_estimate": 0.0123}),
+    ],
+)
+def test_the_best_redshift_that_is_known_is_sent_and_the_reddening(
+    numbers: dict[str, float], sent: dict[str, float]
+) -> None:
+    columns = ("redshift_estimate", "redshift_error", "reddening")
+    payload = to_4most(row(annotations=noted(**numbers)), SETTINGS)
+    assert {column: payload[column] for column in columns if column in payload} == sent
+
+
+def test_an_error_of_another_object_is_not_that_of_a_redshift() -> None:
+    notes = noted(**PHOTOMETRIC)
+    notes["sherlock.photometric_redshift_error"]["of"] = "lsst b"
+    assert "redshift_error" not in to_4most(row(annotations=notes), SETTINGS)
+
+
+def test_where_redshift_and_reddening_come_from_is_told_with_the_magnitude() -> None:
+    notes = noted(**LEGACY, lasair__ebv=0.1)
+    (new,) = stage(row(annotations=notes))["new"]
+    (plain,) = stage(row())["new"]
+    words = "redshift photometric, of the Legacy Survey; reddening of Lasair"
+    assert new["origin"] == f"{plain['origin']}; {words}"
+    there = {"pk_4most": 7, "told_4most": plain["payload"]}
+    (changed,) = stage(row(annotations=notes, **there))["changed"]
+    assert changed["changes"] == {"redshift_estimate": 0.08, "redshift_error": 0.02, "reddening": 0.1}
+    assert changed["origin"] == words
+
+
+def test_an_error_is_taken_back_with_the_redshift_that_it_was_of() -> None:
+    told = to_4most(row(annotations=noted(**LEGACY)), SETTINGS)
+    there = {"pk_4most": 7, "told_4most": told}
+    (changed,) = stage(row(annotations=noted(**LEGACY, **SPECTRUM), **there))["changed"]
+    assert changed["changes"] == {"redshift_estimate": 0.05, "redshift_error": 0.0}
+    settled = {"pk_4most": 7, "told_4most": changed["payload"]}
+    assert stage(row(annotations=noted(**LEGACY, **SPECTRUM), **settled)).keys() == {"agreed"}
