@@ -10,6 +10,7 @@ import gzip
 import io
 import lzma
 import re
+import struct
 import tarfile
 import threading
 import zipfile
@@ -25,8 +26,11 @@ import pyarrow as pa
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import Refused, in_one_line
 
-BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)
-"""What reading a file may raise: it is away, or its packing is broken or cut off."""
+BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, UnicodeDecodeError)
+"""What reading a file may raise: it is away, or its packing or its letters are broken or cut off."""
+
+MADE_UP: Final = (ValueError, ArithmeticError, LookupError, NotImplementedError, struct.error)
+"""What tarfile and zipfile raise, too, of headers that no program has written."""
 
 LARGEST = 1 << 32
 """[bytes] Of what is held in memory as a whole."""
@@ -314,9 +318,18 @@ def _open_text(path: Path, opener: Opener | None, encoding: str) -> IO[bytes]:
     return io.BufferedReader(Rewindable(begin))
 
 
+@contextmanager
+def headers_checked(path: Path) -> Iterator[None]:
+    """Raise MalformedAlert, with the name of an archive, where its headers make Python raise any of `MADE_UP`."""
+    try:
+        yield
+    except MADE_UP as problem:
+        raise MalformedAlert(str(path), f"is broken: {in_one_line(problem)}") from None
+
+
 def names_in_zip(path: Path) -> list[str]:
     """List the files in a zip archive, without those that macOS adds."""
-    with zipfile.ZipFile(path) as archive:
+    with headers_checked(path), zipfile.ZipFile(path) as archive:
         return [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]
 
 

@@ -57,6 +57,7 @@ FOREIGN = {
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
     b"%PDF": "a PDF document",
+    b"PK\5\6": "a zip archive without files",
 }
 """What else a file may begin with."""
 
@@ -68,7 +69,7 @@ TABLES = ("table", "text")
 LONGEST_LINE = 1 << 23
 """[bytes] A first line of JSON that is longer is taken for all there is."""
 
-FAULTS = (*BROKEN, pa.ArrowException, UnicodeDecodeError, MalformedAlert)
+FAULTS = (*BROKEN, pa.ArrowException, MalformedAlert)
 """What makes a file unreadable."""
 
 

@@ -24,6 +24,7 @@ from tides_bridge.formats.contents import (
     ZIP,
     files_in,
     first_bytes,
+    headers_checked,
     names_in_zip,
     open_unpacked,
     reason_of,
@@ -97,16 +98,21 @@ def members_in(path: Path, depth: int = 0) -> Iterator[Member]:
     Raises
     ------
     MalformedAlert, OSError, ...
-        Of `contents.BROKEN`, if it is broken: what was given before that is good.
+        Of `contents.BROKEN`, if it is broken: what was given before that is good. If it has no files, too.
     """
     if depth >= DEEPEST:
         raise MalformedAlert(str(path), f"is an archive in {depth} others: unpack them")
     with path.open("rb") as stream:
         is_zip = stream.read(len(ZIP)) == ZIP and len(names_in_zip(path)) != 1
-    for member in _in_zip(path) if is_zip else _in_tar(path):
-        # As in folders, what is hidden, and marks of other programs such as __MACOSX, are no input.
-        if not any(part.startswith((".", "_")) and part != ".." for part in PurePosixPath(member.name).parts):
-            yield member
+    has_files = False
+    with headers_checked(path):
+        for member in _in_zip(path) if is_zip else _in_tar(path):
+            # As in folders, what is hidden, and marks of other programs such as __MACOSX, are no input.
+            if not any(part.startswith((".", "_")) and part != ".." for part in PurePosixPath(member.name).parts):
+                has_files = True
+                yield member
+    if not has_files:
+        raise MalformedAlert(str(path), "is an archive without files")
 
 
 class _Careful:

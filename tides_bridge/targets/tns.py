@@ -36,7 +36,7 @@ LARGEST_ID = 2**63
 RUBIN = re.compile(r".*\D(\d{15,19})", re.ASCII)
 """A name that ends with an identifier of Rubin, which surveys and we know by its number alone."""
 
-UNREADABLE = (*BROKEN, UnicodeDecodeError, csv.Error, zipfile.BadZipFile, RuntimeError, NotImplementedError)
+UNREADABLE = (*BROKEN, csv.Error, RuntimeError, NotImplementedError)
 """What a broken list raises; the last two are an encrypted archive, and one packed in a way that Python lacks."""
 
 

@@ -202,3 +202,61 @@ def test_nothing_is_left_of_what_was_unpacked(tmp_path: Path) -> None:
         assert [str(opened.name_of(place)) for place in places] == [str(path / name) for name in PACKETS]
         assert opened.name_of(path) == path
     assert not any(place.exists() for place in places)
+
+
+def sparse(number: str) -> bytes:
+    """Make a tar archive whose second file says that it has holes, in a way that no program says it."""
+    sink = io.BytesIO()
+    with tarfile.open(fileobj=sink, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name, headers in (("a.json", {}), ("b.json", {"GNU.sparse.size": number, "GNU.sparse.map": number})):
+            member = tarfile.TarInfo(name)
+            member.size, member.pax_headers = 3, headers
+            archive.addfile(member, io.BytesIO(b"{ }"))
+    return sink.getvalue()
+
+
+MADE_UP: dict[str, bytes] = {
+    "tar": sparse("many"),
+    "zip of another version": zipped(PACKETS).replace(b"PK\1\2\x14\3\x14\0", b"PK\1\2\x14\3\xff\0"),
+    "zip with names in no letters": zipped({f"ü{name}": text for name, text in PACKETS.items()}).replace(b"\xc3", b"a"),
+    "text": b"\xff\xfe" + "objectId,mjd,band,mag".encode("utf-16-le") + b"\x00\xd8a\0",
+}
+
+
+@pytest.mark.parametrize("content", MADE_UP.values(), ids=MADE_UP)
+def test_headers_and_letters_that_nobody_writes_are_told_as_broken(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "night"
+    path.write_bytes(content)
+    digests, told = named(tmp_path, path)
+    assert digests == [] and any(line.startswith("night: is broken: ") for line in told)
+    assert any("is broken: " in reason for reason in reasons(path))
+
+
+@settings(deadline=None)
+@given(
+    content=st.sampled_from([tar({"a": b"{ }", "ü" * 99: b"{ }"}), zipped({"a": b"{ }", "ü": b"{ }"}), sparse("1,2")]),
+    changes=st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 255)), max_size=5),
+)
+def test_no_archive_makes_python_fail(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes, changes: list[tuple[int, int]]
+) -> None:
+    path, broken = tmp_path_factory.mktemp("a") / "night", bytearray(content)
+    for place, value in changes:
+        broken[place % len(content)] = value
+    path.write_bytes(broken)
+    told: list[str] = []
+    with archives_opened([path], lambda _, problem: told.append(problem)) as opened:
+        assert opened.files or told
+
+
+@pytest.mark.parametrize("make", [tar, zipped])
+@pytest.mark.parametrize("name", [".a.json", "__MACOSX/a.json", "_SUCCESS"])
+def test_an_archive_without_files_is_told_as_a_folder_is(
+    tmp_path: Path, make: Callable[[Files], bytes], name: str
+) -> None:
+    path = tmp_path / "night"
+    path.write_bytes(make({name: b"{}", ".b.json": b"{}", "_c.json": b"{}"}))
+    assert named(tmp_path, path) == ([], ["night: is an archive without files"])
+    assert reasons(path) == [f"{path}: is an archive without files"]
+    path.write_bytes(zipped({}))
+    assert named(tmp_path, path)[1][0].startswith("night: is a zip archive without files")
