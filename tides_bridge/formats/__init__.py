@@ -151,6 +151,22 @@ class FilePiece:
         return self.kept is None or bool(self.kept[number])
 
 
+def newest_records(indices: Sequence[Index]) -> list[Mask]:
+    """Tell which records are the newest of their objects, for each of the indices."""
+    if not indices:
+        return []
+    found = np.concatenate([part for index in indices for part in index.object_hash])
+    epoch = np.concatenate([part for index in indices for part in index.epoch])
+    # Of equally new records the last is left, as in a stream.
+    order = np.lexsort((-np.arange(len(found)), -epoch, found))
+    first = np.concatenate([[True], np.diff(found[order]) != 0])
+    kept = np.zeros(len(found), dtype=bool)
+    kept[order[first]] = True
+    kept &= epoch > -np.inf
+    ends = np.cumsum([sum(map(len, index.object_hash)) for index in indices])
+    return np.split(kept, ends[:-1])
+
+
 def in_one_line(problem: object) -> str:
     r"""
     Write what a library says of bad input into a reason: in one line, and not too long.

@@ -36,6 +36,7 @@ from tides_bridge.formats import (
     check_depth,
     json_text,
     nested,
+    newest_records,
     tables,
 )
 from tides_bridge.formats.avro import records as avro
@@ -65,6 +66,12 @@ FORMATS = f"Understood are, packed or not: as JSON or Avro {UNDERSTOOD}; Parquet
 
 TABLES = ("table", "text")
 """Kinds of files with a point a row, whose columns are told by their names."""
+
+RECORDS = ("lines", "document", "container", "message", "alerts")
+"""Kinds of files whose records are whole: the newest has what the older ones have."""
+
+ONCE = "another file has as new ones, and each object is read from one file (put them together)"
+"""Why points are not used."""
 
 LONGEST_LINE = 1 << 23
 """[bytes] A first line of JSON that is longer is taken for all there is."""
@@ -119,15 +126,18 @@ class Unit:
         How many; of a table with scattered rows about how many.
     options
         What the files do not say.
+    unused
+        What other files have of objects, and is not used: file, and text.
     """
 
     pieces: tuple[FilePiece, ...]
     objects: int
     options: Options
+    unused: tuple[tuple[Path, str], ...] = ()
 
     def read(self) -> Part:
         """Read the light curves; what cannot be read is told in the part, never raised."""
-        part = _Reading()
+        part = _Reading(left_out=[(path, Digest(remarks={text: None})) for path, text in self.unused])
         for piece in self.pieces:
             try:
                 with collecting() as digest:
@@ -281,7 +291,7 @@ def work_units(  # noqa: PLR0913
     """
     options = Options(zero_point, schema, survey, published)
     found = list(_indices(heads_in_place(files_in(paths, refused)), options, refused))
-    kept = _newest([index for _, _, index in found])
+    kept = newest_records([index for _, _, index in found])
     units: list[Unit] = []
     pieces: list[FilePiece] = []
     waiting = 0
@@ -292,7 +302,19 @@ def work_units(  # noqa: PLR0913
             if waiting >= objects_per_part or piece.passes:
                 units.append(Unit(tuple(pieces), waiting, options))
                 pieces, waiting = [], 0
-    return [*units, Unit(tuple(pieces), waiting, options)] if pieces else units
+    units += [Unit(tuple(pieces), waiting, options)] if pieces else []
+    # Some unit has to tell it: a file of which nothing is used has none.
+    return [replace(unit, unused=() if number else _unused(found, kept)) for number, unit in enumerate(units)]
+
+
+def _unused(found: list[tuple[Path, str, Index]], kept: list[Mask]) -> tuple[tuple[Path, str], ...]:
+    """Tell which files of points have some of objects that are read from another; a newer packet has the older's."""
+    lines = []
+    for (path, kind, index), wanted in zip(found, kept, strict=True):
+        lost = int(np.count_nonzero(~wanted & (np.concatenate(index.epoch) > -np.inf)))
+        if lost and kind not in RECORDS:
+            lines.append((path, f"points of {lost} objects that are not used: {ONCE}"))
+    return tuple(lines)
 
 
 def kind_of(path: Path, schema: Path | None = None) -> str:
@@ -392,22 +414,6 @@ def _read(piece: FilePiece, options: Options, refused: Refused, noted: Noted) ->
     if piece.kind in OTHER_KINDS:
         return OTHER_KINDS[piece.kind].read(piece, options, refused, noted)
     return reading[piece.kind]()
-
-
-def _newest(indices: Sequence[Index]) -> list[Mask]:
-    """Tell which records are the newest of their objects, for each of the indices."""
-    if not indices:
-        return []
-    found = np.concatenate([part for index in indices for part in index.object_hash])
-    epoch = np.concatenate([part for index in indices for part in index.epoch])
-    # Of equally new records the last is left, as in a stream.
-    order = np.lexsort((-np.arange(len(found)), -epoch, found))
-    first = np.concatenate([[True], np.diff(found[order]) != 0])
-    kept = np.zeros(len(found), dtype=bool)
-    kept[order[first]] = True
-    kept &= epoch > -np.inf
-    ends = np.cumsum([sum(map(len, index.object_hash)) for index in indices])
-    return np.split(kept, ends[:-1])
 
 
 def _pieces(path: Path, kind: str, index: Index, kept: Mask, size: int) -> Iterator[tuple[FilePiece, int]]:

@@ -149,6 +149,19 @@ class TestNewest:
             ("ZTF26b", 1),
         ]
 
+    def test_points_of_one_object_in_two_tables_are_told(self, tmp_path: Path) -> None:
+        for name, nights in (("1.csv", [1, 2]), ("2.csv", [3]), ("3.csv", [0])):
+            points = {"ZTF26a": [recorded.point(night) for night in nights]}
+            more = {f"ZTF26b{name[0]}": [recorded.point(1)]} if name != "1.csv" else {}
+            written(tmp_path, name, recorded.csv_text(recorded.rows_of_ztf(points | more)))
+        heard: dict[str, list[str]] = {}
+        curves, told = read(tmp_path, left_out=lambda path, found: heard.update({path.name: found.lines()}))
+        assert (sorted(curves.object_ids), len(curves.mjd), told) == (["ZTF26a", "ZTF26b2", "ZTF26b3"], 3, [])
+        assert [name for name, lines in heard.items() if "points of 1 objects that are not" in lines[0]] == [
+            "1.csv",
+            "3.csv",
+        ]
+
     def test_the_number_is_the_same_object_as_its_text(self, tmp_path: Path) -> None:
         written(tmp_path, "a.json", recorded.json_text(recorded.alert(77, [recorded.source(1)])))
         written(tmp_path, "b.json", recorded.json_text({"diaObjectId": "77", "diaSourcesList": [recorded.source(2)]}))

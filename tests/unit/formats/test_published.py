@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits, votable
 from astropy.table import Table
 
 from tests.unit.formats.test_files import read as read_unasked
@@ -238,3 +239,20 @@ class TestColumnsOfPortals:
         assert (told, curves.object_ids) == ([], ("900103400034440", "7"))
         assert (curves.band.tolist(), curves.is_detection.tolist()) == ([1, 1, 2], [True, False, True])
         assert curves.objects.ra.tolist() == [280.0, 281.0]
+
+
+@pytest.mark.parametrize("kind", ["fits", "votable"])
+def test_tables_after_the_first_are_told(tmp_path: Path, kind: str) -> None:
+    table = Table(rows=[("ZTF26a", 61001.3, "g", 19.0, 0.1)], names=("objectId", "mjd", "band", "mag", "magerr"))
+    other, path = Table(table, copy=True), tmp_path / "two"
+    other["objectId"] = ["ZTF26b"]
+    if kind == "fits":
+        fits.HDUList([fits.PrimaryHDU(), *map(fits.BinTableHDU, (table, other))]).writeto(path)
+    else:
+        both = votable.from_table(table)
+        both.resources[0].tables.append(votable.from_table(other).resources[0].tables[0])
+        both.to_xml(str(path))
+    left_out = Digest()
+    curves, told = read(path, left_out=lambda _, digest: left_out.add(digest))
+    assert (curves.object_ids, told) == (("ZTF26a",), [])
+    assert [line.partition(" (")[0] for line in left_out.lines()] == ["tables after the first that are not used: 1"]

@@ -18,6 +18,7 @@ from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import Noted, Options, Refused, in_one_line
 from tides_bridge.formats.contents import whole_content
 from tides_bridge.formats.meaning.brightness import UNITS
+from tides_bridge.formats.meaning.left_out import remark
 from tides_bridge.formats.meaning.roles import BRIGHTNESS, NAMES, NEEDED, roles_of
 from tides_bridge.formats.published.forced import name_of_file
 from tides_bridge.formats.tables import curves_of_arrow
@@ -102,7 +103,7 @@ def _name(table: "Table", path: Path) -> str:
 
 
 def _table(path: Path) -> "Table":
-    from astropy.io.votable import parse_single_table  # a second, for each process that reads any file
+    from astropy.io.votable import parse  # a second, for each process that reads any file
     from astropy.table import Table
 
     content = whole_content(path)
@@ -111,14 +112,31 @@ def _table(path: Path) -> "Table":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # units that astropy does not know are told below
             if content.startswith(b"SIMPLE"):
+                _tell_others(_tables_of_fits(content))
                 return Table.read(io.BytesIO(content), format="fits", character_as_bytes=False)
             if text.startswith(b"<"):
-                return parse_single_table(io.BytesIO(text), verify="ignore").to_table(use_names_over_ids=True)
+                tables = list(parse(io.BytesIO(text), verify="ignore").iter_tables())
+                _tell_others(len(tables))
+                return tables[0].to_table(use_names_over_ids=True)
             if text.startswith(b"# %ECSV"):
                 return Table.read(text.decode(), format="ascii.ecsv")
             return _sncosmo_table(text.decode())
     except (*NO_TABLE, UnicodeDecodeError) as problem:
         raise MalformedAlert(str(path), f"is a broken table: {in_one_line(problem)}") from None
+
+
+def _tables_of_fits(content: bytes) -> int:
+    from astropy.io import fits
+
+    with fits.open(io.BytesIO(content)) as units:
+        return sum(isinstance(unit, fits.BinTableHDU | fits.TableHDU) for unit in units)
+
+
+def _tell_others(number: int) -> None:
+    if number > 1:
+        remark(
+            f"tables after the first that are not used: {number - 1} (put them together, or into files of their own)"
+        )
 
 
 def _sncosmo_table(text: str) -> "Table":
