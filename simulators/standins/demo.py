@@ -325,6 +325,9 @@ def _where_to_look(standins: Standins, settings: Path) -> str:
     return f"""
 Where to look (nothing runs any more; the files stay until the next demo)
   settings   {settings}
+  targets    {tides} targets --settings {settings}
+  questions  {tides} questions --settings {settings}
+  decisions  {tides} why TiDES26aaa --settings {settings}
   database   {tides} psql --settings {settings} -c "{query}"
   4MOST      {tides} fourmost --state {folder / "fourmost.sqlite3"}
              curl -u {account} http://127.0.0.1:8040/QFSwi/targetCat/transients/
