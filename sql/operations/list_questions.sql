@@ -24,6 +24,7 @@ WITH switched_off AS (
 refused AS (
     SELECT
         regexp_replace(tides_master.refused_4most, '-?\d+(\.\d+)?', '#', 'g') AS reason,
+        tides_master.refused_4most AS in_full,
         tides_master.name,
         tides_master.told_4most_at
     FROM tides_master
@@ -79,7 +80,7 @@ question AS (
     SELECT
         'refusal' AS kind,
         min(refused.name) AS about,
-        'cannot be sent: ' || refused.reason AS question,
+        'cannot be sent: ' || CASE count(*) WHEN 1 THEN min(refused.in_full) ELSE refused.reason END AS question,
         count(*) AS number,
         NULL::timestamptz AS since,
         refused.reason AS key

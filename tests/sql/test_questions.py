@@ -128,6 +128,9 @@ def test_all_that_waits_is_one_list_with_its_answers(
     assert typed("questions", "--kind", "colour").exit_code == 2
     typed("release", "c", "--reason", "it is to be observed")
     assert page_of(typed("questions", "--kind", "edit")) == ["no question is open"]
+    rows_of(database, "UPDATE tides_master SET refused_4most = NULL WHERE object_id = 'e' RETURNING 1")
+    number = rows_of(database, "SELECT tides_id FROM tides_master WHERE object_id = 'd'")[0]["tides_id"]
+    assert f"TiDES25aad: cannot be sent: mag: {number} is outside" in typed("questions").stdout
 
 
 def test_doubtful_positions_are_asked_about_until_a_person_has_spoken(

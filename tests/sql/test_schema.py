@@ -128,6 +128,14 @@ def test_rows_of_the_first_version_are_taken_over(first_version: Database, setti
     assert len(rows_of(first_version, "SELECT name FROM tides_master")) == 3
 
 
+def test_a_database_without_tables_is_told_in_few_words(database_folder: Path) -> None:
+    with (
+        open_database(make_settings(database_folder, f"tides_{uuid4().hex}")) as empty,
+        pytest.raises(ScriptError, match=r"it has no tables yet: tides schema$"),
+    ):
+        ensure_schema(empty, is_ours=False)
+
+
 def test_targets_of_the_first_version_keep_their_names_and_get_an_object_each(first_version: Database) -> None:
     """All three are at the same place: no file says which are one, so a person is asked."""
     apply_schema(first_version)

@@ -82,7 +82,9 @@ def ensure_schema(database: Database, *, is_ours: bool) -> None:
     """
     pending = check_schema(database)
     if pending and not is_ours:
-        raise ScriptError(database.name, f"{', '.join(pending)} must be applied first: tides schema")
+        has_none = len(pending) == len(schema_files())
+        problem = "it has no tables yet" if has_none else f"{', '.join(pending)} must be applied first"
+        raise ScriptError(database.name, f"{problem}: tides schema")
     if pending:
         apply_schema(database)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tides_bridge.errors import SettingsError
-from tides_bridge.settings.tree import Settings, secrets_in
+from tides_bridge.settings.tree import BY_HAND, Settings, secrets_in
 
 
 def set_by_hand(pairs: Iterable[str]) -> None:
@@ -33,7 +33,9 @@ def set_by_hand(pairs: Iterable[str]) -> None:
             raise SettingsError("--set", key, "unknown key: tides settings lists all")
         if secrets_in(_nested(keys, value)) or "password" in pair.lower():
             raise SettingsError("--set", key, "is a secret, which others could see: give it in the environment")
-        os.environ["TIDES_" + "__".join(keys).upper()] = value.strip()
+        variable = "TIDES_" + "__".join(keys).upper()
+        os.environ[variable] = value.strip()
+        BY_HAND[variable] = key.strip()
 
 
 def _nested(keys: list[str], value: str) -> dict[str, Any]:

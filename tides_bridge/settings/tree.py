@@ -56,6 +56,8 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_FILE = "flowSetting.yaml"
 DEFAULT_CONFIGURATION = "devConfig"
+BY_HAND: dict[str, str] = {}
+"""The variables of the environment that ``--set`` made in this process, with the keys as a person wrote them."""
 DEMO = "demo"
 """The configuration of the stand-ins of ``tides up``: no settings file need have it."""
 
@@ -223,6 +225,8 @@ def load_settings(configuration: str | None = None, file: Path | None = None) ->
         Naming file and key, if anything is missing, unknown or of the wrong type.
     """
     file = find_file(file, configuration)
+    if file == demo_file() and not file.exists():
+        raise SettingsError(str(file), "", "no such file: make up, or tides up --config demo, writes it")
     name, values = _configuration(file, configuration)
     try:
         settings = Settings(**values)
@@ -376,10 +380,15 @@ def _configuration(file: Path, name: str | None) -> tuple[str, dict[str, Any]]:
 def _settings_error(error: ValidationError, file: Path, name: str) -> SettingsError:
     """Make one clear error of the first thing that pydantic found."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    problem = {"extra_forbidden": "unknown key", "missing": "is missing"}.get(first["type"], first["msg"])
+    problem = {"extra_forbidden": "unknown key", "missing": "is missing"}.get(
+        first["type"], first["msg"].removeprefix("Value error, ")
+    )
     keys = [str(part) for part in first["loc"]]
     if _given(EnvSettingsSource(Settings)(), keys):
-        return SettingsError("environment", "TIDES_" + "__".join(keys).upper(), problem)
+        variable = "TIDES_" + "__".join(keys).upper()
+        if variable in BY_HAND:
+            return SettingsError("--set", BY_HAND[variable], problem)
+        return SettingsError("environment", variable, problem)
     return SettingsError(str(file), ".".join([name, *keys]), problem)
 
 

@@ -47,7 +47,16 @@ def test_what_is_wrong_is_named(file: Path, pair: str, problem: str) -> None:
 
 
 @pytest.mark.parametrize("pair", ["targets.unlokedAfter=3 days", "targets.unlookedAfter=soon"])
-def test_what_is_wrong_within_a_section_is_told_when_they_are_read(file: Path, pair: str) -> None:
+def test_what_is_wrong_within_a_section_is_told_when_they_are_read(
+    file: Path, pair: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tides_bridge.settings.by_hand.BY_HAND", made := {})
+    monkeypatch.setattr("tides_bridge.settings.tree.BY_HAND", made)
     set_by_hand([pair])
-    with pytest.raises(SettingsError, match=pair.partition("=")[0].replace(".", "__").upper()):
+    with pytest.raises(SettingsError, match=f"^--set: {pair.partition('=')[0]}: "):
+        load_settings(file=file)
+    made.clear()
+    with pytest.raises(
+        SettingsError, match=f"^environment: TIDES_{pair.partition('=')[0].replace('.', '__').upper()}: "
+    ):
         load_settings(file=file)
