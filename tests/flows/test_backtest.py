@@ -54,6 +54,29 @@ def test_the_command_prints_and_writes(archive: Path, tmp_path: Path) -> None:
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_command_follows_targets_that_fade_and_one_that_stays_bright(tmp_path: Path) -> None:
+    lines = ["objectId,mjd,band,mag,magerr,type,redshift"]
+    for day in range(0, 60, 2):
+        for band in "gr":
+            lines.append(f"ZTF18aaaaaab,{61000 + day}.1,{band},{18 + 0.11 * abs(day - 10):.2f},0.1,SN Ia,0.05")
+            lines.append(f"ZTF18aaaaaac,{61000 + day}.1,{band},{19 + 0.02 * abs(day - 12):.2f},0.1,SN II,0.07")
+    archive = tmp_path / "archive.csv"
+    archive.write_text("\n".join(lines) + "\n")
+    options = ("--survey", "ztf", *FUNCTIONS, "--truth", archive, "--life", "--output", tmp_path / "a.json")
+    done = forked_tides("backtest", archive, *options)
+    assert done.returncode == 0, done.stderr
+    for words in ("Life of targets by rule", "wanted: days", "wanted: predicted", "later points brighter that find it"):
+        assert words in done.stdout
+    by_rule = {row["rule"]: row for row in json.loads((tmp_path / "a.json").read_text())["lives"]}
+    assert {rule: row["targets"] for rule, row in by_rule.items()} == {"days": 2, "predicted": 2}
+    for row in by_rule.values():
+        assert row["faint"] > 0 and row["later_faint"] > 0 and row["found"] == row["later"] > 0
+    assert by_rule["predicted"]["on_faint"] <= by_rule["days"]["on_faint"]
+    alone = forked_tides("backtest", archive, *options[:-3], "--output", tmp_path / "b.json")
+    assert alone.returncode == 0 and "Life of targets" not in alone.stdout
+    assert "lives" not in json.loads((tmp_path / "b.json").read_text())
+
+
 def test_the_command_needs_no_prefect(archive: Path) -> None:
     program = (
         "import sys; from flows.cli import main\ntry: main(sys.argv[1:])\nfinally: print('prefect' in sys.modules)"
