@@ -115,8 +115,8 @@ class Way:
 PLACES = frozenset({"point.ra", "point.decl"})
 """Where each point was: short forms do not say it."""
 PLACE = frozenset({"ra", "decl"})
-LASAIR = frozenset({"ebv", "sherlock_class", "solar_system"})
-"""The first two are added; it sends nothing of the solar system, so that nobody says that this is none."""
+LASAIR = frozenset({"ebv", "sherlock_class", "annotations", "solar_system"})
+"""The first three are added; it sends nothing of the solar system, so that nobody says that this is none."""
 LSST = {
     "containers": Way("alerce", "lsst-avro"),
     "rubin": Way("rubin", "rubin"),
@@ -146,7 +146,7 @@ LSST = {
 FLUXES = frozenset({f"point.{name}" for name in BRIGHTNESS})
 ZTF = {
     "containers": Way("alerce", "ztf-avro"),
-    "fink_ztf": Way("fink_ztf", "fink-ztf", {}, frozenset({"known_variable"})),
+    "fink_ztf": Way("fink_ztf", "fink-ztf", {}, frozenset({"known_variable", "annotations"})),
     # Magnitudes became fluxes and again magnitudes; there is no id, no score.
     "babamul_ztf": Way("babamul_ztf", "babamul-ztf", {}, FLUXES | {"point.source_id", "point.reliability"}, near=1e-9),
     # The message says where the object is.
