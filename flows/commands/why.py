@@ -209,17 +209,16 @@ def _show_spectra(console: Console, rows: Sequence[Mapping[str, Any]], settings:
 def _brightness(row: Mapping[str, Any]) -> str:
     """Say how bright an object was in a band, and how often it was seen in it."""
     number = f"{row['n_detections']} detection{'s' if row['n_detections'] > 1 else ''}"
-    if row["latest_mag"] is None:
-        return f"{row['survey']} {row['object_id']} in {row['band']}: {number}"
-    points = (f"{_magnitude(row, name)} at MJD {row[f'{name}_mjd']:.2f}" for name in ("latest", "brightest"))
-    return (
-        f"{row['survey']} {row['object_id']} in {row['band']}: {number}, the latest {', the brightest '.join(points)}"
-    )
+    known = [
+        f", the {name} {_magnitude(row, name)}" for name in ("latest", "brightest") if row[f"{name}_mag"] is not None
+    ]
+    return f"{row['survey']} {row['object_id']} in {row['band']}: {number}{''.join(known)}"
 
 
 def _magnitude(row: Mapping[str, Any], name: str) -> str:
-    error = "" if row[f"{name}_error"] is None else f" +- {row[f'{name}_error']:.2f}"
-    return f"{row[f'{name}_mag']:.2f}{error} mag"
+    mag, error, mjd = (row[f"{name}_{what}"] for what in ("mag", "error", "mjd"))
+    words = f"{mag:.2f} mag" if error is None else f"{mag:.2f} +- {error:.2f} mag"
+    return words if mjd is None else f"{words} at MJD {mjd:.2f}"
 
 
 def _at_4most(row: Mapping[str, Any]) -> str:

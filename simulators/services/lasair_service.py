@@ -156,7 +156,8 @@ class LasairService(RunningStandin):
             raise MalformedAlert("cone", f"radius is {LARGEST_RADIUS:g} at most, and requestType all, nearest or count")
         places = {curve[self.name_key]: self.place_of(curve) for curve in self._curves.values()}
         known = {name: place for name, place in places.items() if place is not None}
-        near = great_circle_arcsec(*np.array([*known.values()]).reshape(-1, 2).T, np.array(ra), np.array(decl)).tolist()
+        places_deg = np.array([*known.values()], dtype=float).reshape(-1, 2)
+        near = great_circle_arcsec(places_deg[:, 0], places_deg[:, 1], np.array(ra), np.array(decl)).tolist()
         found = [{"object": name, "separation": angle} for name, angle in zip(known, near, strict=True)]
         return sorted((hit for hit in found if hit["separation"] <= radius), key=lambda hit: hit["separation"])
 

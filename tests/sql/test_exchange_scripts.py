@@ -105,6 +105,7 @@ def test_a_listed_row_has_what_a_payload_needs(targets: Database) -> None:
         "is_refused_still": False,
         "otherwise_4most": None,
         "date_ingested": None,
+        "annotations": {},
     }
 
 
