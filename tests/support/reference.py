@@ -136,7 +136,7 @@ def _measure(key: str, demanded: Any, rows: Sequence[Row], about: Mapping[str, A
         "pointSource": lambda: about["point_source"],
         "knownVariable": lambda: about["known_variable"],
         "sherlockClasses": lambda: about["sherlock_class"] or "UNKNOWN",
-        "tnsType": lambda: (about["annotations"] or {}).get("tns.type"),
+        "tnsType": lambda: (about.get("annotations") or {}).get("tns.type"),
     }
     return values[key]()
 
@@ -206,7 +206,7 @@ def _judge_block(
             answers.append(all(inner) if key == "all" else any(inner))
         elif key == "annotation":
             for condition in given if isinstance(given, list) else [given]:
-                name, found = _said(condition, about["annotations"] or {})
+                name, found = _said(condition, about.get("annotations") or {})
                 measured[f"{path}annotation.{name}"] = found
                 answers.append(found[1])
         elif key == "not":

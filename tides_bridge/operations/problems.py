@@ -204,8 +204,9 @@ SCHEDULED = {
     "TiDES exchange/every-ten-minutes": "4MOST",
     "TiDES reconcile/daily": "4MOST",
     "TiDES backup/nightly": "backup",
+    "TiDES spectra/twice-an-hour": "spectra",
 }
-"""Deployments that must have a schedule; those of 4MOST only where there is an address of it."""
+"""Deployments that must have a schedule; those of 4MOST and of spectra only where there is an address, or a folder."""
 
 FAILED_IN_A_ROW = 2
 """One run that fails may be bad luck, and the next one makes up for it."""
@@ -409,7 +410,7 @@ def _unscheduled(prefect: PrefectFacts, settings: Settings) -> Iterator[Problem]
     for name, purpose in SCHEDULED.items():
         found = known.get(name)
         state = "is missing" if not found else "is paused" if found.paused else "has no schedule"
-        is_needed = purpose != "4MOST" or settings.fourmost.address
+        is_needed = {"4MOST": settings.fourmost.address, "spectra": settings.spectra.folder}.get(purpose, True)
         if is_needed and not (found and not found.paused and found.has_schedule):
             severity: Severity = "critical" if purpose == "bridge" else "warning"
             yield Problem("deployment", name, f"the deployment {name} {state}", None, severity)

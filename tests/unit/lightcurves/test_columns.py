@@ -72,7 +72,9 @@ def test_columns_have_their_types_for_no_objects_too(curves: LightCurves) -> Non
     assert len(curves.offsets) == len(curves) + 1
     assert {len(getattr(curves, name)) for name in POINT_COLUMNS} == {curves.offsets[-1]}
     kinds = {field.name: getattr(curves.objects, field.name).dtype.kind for field in fields(Objects)}
-    assert kinds == {field.name: "O" if field.name == "sherlock_class" else "f" for field in fields(Objects)}
+    assert kinds == {
+        field.name: "O" if field.name in ("sherlock_class", "annotations") else "f" for field in fields(Objects)
+    }
 
 
 def test_magnitudes_become_fluxes_with_the_sign_of_the_difference() -> None:

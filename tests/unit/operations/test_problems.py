@@ -31,9 +31,10 @@ from tides_bridge.settings import Settings
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-SETTINGS = Settings(topic="t", groupID="g", selectFunction="f", fourmost={"address": "https://4most/QFSwi"})
+MOST = {"address": "https://4most/QFSwi"}
+SETTINGS = Settings(topic="t", groupID="g", selectFunction="f", fourmost=MOST, spectra={"folder": "deliveries"})
 TWO = {"lasair": {"topic": "a"}, "fink": {"kind": "fink_ztf", "topic": "b"}}
-SEVERAL = Settings(groupID="g", selectFunction="f", brokers=TWO, fourmost={"address": "https://4most/QFSwi"})
+SEVERAL = Settings(groupID="g", selectFunction="f", brokers=TWO, fourmost=MOST)
 
 
 def run(kind: str, ago: timedelta | None, broker: str | None = None, **more: Any) -> dict[str, Any]:
@@ -193,6 +194,17 @@ def test_the_worst_comes_first() -> None:
 def test_what_has_ended_is_critical(days: int, severity: str) -> None:
     (found,) = find_problems(facts(tokens=(Token("x", NOW + days * DAY),)), SETTINGS, NOW)
     assert found.severity == severity
+
+
+@pytest.mark.parametrize(("without", "purpose"), [("fourmost", "4MOST"), ("spectra", "spectra")])
+def test_what_is_not_set_needs_no_schedule(without: str, purpose: str) -> None:
+    usual = {"fourmost": MOST, "spectra": {"folder": "deliveries"}}
+    usual.pop(without)
+    found = facts(prefect=prefect(deployments=()))
+    missing = keys(found, Settings(topic="t", groupID="g", selectFunction="f", **usual))
+    assert {key for key in missing if key.startswith("deployment")} == {
+        f"deployment {name}" for name in SCHEDULED if SCHEDULED[name] != purpose
+    }
 
 
 def test_the_deployments_that_must_be_scheduled_are_those_that_are_shipped_with_a_schedule() -> None:

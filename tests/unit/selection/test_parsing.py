@@ -75,7 +75,7 @@ WRONG: list[tuple[Keys, str]] = [
     ({"pointSource": 0}, "pointSource: must be true or false"),
     ({"sherlockClasses": "SN"}, "sherlockClasses: must be a list of classes"),
     ({"sherlockClasses": []}, "sherlockClasses: must be a list of classes"),
-    ({"sherlockClasses": ["SNe"]}, "sherlockClasses: 'SNe' is no class of Sherlock; there are AGN, BS, CV, NT,"),
+    ({"sherlockClasses": ["SNe"]}, "sherlockClasses: 'SNe' is no class of Sherlock; did you mean SN?"),
     ({"tnsType": ["SNIa"]}, "tnsType: 'SNIa' is no type of the TNS; did you mean SN Ia?"),
     ({"annotation": "fink.snn_snia_vs_nonai >= 0.5"}, "annotation: 'fink.snn_snia_vs_nonai' is no annotation; did you"),
     ({"annotation": "lasair.needle >= 0.5"}, "annotation: 'lasair.needle' is no annotation"),
@@ -284,7 +284,16 @@ DIFFERENT: list[Keys] = [
     {"minReliability": 0.5},
     {"minBands": 3},
     {"minNights": 0},
-    *({key: 1} for key in CRITERIA if CRITERIA[key].kind in ("at least", "at most") and key != "minBands"),
+    *(
+        {key: 1}
+        for key in CRITERIA
+        if CRITERIA[key].kind in ("at least", "at most") and key not in ("minBands", "annotation")
+    ),
+    {"annotation": "fink.snn_snia_vs_nonia >= 0.5"},
+    {"annotation": "fink.snn_snia_vs_nonia >= 0.51"},
+    {"annotation": "fink.snn_snia_vs_nonia <= 0.5"},
+    {"tnsType": ["SN Ia"]},
+    {"tnsType": ["SN Ia", "SN II"]},
     {"declination": [-70, 5]},
     {"declination": [-70, 5.001]},
     {"footprint": [350, 10, -30, 0]},
