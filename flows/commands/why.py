@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,9 +22,6 @@ AsOf = Annotated[
     str | None, typer.Option("--as-of", help="What was known then: a date or time as 2026-11-01T12:00, UTC.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print it as one JSON object on stdout.")]
-
-MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
-"""Time of MJD 0."""
 
 
 def why(  # noqa: PLR0913, PLR0917
@@ -239,7 +236,9 @@ def _show_decision(console: Console, row: Mapping[str, Any]) -> None:
     title = f"{_at(row['decided_at'])}  {row['function']} {row['version']} ({row['role']})  "
     trigger, mjd = "", row["trigger_mjd"]
     if mjd is not None:
-        trigger = f", triggered at MJD {mjd:.5f}, {_at(MJD_ZERO + timedelta(days=mjd))}"
+        from tides_bridge.lightcurves.photometry import time_from_mjd
+
+        trigger = f", triggered at MJD {mjd:.5f}, {_at(time_from_mjd(mjd))}"
     console.print(Text(title) + result + Text(f"  {row['survey']}, {row['n_detections']} detections{trigger}"))
     if row["judged_with"]:
         console.print(f"    judged together with {', '.join(row['judged_with'])}")

@@ -1,6 +1,6 @@
 """The command ``tides observe``; what it needs is imported only when it runs."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -58,8 +58,10 @@ def read_night(text: str) -> int:
     >>> read_night("20261129")
     61373
     """
+    from tides_bridge.lightcurves.photometry import mjd_from_time
+
     try:
         day = datetime.strptime(text, "%Y%m%d").replace(tzinfo=UTC)
     except ValueError:
         raise SettingsError("--night", "", f"{text} is no night: write it as 20261129") from None
-    return (day - datetime(1858, 11, 17, tzinfo=UTC)) // timedelta(days=1)
+    return int(mjd_from_time(day))

@@ -7,7 +7,6 @@ fibres some thirty are for TiDES; it is pointed at where most targets are that h
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulators.spectra.mec_files import WAY, Fibre, MecFile, write_mec
+from tides_bridge.lightcurves.photometry import time_from_mjd
 
 FIELD_DEG: Final = 1.15
 """[deg] Radius of a field."""
@@ -36,8 +36,6 @@ LUNATION: Final = 29.53
 
 NEW_MOON: Final = 61028.06
 """[MJD]"""
-
-MJD_ZERO: Final = datetime(1858, 11, 17, tzinfo=UTC)
 
 STRANGERS: Final = 2
 """Spectra of others in a field, with the trap of this name."""
@@ -85,7 +83,7 @@ class NightPlan:
     @property
     def name(self) -> str:
         """As its folder is called, such as 20261129."""
-        return f"{MJD_ZERO + timedelta(days=self.mjd):%Y%m%d}"
+        return f"{time_from_mjd(self.mjd):%Y%m%d}"
 
 
 class Observed(NamedTuple):

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +22,7 @@ from simulators.spectra.nights import NightPlan, observe_night
 from simulators.standins.bundle import StandinAlert, Standins, write_settings
 from simulators.standins.folders import standard_folder, stop_left_database
 from tides_bridge.errors import BridgeError
+from tides_bridge.lightcurves.photometry import time_from_mjd
 from tides_bridge.processes import interruptible_once, tethered
 from tides_bridge.resources import command_to_type
 
@@ -56,7 +57,6 @@ RUN_SECONDS = 300
 """Longest time for a run, which takes some 15 s."""
 MATCH_DEG = 1 / 3600
 """One arcsecond: two names of one object."""
-MJD_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
 ROWS = {
     "messages": "messages read from Kafka",
     "objects": "objects among them",
@@ -227,7 +227,7 @@ def _environment(folder: Path, night: int) -> dict[str, str]:
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TIDES_", *LEADING))}
     return kept | {
-        "TIDES_NOW": (MJD_EPOCH + timedelta(days=night) + DAWN).isoformat(),
+        "TIDES_NOW": (time_from_mjd(night) + DAWN).isoformat(),
         "PREFECT_HOME": str(folder / "prefect"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
@@ -340,7 +340,7 @@ Where to look (nothing runs any more; the files stay until the next demo)
 
 
 def _date(night: int) -> str:
-    return f"{MJD_EPOCH + timedelta(days=night):%Y-%m-%d}"
+    return f"{time_from_mjd(night):%Y-%m-%d}"
 
 
 def demo_folder() -> Path:

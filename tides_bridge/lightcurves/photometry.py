@@ -1,6 +1,6 @@
 """Bands, fluxes, magnitudes and time scales: the formulas, each once."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 import numpy as np
@@ -135,6 +135,18 @@ def mjd_from_time(time: datetime) -> float:
     61000.5
     """
     return time.timestamp() / 86400 + MJD_OF_UNIX
+
+
+def time_from_mjd(mjd: float) -> datetime:
+    """
+    Turn an MJD [d, UTC] into a time, to the microsecond: the way back of `mjd_from_time`.
+
+    Examples
+    --------
+    >>> time_from_mjd(61000.5).isoformat()
+    '2025-11-21T12:00:00+00:00'
+    """
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=mjd - MJD_OF_UNIX)
 
 
 def mjd_from_jd(jd: float) -> float:

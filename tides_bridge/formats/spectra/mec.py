@@ -14,13 +14,14 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats.spectra.significance import Wavelengths, significance_of
 from tides_bridge.formats.spectra.values import Cells, finite_in, first_of, identifier_in, plain, spelled, text_in
+from tides_bridge.lightcurves.photometry import MJD_ZERO, mjd_from_time, time_from_mjd
 
 if TYPE_CHECKING:
     from astropy.io.fits import HDUList
@@ -34,11 +35,6 @@ NAMED_BY: Final = ("OBJ_UID", "PK_4MOST", "OSTD_TARG_ID", "OBJ_NME", "OBJECT")
 """Columns of which a row must have one, or nobody knows whose spectrum it is."""
 
 NIGHT: Final = re.compile(r"(?<!\d)(20\d{6})(?!\d)")
-
-MJD_ZERO: Final = date(1858, 11, 17)
-
-JD_ZERO: Final = 2400000.5
-"""Where MJD begins in JD: what is larger is a JD, whatever its column is called."""
 
 IN_SECONDS: Final = {"S": 1.0, "SEC": 1.0, "SECOND": 1.0, "SECONDS": 1.0, "MIN": 60.0, "MINUTES": 60.0, "H": 3600.0}
 """[s] Units of exposure times."""
@@ -238,17 +234,17 @@ def _epoch(cells: Cells) -> float | None:
 
 
 def _mjd(value: Any) -> float | None:
-    """Read an epoch: an MJD, a JD, or a time in words."""
+    """Read an epoch: an MJD, a JD (which is larger than any MJD, whatever its column is called), or a time in words."""
     if isinstance(value, str):
         try:
             time = datetime.fromisoformat(value.strip())
         except ValueError:
             return None
         time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-        return (time - datetime(1858, 11, 17, tzinfo=UTC)) / timedelta(days=1)
+        return mjd_from_time(time)
     if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
         return None
-    return value - JD_ZERO if value > JD_ZERO else float(value)
+    return value - MJD_ZERO if value > MJD_ZERO else float(value)
 
 
 def _night(path: Path, header: Cells, rows: Sequence[Row]) -> date:
@@ -258,7 +254,7 @@ def _night(path: Path, header: Cells, rows: Sequence[Row]) -> date:
             return night
     for mjd in (*(row["mjd"] for row in rows), _epoch(header)):
         if mjd is not None:
-            return MJD_ZERO + timedelta(days=math.floor(mjd - 0.5))
+            return time_from_mjd(math.floor(mjd - 0.5)).date()
     raise MalformedAlert(str(path), "tells its night nowhere: put it into a folder named as 20261129")
 
 
