@@ -16,7 +16,6 @@ from tides_bridge.console import exit_on_error, stderr_console, stdout_console
 if TYPE_CHECKING:
     from tides_bridge.archives.backtest import Backtest
     from tides_bridge.archives.truth import TruthFile
-    from tides_bridge.formats.meaning.left_out import Digest
     from tides_bridge.selection import SelectionFunction
 
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files with light curves, or folders of them.")]
@@ -76,8 +75,6 @@ def backtest(  # noqa: PLR0913, PLR0917
 
     if len(function) > 2:
         raise typer.BadParameter("one function, or two that are compared", param_hint="--function")
-    refused: list[str] = []
-    used_otherwise: list[str] = []
     with exit_on_error():
         check_places(output, plot)
         chosen = [load_function(functions_file(functions), name) for name in function]
@@ -90,20 +87,18 @@ def backtest(  # noqa: PLR0913, PLR0917
             "survey": survey.value if survey else None,
             "life": life,
         }
-        found = _run(paths, chosen, sources, options, refused, used_otherwise)
+        found, printer = _run(paths, chosen, sources, options)
         write_files(found, output, plot)
     _show(found)
-    raise typer.Exit(1 if refused or (strict and used_otherwise) else 0)
+    raise typer.Exit(1 if printer.refused or (strict and printer.is_in_doubt) else 0)
 
 
-def _run(  # noqa: PLR0913, PLR0917
+def _run(
     paths: list[Path],
     functions: list["SelectionFunction"],
     sources: list["TruthFile"],
     options: dict[str, object],
-    refused: list[str],
-    used_otherwise: list[str],
-) -> "Backtest":
+) -> "tuple[Backtest, ProgressPrinter]":
     """Do the work, with a count of objects on a terminal, and tell what could not be used."""
     from tides_bridge.archives.backtest import run_backtest
 
@@ -112,29 +107,17 @@ def _run(  # noqa: PLR0913, PLR0917
     bar = Progress(*columns, console=console, transient=True)
     with bar if console.is_terminal else nullcontext(), ProgressPrinter(bar, console) as printer:
         printer.begin("light curves judged", None)
-
-        def refuse(path: Path, problem: str) -> None:
-            refused.append(problem)
-            printer.refuse(path, problem)
-
-        def doubt(path: Path, problem: str) -> None:
-            used_otherwise.append(problem)
-            printer.doubt(path, problem)
-
-        def leave_out(path: Path, digest: "Digest") -> None:
-            used_otherwise.extend(digest.lines())
-            printer.leave_out(path, digest)
-
-        return run_backtest(
+        found = run_backtest(
             paths,
             functions,
             sources,
-            refused=refuse,
-            noted=doubt,
-            left_out=leave_out,
+            refused=printer.refuse,
+            noted=printer.doubt,
+            left_out=printer.leave_out,
             done=printer.advance,
             **options,  # type: ignore[arg-type]
         )
+    return found, printer
 
 
 def _show(found: "Backtest") -> None:

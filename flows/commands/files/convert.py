@@ -11,7 +11,7 @@ from flows.commands.options import Schema, Survey, ZeroPoint
 from tides_bridge.console import echo_line, exit_on_error, stderr_console
 
 if TYPE_CHECKING:
-    from tides_bridge.formats.meaning.left_out import Digest
+    pass
 
 
 def convert(  # noqa: PLR0913, PLR0917
@@ -43,24 +43,9 @@ def convert(  # noqa: PLR0913, PLR0917
     from tides_bridge.formats.files import read_light_curves
     from tides_bridge.formats.output.table_files import TableFile, check_output, encode_rows
 
-    refused: list[str] = []
-    doubts: list[Path] = []
     console = stderr_console(highlight=False)
 
     with exit_on_error(), ProgressPrinter(Progress(disable=True), console) as printer:
-
-        def refuse(path: Path, problem: str) -> None:
-            refused.append(problem)
-            printer.refuse(path, problem)
-
-        def doubt(path: Path, problem: str) -> None:
-            doubts.append(path)
-            printer.doubt(path, problem)
-
-        def leave_out(path: Path, digest: "Digest") -> None:
-            doubts.append(path)
-            printer.leave_out(path, digest)
-
         check_output(output)
         objects = points = 0
         with TableFile(output, CURVE_SCHEMA) as file:
@@ -70,13 +55,13 @@ def convert(  # noqa: PLR0913, PLR0917
                 schema=schema,
                 published=published,
                 survey=survey.value if survey else None,
-                refused=refuse,
-                noted=doubt,
-                left_out=leave_out,
+                refused=printer.refuse,
+                noted=printer.doubt,
+                left_out=printer.leave_out,
             )
             for curves in parts:
                 objects, points = objects + len(curves), points + len(curves.mjd)
                 file.append(encode_rows(table_of_curves(curves), output.suffix))
-    lost = f"; {len(refused):,} files or records were refused" if refused else ""
+    lost = f"; {printer.refused:,} files or records were refused" if printer.refused else ""
     echo_line(f"{objects:,} objects, {points:,} points in {output}{lost}")
-    raise typer.Exit(1 if refused or (strict and doubts) else 0)
+    raise typer.Exit(1 if printer.refused or (strict and printer.is_in_doubt) else 0)

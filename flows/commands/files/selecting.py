@@ -186,6 +186,16 @@ class ProgressPrinter:
         self._task = self._bar.add_task(what, total=total)
         self.is_plotting = what == "plotting"
 
+    @property
+    def refused(self) -> int:
+        """How many files and records could not be used."""
+        return self._refused.total()
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether anything was left out, assumed or may be misread: what ``--strict`` makes an error."""
+        return bool(self._doubted) or any(self._left_out.values())
+
     def advance(self, objects: int) -> None:
         """Lengthen the bar."""
         self._bar.advance(self._task, objects)
