@@ -35,6 +35,7 @@ def test_a_new_object_is_inserted_and_switched_on(database: Database, settings: 
         "name": "TiDES25aaa",
         "ra": 10.5,
         "decl": -20.25,
+        "dec": -20.25,
         "first_detection_mjd": 60989.0,
         "last_detection_mjd": 60999.0,
         "n_detections": 5,
