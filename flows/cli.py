@@ -24,7 +24,7 @@ from flows.commands import (
     why,
 )
 from flows.commands.files import backtest, brightness, classes, convert, selecting
-from flows.commands.targets import association, listing, questions, rulings, spectra
+from flows.commands.targets import association, classified, listing, questions, rulings, spectra
 
 app = typer.Typer(
     help="The TiDES bridge: carries supernovae from alert brokers to the 4MOST telescope.",
@@ -67,6 +67,7 @@ for command in (
     questions.questions,
     spectra.spectra,
     spectra.match_spectrum,
+    classified.classified,
     tns.tns,
     status.status,
     page.page,

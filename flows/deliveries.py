@@ -10,6 +10,7 @@ from tasks.tables import publish_table
 from tides_bridge.database import ensure_schema, open_database
 from tides_bridge.database.run_log import logged_run
 from tides_bridge.settings import load_settings
+from tides_bridge.targets.spectra.classes import take_in_classes
 from tides_bridge.targets.spectra.deliveries import TakenIn, take_in_deliveries
 from tides_bridge.targets.spectra.settling import settle_spectra
 
@@ -17,12 +18,13 @@ from tides_bridge.targets.spectra.settling import settle_spectra
 @flow(name="TiDES spectra", flow_run_name=run_name)
 def take_in_spectra(config: Config = None, settings_file: SettingsFile = None) -> dict[str, int]:
     """
-    Read what is new in the folder of deliveries, and switch targets off that have enough spectra.
+    Read what is new in the folder of deliveries, and of classes, and switch targets off that have enough of them.
 
     Returns
     -------
     dict
-        Numbers of files looked into and refused, of new spectra, of those matched, and of targets that are done.
+        Numbers of files looked into and refused, of new spectra, of those matched, of targets that are done, and of
+        classes that are new.
     """
     speak_plainly()
     with without_causes():
@@ -33,10 +35,12 @@ def take_in_spectra(config: Config = None, settings_file: SettingsFile = None) -
             ensure_schema(database, is_ours=settings.database.host == "embedded")
             with logged_run(database, "spectra"):
                 taken = take_in_deliveries(database, settings, [settings.spectra.folder], _tell)
+                classes = take_in_classes(database, settings, []) if settings.spectra.classes_from else []
                 settled = settle_spectra(database, settings)
         publish_table([_row(file) for file in taken], "tides-spectra", "Deliveries that were looked into")
         counts = {"files": len(taken), "refused": sum(file.problem is not None for file in taken)}
         counts |= {"spectra": sum(file.spectra for file in taken)} | settled._asdict()
+        counts |= {"classes": sum(source.new for source in classes)}
         get_run_logger().info("spectra %s", " ".join(f"{name}={number}" for name, number in counts.items()))
         return counts
 

@@ -47,6 +47,7 @@ def why(  # noqa: PLR0913, PLR0917
     from tides_bridge.decisions.history import why
     from tides_bridge.errors import RejectedError
     from tides_bridge.settings import load_settings
+    from tides_bridge.targets.spectra.classes import classes_of
     from tides_bridge.targets.spectra.settling import spectra_of
     from tides_bridge.targets.tns import match_of
 
@@ -59,6 +60,7 @@ def why(  # noqa: PLR0913, PLR0917
             with database.transaction() as connection:
                 keys = [row["tides_id"] for row in found["targets"]]
                 found["spectra"] = spectra_of(connection, chosen, keys)
+                found["classes"] = classes_of(connection, keys)
             found["tns"] = match_of(database, object_id, survey)
         if not is_known:
             problem = "nothing is known of it" + (" before that time" if then else "")
@@ -71,6 +73,7 @@ def why(  # noqa: PLR0913, PLR0917
         console = stdout_console(highlight=False, markup=False, soft_wrap=True)
         _show(console, found)
         _show_spectra(console, found["spectra"], chosen)
+        _show_classes(console, found["classes"])
         if then:
             console.print(f"Decisions and what was sent are as of {_at(then)}; states and waiting are those of now.")
 
@@ -201,6 +204,13 @@ def _show_spectra(console: Console, rows: Sequence[Mapping[str, Any]], settings:
         console.print(f"spectrum: {spectrum_in_words(row)}")
     for row in {row["tides_id"]: row for row in rows}.values():
         console.print(f"its spectra: {spectra_in_words(row, settings)}")
+
+
+def _show_classes(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    from tides_bridge.targets.spectra.classes import class_in_words
+
+    for row in rows:
+        console.print(f"class: {class_in_words(row)}")
 
 
 def _brightness(row: Mapping[str, Any]) -> str:

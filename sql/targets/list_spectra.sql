@@ -1,5 +1,5 @@
 -- purpose: list the spectra of some targets, also of those merged into them, the newest night first
--- params: tides_ids bigint[], least_snr double precision, least_visits bigint
+-- params: tides_ids bigint[], least_snr double precision, least_visits bigint, least_confidence double precision
 -- returns: one row a spectrum: its columns and those of its delivery, and of its target visits bigint, best_snr double
 --          precision, is_enough boolean
 
@@ -34,9 +34,11 @@ SELECT
     summary.best_snr,
     spectra_suffice(
         summary.best_snr, summary.visits, %(least_snr)s::double precision, %(least_visits)s::bigint
-    ) AS is_enough
+    )
+    OR class_suffices(target_class.type, target_class.confidence, %(least_confidence)s::double precision) AS is_enough
 FROM target_spectrum
 INNER JOIN summary ON target_spectrum.tides_id = summary.tides_id
+LEFT JOIN target_class ON target_spectrum.tides_id = target_class.tides_id
 WHERE target_spectrum.tides_id = ANY(%(tides_ids)s::bigint[])
 ORDER BY
     target_spectrum.tides_id ASC, target_spectrum.night DESC, target_spectrum.mjd DESC NULLS LAST,

@@ -1,5 +1,5 @@
--- purpose: note which targets have enough spectra; what a target had once it has for good
--- params: least_snr double precision, least_visits bigint
+-- purpose: note which targets have enough spectra, or a class that is sure; what a target had once it has for good
+-- params: least_snr double precision, least_visits bigint, least_confidence double precision (NULL: no class is enough)
 -- returns: tides_id bigint of those of which this is new
 
 WITH known AS (
@@ -12,6 +12,14 @@ WITH known AS (
     WHERE target_spectrum.is_newest
 ),
 
+sure AS (
+    SELECT
+        target_class.own_tides_id,
+        target_class.tides_id
+    FROM target_class
+    WHERE class_suffices(target_class.type, target_class.confidence, %(least_confidence)s::double precision)
+),
+
 own AS (
     SELECT known.own_tides_id AS tides_id
     FROM known
@@ -20,6 +28,9 @@ own AS (
         spectra_suffice(
             max(known.snr), count(DISTINCT known.visit), %(least_snr)s::double precision, %(least_visits)s::bigint
         )
+    UNION
+    SELECT sure.own_tides_id
+    FROM sure
 ),
 
 -- With those of targets that were merged into it.
@@ -31,6 +42,9 @@ whole AS (
         spectra_suffice(
             max(known.snr), count(DISTINCT known.visit), %(least_snr)s::double precision, %(least_visits)s::bigint
         )
+    UNION
+    SELECT sure.tides_id
+    FROM sure
 )
 
 UPDATE tides_master

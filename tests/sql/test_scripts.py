@@ -18,6 +18,7 @@ NUMBERED = re.compile(r"schema/\d{3}_\w+\.sql")
 HEADINGS = ("purpose", "needs", "makes", "units", "params", "returns")
 
 NOW = "2026-06-09T12:00:00Z"
+ENOUGH = {"least_snr": 5.0, "least_visits": 1, "least_confidence": 0.95}
 SIGNED = {"reason": "x", "who": "test"}
 LIMITS: dict[str, Any] = {
     "now_mjd": 61000.0,
@@ -170,8 +171,14 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     },
     "targets/find_delivery.sql": {"digest": "a"},
     "targets/match_spectra.sql": {"match_radius": 2.0, "doubt_radius": 10.0},
-    "targets/settle_spectra.sql": {"least_snr": 5.0, "least_visits": 1},
-    "targets/list_spectra.sql": {"tides_ids": [1], "least_snr": 5.0, "least_visits": 1},
+    "targets/settle_spectra.sql": ENOUGH,
+    "targets/list_spectra.sql": {"tides_ids": [1], **ENOUGH},
+    "targets/list_classes.sql": {"tides_ids": [1]},
+    "targets/store_classes.sql": {
+        "classes": '[{"number": 0, "named": "a", "source": "snid", "type": "SN Ia", "confidence": 0.9}]',
+        "came_from": "x.csv",
+    },
+    "targets/annotate_classes.sql": {"surveys": ["ztf"], "object_ids": ["a"], "now_mjd": 61000.0},
     "targets/take_back_spectrum.sql": {"tides_ids": [1]},
     "targets/count_spectra.sql": {},
     "targets/return_spectrum.sql": {"tides_id": 1},
@@ -472,6 +479,8 @@ SELECT
     (SELECT string_agg(run_log::text, '|' ORDER BY run_id) FROM run_log) AS runs,
     (SELECT string_agg(delivery_file::text, '|' ORDER BY path) FROM delivery_file) AS files,
     (SELECT string_agg(spectrum_match::text, '|' ORDER BY match_id) FROM spectrum_match) AS matches,
+    (SELECT string_agg(classification::text, '|' ORDER BY classification_id) FROM classification) AS classes,
+    (SELECT string_agg(annotation::text, '|' ORDER BY annotation_id) FROM annotation) AS annotations,
     (SELECT string_agg(api_call::text, '|' ORDER BY called_at) FROM api_call) AS calls,
     (SELECT string_agg(schema_version::text, '|' ORDER BY name) FROM schema_version) AS versions
 """

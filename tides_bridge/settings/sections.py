@@ -230,6 +230,16 @@ class SpectrumSettings(Section):
         None, description="[Angstrom] the S/N is worked out in this range; empty: that of the file counts"
     )
 
+    class_confidence: Number | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="a class so sure ends a target, too, a person's is 1 if none is given; empty: none",
+    )
+    classes_from: SecretStr | None = Field(
+        None, description="database with classes of tides_pipe or the TOM, as postgresql://user:password@host/name"
+    )
+
     @field_validator("wavelengths")
     @classmethod
     def _lower_first(cls, edges: tuple[float, float] | None) -> tuple[float, float] | None:

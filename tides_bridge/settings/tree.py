@@ -352,7 +352,7 @@ def shown_address(address: str) -> str:
 def secrets_in(values: dict[str, Any]) -> list[str]:
     """List the keys of one configuration's file content that hold a secret."""
     secret = [("lasairToken",), ("tidesDBpass",), ("fourmost", "token"), ("broker", "options", "sasl.password")]
-    secret += [("watchdog", "notify"), ("watchdog", "heartbeat")]
+    secret += [("watchdog", "notify"), ("watchdog", "heartbeat"), ("spectra", "classesFrom")]
     brokers = values.get("brokers")
     for name in brokers if isinstance(brokers, dict) else ():
         secret += [("brokers", name, "token"), ("brokers", name, "options", "sasl.password")]

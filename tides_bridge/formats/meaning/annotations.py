@@ -91,7 +91,7 @@ MARKS: Final[Mapping[str, frozenset[str]]] = {
 WORDS: Final = frozenset({
     "fink.class", "simbad.type", "tns.type", "tns.name", "tns.prefix", "gaia.name", "vsx.type", "gcvs.type",
     "x3hsp.type", "x4lac.type", "spicy.class", "mangrove.name", "sherlock.class", "sherlock.association",
-    "sherlock.catalogue", "sherlock.host", "sherlock.host_type",
+    "sherlock.catalogue", "sherlock.host", "sherlock.host_type", "spectrum.type",
 })  # fmt: skip
 """Names of which words are kept; of the others numbers."""
 
@@ -106,7 +106,12 @@ UNITS: Final[Mapping[str, str]] = {
 }
 """Of numbers that have one, as their sources give them."""
 
-NAMES: Final = {place: name for fields in FIELDS.values() for place, name in fields.items()}
+SPECTRUM: Final = ("spectrum.type", "spectrum.confidence", "spectrum.redshift", "spectrum.redshift_error")
+"""Of no broker: what people and pipelines make of spectra (`tides_bridge.targets.spectra.classes`)."""
+
+NAMES: Final = {place: name for fields in FIELDS.values() for place, name in fields.items()} | {
+    name: name for name in SPECTRUM
+}
 
 ROOTS: Final = frozenset(place.partition(".")[0] for place in FIELDS["fink"]) | MARKS["fink"]
 """The fields of Fink's packets in which annotations stand."""

@@ -58,9 +58,10 @@ def _settle(connection: Connection, settings: Settings, taken_back: Sequence[int
     return Settled(matched, len(done))
 
 
-def enough(settings: Settings) -> dict[str, float | int]:
+def enough(settings: Settings) -> dict[str, float | int | None]:
     """Word for the scripts when a target has enough spectra."""
-    return {"least_snr": settings.spectra.snr, "least_visits": settings.spectra.visits}
+    wanted = settings.spectra
+    return {"least_snr": wanted.snr, "least_visits": wanted.visits, "least_confidence": wanted.class_confidence}
 
 
 def rule_spectra(
