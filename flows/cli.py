@@ -24,7 +24,7 @@ from flows.commands import (
     why,
 )
 from flows.commands.files import backtest, brightness, classes, convert, selecting
-from flows.commands.targets import association, classified, listing, questions, rulings, spectra
+from flows.commands.targets import association, classified, listing, questions, rulings, spectra, subscriptions
 
 app = typer.Typer(
     help="The TiDES bridge: carries supernovae from alert brokers to the 4MOST telescope.",
@@ -34,6 +34,7 @@ app = typer.Typer(
 )
 app.add_typer(refused.app, name="refused")
 app.add_typer(brightness.app, name="brightness")
+app.add_typer(subscriptions.app, name="subscriptions")
 for command in (
     run.run,
     run.reconcile,
@@ -65,6 +66,7 @@ for command in (
     rulings.release,
     rulings.rulings,
     questions.questions,
+    subscriptions.subscribe,
     spectra.spectra,
     spectra.match_spectrum,
     classified.classified,

@@ -14,6 +14,7 @@ from tasks.exchange import (
     update_existing_transients,
 )
 from tasks.handed import Handed
+from tasks.notices import tell_subscribers
 from tasks.summary import Summary, publish_summary
 from tides_bridge.database import Database, ensure_schema, open_database
 from tides_bridge.database.run_log import logged_run, run_duration
@@ -52,7 +53,7 @@ def exchange(config: Config = None, settings_file: SettingsFile = None) -> dict[
 
 def exchange_with_4most(database: Database, settings: Settings, summary: Summary) -> None:
     """
-    Send what is new, changed or over, and bring keys and state back.
+    Send what is new, changed or over, bring keys and state back, and tell people of it.
 
     Parameters
     ----------
@@ -68,10 +69,18 @@ def exchange_with_4most(database: Database, settings: Settings, summary: Summary
     FourmostUnavailable
         If 4MOST is away; what it took before is kept.
     """
-    keep_changes(database)  # whether there is anybody to tell or not: else they would grow while 4MOST is away
-    if not settings.fourmost.address:
-        get_run_logger().warning("nothing is sent to 4MOST: fourmost.address is not set")
-        return
+    try:
+        keep_changes(database)  # whether there is anybody to tell or not: else they would grow while 4MOST is away
+        if settings.fourmost.address:
+            _exchange(database, settings, summary)
+        else:
+            get_run_logger().warning("nothing is sent to 4MOST: fourmost.address is not set")
+    finally:
+        tell_subscribers(database, settings)  # also of what 4MOST could not be told
+
+
+def _exchange(database: Database, settings: Settings, summary: Summary) -> None:
+    """Do what `exchange_with_4most` is for, with a 4MOST that has an address."""
     client = FourmostClient(settings.fourmost, database.prove_run)
     # The order matters. What 4MOST has ingested is read first, as less of it may be changed. Then what a killed run
     # asked and never heard of is settled, so that nothing is created twice. Only then is it worked out what to send.

@@ -19,11 +19,12 @@ COMMITS = (
     "tns", "names", "hand",
     "ruling", "held", "spectra", "observed",
     "association", "forgotten", "restored", "swap",
+    "subscription", "events", "message", "told",
 )  # fmt: skip
 """Transactions that write, each around its commit: `tides_bridge.database.connection.Database.transaction`."""
 
-CALLS = ("consume", "commit_offsets", "light_curves", "rows", "row", "create", "update", "delete")
-"""Calls of Kafka, the light-curve API and 4MOST."""
+CALLS = ("consume", "commit_offsets", "light_curves", "rows", "row", "create", "update", "delete", "notify")
+"""Calls of Kafka, the light-curve API, 4MOST, and of whoever brings messages to people."""
 
 POINTS = tuple(f"{name}.{when}" for name in (*COMMITS, *CALLS) for when in ("before", "after"))
 

@@ -3,7 +3,8 @@
 --         tags text[], refused text (pattern of LIKE, in the reason), ra double precision (deg),
 --         decl double precision (deg), radius_arcsec double precision (arcsec),
 --         seen_from double precision (MJD), seen_before double precision (MJD), new_from timestamptz,
---         new_before timestamptz, at timestamptz (whose rulings are in force)
+--         new_before timestamptz, at timestamptz (whose rulings are in force), tides_ids bigint[] (of these only, those
+--         that were merged, too)
 -- returns: one row a target: tides_id bigint, name text, state text, sherlock_class text, last_detection_mjd; those
 --          that were merged are found by the state merged only
 
@@ -22,7 +23,11 @@ SELECT
     target.last_detection_mjd
 FROM target
 WHERE
-    ((%(states)s::text[] IS NULL AND target.merged_into IS NULL) OR target.state = ANY(%(states)s::text[]))
+    (%(tides_ids)s::bigint[] IS NULL OR target.tides_id = ANY(%(tides_ids)s::bigint[]))
+    AND (
+        (%(states)s::text[] IS NULL AND (target.merged_into IS NULL OR %(tides_ids)s::bigint[] IS NOT NULL))
+        OR target.state = ANY(%(states)s::text[])
+    )
     AND (%(classes)s::text[] IS NULL OR target.sherlock_class = ANY(%(classes)s::text[]))
     AND (%(functions)s::text[] IS NULL OR target.selection_function = ANY(%(functions)s::text[]))
     AND (

@@ -10,7 +10,7 @@ from tides_bridge.console import echo_line
 from tides_bridge.operations import incidents
 from tides_bridge.operations.health import Looker
 from tides_bridge.operations.incidents import Incidents
-from tides_bridge.operations.notices import Kind, give_sign, send
+from tides_bridge.operations.notices import Kind, give_sign, send_to_all
 from tides_bridge.operations.problems import Facts, Problem, find_problems, is_unknown
 from tides_bridge.settings import Settings
 
@@ -82,7 +82,7 @@ class Caller:
         if not self._limits.notify:
             return say(UNKNOWN, "watchdog.notify names nobody")
         text = f"Messages of the watchdog arrive.\n\n{self._where}"
-        failed = send(self._limits.notify, "TiDES bridge: a test", text, "info")
+        failed = send_to_all(self._limits.notify, "TiDES bridge: a test", text, "info")
         return say(UNKNOWN if failed else 0, "; ".join(failed) or "a message was sent")
 
     def _tell(self, problems: Sequence[Problem], facts: Facts, now: datetime) -> list[str]:
@@ -94,7 +94,7 @@ class Caller:
         colour: Kind = "success"
         if news.begun:
             colour = "failure" if exit_code(news.begun) == 2 else "warning"
-        failed = send(self._limits.notify, *incidents.message(news, self._where, now), colour)
+        failed = send_to_all(self._limits.notify, *incidents.message(news, self._where, now), colour)
         if failed and len(failed) == len(self._limits.notify):
             return failed  # nobody has it: the next look tells it again
         try:

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tides_bridge.operations.problems import Problem, Severity, span
+from tides_bridge.operations.problems import Problem, Severity
+from tides_bridge.operations.spans import span
 from tides_bridge.resources import make_own_folder, write_own
 
 AFTER_PREFECT = frozenset({"worker", "late"})

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from threading import Thread
 from typing import Literal
 
 import requests
@@ -10,11 +11,17 @@ from pydantic import SecretStr
 Kind = Literal["info", "success", "warning", "failure"]
 """The colour of a message."""
 
+Delivered = Literal["sent", "failed", "unknown"]
+"""What became of a message."""
+
+SEND_SECONDS = 60.0
+"""[s] Whoever takes longer to take a message keeps no run waiting."""
+
 ANSWER_SECONDS = 10.0
 """[s] Within which whoever counts our signs of life must answer."""
 
 
-def send(addresses: Sequence[SecretStr], subject: str, text: str, kind: Kind) -> list[str]:
+def send_to_all(addresses: Sequence[SecretStr], subject: str, text: str, kind: Kind) -> list[str]:
     """
     Send a message to everybody; one who cannot be told keeps it from nobody else.
 
@@ -32,21 +39,83 @@ def send(addresses: Sequence[SecretStr], subject: str, text: str, kind: Kind) ->
     list of str
         Who could not be told, as "watchdog.notify, number 2 (mailtos), could not be told".
     """
-    from apprise import Apprise, NotifyFormat, NotifyType  # only where there is something to tell
-
-    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its errors may hold an address
     failed = []
     for number, address in enumerate(addresses, 1):
-        speaker = Apprise()
-        is_known = speaker.add(address.get_secret_value())
-        if not is_known or not speaker.notify(
-            text, title=subject, notify_type=NotifyType(kind), body_format=NotifyFormat.TEXT
-        ):
-            # An address holds a password or a token: it is named by its place in the list and its scheme only.
-            scheme, separator, _ = address.get_secret_value().partition("://")
-            problem = "could not be told" if is_known else "is no address of Apprise"
-            failed.append(f"watchdog.notify, number {number} ({scheme if separator else 'no address'}), {problem}")
+        # An address holds a password or a token: it is named by its place in the list and its scheme only.
+        if not is_address(address):
+            failed.append(f"watchdog.notify, number {number} ({scheme_of(address)}), is no address of Apprise")
+        elif deliver(address, subject, text, kind) != "sent":
+            failed.append(f"watchdog.notify, number {number} ({scheme_of(address)}), could not be told")
     return failed
+
+
+def deliver(address: SecretStr, subject: str, text: str, kind: Kind) -> Delivered:
+    """
+    Send a message to one address; raises nothing, and logs nothing of the address.
+
+    Parameters
+    ----------
+    address
+        As Apprise has it.
+    subject, text, kind
+        As those of `send_to_all`.
+
+    Returns
+    -------
+    {"sent", "failed", "unknown"}
+        Failed: the service said no, or did not answer Apprise in time. Unknown: nothing came of it within
+        `SEND_SECONDS`, and the attempt may still go on.
+    """
+    outcomes: list[Delivered] = []
+    sender = Thread(target=lambda: outcomes.append(_deliver(address, subject, text, kind)), daemon=True)
+    sender.start()
+    sender.join(SEND_SECONDS)
+    return outcomes[0] if outcomes else "unknown"
+
+
+def _deliver(address: SecretStr, subject: str, text: str, kind: Kind) -> Delivered:
+    from apprise import Apprise, NotifyFormat, NotifyType, OverflowMode  # only where there is something to tell
+
+    _hush()
+    try:
+        speaker = Apprise()
+        speaker.add(address.get_secret_value())
+        for service in speaker:
+            if "overflow" not in address.get_secret_value():
+                service.overflow_mode = OverflowMode.SPLIT  # else a long text is refused, for ever
+        colour, plain = NotifyType(kind), NotifyFormat.TEXT
+        is_sent = speaker.notify(text, title=subject, notify_type=colour, body_format=plain)
+    except Exception:  # of whatever library: its text may hold the address
+        return "failed"
+    return "sent" if is_sent else "failed"
+
+
+def is_address(address: SecretStr) -> bool:
+    """Tell whether Apprise knows what to do with an address."""
+    from apprise import Apprise
+
+    _hush()
+    try:
+        return bool(Apprise().add(address.get_secret_value()))
+    except Exception:  # of whatever library: its text may hold the address
+        return False
+
+
+def scheme_of(address: SecretStr) -> str:
+    """
+    Give what may be shown of an address: its scheme.
+
+    >>> scheme_of(SecretStr("mailtos://me:secret@example.org")), scheme_of(SecretStr("secret"))
+    ('mailtos', 'no address')
+    """
+    scheme, separator, _ = address.get_secret_value().partition("://")
+    return scheme if separator else "no address"
+
+
+def _hush() -> None:
+    """Let Apprise log nothing, and requests no request: an address may be in either."""
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 def give_sign(address: SecretStr) -> list[str]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from tides_bridge.operations.spans import span
 from tides_bridge.settings import Settings
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -32,6 +33,7 @@ REMEDIES = {
     "guard": "is a setting or a clock wrong? If not: tides release-guard",
     "otherwise": "tides reconcile --dry-run shows them; tides why NAME what was asked; then ask 4MOST",
     "namesake": "tides questions --kind namesake shows them, and what to do; our targets have other names by now",
+    "subscription": "tides subscriptions test NAME; then pause or remove it, or mend what it is sent to",
     "exchange": "tides check, then: tides reconcile; 4MOST takes its list over at 15:00 in Berlin",
     "backup": "tides backup, and look why the nightly one failed",
     "disk": "make room; the largest are decisions.keepFor, backups and Prefect's history",
@@ -192,7 +194,7 @@ class Facts:
 # What is wrong
 
 OF_DATABASE = frozenset(
-    {"run", "failing", "silence", "guard", "backlog", "otherwise", "namesake", "exchange", "backup"}
+    {"run", "failing", "silence", "guard", "backlog", "otherwise", "namesake", "subscription", "exchange", "backup"}
 )
 """Kinds that only the database can tell of."""
 
@@ -253,23 +255,6 @@ def is_unknown(key: str, facts: Facts) -> bool:
     return kind == "certificate" and which in unreached
 
 
-def span(time: timedelta) -> str:
-    """
-    Word a length of time as people do.
-
-    >>> span(timedelta(seconds=45)), span(timedelta(minutes=5)), span(timedelta(minutes=190)), span(timedelta(days=9))
-    ('45 s', '5 min', '3 h 10 min', '9 days')
-    """
-    seconds = int(abs(time).total_seconds())
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 7200:
-        return f"{seconds // 60} min"
-    if seconds < 2 * 86400:
-        return f"{seconds // 3600} h {seconds % 3600 // 60} min"
-    return f"{seconds // 86400} days"
-
-
 # The database
 
 
@@ -293,6 +278,9 @@ def _of_database(facts: Facts, settings: Settings, now: datetime) -> Iterator[Pr
     for held in facts.status["held"]:
         if held["released"] is None:
             yield Problem("guard", held["kind"], f"not done: {held['what']}", held["since"], "warning")
+    for row in (row for row in facts.status["subscriptions"] if row["failing_since"]):
+        what = f"subscription {row['name']} ({row['scheme']}) could not be told for {span(now - row['failing_since'])}"
+        yield Problem("subscription", row["name"], what, row["failing_since"], "warning")
     if settings.fourmost.address:
         yield from _of_4most(facts.status, settings, now)
     good = [run["last_good"] for run in facts.status["runs"] if run["kind"] == "backup" and run["last_good"]]
@@ -304,8 +292,8 @@ def _of_database(facts: Facts, settings: Settings, now: datetime) -> Iterator[Pr
 def _of_4most(status: dict[str, Any], settings: Settings, now: datetime) -> Iterator[Problem]:
     since = status["backlog_since"]
     if since and now - since > settings.watchdog.backlog_older_than:
-        number = sum(status["backlog"].values())
-        yield Problem("backlog", "", f"4MOST was not told about {number} targets for {span(now - since)}", since)
+        what = f"4MOST was not told about {sum(status['backlog'].values())} targets for {span(now - since)}"
+        yield Problem("backlog", "", what, since)
     if number := status["answered_otherwise"]:
         what = f"4MOST shows {number} targets otherwise than it was asked, again and again"
         yield Problem("otherwise", "", what, None, "warning")

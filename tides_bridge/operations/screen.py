@@ -10,7 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from tides_bridge.operations.problems import Deployment, Facts, PrefectFacts, Problem, span
+from tides_bridge.operations.problems import Deployment, Facts, PrefectFacts, Problem
+from tides_bridge.operations.spans import span
 
 MOST_PROBLEMS, MOST_ROWS = 8, 6
 """Of a section, so that all fits on one screen."""
@@ -90,6 +91,7 @@ def _of_database(facts: Facts, now: datetime) -> list[tuple[str, list[Row]]]:
         ("Still to tell 4MOST", [(backlog,)]),
         ("Deferred objects", _deferred(status, now)),
         ("Waiting for a person", [(_questions(status),)]),
+        ("Subscriptions", [(_subscriptions(status),)]),
     ]
 
 
@@ -154,6 +156,16 @@ def _questions(status: dict[str, Any]) -> str:
     """Count what waits for a person."""
     open_ones = [f"{number} {kind}" for kind, number in status["questions"].items() if number]
     return f"{', '.join(open_ones)}: tides questions" if open_ones else "nothing"
+
+
+def _subscriptions(status: dict[str, Any]) -> str:
+    """Count who is told of targets, and what waits."""
+    rows = status["subscriptions"]
+    failing = [f"{row['name']} cannot be told" for row in rows if row["failing_since"]]
+    failing += [f"{row['name']}: {row['unknown']} may not have arrived" for row in rows if row["unknown"]]
+    waiting = sum(row["waiting"] for row in rows)
+    words = [f"{len(rows)} subscriptions, {waiting} notices wait for their time", *failing]
+    return "; ".join(words) if rows else "none: tides subscribe"
 
 
 # Prefect

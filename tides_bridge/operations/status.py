@@ -13,6 +13,7 @@ from tides_bridge.fourmost.due import find_due
 from tides_bridge.fourmost.names import list_namesakes
 from tides_bridge.fourmost.payloads import MOST_ASKED, stage_for_4most
 from tides_bridge.operations.questions import count_questions
+from tides_bridge.operations.subscriptions import list_subscriptions
 from tides_bridge.settings import Settings
 from tides_bridge.targets.guard import list_held
 from tides_bridge.targets.spectra.settling import count_spectra
@@ -30,6 +31,7 @@ def get_health(database: Database, settings: Settings) -> dict[str, Any]:
     dict
         ``installed_at`` (when the tables were made), ``runs``, ``positions`` with the broker that each is of,
         ``held`` (what the guard holds back), ``namesakes`` (rows at 4MOST under names of ours that we never made),
+        ``subscriptions`` (who is told of what, and how that goes, without any address),
         ``backlog`` (what 4MOST is still to be told, by operation), and since when at most something waits for it:
         ``backlog_since`` (None if nothing does).
     """
@@ -82,6 +84,7 @@ def _health(connection: Connection, settings: Settings) -> dict[str, Any]:
         "backlog": backlog,
         "answered_otherwise": run(connection, "operations/count_otherwise.sql", {"times": MOST_ASKED})[0]["number"],
         "namesakes": list_namesakes(connection),
+        "subscriptions": list_subscriptions(connection),
         "held": [asdict(held) | {"what": str(held)} for held in list_held(connection)],
         "backlog_since": datetime.now(UTC) - waiting_for if any(backlog.values()) else None,
     }

@@ -376,6 +376,14 @@ class BackupSettings(Section):
     keep: PositiveInt = Field(14, description="so many of the newest are kept")
 
 
+class NoticesSettings(Section):
+    """What people are told of targets, by their subscriptions."""
+
+    digest_at: Annotated[time, BeforeValidator(refuse_bare_number)] = Field(
+        time(14, 0), lt=time(15, 0), description="Berlin time from which the digest of a night is sent; before 15:00"
+    )
+
+
 class WatchdogSettings(Section):
     """When somebody is called, and how."""
 

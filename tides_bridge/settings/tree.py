@@ -42,6 +42,7 @@ from tides_bridge.settings.sections import (
     FourmostSettings,
     GroupID,
     LightCurveSettings,
+    NoticesSettings,
     OneBroker,
     PageSettings,
     PrefectSettings,
@@ -107,6 +108,7 @@ class Settings(BaseSettings):
     prefect: PrefectSettings = PrefectSettings()
     page: PageSettings = PageSettings()
     backup: BackupSettings = BackupSettings()
+    notices: NoticesSettings = NoticesSettings()
     watchdog: WatchdogSettings = WatchdogSettings()
 
     @field_validator("topic")

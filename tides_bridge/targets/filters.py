@@ -1,7 +1,7 @@
 """Named filters of targets, as people write them: ``state=active``, ``class=SN,NT``, ``seen>=2026-11-01``."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -112,7 +112,9 @@ def _place(value: str) -> dict[str, Any]:
     return {"ra": ra, "decl": decl, "radius_arcsec": radius}
 
 
-def find_filtered(connection: Connection, settings: Settings, conditions: Iterable[str]) -> list[dict[str, Any]]:
+def find_filtered(
+    connection: Connection, settings: Settings, conditions: Iterable[str], tides_ids: Sequence[int] | None = None
+) -> list[dict[str, Any]]:
     """
     Find the targets that satisfy all conditions.
 
@@ -124,7 +126,8 @@ def find_filtered(connection: Connection, settings: Settings, conditions: Iterab
         By whose clock a tag is in force.
     conditions
         As of `filter_parameters`.
+    tides_ids
+        Only of these targets, merged ones, too; None: of all that are not merged.
     """
-    return run(
-        connection, "targets/filter_targets.sql", filter_parameters(conditions) | {"at": settings.time().isoformat()}
-    )
+    about = {"at": settings.time().isoformat(), "tides_ids": None if tides_ids is None else list(tides_ids)}
+    return run(connection, "targets/filter_targets.sql", filter_parameters(conditions) | about)

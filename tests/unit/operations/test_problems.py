@@ -59,9 +59,14 @@ def status(**more: Any) -> dict[str, Any]:
         "backlog_since": None,
         "answered_otherwise": 0,
         "namesakes": [],
+        "subscriptions": [],
         "held": [],
         **more,
     }
+
+
+def subscription(name: str, failing_since: datetime | None) -> dict[str, Any]:
+    return {"name": name, "scheme": "mailtos", "failing_since": failing_since}
 
 
 def deployment(name: str, **more: Any) -> Deployment:
@@ -149,6 +154,10 @@ CASES: dict[str, tuple[Facts, list[str]]] = {
     ),
     "waits an hour": (facts(status=status(backlog={"new": 3}, backlog_since=NOW - HOUR)), []),
     "waits for 3 hours": (facts(status=status(backlog={"new": 3}, backlog_since=NOW - 3 * HOUR)), ["backlog"]),
+    "two subscriptions, of which one cannot be told": (
+        facts(status=status(subscriptions=[subscription("eva", None), subscription("max", NOW - HOUR)])),
+        ["subscription max"],
+    ),
     "no exchange on a day": (with_runs(run("exchange", 2 * DAY), run("reconcile", None)), ["exchange"]),
     "no exchange, but a reconciliation": (with_runs(run("exchange", DAY), run("reconcile", HOUR)), []),
     "no backup": (with_runs(run("backup", 2 * DAY)), ["backup"]),
