@@ -173,6 +173,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "targets/match_spectra.sql": {"match_radius": 2.0, "doubt_radius": 10.0},
     "targets/settle_spectra.sql": ENOUGH,
     "targets/list_spectra.sql": {"tides_ids": [1], **ENOUGH},
+    "decisions/list_former_functions.sql": {},
+    "decisions/list_outcomes.sql": {"functions": ["f"], "bands": ["g", "r"]},
     "targets/list_classes.sql": {"tides_ids": [1]},
     "targets/store_classes.sql": {
         "classes": '[{"number": 0, "named": "a", "source": "snid", "type": "SN Ia", "confidence": 0.9}]',

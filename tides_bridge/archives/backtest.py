@@ -58,6 +58,8 @@ class Backtest:
         How many objects the truth knows that are not in the archive.
     lives
         As `lives.lives_of` gives them for A; None if nobody followed the targets.
+    is_of_spectra
+        Whether the classes are those of targets that have a spectrum, and the verdicts those of the record.
     """
 
     functions: tuple[SelectionFunction, ...]
@@ -66,6 +68,7 @@ class Backtest:
     objects: pd.DataFrame
     truth_without_object: int
     lives: pd.DataFrame | None = None
+    is_of_spectra: bool = False
 
     @property
     def letters(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from tides_bridge.archives.backtest import (
     count_classes,
     delays,
 )
-from tides_bridge.archives.efficiency import FEWEST, Quantity, efficiency
+from tides_bridge.archives.efficiency import FEWEST, Quantity, efficiency, purity
 from tides_bridge.archives.lives import AHEAD, CLEARLY, LIMIT
 from tides_bridge.console import visible
 from tides_bridge.errors import SettingsError
@@ -70,12 +70,14 @@ def report_tables(backtest: Backtest) -> list[ReportTable]:
     -------
     list of ReportTable
         Functions, classes, contamination, delays, with several functions their agreement, efficiency along each of
-        `QUANTITIES`, and the life of targets if they were followed.
+        `QUANTITIES`, with spectra also purity, and the life of targets if they were followed.
     """
     found = [_functions(backtest), _classes(backtest), _contamination(backtest), _delays(backtest)]
     if len(backtest.functions) > 1:
         found.append(_agreement(backtest))
     found += [_efficiency(backtest, quantities) for quantities in QUANTITIES]
+    if backtest.is_of_spectra:
+        found += [_purity(backtest, quantities) for quantities in QUANTITIES]
     return found if backtest.lives is None else [*found, _lives(backtest, backtest.lives)]
 
 
@@ -103,6 +105,12 @@ def report_notes(backtest: Backtest) -> list[str]:
         f"{len(objects)} objects in the archive, {untold} of them of no known class (last rows of the table by class); "
         f"the truth knows {backtest.truth_without_object} objects that are not in the archive.",
     ]
+    if backtest.is_of_spectra:
+        sentences[0] = (
+            "Selected is a target that had a trigger by the record, whichever version of the function was in force. "
+            "Classes are those that came back; only what became a target can have one, so efficiency is that among "
+            "targets with a spectrum: of a function that chose them all it says nothing, of a shadow it does."
+        )
     known = objects[objects.is_known]
     if not len(known):
         sentences.append("No object of the archive has a known class: are the ids those of the truth?")
@@ -155,6 +163,8 @@ def report_as_json(backtest: Backtest) -> str:
         "delays": _records(delays(backtest)),
         **{f"efficiency_by_{'_'.join(names)}": _records(efficiency(backtest, *names)) for names in QUANTITIES},
     }
+    if backtest.is_of_spectra:
+        content |= {f"purity_by_{'_'.join(names)}": _records(purity(backtest, *names)) for names in QUANTITIES}
     if backtest.lives is not None:
         content["lives"] = _records(_summed_lives(backtest, backtest.lives).reset_index())
     if len(functions) > 1:
@@ -320,6 +330,18 @@ def _efficiency(backtest: Backtest, quantities: tuple[Quantity, ...]) -> ReportT
     )
     note += f"Objects of wanted classes; neighbouring bins of fewer than {FEWEST} are joined."
     return ReportTable(f"Efficiency by {QUANTITIES[quantities]}", note, tuple(header), tuple(rows))
+
+
+def _purity(backtest: Backtest, quantities: tuple[Quantity, ...]) -> ReportTable:
+    header = [*QUANTITIES[quantities].split(" and ")]
+    for letter in backtest.letters:
+        header += [f"{letter} selects", f"{letter} wanted"]
+    rows = []
+    for row in _records(purity(backtest, *quantities)):
+        edges = [_edges(row, end) for end in ("", "_2")[: len(quantities)]]
+        rows.append((*edges, *_shares(backtest, row)))
+    note = "Of those selected that have a class, the share of wanted ones."
+    return ReportTable(f"Purity by {QUANTITIES[quantities]}", note, tuple(header), tuple(rows))
 
 
 def _edges(row: dict[str, Any], end: str) -> str:

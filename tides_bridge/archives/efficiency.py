@@ -1,4 +1,4 @@
-"""The share of the wanted objects of a backtest that is selected: by brightness, redshift, time and place."""
+"""Efficiency of a backtest, and how pure what it selects is: by brightness, redshift, time and place."""
 
 from collections.abc import Sequence
 from typing import Final, Literal
@@ -68,18 +68,56 @@ def efficiency(backtest: Backtest, *quantities: Quantity, fewest: int = FEWEST) 
         which a quantity is not known.
     """
     objects = backtest.objects[backtest.objects.is_wanted]
-    binned = [_binned(objects, quantity) for quantity in quantities]
-    is_known = np.all([places >= 0 for places, _ in binned], axis=0)
-    rows = _cells(binned, is_known, fewest, ())
-    table = pd.DataFrame([cell for cell, _ in rows], columns=EDGES[: 2 * len(quantities)], dtype=float)
-    chosen = [*(mask for _, mask in rows), ~is_known]
-    table.loc[len(table)] = np.nan
+    table, chosen = _binned_objects(objects, quantities, fewest)
     table["in_archive"] = [int(mask.sum()) for mask in chosen]
     for letter in backtest.letters:
         selected = objects[f"selected_{letter}"].to_numpy(bool)
         table[f"selected_{letter}"] = [int((mask & selected).sum()) for mask in chosen]
         table = table.join(share_of(table[f"selected_{letter}"], table.in_archive).add_suffix(f"_{letter}"))
     return table
+
+
+def purity(backtest: Backtest, *quantities: Quantity, fewest: int = FEWEST) -> pd.DataFrame:
+    """
+    Bin the objects that are selected and of a known class, and give the share that is of a wanted one.
+
+    Parameters
+    ----------
+    backtest
+        The backtest.
+    quantities
+        As of `efficiency`.
+    fewest
+        As of `efficiency`.
+
+    Returns
+    -------
+    DataFrame
+        A row a bin, as of `efficiency`: its edges, and for each letter selected_A, wanted_A, share_A, low_A, high_A.
+    """
+    is_selected = backtest.objects[[f"selected_{letter}" for letter in backtest.letters]].any(axis=1)
+    objects = backtest.objects[is_selected & backtest.objects.is_known]
+    table, chosen = _binned_objects(objects, quantities, fewest)
+    wanted = objects.is_wanted.to_numpy(bool)
+    for letter in backtest.letters:
+        selected = objects[f"selected_{letter}"].to_numpy(bool)
+        table[f"selected_{letter}"] = [int((mask & selected).sum()) for mask in chosen]
+        table[f"wanted_{letter}"] = [int((mask & selected & wanted).sum()) for mask in chosen]
+        shares = share_of(table[f"wanted_{letter}"], table[f"selected_{letter}"])
+        table = table.join(shares.add_suffix(f"_{letter}"))
+    return table
+
+
+def _binned_objects(
+    objects: pd.DataFrame, quantities: Sequence[Quantity], fewest: int
+) -> tuple[pd.DataFrame, list[Mask]]:
+    """Give the edges of bins, a row each, and which objects are in it; the last has those of which one is not known."""
+    binned = [_binned(objects, quantity) for quantity in quantities]
+    is_known = np.all([places >= 0 for places, _ in binned], axis=0)
+    rows = _cells(binned, is_known, fewest, ())
+    table = pd.DataFrame([cell for cell, _ in rows], columns=EDGES[: 2 * len(quantities)], dtype=float)
+    table.loc[len(table)] = np.nan
+    return table, [*(mask for _, mask in rows), ~is_known]
 
 
 EDGES: Final = ("low_edge", "high_edge", "low_edge_2", "high_edge_2")
