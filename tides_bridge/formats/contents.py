@@ -333,6 +333,16 @@ def names_in_zip(path: Path) -> list[str]:
         return [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]
 
 
+def is_packed_in_zip(path: Path, name: str) -> bool:
+    """Tell whether a file in a zip archive is packed itself."""
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(name) as stream:
+            start = stream.read(max(map(len, PACKINGS)))
+    except (RuntimeError, NotImplementedError):
+        return False  # whoever reads it tells why it cannot be unpacked
+    return any(start.startswith(magic) for magic in PACKINGS)
+
+
 def _open_zip(path: Path) -> IO[bytes]:
     """Open the one file in a zip archive; raises MalformedAlert if there are several, or it cannot be unpacked."""
     names = names_in_zip(path)

@@ -166,7 +166,7 @@ class _Reading:
     def add(self, piece: FilePiece, curves: list[LightCurves], digest: Digest) -> None:
         """Keep light curves; not those of a table most of which cannot be used: it must mean something else."""
         used = sum(int(np.isfinite(part.flux).sum()) for part in curves)
-        if piece.kind in (*TABLES, "astropy table") and digest.faults > used:
+        if piece.kind in (*TABLES, "astropy table", "JSON points") and digest.faults > used:
             self.refused.append((piece.path, f"most of it cannot be used: {'; '.join(digest.lines())}"))
             return
         self.curves += curves
@@ -368,6 +368,8 @@ def _what(start: bytes, names: list[str]) -> str:
     for magic, what in FOREIGN.items():
         if start.startswith(magic):
             return f"is {what}. {FORMATS} with {NEEDED}"
+    if roles_of(start.split(b"\n")[0].decode(errors="replace").split()):
+        return "is a table whose columns are parted by blanks: write it with commas or tabs"
     if len(names) > 1:
         return f"is a table with the columns {', '.join(names)[:200]}; needed are {NEEDED}"
     return f"begins with {start[:40]!r}. {FORMATS} with {NEEDED}"

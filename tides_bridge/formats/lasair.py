@@ -13,6 +13,7 @@ import numpy as np
 
 from tides_bridge.compiled import Floats, Integers, Mask
 from tides_bridge.formats.meaning.bands import bands_of_fids
+from tides_bridge.formats.meaning.brightness import tell_errors
 from tides_bridge.formats.meaning.epochs import plausible_epochs
 from tides_bridge.formats.meaning.sky import SOLAR_SYSTEM_RADIUS
 from tides_bridge.formats.packed_structs import MISSING_INTEGER, NULL, Packing, without_nulls
@@ -88,6 +89,7 @@ def _curves(names: list[str], candidates: Sequence[list[AnswerPoint]]) -> LightC
     if (candid > MISSING_INTEGER).any() or (nid != np.floor(nid))[~np.isnan(nid)].any():
         raise ValueError("a candid or a night is none")
     is_detection = (candid != MISSING_INTEGER) & ~np.isnan(columns["magpsf"])
+    tell_errors(columns["sigmapsf"], np.where(is_detection, columns["magpsf"], np.nan))
     mjd = plausible_epochs(columns["jd"] - MJD_ZERO)
     whole_nid = np.where(np.isnan(nid), -1, nid).astype(np.int64)
     return LightCurves.from_magnitudes(

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from tides_bridge.compiled import Floats
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats.meaning.bands import band_codes
+from tides_bridge.formats.meaning.brightness import tell_errors
 from tides_bridge.formats.meaning.epochs import plausible_epochs
 from tides_bridge.formats.meaning.identifiers import Identifier
 from tides_bridge.formats.ztf import Long, columns_of_facts
@@ -122,6 +123,7 @@ def lsst_curves_of_columns(  # noqa: PLR0913, PLR0917
     )
     withdrawn = columns.get("timeWithdrawnMjdTai")
     used = np.isfinite(flux) if withdrawn is None else np.isfinite(flux) & np.isnan(withdrawn)
+    tell_errors(error, np.where(used, flux, np.nan))
     points: dict[str, Any] = {
         "object_index": index,
         "mjd": plausible_epochs(mjd_utc_from_tai(_first(columns, len(index), "midpointMjdTai", "midPointTai"))),

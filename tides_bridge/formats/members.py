@@ -25,6 +25,7 @@ from tides_bridge.formats.contents import (
     files_in,
     first_bytes,
     headers_checked,
+    is_packed_in_zip,
     names_in_zip,
     open_unpacked,
     reason_of,
@@ -32,6 +33,9 @@ from tides_bridge.formats.contents import (
 
 DEEPEST: Final = 2
 """Archives in archives that are read, as nights in a whole; deeper ones may have no end."""
+
+LARGEST_SUM: Final = 1 << 36
+"""[bytes] Of all that one command unpacks: a small archive may hold any amount of zeros."""
 
 RESERVE: Final = 1 << 30
 """[bytes] So much is left free on the disk onto which archives are unpacked."""
@@ -69,11 +73,18 @@ class Member:
 def is_archive(path: Path) -> bool:
     """Tell whether a file is a tar archive, packed or not, or a zip archive of several files; by its content."""
     try:
-        with path.open("rb") as stream:
-            is_zip = stream.read(len(ZIP)) == ZIP
-        return (is_zip and len(names_in_zip(path)) != 1) or _is_tar(first_bytes(path, tarfile.BLOCKSIZE))
+        return _is_zip_archive(path) or _is_tar(first_bytes(path, tarfile.BLOCKSIZE))
     except (MalformedAlert, *BROKEN):
         return False  # whoever reads it tells what is wrong
+
+
+def _is_zip_archive(path: Path) -> bool:
+    """Tell whether a file is a zip archive of several files, or of one that is packed itself."""
+    with path.open("rb") as stream:
+        if stream.read(len(ZIP)) != ZIP:
+            return False
+    names = names_in_zip(path)
+    return len(names) != 1 or is_packed_in_zip(path, names[0])
 
 
 def _is_tar(start: bytes) -> bool:
@@ -102,11 +113,9 @@ def members_in(path: Path, depth: int = 0) -> Iterator[Member]:
     """
     if depth >= DEEPEST:
         raise MalformedAlert(str(path), f"is an archive in {depth} others: unpack them")
-    with path.open("rb") as stream:
-        is_zip = stream.read(len(ZIP)) == ZIP and len(names_in_zip(path)) != 1
     has_files = False
     with headers_checked(path):
-        for member in _in_zip(path) if is_zip else _in_tar(path):
+        for member in _in_zip(path) if _is_zip_archive(path) else _in_tar(path):
             # As in folders, what is hidden, and marks of other programs such as __MACOSX, are no input.
             if not any(part.startswith((".", "_")) and part != ".." for part in PurePosixPath(member.name).parts):
                 has_files = True
@@ -223,6 +232,7 @@ class OpenedArchives:
     def __init__(self, folder: Path, refused: Refused) -> None:
         self._folder, self._refused = folder, refused
         self._names: dict[Path, Path] = {}
+        self._unpacked = 0
         self.files: list[Path] = []
 
     def add(self, path: Path) -> None:
@@ -267,6 +277,11 @@ class OpenedArchives:
             if place in found:
                 self._refused(name / member.name, "is in its archive twice: the last one counts")
             found.pop(place, None)  # until it is whole
+            self._unpacked += member.size
+            if self._unpacked > LARGEST_SUM:
+                raise MalformedAlert(
+                    member.name, f"is not unpacked: all files together have over {LARGEST_SUM >> 30} GB"
+                )
             write_member(member, place)
             found[place] = None
         except (MalformedAlert, ValueError, *BROKEN) as problem:

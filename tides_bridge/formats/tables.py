@@ -41,8 +41,9 @@ from tides_bridge.formats.meaning.epochs import (
 )
 from tides_bridge.formats.meaning.identifiers import EXACT
 from tides_bridge.formats.meaning.left_out import Digest, check_share, collecting, pass_on, remark
-from tides_bridge.formats.meaning.points import bands_of_table, curves_of_table, epochs_of, objects_of
+from tides_bridge.formats.meaning.points import curves_of_table, objects_of
 from tides_bridge.formats.meaning.roles import (
+    AGAIN,
     BAND_ROLES,
     EPOCH_ROLES,
     NAMES,
@@ -51,7 +52,9 @@ from tides_bridge.formats.meaning.roles import (
     Layout,
     layout_of_schema,
     layout_of_text,
+    role_named,
 )
+from tides_bridge.formats.meaning.single_columns import bands_of_table, epochs_of
 from tides_bridge.formats.meaning.sky import degrees_of_texts
 from tides_bridge.formats.nested import batches_from, open_table
 from tides_bridge.lightcurves import LightCurves
@@ -68,6 +71,9 @@ RUNS = 1 << 21
 """Stretches of rows of one object that are noted before it is looked whether objects come again."""
 
 WHOLE_NUMBER = re.compile(r"\s*-?\d{1,19}\s*", re.ASCII)
+
+
+DECIMAL_COMMA = re.compile(rb"(?<=\d),(?=\d)")
 
 
 @dataclass
@@ -151,8 +157,9 @@ def index_table(path: Path, kind: str, refused: Refused) -> Index:
 def read_table(piece: FilePiece, options: Options, refused: Refused, noted: Noted) -> LightCurves:
     """Read the chosen objects of a table."""
     parts, layout = [], layout_of(piece.path, piece.kind)
-    _remark_unused(layout)
-    for base, table in _batches(piece.path, piece.kind, layout, tuple(NAMES), piece.start, (_silent, refused)):
+    _check_columns(layout)
+    roles = (*NAMES, *layout.rivals)
+    for base, table in _batches(piece.path, piece.kind, layout, roles, piece.start, (_silent, refused)):
         if base >= piece.stop:
             break
         start, stop = max(piece.start - base, 0), max(piece.stop - base, 0)
@@ -194,11 +201,12 @@ def curves_of_arrow(table: pa.Table, path: Path, options: Options, hearers: tupl
     """
     refused, noted = hearers
     layout = layout_of_schema(table.schema)
-    _remark_unused(layout)
-    columns = {role: table[name].combine_chunks() for role, name in layout.roles.items()}
-    table = pa.table(
-        {role: _plain(column, role, layout.roles[role], path, refused) for role, column in columns.items()}
-    )
+    _check_columns(layout)
+    columns = {
+        key: _plain(table[name].combine_chunks(), key, name, path, refused)
+        for key, name in (layout.roles | layout.rivals).items()
+    }
+    table = pa.table(columns)
     names, codes = objects_of(table, layout)
     is_nameless = np.array([name == "" for name in names], dtype=bool)[codes]
     if is_nameless.any():
@@ -217,7 +225,11 @@ def curves_of_arrow(table: pa.Table, path: Path, options: Options, hearers: tupl
     return curves
 
 
-def _remark_unused(layout: Layout) -> None:
+def _check_columns(layout: Layout) -> None:
+    """Tell the columns that nobody understands; raises MalformedAlert if two that are needed have one name."""
+    for name in layout.roles.values():
+        if layout.names.count(name) > 1:
+            raise MalformedAlert("table", f"has two columns called {name}: keep one")
     if layout.unused():
         remark(f"columns that are not used: {', '.join(layout.unused())[:300]}")
 
@@ -240,7 +252,7 @@ def _batches(  # noqa: PLR0913, PLR0917
 
     The first of hearers is told of rows with too few or too many fields, the second of fields that are no numbers.
     """
-    known = {role: name for role, name in layout.roles.items() if role in roles}
+    known = {role: name for role, name in (layout.roles | layout.rivals).items() if role in roles}
     if kind == "table":
         return _batches_of_parquet(path, known, start, hearers[1])
     return _batches_of_text(path, layout, known, start, hearers)
@@ -259,8 +271,20 @@ def _batches_of_parquet(
             yield base, pa.table({role: _plain(columns[role], role, known[role], path, refused) for role in known})
 
 
-def _plain(column: Any, role: str, name: str, path: Path, refused: Refused) -> Any:
-    """Bring a column to the type of its role."""
+def _plain(column: Any, key: str, name: str, path: Path, refused: Refused) -> Any:
+    """Bring a column to the type of its role; of a further column for it, what is none becomes null."""
+    role, _, is_rival = key.partition(AGAIN)
+    if pa.types.is_nested(column.type) and not is_rival:
+        raise MalformedAlert("table", f"{name} has lists or structures in place of single values")
+    if not is_rival:
+        return _of_role(column, role, name, path, refused)
+    try:
+        return _of_role(column, role, name, path, _silent)
+    except (MalformedAlert, pa.ArrowException):
+        return pa.nulls(len(column), _type_of(role))
+
+
+def _of_role(column: Any, role: str, name: str, path: Path, refused: Refused) -> Any:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     kind = column.type
@@ -305,10 +329,10 @@ def _batches_of_text(
     for byte, text in stretches_of_lines(path, start >> ROW_BITS):
         lines = text if byte else text[layout.start :]
         if lines.strip():
-            lines = _as_utf8(lines)
-            table = _parsed(lines, path, layout, known, hearers[0])
-            numbers = {role: _numbers(table[name], role, path, hearers[1]) for role, name in known.items()}
-            yield byte << ROW_BITS, pa.table(numbers)
+            lines = DECIMAL_COMMA.sub(b".", lines) if layout.has_commas else lines
+            table = _parsed(_as_utf8(lines), path, layout, known, hearers[0])
+            columns = {key: _plain(table[name], key, name, path, hearers[1]) for key, name in known.items()}
+            yield byte << ROW_BITS, pa.table(columns)
 
 
 def _as_utf8(lines: bytes) -> bytes:
@@ -330,18 +354,37 @@ def _parsed(lines: bytes, path: Path, layout: Layout, known: dict[str, str], une
 
     reading = pa_csv.ReadOptions(column_names=list(layout.names), block_size=len(lines))
     parsing = pa_csv.ParseOptions(delimiter=layout.separator, invalid_row_handler=skip)
-    types = {name: _type_of(role) for role, name in known.items()}
+    types = {name: pa.string() if AGAIN in role else _type_of(role) for role, name in known.items()}
     try:
         try:
             table = pa_csv.read_csv(io.BytesIO(lines), reading, parsing, _conversion(types))
         except pa.ArrowInvalid:
             lost.clear()
             table = pa_csv.read_csv(io.BytesIO(lines), reading, parsing, _conversion(dict.fromkeys(types, pa.string())))
+            table = _without_headers(table, layout)
     except pa.ArrowInvalid as problem:
         raise MalformedAlert(str(path), f"is no table: {in_one_line(problem)}") from None
     if lost:
         uneven(path, f"{len(lost)} rows are left out, the first with {lost[0]}")
     return table
+
+
+def _without_headers(table: pa.Table, layout: Layout) -> pa.Table:
+    """Leave out headers among the rows, as of files that were put together; raises MalformedAlert if one is another."""
+    epoch = layout.roles[layout.epoch_role]
+    texts = pc.fill_null(pc.utf8_trim_whitespace(table[epoch]), "")
+    others = [text for text in pc.unique(texts).to_pylist() if role_named(text.strip('"'))]
+    is_header = pc.is_in(texts, pa.array(others, pa.string()))
+    for name in table.column_names if others else []:
+        found = set(pc.unique(pc.utf8_trim_whitespace(table[name].filter(is_header))).to_pylist())
+        if found != {name}:
+            raise MalformedAlert(
+                "table",
+                f"has another header among its rows, where {name} was {', '.join(map(str, found))} is: divide it",
+            )
+    if others:
+        remark("headers among the rows are left out: several tables were put together")
+    return table.filter(pc.invert(is_header))
 
 
 def _conversion(types: dict[str, pa.DataType]) -> pa_csv.ConvertOptions:
@@ -361,8 +404,10 @@ def _type_of(role: str) -> pa.DataType:
 def _numbers(column: pa.ChunkedArray, role: str, path: Path, refused: Refused) -> Any:
     """Read as numbers what had to be read as text, dates and angles, too; where there is none it is null, and told."""
     wanted = _type_of(role)
-    if column.type == wanted:
-        return column
+    try:
+        return pc.cast(pc.utf8_trim_whitespace(column), wanted)
+    except pa.ArrowInvalid:
+        pass  # it is looked at row by row
     text = pd.Series(column.to_pylist(), dtype=object)
     if role in ("ra", "decl"):
         numbers = pd.Series(degrees_of_texts(text, is_hours=role == "ra"))

@@ -16,6 +16,7 @@ import numpy as np
 
 from tides_bridge.compiled import Floats, Integers
 from tides_bridge.formats.meaning.bands import bands_of_fids
+from tides_bridge.formats.meaning.brightness import tell_errors
 from tides_bridge.formats.meaning.epochs import plausible_epochs
 from tides_bridge.formats.meaning.identifiers import EXACT
 from tides_bridge.formats.meaning.nights import filled_nights, nights_of_ztf
@@ -80,7 +81,10 @@ def ztf_curves(objects: Sequence[ZtfObject]) -> LightCurves:
     """
     points = list(chain.from_iterable(ztf_object.points for ztf_object in objects))
     index = np.repeat(np.arange(len(objects)), [len(ztf_object.points) for ztf_object in objects])
-    magnitude = without_sentinels([point.magpsf for point in points])
+    magnitude, error = (
+        without_sentinels([getattr(point, name) for point in points]) for name in ("magpsf", "sigmapsf")
+    )
+    tell_errors(error, magnitude)
     is_detection = np.array([has_id(point.candid) for point in points], dtype=bool) & ~np.isnan(magnitude)
     mjd = plausible_epochs(_floats([point.jd for point in points]) - MJD_ZERO)
     deep = without_sentinels([point.drb for point in points])
@@ -90,7 +94,7 @@ def ztf_curves(objects: Sequence[ZtfObject]) -> LightCurves:
         mjd,
         bands_of_fids(_floats([point.fid for point in points])),
         magnitude,
-        without_sentinels([point.sigmapsf for point in points]),
+        error,
         is_detection=is_detection,
         is_positive=np.array([point.isdiffpos in POSITIVE for point in points], dtype=bool),
         limiting_magnitude=without_sentinels([point.diffmaglim for point in points]),

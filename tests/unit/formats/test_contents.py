@@ -119,7 +119,16 @@ def test_what_is_cut_off_is_told_and_nothing_raised(tmp_path: Path, packing: str
     assert b"is broken: " in message[0]
 
 
-@pytest.mark.parametrize("packing", [name for name in PACKED if name != "plain"])
+def test_what_is_packed_and_alone_in_a_zip_archive_is_read(tmp_path: Path) -> None:
+    content = recorded.ZTF_FILES["array.json"]()
+    for name, packed in (("once", content), ("twice", gzip.compress(content))):
+        (tmp_path / name).write_bytes(PACKED["zip"](packed))
+    (once, _), (twice, refused) = (curves_in(tmp_path / name) for name in ("once", "twice"))
+    assert (refused, twice) == ([], once) and once
+    assert [*messages_in(tmp_path / "twice", Options())] == [*messages_in(tmp_path / "once", Options())]
+
+
+@pytest.mark.parametrize("packing", [name for name in PACKED if name not in {"plain", "zip"}])
 def test_what_is_packed_twice_is_named(tmp_path: Path, packing: str) -> None:
     path = tmp_path / "twice"
     path.write_bytes(PACKED[packing](gzip.compress(b"[]")))

@@ -260,3 +260,13 @@ def test_an_archive_without_files_is_told_as_a_folder_is(
     assert reasons(path) == [f"{path}: is an archive without files"]
     path.write_bytes(zipped({}))
     assert named(tmp_path, path)[1][0].startswith("night: is a zip archive without files")
+
+
+def test_all_that_is_unpacked_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, name in enumerate(("a.zip", "b.zip")):
+        (tmp_path / name).write_bytes(zipped({"x": b"1234", "y": bytes([49 + number]) * 4}))
+    monkeypatch.setattr(members, "LARGEST_SUM", 12)
+    refused: list[tuple[str, str]] = []
+    with archives_opened([tmp_path], lambda path, why: refused.append((path.name, why))) as opened:
+        assert [path.name for path in opened.files] == ["x", "y", "x"]
+    assert refused == [("y", "is not unpacked: all files together have over 0 GB")]

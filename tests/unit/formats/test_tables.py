@@ -9,6 +9,7 @@ import pytest
 
 from tests.support import recorded
 from tests.unit.formats.test_files import digests, read, written
+from tests.unit.formats.test_meaning import left_out
 from tides_bridge.formats.meaning.roles import layout_of_text, roles_of
 from tides_bridge.lightcurves import LightCurves
 
@@ -123,3 +124,27 @@ class TestFaults:
         curves, told = from_csv(tmp_path, "objectId,mjd,band,mag,x,x\nA,61000,g,18,1,2\n")
         assert told == []
         assert digests(curves) == digests(good)
+
+
+@pytest.mark.parametrize("epoch", [("61000", "61002"), ("2025-11-21", "2025-11-23T00:00")])
+def test_headers_among_the_rows(tmp_path: Path, epoch: tuple[str, str]) -> None:
+    first, second = (f"objectId,mjd,band,mag\nA,{day},g,18\n" for day in epoch)
+    curves, refused, lines = left_out(written(tmp_path, "t.csv", (first + second).encode()))
+    assert (refused, curves.object_ids, np.diff(curves.mjd).tolist()) == ([], ("A",), [2.0])
+    assert "headers among the rows are left out: several tables were put together" in lines
+    other = second.replace("band,mag\n", "mag,band\n").replace("g,18", "18,g")
+    _, refused, _ = left_out(written(tmp_path, "u.csv", (first + other).encode()))
+    assert refused == ["has another header among its rows, where band was mag is: divide it"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"objectId mjd band mag\nA 61000 g 18\n", "is a table whose columns are parted by blanks"),
+        (b'[{"objectId": "A", "mjd": 61000, "band": "g", "mag": 18}, 7]', "has points as JSON, but is no table"),
+        (b'{"objectId": "A", "mjd": 61000, "band": "g", "mag": [18]}', "mag has lists or structures"),
+    ],
+)
+def test_reasons_are_clear(tmp_path: Path, text: bytes, reason: str) -> None:
+    (told,) = left_out(written(tmp_path, "t", text))[1]
+    assert told.startswith(reason)

@@ -11,5 +11,7 @@ What values mean, whatever container they came in: each question is decided in o
     nights       whose noon parts two nights
     sky          positions, and what else is known of an object
     roles        which column of a table is which
+    rivals       columns that say one thing twice, and whether they agree
+    single_columns      what one column means, as numbers
     points       from the columns of a table to light curves, by all of these
 """

@@ -13,7 +13,7 @@ import numpy as np
 
 from tides_bridge.compiled import Floats
 from tides_bridge.errors import MalformedAlert
-from tides_bridge.formats.meaning.left_out import leave_out, remark
+from tides_bridge.formats.meaning.left_out import is_collected, leave_out, remark
 from tides_bridge.lightcurves.photometry import AB_ZERO_POINT
 
 UNITS: Final = {
@@ -141,3 +141,10 @@ def possible_magnitudes(magnitude: Floats) -> Floats:
     why = "an absolute magnitude, or the mark of a negative flux?" if worst < 0 else "no image has such a source"
     leave_out(f"with a magnitude like {worst:g}: {why}", int(bad.sum()))
     return np.where(missing | bad, np.nan, magnitude)
+
+
+def tell_errors(error: Floats | None, brightness: Floats) -> None:
+    """Tell how many errors of known brightnesses, (n,) each, are 0 or less: such points have no significance."""
+    if error is not None and is_collected():
+        number = int(np.count_nonzero((error <= 0) & np.isfinite(brightness)))
+        leave_out("whose error is 0 or less: they have no significance", number, is_fault=False)

@@ -12,40 +12,31 @@ from tides_bridge.compiled import Floats, Integers
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import Options
 from tides_bridge.formats.meaning import sky
-from tides_bridge.formats.meaning.bands import PASSBANDS, codes_of_coded, survey_named
-from tides_bridge.formats.meaning.brightness import (
-    is_ab,
-    possible_magnitudes,
-    scale_of,
-    zero_point_of_unit,
-    zero_points,
-)
-from tides_bridge.formats.meaning.epochs import mjd_of_values, plausible_epochs
+from tides_bridge.formats.meaning.brightness import is_ab, possible_magnitudes, tell_errors
+from tides_bridge.formats.meaning.epochs import plausible_epochs
 from tides_bridge.formats.meaning.identifiers import exact_names
 from tides_bridge.formats.meaning.left_out import leave_out, remark
 from tides_bridge.formats.meaning.nights import NOONS, ZTF_NAME, filled_nights, nights_of_several, survey_of_name
-from tides_bridge.formats.meaning.roles import BAND_ROLES, Layout
+from tides_bridge.formats.meaning.rivals import rows_in_doubt
+from tides_bridge.formats.meaning.roles import POSITIVE, Layout
+from tides_bridge.formats.meaning.single_columns import (
+    SURVEYS,
+    bands_of_table,
+    epochs_of,
+    fluxes_of_table,
+    one_array,
+    values_of,
+    whole_numbers_of,
+)
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.lightcurves.photometry import ZTF_BANDS
 
-POSITIVE: Final = pa.array(["t", "1", "true", "1.0", "y", "yes", "+", "positive"])
-
-FIDS: Final = {f"{fid}{zero}": band for fid, band in ZTF_BANDS.items() for zero in ("", ".0")}
-"""ZTF's filter ids as text."""
-
-PASSBAND_TEXTS: Final = {f"{number}{zero}": band for number, band in PASSBANDS.items() for zero in ("", ".0")}
+POSITIVES: Final = pa.array(POSITIVE)
 
 SPOILT: Final = 32768
 """Bit of ``catflags`` of an image that IRSA advises not to use (ZTF's Science Data System, section 9.3)."""
 
 DETECTED: Final = 4096
 """Bit of SNANA's PHOTFLAG of a detection."""
-
-PLASTICC_ZERO_POINT: Final = 27.5
-"""[mag] Of PLAsTiCC's fluxes, in tables with passband and detected (arXiv:1810.00001)."""
-
-SURVEYS: Final = {None: 0, "ztf": 1, "lsst": 2}
-"""Numbers of surveys in columns."""
 
 SHERLOCK: Final = frozenset({"VS", "CV", "BS", "AGN", "NT", "SN", "ORPHAN", "UNCLEAR", "UNKNOWN"})
 """Sherlock's classes: a column called classification may be of another."""
@@ -72,18 +63,6 @@ def objects_of(table: pa.Table, layout: Layout) -> tuple[list[str], Integers]:
     return unique, np.array([place[name] for name in names], dtype=np.int64)[codes]
 
 
-def one_array(column: pa.ChunkedArray) -> pa.Array:
-    """Give a column in one piece."""
-    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
-
-
-def epochs_of(table: pa.Table, layout: Layout) -> Floats:
-    """Give the epochs [MJD, UTC]; what is none as it is."""
-    role = layout.epoch_role
-    values = np.asarray(table[role].to_numpy(), dtype=float)
-    return mjd_of_values(values, role, layout.roles[role], layout.facts.get("timesys", ""))
-
-
 def curves_of_table(
     names: list[str], codes: Integers, table: pa.Table, layout: Layout, options: Options
 ) -> LightCurves:
@@ -106,25 +85,28 @@ def curves_of_table(
     MalformedAlert
         If something in it cannot be meant.
     """
-    mjd = plausible_epochs(epochs_of(table, layout))
+    in_doubt = rows_in_doubt(table, layout, options)
+    mjd = np.where(in_doubt, np.nan, plausible_epochs(epochs_of(table, layout)))
     band, surveys = bands_of_table(table)
-    others: dict[str, Any] = {"reliability": _values(table, "reliability")}
+    others: dict[str, Any] = {"reliability": values_of(table, "reliability")}
     others["ra"], others["decl"] = _positions(table)
-    older, newer = _values(table, "older_reliability"), others["reliability"]
+    older, newer = values_of(table, "older_reliability"), others["reliability"]
     if older is not None:
         others["reliability"] = older if newer is None else np.where(np.isnan(newer), older, newer)
-    others["source_id"] = _whole_numbers(table, "source_id")
+    others["source_id"] = whole_numbers_of(table, "source_id")
     others["night"] = _nights(names, codes, np.nan_to_num(mjd), table, surveys, layout, options)
     others["objects"] = sky.objects_of_rows(len(names), codes, mjd, _facts(table, others))
-    is_usable, is_detection = _usable(table, layout), _detections(table)
+    is_usable, is_detection = _usable(table, layout) & ~in_doubt, _detections(table)
     if "magnitude" not in table.column_names:
-        flux, error = _fluxes(table, layout, options)
-        flux = flux if is_usable is None else np.where(is_usable, flux, np.nan)
+        flux, error = fluxes_of_table(table, layout, options)
+        flux = np.where(is_usable, flux, np.nan)
+        tell_errors(error, flux)
         is_detection &= np.isfinite(flux)
         return LightCurves.from_fluxes(names, codes, mjd, band, flux, error, is_detection=is_detection, **others)
-    magnitude = possible_magnitudes(np.asarray(_values(table, "magnitude")))
-    magnitude = magnitude if is_usable is None else np.where(is_usable, magnitude, np.nan)
-    magnitude_error = _values(table, "magnitude_error")
+    magnitude = possible_magnitudes(np.asarray(values_of(table, "magnitude")))
+    magnitude = np.where(is_usable, magnitude, np.nan)
+    magnitude_error = values_of(table, "magnitude_error")
+    tell_errors(magnitude_error, magnitude)
     return LightCurves.from_magnitudes(
         names,
         codes,
@@ -134,62 +116,22 @@ def curves_of_table(
         np.full(len(magnitude), np.nan) if magnitude_error is None else magnitude_error,
         is_detection=is_detection & np.isfinite(magnitude),
         is_positive=_signs(table),
-        limiting_magnitude=_values(table, "limiting_magnitude"),
+        limiting_magnitude=values_of(table, "limiting_magnitude"),
         **others,
     )
 
 
-def _values(table: pa.Table, role: str) -> Floats | None:
-    if role not in table.column_names:
-        return None
-    return np.asarray(table[role].to_numpy(), dtype=float)
-
-
-def _whole_numbers(table: pa.Table, role: str) -> Integers | None:
-    if role not in table.column_names:
-        return None
-    return np.asarray(pc.fill_null(table[role], -1).to_numpy(), dtype=np.int64)
-
-
-def _fluxes(table: pa.Table, layout: Layout, options: Options) -> tuple[Floats, Floats]:
-    """Give fluxes and their errors [nJy]."""
-    role = "flux_njy" if "flux_njy" in table.column_names else "flux"
-    column = layout.roles[role]
-    flux = np.asarray(_values(table, role))
-    of_unit = zero_point_of_unit(layout.units.get(column, ""), column)
-    of_file = _number(layout.fact("zero_point"))
-    if of_file is None and of_unit is None and {"passband", "is_detection"} <= set(layout.roles):
-        of_file = PLASTICC_ZERO_POINT
-    given = None if role == "flux_njy" else options.zero_point
-    scale = scale_of(zero_points(_values(table, "zero_point"), of_unit, of_file, given, column))
-    error = _values(table, f"{role}_error")
-    if error is None:
-        return flux * scale, np.full(len(flux), np.nan)
-    column = layout.roles[f"{role}_error"]
-    own = zero_point_of_unit(layout.units.get(column, ""), column)
-    return flux * scale, error * (scale if own is None or own == of_unit else scale_of(own))
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text) if text else None
-    except ValueError:
-        raise MalformedAlert("table", f"its zero point is {text!r}, which is no number") from None
-
-
-def _is_ab(table: pa.Table, layout: Layout) -> npt.NDArray[np.bool_] | None:
-    """Tell which rows are in AB magnitudes, None if all are; the others are told."""
+def _is_ab(table: pa.Table, layout: Layout) -> npt.NDArray[np.bool_]:
+    """Tell which rows are in AB magnitudes; the others are told."""
     columns = [layout.roles[role] for role in ("magnitude", "flux", "flux_njy") if role in layout.roles]
     for system in (layout.fact("system"), *(layout.units.get(column, "") for column in columns)):
         if not is_ab(system) and ("vega" in system.lower() or system == layout.fact("system")):
             raise MalformedAlert("table", f"its magnitudes are in the system {system!r}, not AB: turn them into AB")
     if "system" not in table.column_names:
-        return None
+        return np.ones(len(table), dtype=bool)
     coded = pc.fill_null(one_array(table["system"]), "").dictionary_encode()
     systems = coded.dictionary.to_pylist()
     good = np.array([is_ab(system) for system in systems], dtype=bool)
-    if good.all():
-        return None
     places = coded.indices.to_numpy(zero_copy_only=False)
     for number, system in enumerate(systems):
         if not good[number]:
@@ -197,25 +139,24 @@ def _is_ab(table: pa.Table, layout: Layout) -> npt.NDArray[np.bool_] | None:
     return np.asarray(good[places])
 
 
-def _usable(table: pa.Table, layout: Layout) -> npt.NDArray[np.bool_] | None:
-    """Tell which rows can be used, None if all can: in AB magnitudes, and of images that their catalogue calls good."""
-    is_usable, flags = _is_ab(table, layout), _whole_numbers(table, "catflags")
+def _usable(table: pa.Table, layout: Layout) -> npt.NDArray[np.bool_]:
+    """Tell which rows can be used: in AB magnitudes, and of images that their catalogue calls good."""
+    is_usable, flags = _is_ab(table, layout), whole_numbers_of(table, "catflags")
     if flags is None:
         return is_usable
     is_spoilt = (flags & SPOILT) != 0
     leave_out("of spoilt images (catflags of IRSA)", int(np.count_nonzero(is_spoilt & (flags >= 0))), is_fault=False)
-    is_good = ~is_spoilt | (flags < 0)
-    return np.asarray(is_good if is_usable is None else is_usable & is_good)
+    return np.asarray(is_usable & (~is_spoilt | (flags < 0)))
 
 
 def _detections(table: pa.Table) -> npt.NDArray[np.bool_]:
     """Tell which rows are no forced photometry, as the table says: all, if it says nothing."""
     found = np.ones(len(table), dtype=bool)
-    for role, words in (("is_detection", POSITIVE), ("tag", pa.array(["valid"]))):
+    for role, words in (("is_detection", POSITIVES), ("tag", pa.array(["valid"]))):
         if role in table.column_names:
             known = pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(table[role])), words)
             found &= np.asarray(pc.fill_null(known, False).to_numpy(), dtype=bool)
-    flags = _whole_numbers(table, "photflag")
+    flags = whole_numbers_of(table, "photflag")
     if flags is not None and ((flags & DETECTED) != 0).any():
         found &= (flags >= 0) & ((flags & DETECTED) != 0)
     return found
@@ -225,29 +166,17 @@ def _signs(table: pa.Table) -> npt.NDArray[np.bool_]:
     """Tell which differences are positive: not those that the sign, or a flux beside the magnitude, says are not."""
     positive = np.ones(len(table), dtype=bool)
     if "is_positive" in table.column_names:
-        known = pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(table["is_positive"])), POSITIVE)
+        known = pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(table["is_positive"])), POSITIVES)
         positive = np.asarray(pc.fill_null(known, False).to_numpy(), dtype=bool)
     for role in ("flux", "flux_njy"):
-        flux = _values(table, role)
+        flux = values_of(table, role)
         if flux is not None:
             positive &= ~(flux < 0)
     return positive
 
 
-def bands_of_table(table: pa.Table) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8] | None]:
-    """Read names of bands, or numbers for them; gives the survey of each row, too, where spellings say it."""
-    role = next(role for role in BAND_ROLES if role in table.column_names)
-    numbers = PASSBAND_TEXTS if role == "passband" else FIDS
-    coded = pc.utf8_trim_whitespace(one_array(table[role])).dictionary_encode()
-    texts = coded.dictionary.to_pylist()
-    places = np.asarray(pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
-    whose = np.array([*(SURVEYS[survey_named(text)] for text in texts), 0], dtype=np.int8)
-    codes = codes_of_coded([numbers.get(text, text) for text in texts], places)
-    return codes, whose[places] if whose.any() else None
-
-
 def _positions(table: pa.Table) -> tuple[Floats | None, Floats | None]:
-    ra, decl = _values(table, "ra"), _values(table, "decl")
+    ra, decl = values_of(table, "ra"), values_of(table, "decl")
     return (ra, decl) if ra is None or decl is None else sky.checked_positions(ra, decl)
 
 
@@ -261,7 +190,7 @@ def _nights(  # noqa: PLR0913, PLR0917
     options: Options,
 ) -> Integers:
     """Give the night of each row: as the table has it, else of the survey that column, band, name or file tells."""
-    given = _whole_numbers(table, "night")
+    given = whole_numbers_of(table, "night")
     if given is not None and (given >= 0).all():
         return given
     surveys = np.zeros(len(codes), dtype=np.int8)
@@ -284,10 +213,10 @@ def _facts(table: pa.Table, others: dict[str, Any]) -> dict[str, Any]:
     """Gather what rows know of their object."""
     facts: dict[str, Any] = {role: others[role] for role in ("ra", "decl") if others[role] is not None}
     for role in ("ssdistnr", "sgscore1", "distpsnr1", "solar_system", "point_source", "known_variable"):
-        values = _values(table, role)
+        values = values_of(table, role)
         if values is not None:
             facts[role] = np.where(values > -900, values, np.nan)
-    ebv = _values(table, "ebv")
+    ebv = values_of(table, "ebv")
     if ebv is not None:
         facts["ebv"] = sky.without_impossible(ebv)
     if "ss_object" in table.column_names:

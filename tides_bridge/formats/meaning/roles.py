@@ -73,10 +73,24 @@ BAND_ROLES: Final = ("band", "passband", "fid")
 
 NEEDED: Final = "objectId, mjd or jd, band or fid, and mag with magerr or flux with fluxerr"
 
+POSITIVE: Final = ("t", "1", "true", "1.0", "y", "yes", "+", "positive")
+"""What says yes, in small letters."""
+
+ONE_THING: Final = (EPOCH_ROLES, BAND_ROLES, ("flux_njy", "flux"), ("flux_njy_error", "flux_error"))
+"""Roles that say the same: of these the first that a table has is used."""
+
+AGAIN: Final = "|"
+"""What parts a role from the name of a further column that could have it."""
+
 SEPARATORS: Final = b",;\t|"
 
 UNIT: Final = re.compile(r"[_ ]?[(\[_ ](njy|ujy|mujy|µjy|mjy|jy|nmgy|mag|deg|d|day|days)[)\]]?(?=_|$)")
 """A unit within a name, with what is around it."""
+
+SEPARATOR_TOLD: Final = re.compile(rb"sep=(.)\r?\n", re.IGNORECASE)
+"""A first line by which Excel tells what parts the fields."""
+
+DECIMALS: Final = {b",": re.compile(rb"[;\t|]-?\d+,\d+\s*[;\t|\n]"), b".": re.compile(rb"[;\t|]-?\d+\.\d+\s*[;\t|\n]")}
 
 FAMILY: Final = re.compile(r"^[a-z]:")
 """Of Fink's portal: i: of ZTF, r: of Rubin, d: and f: Fink's own."""
@@ -99,6 +113,8 @@ class Layout:
         The column of each role that there is; of the epochs the best only. Empty if it is no table of points.
     separator, start
         Of a text: what parts its fields, and the byte at which its rows begin.
+    has_commas
+        Of a text: whether commas part whole numbers from decimals.
     units
         Of columns: what they are in, as the file says.
     facts
@@ -109,6 +125,7 @@ class Layout:
     roles: dict[str, str]
     separator: str = ","
     start: int = 0
+    has_commas: bool = False
     units: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
 
@@ -127,10 +144,31 @@ class Layout:
         """Give what the file says under any name of a role; "" if nothing."""
         return next((self.facts[name] for name in NAMES[role] if name in self.facts), "")
 
+    @property
+    def rivals(self) -> dict[str, str]:
+        """The columns that say again what one that is used says, by role, `AGAIN` and name."""
+        used = {like(role): name for role, name in reversed(self.roles.items())}
+        named = [(role_named(name), name) for name in dict.fromkeys(self.names)]
+        return {f"{role}{AGAIN}{name}": name for role, name in named if used.get(like(role), name) != name}
+
+    def used(self, role: str) -> str:
+        """Give the role that is used of those that say the same as this one."""
+        return next(known for known in self.roles if known in like(role))
+
     def unused(self) -> list[str]:
         """Give the columns that nobody understands."""
-        known = {name for names in NAMES.values() for name in names}
-        return [name for name in self.names if not {_plain_name(name), name.strip().lower()} & known]
+        return [name for name in self.names if not role_named(name)]
+
+
+def like(role: str) -> tuple[str, ...]:
+    """Give the roles that say the same as a role, itself among them."""
+    return next((roles for roles in ONE_THING if role in roles), (role,))
+
+
+def role_named(name: str) -> str:
+    """Give the role of a column by its name; "" if it has none."""
+    names = {_plain_name(name), name.strip().lower()}
+    return next((role for role, known in NAMES.items() if names & set(known)), "")
 
 
 def roles_of(names: Iterable[str]) -> dict[str, str]:
@@ -166,6 +204,8 @@ def _plain_name(name: str) -> str:
 def layout_of_text(start: bytes) -> Layout:
     """Read the header of a text, the first line that is no comment; with what ECSV says in its comments."""
     at = 3 if start.startswith(b"\xef\xbb\xbf") else 0
+    stated = SEPARATOR_TOLD.match(start, at)
+    at = stated.end() if stated else at
     comments = []
     while start[at : at + 1] == b"#":
         end = start.find(b"\n", at)
@@ -178,14 +218,17 @@ def layout_of_text(start: bytes) -> Layout:
     is_ecsv = bool(comments) and comments[0].strip().startswith("%ECSV")
     first = line.strip()
     separators = SEPARATORS + b" " if is_ecsv else SEPARATORS
-    separator = max(separators, key=lambda byte: first.count(bytes([byte])))
+    separator = stated[1][0] if stated else max(separators, key=lambda byte: first.count(bytes([byte])))
+    has_commas = separator != ord(",") and bool(
+        DECIMALS[b","].search(start, end) and not DECIMALS[b"."].search(start, end)
+    )
     try:
         text = first.decode()
     except UnicodeDecodeError:
         return Layout((), {})
     names = tuple(name.strip().strip('"') for name in text.split(chr(separator)))
     units, facts = _of_ecsv("\n".join(comment.removeprefix(" ") for comment in comments[1:])) if is_ecsv else ({}, {})
-    return Layout(names, best_roles(names), chr(separator), end, units, facts)
+    return Layout(names, best_roles(names), chr(separator), end, has_commas, units, facts)
 
 
 def layout_of_schema(schema: Any) -> Layout:

@@ -18,6 +18,7 @@ from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import Refused
 from tides_bridge.formats.contents import whole_content
 from tides_bridge.formats.meaning.bands import band_codes
+from tides_bridge.formats.meaning.brightness import tell_errors
 from tides_bridge.formats.meaning.epochs import plausible_epochs
 from tides_bridge.formats.meaning.left_out import leave_out, remark
 from tides_bridge.formats.meaning.nights import nights_of_survey
@@ -143,6 +144,7 @@ def _curve(  # noqa: PLR0913, PLR0917
         # ZTF observes from California, ATLAS's first telescopes from Hawaii: their nights are days of UTC.
         "night": nights_of_survey(np.nan_to_num(epochs), "ztf"),
     }
+    tell_errors(error, np.where(used, flux, np.nan))
     columns["band"][used] = band_codes(np.array(bands, dtype=object)[used])
     return LightCurves.from_fluxes([name_of_file(path)], objects=objects, **{k: v[used] for k, v in columns.items()})
 

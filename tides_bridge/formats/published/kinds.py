@@ -22,6 +22,7 @@ from tides_bridge.formats.published.forced import (
     is_ztf_forced,
     ztf_forced_curves,
 )
+from tides_bridge.formats.published.json_points import is_json_points, json_point_curves
 from tides_bridge.formats.snana.binary import open_rows
 from tides_bridge.formats.snana.object_rows import index_object_rows, read_object_rows
 from tides_bridge.formats.snana.pairs import POINTERS, index_pairs, read_pairs
@@ -72,6 +73,8 @@ def other_kind_of(path: Path, start: bytes) -> str | None:
         return "astropy table"
     if is_astropy_text(start):
         return "astropy table"
+    if is_json_points(start):
+        return "JSON points"
     if DUMP.search(start):
         raise MalformedAlert(str(path), "is a DUMP file of SNANA: it has no light curves, but the truth, for --truth")
     tests = {"snana text": is_snana_text, "ztf forced": is_ztf_forced, "atlas forced": is_atlas_forced}
@@ -149,5 +152,6 @@ OTHER_KINDS: Final[dict[str, OtherKind]] = {
     "ztf forced": _whole(lambda path, _, refused, __: ztf_forced_curves(path, refused)),
     "atlas forced": _whole(lambda path, _, refused, __: atlas_forced_curves(path, refused)),
     "astropy table": _whole(astropy_curves),
+    "JSON points": _whole(json_point_curves),
 }
 """By their names, which `files.kind_of` gives."""

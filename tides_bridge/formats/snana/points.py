@@ -17,6 +17,7 @@ import numpy.typing as npt
 from tides_bridge.compiled import Floats, Integers, Mask
 from tides_bridge.formats import Options
 from tides_bridge.formats.meaning.bands import codes_of_coded
+from tides_bridge.formats.meaning.brightness import tell_errors
 from tides_bridge.formats.meaning.epochs import plausible_epochs
 from tides_bridge.formats.meaning.left_out import leave_out, remark
 from tides_bridge.formats.meaning.nights import nights_of_survey, survey_of_name
@@ -107,6 +108,7 @@ def snana_curves(  # noqa: PLR0913, PLR0917
         is_saturated = (flag & SATURATED) != 0
         leave_out("of a saturated image", int(np.count_nonzero(is_saturated & used)), is_fault=False)
         used &= ~is_saturated
+    tell_errors(points["FLUXCALERR"], np.where(used, flux, np.nan))
     is_marked = flag is not None and conventions.detected > 0
     is_detection: Mask = np.ones(len(flux), dtype=bool)
     if flag is not None and is_marked:
