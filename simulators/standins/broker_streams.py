@@ -217,6 +217,6 @@ def described(streams: Mapping[str, Stream]) -> dict[str, Any]:
     if "ztf" in surveys:
         magnitude["colourTerms"] = [{"from": "ZTF_r", "source": "stand-ins: for demonstration"}]
     return {
-        "selectFunction": "tidesSNLSSTSelect" if "lsst" in surveys else "tidesSNZTFSelect",
+        "selectFunction": "tidesSNLSSTClean" if "lsst" in surveys else "tidesSNZTFClean",
         "fourmost": magnitude,
     }

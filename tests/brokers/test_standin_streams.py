@@ -138,7 +138,7 @@ def test_one_stream_has_its_settings_at_the_top_and_its_api_an_hourly_limit(
         names = sorted(names_of("lsst"))[:3]
         fetched = broker_of(known).fetch(names)
     assert (known.brokers, known.topic, known.broker.kind) == ({}, "lasair_19tidesLsst", "lasair_lsst")
-    assert (known.light_curves.calls_per_hour, known.select_function) == (2, "tidesSNLSSTSelect")
+    assert (known.light_curves.calls_per_hour, known.select_function) == (2, "tidesSNLSSTClean")
     assert (known.fourmost.mag_type, known.fourmost.colour_terms) == ("LSST_r_AB", ())
     assert (fetched.curves.object_ids, fetched.missing) == (tuple(names[:2]), {names[2]: HOURLY_LIMIT})
 
@@ -160,7 +160,7 @@ def test_antares_finds_only_what_it_has(served: Served) -> None:
 def test_several_streams_are_brokers_by_name(served: Served) -> None:
     known = served.settings
     assert [each.broker_name for each in known.each_broker()] == [name.replace("-", "_") for name in STREAMS]
-    assert known.select_function == "tidesSNLSSTSelect"
+    assert known.select_function == "tidesSNLSSTClean"
     assert known.fourmost.mag_type == "LSST_r_AB"
     assert [term.from_band for term in known.fourmost.colour_terms] == ["ZTF_r"]
     assert served.broker("elasticc").broker.zero_point == 31.4
@@ -177,7 +177,7 @@ def test_the_default_is_lasair_for_ztf_with_the_settings_it_always_had(tmp_path:
         "silence": "1 second",
     }
     assert (made["topic"], made["lasairToken"]) == ("lasair_19tidesSelect", standins.lasair.token)
-    assert made["selectFunction"] == "tidesSNZTFSelect"
+    assert made["selectFunction"] == "tidesSNZTFClean"
     assert made["fourmost"]["magType"] == "SDSS_r_AB"
     assert made["fourmost"]["colourTerms"] == [{"from": "ZTF_r", "source": "stand-ins: for demonstration"}]
     assert "brokers" not in made

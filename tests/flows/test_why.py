@@ -44,7 +44,7 @@ def test_a_person_asks_why(after_a_run: Path) -> None:
     names = json.loads(forked_tides("psql", "--settings", after_a_run, "-tAc", counts).stdout)
     found = ask(after_a_run, "why", names[0])
     assert [(row["role"], row["function"]) for row in found["decisions"]] == [
-        ("active", "tidesSNZTFSelect"),
+        ("active", "tidesSNZTFClean"),
         ("shadow", "youngSupernovaExample"),
     ]
     assert found["decisions"][0]["passed"] and found["targets"][0]["active"]
@@ -54,7 +54,7 @@ def test_a_person_asks_why(after_a_run: Path) -> None:
     ]
     page = forked_tides("why", names[0], "--settings", after_a_run).stdout
     for words in (
-        "tidesSNZTFSelect",
+        "tidesSNZTFClean",
         "(active)  passed",
         "triggered at MJD",
         ">= 2 demanded",
@@ -67,13 +67,13 @@ def test_a_person_asks_why(after_a_run: Path) -> None:
     assert "✗ minNights" in (page := forked_tides("why", other, "--settings", after_a_run).stdout)
     assert "did not pass" in page and "2 demanded: misses by 1" in page
     long_ago = forked_tides("why", names[0], "--settings", after_a_run, "--as-of", "2020-01-01").stdout
-    assert "tidesSNZTFSelect" in long_ago and "as of 2020-01-01 00:00" in long_ago
+    assert "tidesSNZTFClean" in long_ago and "as of 2020-01-01 00:00" in long_ago
 
 
 def test_a_person_asks_which_selection_was_in_force(after_a_run: Path) -> None:
     rows = ask(after_a_run, "selections")
     assert [(row["function"], row["role"], row["until"]) for row in rows] == [
-        ("tidesSNZTFSelect", "active", None),
+        ("tidesSNZTFClean", "active", None),
         ("youngSupernovaExample", "shadow", None),
     ]
     page = forked_tides("selections", "--settings", after_a_run, "--text").stdout

@@ -158,6 +158,7 @@ def objects(draw: st.DrawFn, number: int = 3, *, annotated: bool = False) -> Obj
         ra=several(st.sampled_from([NAN, 0.0, 5.0, 123.4, 266.4, 355.0])),
         decl=several(st.sampled_from([NAN, -89.0, -28.9, -20.0, 0.0, 60.5])),
         ebv=several(st.sampled_from([NAN, 0.0, 0.1, 2.5])),
+        first_seen=several(st.sampled_from([NAN, 60000.0, 60998.5, 61003.0])),
         sherlock_class=several(st.sampled_from([None, "SN", "VS", "AGN"])),
         annotations=several(ANNOTATIONS) if annotated else None,
         **flags,

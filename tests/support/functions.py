@@ -44,7 +44,7 @@ OF_CURVES: dict[str, st.SearchStrategy[Any]] = {
     "minRiseRate": RATES,
     "minFadeRate": RATES,
 }
-OF_AGES: dict[str, st.SearchStrategy[Any]] = {"maxAgeLast": AGES, "maxAgeFirst": AGES}
+OF_AGES: dict[str, st.SearchStrategy[Any]] = {"maxAgeLast": AGES, "maxAgeFirst": AGES, "maxAgeKnown": AGES}
 OF_OBJECTS: dict[str, st.SearchStrategy[Any]] = {
     "declination": st.sampled_from([[-70, 5], [0, 0], [10, 90.0]]),
     "footprint": st.sampled_from([[350, 10, -30, 0], [0, 360, -90, 90], [100, 200, -25, 61]]),

@@ -13,7 +13,17 @@ from typing import Any, NamedTuple
 from tides_bridge.lightcurves import LightCurves
 
 NAN = math.nan
-OBJECT_KEYS = ("ra", "decl", "ebv", "solar_system", "point_source", "known_variable", "sherlock_class", "annotations")
+OBJECT_KEYS = (
+    "ra",
+    "decl",
+    "ebv",
+    "solar_system",
+    "point_source",
+    "known_variable",
+    "sherlock_class",
+    "first_seen",
+    "annotations",
+)
 
 
 class Row(NamedTuple):
@@ -117,6 +127,7 @@ def _is_in_box(ra: float, decl: float, box: Sequence[float]) -> float:
 def _measure(key: str, demanded: Any, rows: Sequence[Row], about: Mapping[str, Any], now: float) -> Any:
     gaps = [after.mjd - before.mjd for before, after in pairwise(rows)]
     magnitudes = [point.magnitude for point in rows if not math.isnan(point.magnitude)]
+    seen = [mjd for mjd in (about["first_seen"], *(point.mjd for point in rows)) if not math.isnan(mjd)]
     values: dict[str, Any] = {
         "minDetections": lambda: len(rows),
         "minBands": lambda: len({point.band for point in rows if point.band}),
@@ -126,6 +137,7 @@ def _measure(key: str, demanded: Any, rows: Sequence[Row], about: Mapping[str, A
         "maxGap": lambda: max(gaps, default=0.0) if rows else NAN,
         "maxAgeLast": lambda: now - rows[-1].mjd if rows else NAN,
         "maxAgeFirst": lambda: now - rows[0].mjd if rows else NAN,
+        "maxAgeKnown": lambda: now - min(seen, default=NAN),
         "minRiseRate": lambda: _rate(rows, 1.0),
         "minFadeRate": lambda: _rate(rows, -1.0),
         "declination": lambda: about["decl"],

@@ -150,7 +150,9 @@ ZTF = {
     # Magnitudes became fluxes and again magnitudes; there is no id, no score.
     "babamul_ztf": Way("babamul_ztf", "babamul-ztf", {}, FLUXES | {"point.source_id", "point.reliability"}, near=1e-9),
     # The message says where the object is.
-    "lasair_ztf API": Way("lasair_ztf", "", {}, PLACE | {"solar_system", "point_source", "point.reliability"}),
+    "lasair_ztf API": Way(
+        "lasair_ztf", "", {}, PLACE | {"solar_system", "point_source", "first_seen", "point.reliability"}
+    ),
     "antares": Way("antares", "antares"),
 }
 WAYS = {("lsst", name): way for name, way in LSST.items()} | {("ztf", name): way for name, way in ZTF.items()}

@@ -171,7 +171,7 @@ def common_nights(curves: LightCurves, surveys: npt.NDArray[np.str_]) -> Integer
 
 def merged_objects(objects: Objects, index: Integers, number: int) -> Objects:
     """
-    Put together what is known of objects that are one: a yes of any is a yes, of all else the first known is taken.
+    Put together what is known of objects that are one: a yes of any is a yes, and the first of all counts.
 
     Parameters
     ----------
@@ -192,6 +192,8 @@ def merged_objects(objects: Objects, index: Integers, number: int) -> Objects:
         values, into = getattr(objects, name), getattr(merged, name)
         if name in YES_OF_ANY:
             np.fmax.at(into, index, values)
+        elif name == "first_seen":
+            np.fmin.at(into, index, values)
         elif name == "annotations":
             for place, notes in zip(index.tolist(), values.tolist(), strict=True):
                 into[place] = {**(notes or {}), **(into[place] or {})} or None

@@ -34,7 +34,7 @@ from tides_bridge.formats.avro.program import (
 )
 from tides_bridge.formats.lsst import NUMBERS, error_without_object, lsst_curves_of_columns
 from tides_bridge.formats.meaning.bands import band_code, tell_unknown
-from tides_bridge.formats.meaning.epochs import EPOCHS, NO_EPOCH
+from tides_bridge.formats.meaning.epochs import NO_EPOCH, known_epochs
 from tides_bridge.formats.records import XM
 from tides_bridge.formats.ztf import is_known_variable
 from tides_bridge.lightcurves import LightCurves, Objects
@@ -183,8 +183,7 @@ class Packets:
     @cached_property
     def first_epochs(self) -> Floats:
         """(n,) [d, MJD, UTC]: of the first source of the object, as ``diaObject`` says; NaN where it does not."""
-        first = mjd_utc_from_tai(self._own("firstDiaSourceMjdTai"))
-        return np.where((first > EPOCHS[0]) & (first < EPOCHS[1]), first, np.nan)
+        return known_epochs(mjd_utc_from_tai(self._own("firstDiaSourceMjdTai")))
 
     def problems(self) -> dict[int, str]:
         """Tell why some are no alerts of an object, by their number."""
@@ -254,6 +253,7 @@ class Packets:
             ebv=self._own("mwebv")[chosen],
             solar_system=np.where(is_rubin, self.ss_object_ids != 0, np.nan)[chosen],
             known_variable=[self._is_variable(number) for number in chosen.tolist()],
+            first_seen=self.first_epochs[chosen],
         )
 
     def _is_variable(self, number: int) -> float:

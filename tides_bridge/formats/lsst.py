@@ -60,6 +60,7 @@ class DiaObject(msgspec.Struct, gc=False):
     dec: float | None = None
     decl: float | None = None
     mwebv: float | None = None
+    firstDiaSourceMjdTai: float | None = None  # noqa: N815
 
 
 @dataclass

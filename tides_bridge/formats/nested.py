@@ -25,7 +25,7 @@ from tides_bridge.formats.json_text import chosen_records
 from tides_bridge.formats.lsst import NUMBERS, error_without_object, lsst_curves_of_columns
 from tides_bridge.formats.meaning.annotations import ROOTS, annotations_in
 from tides_bridge.formats.meaning.bands import codes_of_coded
-from tides_bridge.formats.meaning.epochs import NO_EPOCH
+from tides_bridge.formats.meaning.epochs import NO_EPOCH, known_epochs
 from tides_bridge.formats.meaning.identifiers import EXACT
 from tides_bridge.formats.needed import lacking_field
 from tides_bridge.formats.records import XM, Record, not_of_ztf
@@ -310,6 +310,7 @@ def _objects(batch: pa.RecordBatch) -> Objects:
         ebv=_numbers(_field(own, "mwebv"), number),
         solar_system=np.where(is_rubin, pc.is_valid(moving).to_numpy(zero_copy_only=False), np.nan),
         known_variable=_variables(_column(batch, "xm"), number),
+        first_seen=known_epochs(mjd_utc_from_tai(_numbers(_field(own, "firstDiaSourceMjdTai"), number))),
         annotations=_annotations(batch),
     )
 

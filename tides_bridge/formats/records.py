@@ -14,7 +14,7 @@ import msgspec
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats.lsst import DiaObject, LsstObject, Source, error_without_object, lsst_curves
 from tides_bridge.formats.meaning.annotations import TOPS, annotations_in
-from tides_bridge.formats.meaning.epochs import NO_EPOCH
+from tides_bridge.formats.meaning.epochs import NO_EPOCH, known_epochs
 from tides_bridge.formats.meaning.identifiers import Identifier, identifier_text
 from tides_bridge.formats.ztf import NewestPoint, Point, ZtfObject, facts_of_alert, is_known_variable, ztf_curves
 from tides_bridge.lightcurves import LightCurves
@@ -273,14 +273,15 @@ def _of_lsst(record: Record) -> LsstObject:
 
 
 def _known(*sources: DiaObject | Source | Record | None) -> dict[str, Any]:
-    """Take position and extinction from the first that has a position."""
+    """Take position, extinction and the first epoch from the first that has a position."""
     for source in sources:
         if source is not None and source.ra is not None:
-            decl = getattr(source, "dec", None)
+            decl, first = getattr(source, "dec", None), getattr(source, "firstDiaSourceMjdTai", None)
             return {
                 "ra": source.ra,
                 "decl": source.decl if decl is None else decl,
                 "ebv": getattr(source, "mwebv", None),
+                "first_seen": None if first is None else float(known_epochs(first - TAI_AHEAD)),
             }
     return {}
 

@@ -17,7 +17,7 @@ import numpy as np
 from tides_bridge.compiled import Floats, Integers
 from tides_bridge.formats.meaning.bands import bands_of_fids
 from tides_bridge.formats.meaning.brightness import tell_errors
-from tides_bridge.formats.meaning.epochs import plausible_epochs
+from tides_bridge.formats.meaning.epochs import known_epochs, plausible_epochs
 from tides_bridge.formats.meaning.identifiers import EXACT
 from tides_bridge.formats.meaning.nights import filled_nights, nights_of_ztf
 from tides_bridge.formats.meaning.sky import SOLAR_SYSTEM_RADIUS, STAR_RADIUS, STAR_SCORE
@@ -61,6 +61,7 @@ class NewestPoint(Point, gc=False):
     ssdistnr: float | None = None
     sgscore1: float | None = None
     distpsnr1: float | None = None
+    jdstarthist: float | None = None
 
 
 @dataclass
@@ -112,13 +113,14 @@ def facts_of_alert(newest: NewestPoint) -> dict[str, Any]:
     Tell what an alert says of its object.
 
     >>> facts_of_alert(NewestPoint(jd=2461000.5, ssdistnr=-999.0, sgscore1=0.9, distpsnr1=0.3))
-    {'ra': None, 'decl': None, 'solar_system': 0.0, 'point_source': 1.0}
+    {'ra': None, 'decl': None, 'solar_system': 0.0, 'point_source': 1.0, 'first_seen': nan}
     """
     return {
         "ra": newest.ra,
         "decl": newest.dec,
         "solar_system": _NAN if newest.ssdistnr is None else float(0 <= newest.ssdistnr <= SOLAR_SYSTEM_RADIUS),
         "point_source": _point_source(newest),
+        "first_seen": float(known_epochs((newest.jdstarthist or _NAN) - MJD_ZERO)),
     }
 
 

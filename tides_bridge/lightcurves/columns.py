@@ -44,6 +44,9 @@ class Objects:
         up and does not.
     sherlock_class
         (n,) object: Sherlock's classification, None where unknown.
+    first_seen
+        (n,) float64 [d, UTC]: when its survey first detected something there, as the alert says. The light curve may
+        begin later: packets have 30 days or a year of it.
     annotations
         (n,) object: what brokers say by source and name, a mapping; None where nothing is said. They are judged, and
         kept by themselves: no part of a digest or of a table.
@@ -56,6 +59,7 @@ class Objects:
     point_source: Floats
     known_variable: Floats
     sherlock_class: npt.NDArray[np.object_]
+    first_seen: Floats
     annotations: npt.NDArray[np.object_]
 
     @classmethod
@@ -343,7 +347,8 @@ class LightCurves:
             ends = ((self.offsets[start : stop + 1] - self.offsets[start]) * rows.dtype.itemsize).tolist()
             for (begin, end), about in zip(pairwise(ends), islice(known, stop - start), strict=True):
                 digest = hashlib.blake2b(content[begin:end], digest_size=16)
-                digest.update(repr(about).encode())
+                # Who says nothing of the first keeps the digest that it had before this was asked.
+                digest.update(repr(about[:-1] if np.isnan(about[-1]) else about).encode())
                 digests.append(digest.hexdigest())
         return digests
 
@@ -381,7 +386,7 @@ class LightCurves:
             columns[name] = column.flatten().to_numpy(zero_copy_only=False)
         lengths = lists["mjd"].value_lengths().to_numpy(zero_copy_only=False)
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        known = {name: table[name].to_pylist() for name in ARROW_TYPES}
+        known = {name: table[name].to_pylist() for name in ARROW_TYPES if name in table.column_names}
         ids = tuple(table["object_id"].to_pylist())
         return cls(ids, offsets, objects=Objects.of(len(ids), **known), **columns)
 
@@ -399,7 +404,7 @@ DIGESTED_POINTS = 8192
 
 ARROW_TYPES = {field.name: "float64" for field in fields(Objects) if field.name != "annotations"}
 ARROW_TYPES["sherlock_class"] = "string"
-"""What is known of objects that belongs to digests and tables."""
+"""What is known of objects that belongs to digests and tables, in the order of the digest; the last came last."""
 
 
 @compiled

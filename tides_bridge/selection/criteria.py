@@ -235,6 +235,20 @@ def age_of_first(look: Look, so_far: Running, *_: object) -> Values:
     return look.mjd - look.at(so_far.first_mjd)
 
 
+@criterion("maxAgeKnown", "at most", "d")
+def age_known(look: Look, so_far: Running, *_: object) -> Values:
+    """
+    Take the time since something was first seen there: as the alert says of its survey, or in the light curve.
+
+    Source: ``jdstarthist`` of ZTF, ``firstDiaSourceMjdTai`` of Rubin; else the first detection that counts.
+
+    >>> from tides_bridge.selection.functions import measure
+    >>> measure("maxAgeKnown", mjd=[61000.0, 61004.0], first_seen=60500.0), measure("maxAgeKnown", mjd=[61000.0])
+    ([500.0, 504.0], [0.0])
+    """
+    return look.mjd - np.fmin(look.of_object(look.objects.first_seen), look.at(so_far.first_mjd))
+
+
 @criterion("minRiseRate", "at least", "mag/d")
 def rise_rate(look: Look, so_far: Running, *_: object) -> Values:
     """

@@ -78,6 +78,11 @@ def test_stars(score: Any, distance: Any, flag: float) -> None:
     assert known["point_source"] == pytest.approx(flag, nan_ok=True)
 
 
+@pytest.mark.parametrize(("jd", "mjd"), [(2460000.5, 60000.0), (None, NAN), (-999.0, NAN), (1e9, NAN), (0.0, NAN)])
+def test_when_it_was_first_seen(jd: Any, mjd: float) -> None:
+    assert facts_of_alert(NewestPoint(jd=0, jdstarthist=jd))["first_seen"] == pytest.approx(mjd, nan_ok=True)
+
+
 def test_a_catalogue_that_could_not_be_asked_is_no_answer() -> None:
     assert math.isnan(is_known_variable("Fail"))
     assert is_known_variable("Unknown", "Fail") == 0.0

@@ -78,6 +78,7 @@ RISING = (point(61000.0, "g", 20.0), point(61004.0, "r", 19.5), point(61006.0, "
         ("maxGap", 4.0, 4.0, 3.9999),
         ("maxAgeLast", 0.0, 0, -0.1),
         ("maxAgeFirst", 6.5, 6.5, 6.4999),
+        ("maxAgeKnown", 6.5, 6.5, 6.4999),
         ("minRiseRate", 0.6 / 6.5, 0.0923, 0.0924),
         ("minFadeRate", -0.6 / 6.5, -0.0924, -0.0923),
     ],
@@ -191,7 +192,10 @@ def test_an_object_without_class_is_unknown() -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [(key, 0.0) for key in ("minDetections", "minBands", "minNights")]
-    + [(key, NAN) for key in ("magLimit", "brightLimit", "maxGap", "maxAgeLast", "maxAgeFirst", "minRiseRate")],
+    + [
+        (key, NAN)
+        for key in ("magLimit", "brightLimit", "maxGap", "maxAgeLast", "maxAgeFirst", "maxAgeKnown", "minRiseRate")
+    ],
 )
 def test_without_detections_counts_are_zero_and_all_else_is_unknown(key: str, value: float) -> None:
     demand = {key: 0 if key.startswith("min") and key != "minRiseRate" else 20}
@@ -204,6 +208,13 @@ def test_an_age_counts_from_now_or_from_the_last_point_of_any_kind() -> None:
     curves = curves_of(point(61000.0), point(61003.0, positive=False), point(61007.0, detection=False))
     assert measured(curves, maxAgeLast=7)[0] == 7.0
     assert measured(curves, now_mjd=61010.0, maxAgeFirst=7) == (10.0, False)
+
+
+def test_the_age_of_what_was_seen_before_the_light_curve_begins() -> None:
+    """What the alert says and the light curve has: the earlier counts."""
+    for first, age in ((60600.0, 410.0), (61001.0, 10.0), (NAN, 10.0)):
+        curves = told_curves([point(61000.0), point(61010.0)], [NAN] * 2, Objects.of(1, first_seen=first))
+        assert measured(curves, maxAgeKnown=365) == (age, age <= 365)
 
 
 def test_a_detection_without_reliability_does_not_count_where_one_is_demanded() -> None:
@@ -282,7 +293,17 @@ def test_the_order_of_points_changes_nothing(drawn: Any, keys: Keys, random: Any
 def test_the_order_of_objects_changes_nothing(drawn: Any, keys: Keys, order: list[int]) -> None:
     points, reliability, objects = drawn
     moved = [(order.index(row[0]), *row[1:]) for row in points]
-    names = ("ra", "decl", "ebv", "solar_system", "point_source", "known_variable", "sherlock_class", "annotations")
+    names = (
+        "ra",
+        "decl",
+        "ebv",
+        "solar_system",
+        "point_source",
+        "known_variable",
+        "sherlock_class",
+        "first_seen",
+        "annotations",
+    )
     known = Objects.of(3, **{name: getattr(objects, name)[order] for name in names})
     function = SelectionFunction.parse("test", keys)
     one, other = (told_curves(*each) for each in ((points, reliability, objects), (moved, reliability, known)))

@@ -52,7 +52,7 @@ TIDES: dict[str, Keys] = {
 }
 CLEAN: Keys = {
     "sherlockClasses": ("NT", "ORPHAN", "SN", "UNCLEAR", "UNKNOWN"),
-    "any.1.maxAgeFirst": 365,
+    "any.1.maxAgeKnown": 365,
     "any.2.minRiseRate": 0.07,
     "any.3.minFadeRate": 0.07,
     "not.any.1.pointSource": True,

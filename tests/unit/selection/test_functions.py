@@ -271,7 +271,9 @@ def _there(path: Path) -> Path:
     return path
 
 
-NOTHING: Keys = dict.fromkeys(("ra", "decl", "ebv", "solar_system", "point_source", "known_variable"), NAN)
+NOTHING: Keys = dict.fromkeys(
+    ("ra", "decl", "ebv", "solar_system", "point_source", "known_variable", "first_seen"), NAN
+)
 NOTHING["sherlock_class"] = None
 
 

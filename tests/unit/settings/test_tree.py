@@ -81,7 +81,7 @@ def test_the_example_of_d334_loads_unchanged(write: Write, tmp_path: Path) -> No
 
 def test_the_shipped_file_loads() -> None:
     settings = load_settings(file=shipped("flowSetting.yaml"))
-    assert (settings.topic, settings.select_function) == ("lasair_19tidesSelect", "tidesSNZTFSelect")
+    assert (settings.topic, settings.select_function) == ("lasair_19tidesSelect", "tidesSNZTFClean")
     assert load_function(settings.select_function_path, settings.select_function).rules == "strict"
 
 

@@ -182,7 +182,9 @@ def _record_in(row: Row, name: str) -> Record | None:
 def _alert_in(row: Row, name: str, record: Record | None, rest: Mapping[str, Any]) -> Alert:
     fields = msgspec.structs.asdict(row)
     ra, decl = position_in(fields, ("ra",), ("decl", "dec"))
-    ebv = number_in(fields, "ebv")
+    first = _mjd_in(fields, "firstDiaSourceMjdTai")
+    ebv = None if record is not None else number_in(fields, "ebv")
+    facts = {"ebv": ebv, "first_seen": first}
     # The newest source where the message names no epoch; else the time of the message itself.
     newest = _mjd_in(fields, "lastDiaSourceMjdTai")
     if newest is None and record is not None and record.alert is not None:
@@ -198,8 +200,8 @@ def _alert_in(row: Row, name: str, record: Record | None, rest: Mapping[str, Any
         decl=decl,
         sherlock_class=_class_in(row),
         message=rest,
-        first_mjd=_mjd_in(fields, "firstDiaSourceMjdTai"),
-        known={} if ebv is None or record is not None else {"ebv": ebv},
+        first_mjd=first,
+        known={name: value for name, value in facts.items() if value is not None},
         annotations=annotations_in(fields | {"annotations": notes}, "lasair"),
     )
 

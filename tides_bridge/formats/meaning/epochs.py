@@ -67,6 +67,17 @@ def plausible_epochs(mjd: Floats) -> Floats:
     return np.where(is_epoch, mjd, np.nan)
 
 
+def known_epochs(mjd: Any) -> Floats:
+    """
+    Give what is said of an object's epochs [d], NaN where it is none; a point is not lost for that, and nobody is told.
+
+    >>> known_epochs([61000.0, -2400000.5, None])
+    array([61000.,    nan,    nan])
+    """
+    epochs = np.asarray(mjd, dtype=float)
+    return np.where((epochs > EPOCHS[0]) & (epochs < EPOCHS[1]), epochs, np.nan)
+
+
 def mjd_of_values(values: Floats, role: str, name: str, timesys: str = "") -> Floats:
     """
     Read a column of epochs as MJD in UTC [d]; what is neither MJD nor JD stays as it is, and is no epoch.

@@ -13,7 +13,7 @@ from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import Options
 from tides_bridge.formats.meaning import sky
 from tides_bridge.formats.meaning.brightness import is_ab, possible_magnitudes, tell_errors
-from tides_bridge.formats.meaning.epochs import plausible_epochs
+from tides_bridge.formats.meaning.epochs import known_epochs, plausible_epochs
 from tides_bridge.formats.meaning.identifiers import exact_names
 from tides_bridge.formats.meaning.left_out import leave_out, remark
 from tides_bridge.formats.meaning.nights import NOONS, ZTF_NAME, filled_nights, nights_of_several, survey_of_name
@@ -29,6 +29,7 @@ from tides_bridge.formats.meaning.single_columns import (
     whole_numbers_of,
 )
 from tides_bridge.lightcurves import LightCurves
+from tides_bridge.lightcurves.photometry import MJD_ZERO
 
 POSITIVES: Final = pa.array(POSITIVE)
 
@@ -216,6 +217,9 @@ def _facts(table: pa.Table, others: dict[str, Any]) -> dict[str, Any]:
         values = values_of(table, role)
         if values is not None:
             facts[role] = np.where(values > -900, values, np.nan)
+    first = values_of(table, "jdstarthist")
+    if first is not None:
+        facts["first_seen"] = known_epochs(first - MJD_ZERO)
     ebv = values_of(table, "ebv")
     if ebv is not None:
         facts["ebv"] = sky.without_impossible(ebv)

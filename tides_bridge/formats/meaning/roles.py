@@ -55,6 +55,7 @@ NAMES: Final = {
     "ss_object": ("ssobjectid",),
     "sgscore1": ("sgscore1",),
     "distpsnr1": ("distpsnr1",),
+    "jdstarthist": ("jdstarthist",),
     "solar_system": ("solar_system",),
     "point_source": ("point_source",),
     "known_variable": ("known_variable",),

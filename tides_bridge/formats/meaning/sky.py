@@ -83,7 +83,7 @@ def objects_of_rows(number: int, index: Integers, mjd: Floats, columns: dict[str
         (n,) Of the rows: which object, and the epoch [d].
     columns
         (n,) each: those of ra, decl, ebv, ssdistnr, ss_object, sgscore1, distpsnr1, solar_system, point_source,
-        known_variable and sherlock_class that there are.
+        known_variable, first_seen and sherlock_class that there are.
     """
     order = np.lexsort((np.nan_to_num(mjd, nan=-np.inf), index))
 
@@ -109,7 +109,7 @@ def objects_of_rows(number: int, index: Integers, mjd: Floats, columns: dict[str
     return Objects.of(number, **known)
 
 
-FACTS: Final = ("ra", "decl", "ebv", "solar_system", "point_source", "known_variable")
+FACTS: Final = ("ra", "decl", "ebv", "solar_system", "point_source", "known_variable", "first_seen")
 """What is a number of an object, and may be in a column."""
 
 
