@@ -15,6 +15,7 @@ import numpy as np
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import FilePiece, Index, Noted, Options, Refused
 from tides_bridge.formats.meaning.epochs import NO_EPOCH
+from tides_bridge.formats.meaning.roles import roles_of
 from tides_bridge.formats.published.astropy_tables import astropy_curves, is_astropy_text
 from tides_bridge.formats.published.forced import (
     atlas_forced_curves,
@@ -66,7 +67,7 @@ def other_kind_of(path: Path, start: bytes) -> str | None:
             names, part = set(rows.names), str(rows.header.get("EXTNAME", "")).strip()
         if set(POINTERS) <= names:
             return "snana pair"
-        if {"MJD", "FLUXCAL"} <= names and "SNID" not in names:
+        if {"MJD", "FLUXCAL"} <= names and "SNID" not in names and not roles_of(names):  # its points have no object
             raise MalformedAlert(str(path), "is a PHOT file of SNANA, whose HEAD file is not beside it")
         if part.upper().startswith(("SPEC", "FLUX")) and "MJD" not in names:
             raise MalformedAlert(str(path), "is FITS with spectra, not with light curves")
