@@ -24,22 +24,28 @@ def tns(
     Load the daily list of the Transient Name Server: names, types and redshifts of our targets in the view tns_match.
 
     Reads the file; writes tns_object. The same list again changes nothing. What cannot be read is told, and left out.
+    Types may ask for rulings, or rule: targets.tnsNoSupernova and tnsClassified in the settings.
     """
     from tides_bridge.database import ensure_schema, open_database
     from tides_bridge.settings import load_settings
     from tides_bridge.targets.tns import load_tns
+    from tides_bridge.targets.tns_rulings import rule_by_tns
 
     with exit_on_error():
         chosen = load_settings(config, settings)
         with open_database(chosen) as database:
             ensure_schema(database, is_ours=chosen.database.host == "embedded")
             loaded = load_tns(database, file)
+            with database.transaction("ruling") as connection:
+                ruled = rule_by_tns(connection, chosen)
     found = loaded.tns_list
     of = f" of {found.listed_for}" if found.listed_for else ""
     echo_line(
         f"{len(found.objects)} objects{of}: {loaded.inserted} new, {loaded.updated} changed; "
         f"{len(found.refused)} lines left out"
     )
+    if ruled:
+        echo_line(f"{ruled} targets are off by their types: tides why NAME, tides release NAME")
     for line, reason in found.refused[:SHOWN]:
         echo_line(f"line {line}: {reason}", err=True)
     if len(found.refused) > SHOWN:

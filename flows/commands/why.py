@@ -26,7 +26,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print it as one JSON objec
 
 def why(  # noqa: PLR0913, PLR0917
     object_id: Annotated[
-        str, typer.Argument(help="The name that the survey gave it, or that of a target.", metavar="OBJECT")
+        str,
+        typer.Argument(help="The name that the survey gave it, that of a target, or one of the TNS.", metavar="OBJECT"),
     ],
     survey: Annotated[str | None, typer.Option(help="ztf or lsst; default any.")] = None,
     as_of: AsOf = None,
@@ -61,7 +62,8 @@ def why(  # noqa: PLR0913, PLR0917
                 keys = [row["tides_id"] for row in found["targets"]]
                 found["spectra"] = spectra_of(connection, chosen, keys)
                 found["classes"] = classes_of(connection, keys)
-            found["tns"] = match_of(database, object_id, survey)
+            ours = found["targets"][0]["name"] if found["targets"] else object_id
+            found["tns"] = match_of(database, ours, survey)
         if not is_known:
             problem = "nothing is known of it" + (" before that time" if then else "")
             raise RejectedError(object_id, f"{problem}: is the name right, and did the broker's filter let it pass?")

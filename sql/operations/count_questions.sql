@@ -2,8 +2,8 @@
 -- params: times integer (so often something is asked of 4MOST), at timestamptz (whose rulings are in force),
 --         scatter double precision (arcsec, of detections about their position), days integer (a namesake is asked
 --         about)
--- returns: one row of numbers: edit, association, position, refusal (targets), otherwise, guard, spectrum (spectra),
---          delivery, namesake (rows at 4MOST)
+-- returns: one row of numbers: edit, association, position, tns, refusal (targets), otherwise, guard, spectrum
+--          (spectra), delivery, namesake (rows at 4MOST)
 
 SELECT
     (
@@ -30,6 +30,7 @@ SELECT
         SELECT count(*)
         FROM doubtful_positions(%(scatter)s::double precision, %(at)s::timestamptz)
     ) AS position,
+    (SELECT count(*) FROM open_tns_question) AS tns,
     (
         SELECT count(*)
         FROM tides_master

@@ -2,8 +2,8 @@
 -- params: times integer (so often something is asked of 4MOST), at timestamptz (whose rulings are in force),
 --         scatter double precision (arcsec, of detections about their position), days integer (a namesake is asked
 --         about)
--- returns: one row a question: kind text (edit, association, position, refusal, otherwise, guard, spectrum, delivery or
---          namesake), about text (targets, a file, or what is held), question text, number bigint (of targets, or of
+-- returns: one row a question: kind text (edit, association, position, tns, refusal, otherwise, guard, spectrum,
+--          delivery or namesake), about text (targets, a file, or what is held), question text, number bigint (of
 --          spectra), since timestamptz (NULL if it is not kept), key text
 
 WITH switched_off AS (
@@ -76,6 +76,19 @@ question AS (
         NULL::timestamptz AS since,
         doubted.name AS key
     FROM doubtful_positions(%(scatter)s::double precision, %(at)s::timestamptz) AS doubted
+    UNION ALL
+    SELECT
+        'tns' AS kind,
+        open_tns_question.name AS about,
+        'the TNS has it as ' || open_tns_question.tns_type || coalesce(' (' || open_tns_question.tns_name || ')', '')
+        || CASE
+            WHEN open_tns_question.is_no_supernova THEN ': is it no target?'
+            ELSE ': is its spectrum elsewhere enough?'
+        END AS question,
+        1 AS number,
+        open_tns_question.asked_at AS since,
+        open_tns_question.name AS key
+    FROM open_tns_question
     UNION ALL
     SELECT
         'refusal' AS kind,

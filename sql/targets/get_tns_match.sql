@@ -1,6 +1,6 @@
--- purpose: get what the Transient Name Server says of the target that an object is
+-- purpose: get what the Transient Name Server says of the target that an object is, or that is called so
 -- needs: tns_match, association
--- params: object_id text, survey text (NULL for any)
+-- params: object_id text (or the name of a target), survey text (NULL for any; of the object)
 -- returns: at most one row a target
 
 SELECT
@@ -19,5 +19,9 @@ WHERE
         WHERE
             association.object_id = %(object_id)s::text
             AND (%(survey)s::text IS NULL OR association.survey = %(survey)s::text)
+        UNION ALL
+        SELECT kept_target(tides_master.tides_id)
+        FROM tides_master
+        WHERE tides_master.name = %(object_id)s::text
     ))
 ORDER BY tns_match.tides_id;

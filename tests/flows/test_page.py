@@ -143,6 +143,12 @@ def test_the_link_to_the_broker_is_that_of_lasair(page: Page, target: str, stand
     assert f'href="{lasair}/objects/{target}/"' in page.get(f"light-curves/ztf/{target}").text
 
 
+def test_a_target_is_found_by_its_own_name(page: Page, settings_of_night: Settings, target: str) -> None:
+    with open_database(settings_of_night) as database:
+        (row,) = rows_of(database, f"SELECT name FROM tides_master WHERE object_id = '{target}'")
+    assert page.get(f"light-curves/ztf/{row['name']}").url == f"{page.address}/light-curves/ztf/{target}"
+
+
 @pytest.mark.parametrize("path", ["light-curves/ztf/none", "light-curves/ztf/none.png", "light-curves/x/%3Cb%3E.png"])
 def test_what_is_not_known_is_not_found(page: Page, path: str) -> None:
     answer = page.get(path)

@@ -216,6 +216,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "who": "test",
         "source": "person",
     },
+    "targets/ask_tns.sql": {"no_supernova": ["CV"], "asks_no_supernova": True, "asks_classified": True},
+    "targets/find_tns_names.sql": {"names": ["2026abc"]},
     "targets/get_tns_match.sql": {"object_id": "a", "survey": None},
     "targets/get_last_load.sql": {},
     "targets/upsert_tns_objects.sql": {},

@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 
 from tests.support.curves import quick
 from tests.support.databases import rows_of
-from tests.support.staging import staged, store
+from tests.support.staging import at, staged, store
 from tides_bridge.database import Database, run
+from tides_bridge.decisions.history import why
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.settings import Settings
+from tides_bridge.targets.rulings import Ruling, find_subjects, rule
 from tides_bridge.targets.tns import load_tns, match_of, read_tns
+from tides_bridge.targets.tns_rulings import rule_by_tns
 
 COLUMNS = (
     "objid", "name_prefix", "name", "ra", "declination", "redshift", "typeid", "type", "reporting_groupid",
@@ -278,3 +281,90 @@ def test_the_view_has_a_row_for_each_target_that_is_matched(
         plan = run(connection, "targets/get_tns_match.sql", {"object_id": "ZTF26aaaaaab", "survey": "lsst"})
     assert plan == []
     assert len(rows_of(database, "SELECT * FROM tns_match")) == 3
+
+
+# What follows from a type
+
+
+def typed_as(settings: Settings, **limits: Any) -> Settings:
+    return settings.model_copy(update={"targets": settings.targets.model_copy(update=limits)})
+
+
+def ruled_by_tns(database: Database, settings: Settings) -> dict[str, str]:
+    with database.transaction() as connection:
+        rule_by_tns(connection, settings)
+    rows = rows_of(database, "SELECT object_id, coalesce(inactive_reason, 'on') AS state FROM tides_master")
+    return {row["object_id"]: row["state"] for row in rows}
+
+
+def open_ones(database: Database) -> list[tuple[str, str, bool]]:
+    rows = rows_of(database, "SELECT name, tns_type, is_no_supernova FROM open_tns_question ORDER BY tns_type")
+    return [(row["name"][-3:], row["tns_type"], row["is_no_supernova"]) for row in rows]
+
+
+@pytest.fixture
+def listed(database: Database, settings: Settings, tmp_path: Path) -> Settings:
+    """Four targets: a variable by name, an AGN by place, a supernova, and a CV by the word of a broker."""
+    rules = at(settings, 61000.0)
+    places = {"a": 10.0, "b": 20.0, "c": 30.0, "d": 40.0}
+    store(database, rules, *(staged(name, ra=ra, decl=-20.0, r=19.0) for name, ra in places.items()))
+    rows = (
+        line(objid="1", internal_names="a", type="Varstar", ra="11", name="2026aaa", name_prefix="AT"),
+        line(objid="2", internal_names="", type="AGN", ra="20.0003", declination="-20", name="2026aab"),
+        line(objid="3", internal_names="c", type="SN Ia", ra="30", declination="-20", name="2026aac"),
+        line(objid="4", internal_names="d", type="", ra="40", declination="-20", name="2026aad"),
+    )
+    load_tns(database, write(tmp_path, *rows))
+    rows_of(
+        database,
+        "INSERT INTO annotation (survey, object_id, name, word, broker, mjd) VALUES "
+        "('ztf', 'd', 'tns.type', 'SN', 'fink', 60998), ('ztf', 'd', 'tns.type', 'CV', 'lasair', 60999), "
+        "('ztf', 'c', 'tns.type', 'CV', 'fink', 60999) RETURNING 1",
+    )
+    return rules
+
+
+def test_a_type_that_is_no_supernova_is_asked_about_until_somebody_rules(database: Database, listed: Settings) -> None:
+    assert set(ruled_by_tns(database, listed).values()) == {"on"}
+    assert open_ones(database) == [("aab", "AGN", True), ("aad", "CV", True), ("aaa", "Varstar", True)]
+    with database.transaction() as connection:
+        subjects = find_subjects(connection, listed, ["a", "AT 2026aab"])
+        assert [subject.name[-3:] for subject in subjects if subject.name] == ["aaa", "aab"]
+    rule(database, listed, Ruling("comment", "it is well"), subjects[:1])
+    rule(database, listed, Ruling("veto", "an AGN"), subjects[1:])
+    ruled_by_tns(database, listed)
+    assert open_ones(database) == [("aad", "CV", True)]
+    assert set(ruled_by_tns(database, typed_as(listed, tns_no_supernova="tell"))) == {"a", "b", "c", "d"}
+    assert open_ones(database) == []
+
+
+def test_a_setting_vetoes_and_holds_once_and_overrules_nobody(database: Database, listed: Settings) -> None:
+    with database.transaction() as connection:
+        (forced,) = find_subjects(connection, listed, ["a"])
+    rule(database, listed, Ruling("force", "it is one"), [forced])
+    strict = typed_as(listed, tns_no_supernova="veto", tns_classified="hold")
+    assert ruled_by_tns(database, strict) == {"a": "on", "b": "veto", "c": "hold", "d": "veto"}
+    assert open_ones(database) == [("aaa", "Varstar", True)]
+    assert rows_of(database, "SELECT who, reason FROM ruling WHERE kind = 'hold'") == [
+        {"who": "TNS", "reason": "the TNS has it as SN Ia (SN 2026aac)"}
+    ]
+    with database.transaction() as connection:
+        subjects = find_subjects(connection, listed, ["b", "SN2026aac"])
+    rule(database, listed, Ruling("release", "wrong"), subjects)
+    assert ruled_by_tns(database, strict) == {"a": "on", "b": "on", "c": "on", "d": "veto"}
+
+
+def test_a_type_that_is_taken_back_is_asked_about_no_more(database: Database, listed: Settings, tmp_path: Path) -> None:
+    ruled_by_tns(database, listed)
+    later = {"lastmodified": "2026-06-10 12:00:00"}
+    load_tns(database, write(tmp_path, line(objid="1", internal_names="a", type="SN II", ra="11", **later)))
+    ruled_by_tns(database, listed)
+    assert [name for name, _, _ in open_ones(database)] == ["aab", "aad"]
+
+
+@pytest.mark.parametrize("name", ["c", "TiDES25aac", "SN 2026aac", "2026aac"])
+def test_a_target_is_found_by_any_of_its_names(database: Database, listed: Settings, name: str) -> None:
+    found = why(database, name)
+    assert [(row["object_id"], row["name"]) for row in found["names"]] == [("c", "TiDES25aac")]
+    assert [row["word"] for row in found["annotations"]] == ["CV"]
+    assert matches(database, found["targets"][0]["name"]) == [("SN 2026aac", "SN Ia", 0.031, "name")]

@@ -8,7 +8,7 @@ from typing import Any
 
 from tides_bridge.database import Database, run
 from tides_bridge.selection import SelectionFunction
-from tides_bridge.targets.rulings import rulings_on
+from tides_bridge.targets.rulings import our_names, rulings_on
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ def why(database: Database, object_id: str, survey: str | None = None, as_of: da
     database
         To ask.
     object_id
-        The name that the survey gave it, or that of a target.
+        The name that the survey gave it, that of a target, or that of either at the Transient Name Server.
     survey
         ``ztf`` or ``lsst``; None for any.
     as_of
@@ -36,14 +36,15 @@ def why(database: Database, object_id: str, survey: str | None = None, as_of: da
         ``targets``, ``names`` (all objects of those), ``brightness`` of these by band, ``deferred``, and ``last``, the
         latest decision of each function, which outlives the log.
     """
-    about, then = {"object_id": object_id, "survey": survey}, {"as_of": as_of}
+    then = {"as_of": as_of}
     with database.transaction() as connection:
+        object_id = our_names(connection, [object_id])[object_id]
+        about = {"object_id": object_id, "survey": survey}
         names = run(connection, "decisions/list_names.sql", about)
         found = {
             "sent": run(connection, "decisions/list_sent.sql", about | then),
             "targets": run(connection, "decisions/get_target.sql", about),
             "names": names,
-            "deferred": run(connection, "decisions/get_deferred.sql", about),
         }
         at = as_of or datetime.now(UTC)
         rulings = rulings_on(connection, [row["tides_id"] for row in found["targets"]], [object_id], at)
@@ -55,6 +56,7 @@ def why(database: Database, object_id: str, survey: str | None = None, as_of: da
         found["annotations"] = [
             row for key in asked for row in run(connection, "decisions/list_annotations.sql", key | then)
         ]
+        found["deferred"] = [row for key in asked for row in run(connection, "decisions/get_deferred.sql", key)]
         found["brightness"] = [row for key in asked for row in run(connection, "decisions/list_brightness.sql", key)]
         found["last"] = [row for key in asked for row in run(connection, "decisions/list_last_decisions.sql", key)]
     found["decisions"] = sorted(decisions, key=lambda row: (row["decided_at"], row["decision_id"]))

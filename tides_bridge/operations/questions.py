@@ -16,6 +16,7 @@ ANSWERS: Mapping[str, str] = {
     "edit": "tides release {about} --reason ... (send it as we know it), or tides veto {about} --reason ...",
     "association": "tides merge {one} {other} --reason ..., or tides associations --keep-apart {key} --reason ...",
     "position": "tides veto {about} --reason ..., or tides comment {about} --reason ... (it is well)",
+    "tns": "tides veto {about} --reason ..., or tides comment {about} --reason ... (it is well)",
     "refusal": "tides refused retry, or tides veto {about} --reason ...",
     "otherwise": "tides reconcile, or tides hold {about} --reason ...",
     "guard": "tides release-guard",

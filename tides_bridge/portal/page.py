@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp
@@ -106,6 +106,10 @@ class Page:
             found = why(database, object_id, survey)
         if not found["decisions"] and not found["targets"]:
             return self._nothing(f"nothing is known of {survey} {object_id}")
+        keys = {(row["survey"], row["object_id"]) for key in ("names", "decisions") for row in found[key]}
+        if found["names"] and (survey, object_id) not in keys:  # the name of a target, or of the TNS
+            first = found["names"][0]
+            return RedirectResponse(f"../{in_path(first['survey'])}/{in_path(first['object_id'])}", 303)
         active = [row for row in found["decisions"] if row["role"] == "active"]
         return self._show(
             "light_curve.html",

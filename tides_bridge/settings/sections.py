@@ -205,6 +205,12 @@ class TargetSettings(Section):
     future_grace: Days = Field(
         timedelta(days=1), description="a detection later than now by more is none: no clock is as wrong"
     )
+    tns_no_supernova: Literal["tell", "ask", "veto"] = Field(
+        "ask", description="a target that is a star or AGN at the Transient Name Server: is told, asked about, vetoed"
+    )
+    tns_classified: Literal["tell", "ask", "hold"] = Field(
+        "tell", description="one of another type there, so with a spectrum elsewhere: is told, asked about, held"
+    )
     guard: GuardSettings = GuardSettings()
 
     @property

@@ -37,6 +37,12 @@ FORCED_FOR = timedelta(days=30)
 NAME_FORMS = {"ztf": re.compile(r"ZTF\d{2}[a-z]{7}"), "lsst": re.compile(r"\d{1,19}")}
 """How surveys name objects: of one that nobody has judged yet, the name tells the survey."""
 
+TNS_NAME = re.compile(r"(?:[A-Z]{2,4} ?)?((?:19|20)\d\d[A-Za-z]{1,8})", re.ASCII)
+"""As people write names of the Transient Name Server: SN 2026abc, AT2026abc, 2026abc."""
+
+SOURCES = {"4most": "4MOST", "tns": "TNS"}
+"""Who rules where no person does."""
+
 
 @dataclass(frozen=True)
 class Ruling:
@@ -57,7 +63,8 @@ class Ruling:
     only_kind
         The only kind that a release ends; None: veto, force and hold.
     source
-        ``4most``: taken from a row there that somebody else switched off; a person is asked.
+        ``4most``: taken from a row there that somebody else switched off; a person is asked. ``tns``: follows from a
+        type of the Transient Name Server.
     """
 
     kind: RulingKind
@@ -65,7 +72,7 @@ class Ruling:
     until: datetime | None = None
     tag: str | None = None
     only_kind: str | None = None
-    source: Literal["person", "4most"] = "person"
+    source: Literal["person", "4most", "tns"] = "person"
 
 
 class Subject(NamedTuple):
@@ -124,14 +131,35 @@ def find_subjects(
         If a name stands for nothing that can be, or for several.
     """
     asked = list(dict.fromkeys(name.strip() for name in names if name.strip()))
-    meant: dict[str, list[dict[str, Any]]] = {name: [] for name in asked}
-    for row in run(connection, "targets/find_subjects.sql", {"names": asked}):
+    called = our_names(connection, asked)
+    meant: dict[str, list[dict[str, Any]]] = {name: [] for name in called.values()}
+    for row in run(connection, "targets/find_subjects.sql", {"names": list(meant)}):
         meant[row["named"]].append(row)
     found: dict[tuple[Any, ...], Subject] = {}
-    for name, rows in meant.items():
+    for name in asked:
+        rows = meant[called[name]]
         subject = _chosen(name, rows, survey) if rows else _unknown(name, settings, survey)
         found.setdefault((subject.tides_id, subject.survey, subject.object_id), subject)
     return list(found.values())
+
+
+def our_names(connection: Connection, names: Sequence[str]) -> dict[str, str]:
+    """
+    Give for each name the one that our tables have: that of a target for its name at the Transient Name Server.
+
+    Parameters
+    ----------
+    connection
+        To the database.
+    names
+        As people write them: SN 2026abc, AT2026abc and 2026abc are one; all others are given back as they are.
+    """
+    bare = {name: found[1] for name in names if (found := TNS_NAME.fullmatch(name))}
+    if not bare:
+        return dict(zip(names, names, strict=True))
+    rows = run(connection, "targets/find_tns_names.sql", {"names": list(bare.values())})
+    ours = {row["bare"]: row["name"] for row in rows}
+    return {name: ours.get(bare.get(name, ""), name) for name in names}
 
 
 def _chosen(named: str, rows: Sequence[Mapping[str, Any]], survey: str | None) -> Subject:
@@ -227,7 +255,7 @@ def store_rulings(
         | {"until": until and until.isoformat()}
         for number, subject in enumerate(subjects)
     ]
-    signed = {"who": "4MOST" if ruling.source == "4most" else getpass.getuser(), "source": ruling.source}
+    signed = {"who": SOURCES.get(ruling.source) or getpass.getuser(), "source": ruling.source}
     stored = run(connection, "targets/store_rulings.sql", {"rulings": json.dumps(rows)} | signed)
     new = {(row["tides_id"], row["survey"], row["object_id"]) for row in stored}
     ids = [subject.tides_id for subject in subjects if subject.tides_id is not None]

@@ -98,14 +98,14 @@ def load_tns(database: Database, path: Path) -> LoadedTns:
 
 def match_of(database: Database, object_id: str, survey: str | None = None) -> dict[str, Any]:
     """
-    Tell what the Transient Name Server says of an object that is a target.
+    Tell what the Transient Name Server says of a target, by its name or that of an object of it.
 
     Parameters
     ----------
     database
         With the newest list.
     object_id
-        Of an object of a target.
+        Of an object of a target, or of the target.
     survey
         Of that object; None where only one survey has it.
 

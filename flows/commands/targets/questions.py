@@ -16,7 +16,7 @@ COUNTED = ("refusal", "spectrum")
 def questions(
     kind: Annotated[
         str | None,
-        typer.Option(help="Only these: edit, association, position, refusal, otherwise, guard, spectrum or delivery."),
+        typer.Option(help="Only these: edit, association, position, tns, refusal, otherwise, guard, spectrum ..."),
     ] = None,
     config: Config = None,
     settings: SettingsFile = None,
@@ -25,9 +25,9 @@ def questions(
     """
     List what waits for a person, the oldest first, each with the command that answers it.
 
-    Rows that somebody switched off at 4MOST, objects that may be one, doubtful positions, what 4MOST refuses or shows
-    otherwise, what a run holds back, spectra of which nobody knows whose they are, and deliveries that cannot be read.
-    Reads the database; writes nothing.
+    Rows that somebody switched off at 4MOST, objects that may be one, doubtful positions, types of the Transient Name
+    Server, what 4MOST refuses or shows otherwise, what a run holds back, spectra of which nobody knows whose they are,
+    and deliveries that cannot be read. Reads the database; writes nothing.
     """
     from tides_bridge.database import ensure_schema, open_database
     from tides_bridge.errors import SettingsError
