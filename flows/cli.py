@@ -24,7 +24,7 @@ from flows.commands import (
     why,
 )
 from flows.commands.files import backtest, brightness, classes, convert, selecting
-from flows.commands.targets import association, classified, listing, questions, rulings, spectra, subscriptions
+from flows.commands.targets import association, classified, hosts, listing, questions, rulings, spectra, subscriptions
 
 app = typer.Typer(
     help="The TiDES bridge: carries supernovae from alert brokers to the 4MOST telescope.",
@@ -70,6 +70,7 @@ for command in (
     spectra.spectra,
     spectra.match_spectrum,
     classified.classified,
+    hosts.hosts,
     tns.tns,
     status.status,
     page.page,

@@ -48,6 +48,7 @@ def why(  # noqa: PLR0913, PLR0917
     from tides_bridge.decisions.history import why
     from tides_bridge.errors import RejectedError
     from tides_bridge.settings import load_settings
+    from tides_bridge.targets.hosts.settling import hosts_of
     from tides_bridge.targets.spectra.classes import classes_of
     from tides_bridge.targets.spectra.settling import spectra_of
     from tides_bridge.targets.tns import match_of
@@ -62,6 +63,7 @@ def why(  # noqa: PLR0913, PLR0917
                 keys = [row["tides_id"] for row in found["targets"]]
                 found["spectra"] = spectra_of(connection, chosen, keys)
                 found["classes"] = classes_of(connection, keys)
+                found["hosts"] = hosts_of(connection, keys)
             ours = found["targets"][0]["name"] if found["targets"] else object_id
             found["tns"] = match_of(database, ours, survey)
         if not is_known:
@@ -76,6 +78,7 @@ def why(  # noqa: PLR0913, PLR0917
         _show(console, found)
         _show_spectra(console, found["spectra"], chosen)
         _show_classes(console, found["classes"])
+        _show_hosts(console, found["hosts"])
         if then:
             console.print(f"Decisions and what was sent are as of {_at(then)}; states and waiting are those of now.")
 
@@ -213,6 +216,13 @@ def _show_classes(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
 
     for row in rows:
         console.print(f"class: {class_in_words(row)}")
+
+
+def _show_hosts(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    from tides_bridge.targets.hosts.settling import host_in_words
+
+    for row in rows:
+        console.print(f"host: {host_in_words(row)}")
 
 
 def _brightness(row: Mapping[str, Any]) -> str:

@@ -88,6 +88,19 @@ class TestElasticc:
         )
         assert len(found.alerts) == len(of_objects())
 
+    def test_hosts_come_with_them(self, old_schemas: Path) -> None:
+        schema = AvroMessage(elasticc_schema("0_9_1"))
+        packets = [to_elasticc(each) for each in of_objects()[:2]]
+        packets[1]["diaObject"] |= {
+            "hostgal_ra": 10.5,
+            "hostgal_dec": -20.0,
+            "hostgal_zphot": 0.25,
+            "hostgal2_ra": -999.0,
+        }
+        found = broker("elasticc", schemas=str(old_schemas)).decode(sent([schema.container(one) for one in packets]))
+        host = {"elasticc.host_ra": 10.5, "elasticc.host_dec": -20.0, "elasticc.host_photometric_redshift": 0.25}
+        assert sorted((alert.annotations for alert in found.alerts), key=len) == [{}, host]
+
     def test_the_zero_point_counts(self, old_schemas: Path) -> None:
         right = broker("elasticc", schemas=str(old_schemas)).decode(messages_of(of_objects(), "elasticc"))
         other = broker("elasticc", schemas=str(old_schemas), zeroPoint=27.5).decode(

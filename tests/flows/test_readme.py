@@ -21,7 +21,7 @@ README = (ROOT / "README.md").read_text()
 DOCS = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").glob("*.md"))]
 OTHERS = {name: (ROOT / name).read_text() for name in ("CONTRIBUTING.md", "deployments/README.md", *DOCS)}
 PAGES = {"README.md": README, **OTHERS}
-LONGEST = dict.fromkeys(DOCS, 119) | {"docs/backtest.md": 299, "docs/selection.md": 249, "docs/annotations.md": 149}
+LONGEST = dict.fromkeys(DOCS, 119) | {"docs/backtest.md": 299, "docs/selection.md": 249, "docs/annotations.md": 169}
 LONGEST |= {"README.md": 119, "CONTRIBUTING.md": 99, "deployments/README.md": 299}
 
 

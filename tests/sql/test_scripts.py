@@ -175,6 +175,15 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "targets/list_spectra.sql": {"tides_ids": [1], **ENOUGH},
     "decisions/list_former_functions.sql": {},
     "decisions/list_outcomes.sql": {"functions": ["f"], "bands": ["g", "r"]},
+    "targets/list_said_hosts.sql": {},
+    "targets/list_hosts.sql": {"tides_ids": [1]},
+    "targets/list_places.sql": {},
+    "targets/note_host_look.sql": {"annotation_id": 1},
+    "targets/store_hosts.sql": {
+        "objects": '[{"survey": "ztf", "object_id": "a", "source": "sherlock"}]',
+        "candidates": '[{"survey": "ztf", "object_id": "a", "source": "sherlock", "rank": 1, "catalogue": "x", '
+        '"name": "7", "ra": 10.0, "decl": 20.0}]',
+    },
     "targets/list_classes.sql": {"tides_ids": [1]},
     "targets/store_classes.sql": {
         "classes": '[{"number": 0, "named": "a", "source": "snid", "type": "SN Ia", "confidence": 0.9}]',
@@ -514,6 +523,8 @@ SELECT
     (SELECT string_agg(run_log::text, '|' ORDER BY run_id) FROM run_log) AS runs,
     (SELECT string_agg(delivery_file::text, '|' ORDER BY path) FROM delivery_file) AS files,
     (SELECT string_agg(spectrum_match::text, '|' ORDER BY match_id) FROM spectrum_match) AS matches,
+    (SELECT string_agg(host::text || xmin, '|' ORDER BY host_id) FROM host) AS hosts,
+    (SELECT string_agg(host_candidate::text || xmin, '|') FROM host_candidate) AS candidates,
     (SELECT string_agg(classification::text, '|' ORDER BY classification_id) FROM classification) AS classes,
     (SELECT string_agg(annotation::text, '|' ORDER BY annotation_id) FROM annotation) AS annotations,
     (SELECT string_agg(api_call::text, '|' ORDER BY called_at) FROM api_call) AS calls,

@@ -12,7 +12,7 @@ from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats.avro.program import Compiler, Program
 from tides_bridge.formats.avro.schemas import BAD_SCHEMA, KEPT, schema_number, schema_of_text, schemas_in
 from tides_bridge.formats.columnar import is_elasticc_schema, is_of_sources, missing_in, program_of
-from tides_bridge.formats.meaning.annotations import ROOTS
+from tides_bridge.formats.meaning.annotations import FIELDS, ROOTS
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ def make_reader(schema: Any, name: str) -> Reader:
 def notes_of(schema: Any) -> Any:
     """Give the part of a record's schema in which a broker says more than the survey; None if there is none."""
     fields = [field for field in schema.get("fields", ()) if field["name"] in ROOTS]
+    fields += [hosts for field in schema.get("fields", ()) if (hosts := _hosts_of(field)) is not None]
     if not fields:
         return None
     kept = {key: value for key, value in schema.items() if not key.startswith("__")}
@@ -72,6 +73,17 @@ def notes_of(schema: Any) -> Any:
         return fastavro.parse_schema({**kept, "fields": fields})
     except BAD_SCHEMA:  # a type of it is defined in the rest
         return schema
+
+
+def _hosts_of(field: Any) -> Any:
+    """Give the part of ``diaObject`` that tells of hosts, as ELAsTiCC's does; None if there is none."""
+    kinds = field["type"] if isinstance(field["type"], list) else [field["type"]]
+    record = next((kind for kind in kinds if isinstance(kind, dict)), {})
+    kept = [inner for inner in record.get("fields", ()) if f"diaObject.{inner['name']}" in FIELDS["elasticc"]]
+    if field["name"] != "diaObject" or not kept:
+        return None
+    only = {**record, "fields": kept}
+    return {**field, "type": [only if kind is record else kind for kind in kinds]}
 
 
 @lru_cache(KEPT)

@@ -31,6 +31,7 @@ from tides_bridge.settings import Settings
 from tides_bridge.targets.association import associate_staged, life_limits, lock_targets, store_questions
 from tides_bridge.targets.curves import store_target_curves, with_curves
 from tides_bridge.targets.guard import Change, holds_back
+from tides_bridge.targets.hosts.settling import settle_hosts
 from tides_bridge.targets.tns_rulings import rule_by_tns
 from tides_bridge.targets.tonight import work_out_tonight
 
@@ -174,6 +175,7 @@ def deactivate_unobserved_transients(database: Database, settings: Settings) -> 
     with database.transaction("retire") as connection:
         lock_targets(connection)  # a ruling of this moment must not be overwritten by what was judged before it
         rule_by_tns(connection, settings)
+        settle_hosts(connection)
         run(connection, "decisions/create_life_stage.sql")
         held = {
             row["kind"]: row["held"]

@@ -67,6 +67,10 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "photoZ": "sherlock.photometric_redshift",
         "photoZErr": "sherlock.photometric_redshift_error",
         "direct_distance": "sherlock.direct_distance",
+        "raDeg": "sherlock.host_ra",
+        "decDeg": "sherlock.host_dec",
+        "Mag": "sherlock.host_magnitude",
+        "MagFilter": "sherlock.host_band",
         "ebv": "lasair.ebv",
         "tns_name": "tns.name",
         "tns_prefix": "tns.prefix",
@@ -79,6 +83,27 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "sherlock.photoZ": "sherlock.photometric_redshift",
         "sherlock.photoZErr": "sherlock.photometric_redshift_error",
         "sherlock.catalogue_object_id": "sherlock.host",
+        "sherlock.catalogue_table_name": "sherlock.catalogue",
+        "sherlock.catalogue_object_type": "sherlock.host_type",
+        "sherlock.separationArcsec": "sherlock.host_separation",
+        "sherlock.raDeg": "sherlock.host_ra",
+        "sherlock.decDeg": "sherlock.host_dec",
+        "sherlock.Mag": "sherlock.host_magnitude",
+        "sherlock.MagFilter": "sherlock.host_band",
+    },
+    "elasticc": {  # in its packets, whoever sends them
+        "diaObject.hostgal_ra": "elasticc.host_ra",
+        "diaObject.hostgal_dec": "elasticc.host_dec",
+        "diaObject.hostgal_mag_r": "elasticc.host_magnitude",
+        "diaObject.hostgal_zspec": "elasticc.host_spectroscopic_redshift",
+        "diaObject.hostgal_zphot": "elasticc.host_photometric_redshift",
+        "diaObject.hostgal_zphot_err": "elasticc.host_photometric_redshift_error",
+        "diaObject.hostgal2_ra": "elasticc.host2_ra",
+        "diaObject.hostgal2_dec": "elasticc.host2_dec",
+        "diaObject.hostgal2_mag_r": "elasticc.host2_magnitude",
+        "diaObject.hostgal2_zspec": "elasticc.host2_spectroscopic_redshift",
+        "diaObject.hostgal2_zphot": "elasticc.host2_photometric_redshift",
+        "diaObject.hostgal2_zphot_err": "elasticc.host2_photometric_redshift_error",
     },
 }
 """By broker and place in a message: what it is called here, source and name. Of two of one name the first counts."""
@@ -91,7 +116,7 @@ MARKS: Final[Mapping[str, frozenset[str]]] = {
 WORDS: Final = frozenset({
     "fink.class", "simbad.type", "tns.type", "tns.name", "tns.prefix", "gaia.name", "vsx.type", "gcvs.type",
     "x3hsp.type", "x4lac.type", "spicy.class", "mangrove.name", "sherlock.class", "sherlock.association",
-    "sherlock.catalogue", "sherlock.host", "sherlock.host_type", "spectrum.type",
+    "sherlock.catalogue", "sherlock.host", "sherlock.host_type", "sherlock.host_band", "spectrum.type",
 })  # fmt: skip
 """Names of which words are kept; of the others numbers."""
 
@@ -101,6 +126,8 @@ UNITS: Final[Mapping[str, str]] = {
     "lasair.ebv": "mag",
     "mangrove.distance": "Mpc",
     "sherlock.direct_distance": "Mpc",
+    **dict.fromkeys(("sherlock.host_ra", "sherlock.host_dec"), "deg"),
+    **dict.fromkeys((f"elasticc.{which}_{axis}" for which in ("host", "host2") for axis in ("ra", "dec")), "deg"),
     "sherlock.host_separation": "arcsec",
     "sherlock.host_separation_kpc": "kpc",
 }
@@ -129,6 +156,9 @@ PRESENT_IF_POSITIVE: Final = frozenset(
     name for name in NAMES.values() if name.endswith(("redshift", "error", "distance", "separation"))
 )
 """Numbers of which 0 and less say "none", as Lasair's 0 of a missing redshift does."""
+
+NOT_THERE: Final = frozenset((9.0, 999.0, 9999.0))
+"""Of numbers of ELAsTiCC: with either sign these say "none"."""
 
 SCORES: Final = frozenset(name for name in NAMES.values() if name.startswith("fink.") and name not in WORDS)
 """Numbers of which less than 0 says "not worked out"."""
@@ -185,19 +215,25 @@ def annotations_in(message: Mapping[str, Any], broker: str) -> dict[str, Value]:
     >>> annotations_in({"snn_snia_vs_nonia": 0.8, "cdsxmatch": "Unknown", "Plx": float("nan"), "vsx": "RRAB"}, "fink")
     {'fink.snn_snia_vs_nonia': 0.8, 'vsx.type': 'RRAB'}
     """
-    found: dict[str, Value] = {}
+    found = _in_fields(message, "elasticc") if "diaObject" in message else {}
     if broker in MARKS and not MARKS[broker] & message.keys():
         return found
-    for place, name in FIELDS.get(broker, {}).items():
-        if place.partition(".")[0] in message:
-            value = _word(_at(message, place), name) if name in WORDS else _number(_at(message, place), name)
-            if value is not None:
-                found.setdefault(name, value)
+    found |= _in_fields(message, broker)
     for name, value in list(LISTS.get(broker, _nothing)(message))[:MOST]:
         if value is not None:
             found.setdefault(name[:LONGEST], value)
     version = _word(message.get(VERSIONS.get(broker, "")))
     return {**found, f"{broker}.version": version} if version is not None and found else found
+
+
+def _in_fields(message: Mapping[str, Any], broker: str) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    for place, name in FIELDS.get(broker, {}).items():
+        if place.partition(".")[0] in message:
+            value = _word(_at(message, place), name) if name in WORDS else _number(_at(message, place), name)
+            if value is not None:
+                found.setdefault(name, value)
+    return found
 
 
 def _at(message: Mapping[str, Any], place: str) -> Any:
@@ -212,6 +248,7 @@ def _number(content: object, name: str = "") -> float | None:
     if isinstance(content, bool) or not isinstance(content, int | float) or not abs(content) < 1e300:
         return None
     is_missing = (name in SCORES and content < 0) or (name in PRESENT_IF_POSITIVE and content <= 0)
+    is_missing |= name.startswith("elasticc.") and abs(content) in NOT_THERE
     return None if is_missing else float(content)
 
 
