@@ -63,8 +63,11 @@ def make_packets(images: int = 0, objects: int = 400) -> list[Packet]:
     packets = filter(None, map(LsstPackets(sky, cutout_bytes=images).newest, range(objects)))
     made = []
     for packet in packets:
-        value = encode(packet, "rubin").value
         about = packet["diaObject"]
+        for source in (packet["diaSource"], *(packet["prvDiaSources"] or []), *(packet["prvDiaForcedSources"] or [])):
+            if about and source:
+                source["ra"] = about["ra"]  # the bridge's place is the mean of the detections': all move together
+        value = encode(packet, "rubin").value
         if about and SIZES[0] <= len(value) - images <= SIZES[1]:
             made.append(Packet(value, integer(about["diaObjectId"]), struct.pack("<d", about["ra"])))
     return made
