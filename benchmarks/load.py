@@ -27,10 +27,13 @@ from simulators.alerts.encoders import encode
 from simulators.alerts.lsst_packets import LsstPackets
 from simulators.services.stream import FRAMING_BYTES, PARTITION_BYTES, PARTITIONS, KafkaStandin
 from simulators.sky import Sky
+from tides_bridge.lightcurves.photometry import time_from_mjd
 
 GROUP = "load"
 TOPICS = 16
-NIGHTS = 240
+FIRST_NIGHT, NIGHTS = 61230, 240
+END = time_from_mjd(FIRST_NIGHT + NIGHTS)
+"""When the alerts are judged: what is later than now is not believed."""
 SIZES = (12_000, 30_000)
 """[bytes] Of the packets that are used, without images; they have 20 kB on average, as Rubin's."""
 FIRST_ID = 170_000_000_000_000_000
@@ -59,7 +62,7 @@ def make_packets(images: int = 0, objects: int = 400) -> list[Packet]:
         Of the sky that they are taken from.
 
     """
-    sky = Sky(seed=1, survey="lsst", objects=objects, nights=NIGHTS)
+    sky = Sky(seed=1, survey="lsst", objects=objects, first_night=FIRST_NIGHT, nights=NIGHTS)
     packets = filter(None, map(LsstPackets(sky, cutout_bytes=images).newest, range(objects)))
     made = []
     for packet in packets:

@@ -20,7 +20,7 @@ import psutil
 import yaml
 from confluent_kafka import Consumer, TopicPartition
 
-from benchmarks.load import GROUP, Packet, load, make_packets, messages, write_schemas
+from benchmarks.load import END, GROUP, Packet, load, make_packets, messages, write_schemas
 from benchmarks.measure import machine
 from simulators.services.stream import PARTITIONS
 from tests.support.prefect_home import furnish
@@ -199,6 +199,7 @@ def settings_for(folder: Path, address: str, topic: str, dask: str | None = None
     content = {
         "topic": topic,
         "groupID": GROUP,
+        "now": END.isoformat(),
         "selectFunctionPath": str(shipped("selectionFunctions.yaml").resolve()),
         "selectFunction": FUNCTIONS[0],
         "shadowFunctions": list(FUNCTIONS[1:]),
