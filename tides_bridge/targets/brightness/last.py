@@ -1,8 +1,7 @@
 """The last magnitude of an object that is not known to be a supernova, with an error that grows. No input or output."""
 
+import math
 from dataclasses import dataclass
-
-import numpy as np
 
 from tides_bridge.compiled import Floats
 from tides_bridge.lightcurves.photometry import AB_ZERO_POINT, BANDS, POGSON
@@ -55,19 +54,16 @@ def last_magnitude(nights: Nights, at_mjd: float, band: int, colours: Floats) ->
         (6, 6, 2) magnitude in the first band minus that in the second, and its scatter, of supernovae.
     """
     found: list[tuple[float, LastMagnitude]] = []
-    for other in np.unique(nights.band):
-        seen = np.flatnonzero((nights.band == other) & (nights.significance >= SEEN) & nights.is_detection)
+    for other, last in nights.newest_seen(SEEN):
         colour, scatter = (0.0, 0.0) if other == band else colours[band, other]
-        if not len(seen) or not np.isfinite(colour):
+        if not math.isfinite(colour):
             continue
-        last = seen[-1]
-        age = abs(at_mjd - nights.mjd[last])
-        magnitude = AB_ZERO_POINT - 2.5 * np.log10(nights.flux[last])
-        error = np.sqrt((POGSON / nights.significance[last]) ** 2 + scatter**2 + (GROWTH * age**SLOWING) ** 2)
+        mjd, significance = float(nights.mjd[last]), float(nights.significance[last])
+        age = abs(at_mjd - mjd)
+        magnitude = AB_ZERO_POINT - 2.5 * math.log10(nights.flux[last])
+        error = math.sqrt((POGSON / significance) ** 2 + scatter**2 + (GROWTH * age**SLOWING) ** 2)
         words = f"{BANDS[other]} of {age:.1f} d before"
         words += "" if other == band else f" with {BANDS[band]} - {BANDS[other]} = {colour:.2f}"
-        found.append(
-            (float(error), LastMagnitude(float(magnitude + colour), float(error), float(nights.mjd[last]), words))
-        )
+        found.append((error, LastMagnitude(float(magnitude + colour), error, mjd, words)))
     ours = [last for _, last in found if "with" not in last.origin]
     return ours[0] if ours else min(found, key=lambda pair: pair[0])[1] if found else None

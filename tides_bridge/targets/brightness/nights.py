@@ -1,6 +1,7 @@
 """The points of one light curve as the prediction takes them: one flux a night and band. No input or output here."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -40,10 +41,15 @@ class Nights:
     error: Floats
     is_detection: Mask
 
-    @property
+    @cached_property
     def significance(self) -> Floats:
         """(m,) S/N; negative for a fading."""
         return self.flux / self.error
+
+    def newest_seen(self, least: float) -> list[tuple[int, int]]:
+        """Give each band that has a detection of some S/N, and the number of the newest such point, by band."""
+        seen = np.flatnonzero(self.is_detection & (self.significance >= least))
+        return sorted(dict(zip(self.band[seen].tolist(), seen.tolist(), strict=True)).items())
 
     def __len__(self) -> int:
         """Give the number of nightly means."""

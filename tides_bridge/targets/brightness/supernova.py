@@ -20,6 +20,7 @@ import numpy.typing as npt
 from tides_bridge.compiled import Floats, Mask
 from tides_bridge.lightcurves.photometry import AB_ZERO_POINT, POGSON
 from tides_bridge.targets.brightness.coefficients import DELAYS, LEADS, STEP, Coefficients
+from tides_bridge.targets.brightness.comparing import covariances, mean_curves, weigh_curves
 from tides_bridge.targets.brightness.nights import Nights
 
 Bands = npt.NDArray[np.int64]
@@ -56,6 +57,9 @@ LATEST = 8
 
 FEW_POINTS = 16
 """So many points tell which mean curves are worth a closer look."""
+
+UNLIKELY = 20.0
+"""By how much smaller the logarithm of its probability is than the best one's, where a mean curve is not worth it."""
 
 MOST_CURVES = 250
 """So many mean curves are compared with all points."""
@@ -96,13 +100,9 @@ class Kernel:
 
     def covariance(self, mjd: Floats, band: Bands, other_mjd: Floats, other_band: Bands) -> Floats:
         """(n, m) [mag2] covariance of n points with m others."""
-        apart = np.abs(mjd[:, None] - other_mjd[None])
-        same = band[:, None] == other_band[None]
-        single = self.single**2 * _matern(apart / self.single_days) + self.band**2
-        colour = self.colour**2 * COLOURS[band][:, None] * COLOURS[other_band][None]
-        common = self.common**2 * _matern(apart / self.common_days)
-        total: Floats = common + np.where(same, single, 0.0) + colour + self.offset**2
-        return total
+        common, single = (self.common**2, self.common_days), (self.single**2, self.single_days)
+        constants = self.band**2, self.offset**2
+        return covariances(mjd, band, other_mjd, other_band, common, single, self.colour * COLOURS, constants)
 
     def variance(self, band: Bands) -> Floats:
         """(n,) [mag2] of single points."""
@@ -116,12 +116,6 @@ UNSPECIFIC = Kernel(1.2, 40.0, 0.25, 25.0, 0.4, 0.4, 2.0)
 
 UNSPECIFIC_SHARE = 0.03
 """How often it is none of ours."""
-
-
-def _matern(distance: Floats) -> Floats:
-    scaled = np.sqrt(3) * distance
-    result: Floats = (1 + scaled) * np.exp(-scaled)
-    return result
 
 
 @dataclass(frozen=True)
@@ -230,13 +224,7 @@ class Supernovae:
 
     def means(self, mjd: Floats, band: Bands, curve: Bands, peak: Floats) -> Floats:
         """(n, c) magnitudes at n points of c mean curves, each given by its row in the table and its peak epoch."""
-        place = np.clip((mjd[:, None] - peak[None] - PHASES[0]) / STEP, 0, len(PHASES) - 1.001)
-        whole = place.astype(np.int64)
-        start = (band[:, None] * self.table.shape[1] + curve[None]) * len(PHASES) + whole
-        flat = self.table.reshape(-1)
-        early = flat[start]
-        result: Floats = early + (place - whole) * (flat[start + 1] - early)
-        return result
+        return mean_curves(self.table, PHASES[0], STEP, mjd, band, curve, peak)
 
     def candidates(self, split: Split, latest: float) -> tuple[Bands, Floats, Floats]:
         """
@@ -253,10 +241,11 @@ class Supernovae:
         peak = split.first + np.tile(delays, len(self.priors))
         prior = np.log(1 - UNSPECIFIC_SHARE) + (self.priors[:, None] + np.log(often / often.sum())[None]).reshape(-1)
         few = split.some(FEW_POINTS)
-        unlikely = prior - _explain(few, self.kernel, self.means(few.mjd, few.band, curve, peak))
-        likely = np.flatnonzero(unlikely > unlikely.max() - 20)
+        points = few.mjd, few.band, few.magnitude, _whitening(few, self.kernel)
+        weight = weigh_curves(self.table, PHASES[0], STEP, *points, curve, peak, prior, UNLIKELY)
+        likely = np.flatnonzero(weight > weight.max() - UNLIKELY)
         if len(likely) > MOST_CURVES:
-            likely = likely[np.argpartition(unlikely[likely], -MOST_CURVES)[-MOST_CURVES:]]
+            likely = likely[np.argpartition(weight[likely], -MOST_CURVES)[-MOST_CURVES:]]
         return curve[likely], peak[likely], prior[likely]
 
     @staticmethod
@@ -334,12 +323,6 @@ def _whitening(split: Split, kernel: Kernel) -> Floats:
     covariance = kernel.covariance(split.mjd, split.band, split.mjd, split.band)
     covariance[np.diag_indices(len(covariance))] += split.variance
     result: Floats = np.linalg.inv(np.linalg.cholesky(covariance))
-    return result
-
-
-def _explain(split: Split, kernel: Kernel, means: Floats) -> Floats:
-    """(c,) half of chi squared of the bright points about each mean curve."""
-    result: Floats = 0.5 * ((_whitening(split, kernel) @ (split.magnitude[:, None] - means)) ** 2).sum(0)
     return result
 
 
