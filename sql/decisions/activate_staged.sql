@@ -2,7 +2,8 @@
 -- needs: tides_stage, after upsert_to_master
 -- params: now_mjd double precision (MJD), deactivate_after_days double precision (d),
 --         faint_limits double precision[] (mag, order u g r i z y, NULL for none), rule text (days or predicted),
---         unlooked_days double precision (d), counting_bands boolean[] (order u g r i z y), keeps_unselected boolean
+--         unlooked_days double precision (d), counting_bands boolean[] (order u g r i z y),
+--         keeps_unselected boolean, steady_days double precision (d, NULL for none), steady_mag double precision (mag)
 -- returns: activated bigint
 
 WITH switched AS (
@@ -25,7 +26,9 @@ WITH switched AS (
             %(rule)s::text,
             %(unlooked_days)s::double precision,
             %(counting_bands)s::boolean[],
-            %(keeps_unselected)s::boolean
+            %(keeps_unselected)s::boolean,
+            %(steady_days)s::double precision,
+            %(steady_mag)s::double precision
         ) AS judged
     WHERE
         tides_master.tides_id = judged.tides_id

@@ -15,7 +15,7 @@ WITH switched AS (
         AND NOT (
             'deactivation' = ANY(%(held)s::text[])
             AND life_stage.was_active
-            AND life_stage.reason IN ('unseen', 'faint', 'unselected')
+            AND life_stage.reason IN ('unseen', 'faint', 'unselected', 'steady')
         )
         AND NOT (
             'activation' = ANY(%(held)s::text[])

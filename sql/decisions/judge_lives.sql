@@ -2,7 +2,8 @@
 -- needs: life_stage, which gets a row for each target whose state changes
 -- params: now_mjd double precision (MJD), deactivate_after_days double precision (d),
 --         faint_limits double precision[] (mag, order u g r i z y, NULL for none), rule text (days or predicted),
---         unlooked_days double precision (d), counting_bands boolean[] (order u g r i z y), keeps_unselected boolean
+--         unlooked_days double precision (d), counting_bands boolean[] (order u g r i z y),
+--         keeps_unselected boolean, steady_days double precision (d, NULL for none), steady_mag double precision (mag)
 -- returns: two rows: kind text (activation or deactivation by a limit), held bigint (so many targets), active bigint
 --          (targets that are on), example text (the first of them)
 
@@ -30,7 +31,7 @@ FROM judge_targets(
             FROM tides_master AS former
             WHERE
                 NOT former.active
-                AND former.inactive_reason IN ('unseen', 'faint', 'unselected')
+                AND former.inactive_reason IN ('unseen', 'faint', 'unselected', 'steady')
                 AND former.last_detection_mjd
                 >= %(now_mjd)s::double precision - %(deactivate_after_days)s::double precision
             UNION
@@ -39,7 +40,7 @@ FROM judge_targets(
             INNER JOIN tides_master AS former ON target_tonight.tides_id = former.tides_id
             WHERE
                 NOT former.active
-                AND former.inactive_reason IN ('unseen', 'faint', 'unselected')
+                AND former.inactive_reason IN ('unseen', 'faint', 'unselected', 'steady')
                 AND target_tonight.at_mjd >= %(now_mjd)s::double precision - 1
                 AND %(rule)s::text = 'predicted'
             UNION
@@ -57,7 +58,9 @@ FROM judge_targets(
         %(rule)s::text,
         %(unlooked_days)s::double precision,
         %(counting_bands)s::boolean[],
-        %(keeps_unselected)s::boolean
+        %(keeps_unselected)s::boolean,
+        %(steady_days)s::double precision,
+        %(steady_mag)s::double precision
     ) AS judged
 INNER JOIN tides_master ON judged.tides_id = tides_master.tides_id
 WHERE judged.reason IS DISTINCT FROM tides_master.inactive_reason;
@@ -79,7 +82,7 @@ LEFT JOIN life_stage
     ON
         (
             kind.name = 'deactivation' AND life_stage.was_active
-            AND life_stage.reason IN ('unseen', 'faint', 'unselected')
+            AND life_stage.reason IN ('unseen', 'faint', 'unselected', 'steady')
         )
         OR (
             kind.name = 'activation' AND NOT life_stage.was_active AND life_stage.reason IS NULL

@@ -1,9 +1,9 @@
 -- purpose: count what waits for a person's word, by kind
 -- params: times integer (so often something is asked of 4MOST), at timestamptz (whose rulings are in force),
 --         scatter double precision (arcsec, of detections about their position), days integer (a namesake is asked
---         about)
--- returns: one row of numbers: edit, association, position, tns, refusal (targets), otherwise, guard, spectrum
---          (spectra), delivery, namesake (rows at 4MOST)
+--         about), steady_days double precision (d), steady_mag double precision (mag, of fading)
+-- returns: one row of numbers: edit, association, position, tns, steady, refusal (targets), otherwise, guard,
+--          spectrum (spectra), delivery, namesake (rows at 4MOST)
 
 SELECT
     (
@@ -31,6 +31,12 @@ SELECT
         FROM doubtful_positions(%(scatter)s::double precision, %(at)s::timestamptz)
     ) AS position,
     (SELECT count(*) FROM open_tns_question) AS tns,
+    (
+        SELECT count(*)
+        FROM steady_doubts(
+                %(steady_days)s::double precision, %(steady_mag)s::double precision, %(at)s::timestamptz
+            )
+    ) AS steady,
     (
         SELECT count(*)
         FROM tides_master

@@ -17,6 +17,7 @@ SELECT
     count(*) FILTER (WHERE tides_master.inactive_reason = 'unseen') AS unseen,
     count(*) FILTER (WHERE tides_master.inactive_reason = 'faint') AS faint,
     count(*) FILTER (WHERE tides_master.inactive_reason = 'unselected') AS unselected,
+    count(*) FILTER (WHERE tides_master.inactive_reason = 'steady') AS steady,
     count(*) FILTER (WHERE tides_master.inactive_reason = 'spectrum') AS has_spectrum,
     count(*) FILTER (WHERE tides_master.inactive_reason = 'veto') AS vetoed,
     count(*) FILTER (WHERE tides_master.inactive_reason = 'hold') AS held,

@@ -1,12 +1,13 @@
 -- purpose: count targets by their state here, and by that at 4MOST
--- returns: one row of numbers: active, unseen, faint, unselected, spectrum, merged, veto and hold add up to all
---          targets; those of 4MOST overlap
+-- returns: one row of numbers: active, unseen, faint, unselected, steady, spectrum, merged, veto and hold add up
+--          to all targets; those of 4MOST overlap
 
 SELECT
     count(*) FILTER (WHERE tides_master.active) AS active,
     count(*) FILTER (WHERE tides_master.inactive_reason = 'unseen') AS unseen,
     count(*) FILTER (WHERE tides_master.inactive_reason = 'faint') AS faint,
     count(*) FILTER (WHERE tides_master.inactive_reason = 'unselected') AS unselected,
+    count(*) FILTER (WHERE tides_master.inactive_reason = 'steady') AS steady,
     count(*) FILTER (WHERE tides_master.inactive_reason = 'spectrum') AS spectrum,
     count(*) FILTER (WHERE tides_master.inactive_reason = 'merged') AS merged,
     count(*) FILTER (WHERE tides_master.inactive_reason = 'veto') AS veto,

@@ -1,10 +1,10 @@
 -- purpose: list all that waits for a person's word, the oldest first
 -- params: times integer (so often something is asked of 4MOST), at timestamptz (whose rulings are in force),
 --         scatter double precision (arcsec, of detections about their position), days integer (a namesake is asked
---         about)
--- returns: one row a question: kind text (edit, association, position, tns, refusal, otherwise, guard, spectrum,
---          delivery or namesake), about text (targets, a file, or what is held), question text, number bigint (of
---          spectra), since timestamptz (NULL if it is not kept), key text
+--         about), steady_days double precision (d), steady_mag double precision (mag, of fading)
+-- returns: one row a question: kind text (edit, association, position, tns, steady, refusal, otherwise, guard,
+--          spectrum, delivery or namesake), about text (targets, a file, or what is held), question text, number
+--          bigint (of targets, or of spectra), since timestamptz (NULL if it is not kept), key text
 
 WITH switched_off AS (
     SELECT DISTINCT
@@ -89,6 +89,17 @@ question AS (
         open_tns_question.asked_at AS since,
         open_tns_question.name AS key
     FROM open_tns_question
+    UNION ALL
+    SELECT
+        'steady' AS kind,
+        doubted.name AS about,
+        doubted.question,
+        1 AS number,
+        NULL::timestamptz AS since,
+        doubted.name AS key
+    FROM steady_doubts(
+            %(steady_days)s::double precision, %(steady_mag)s::double precision, %(at)s::timestamptz
+        ) AS doubted
     UNION ALL
     SELECT
         'refusal' AS kind,

@@ -24,21 +24,25 @@ LOOK = st.fixed_dictionaries(
     {},
     optional={
         "latest": st.tuples(MAG, DAYS),
+        "brightest": st.tuples(st.sampled_from([19.0, 20.0, 21.5]), st.sampled_from([30.0, 100.0])),
         "limit": st.tuples(MAG, DAYS),
         "forced": st.tuples(st.sampled_from([-500.0, -50.0, 3000.0, 3600.0, 9000.0]), DAYS),
     },
 )
 TOLD = st.one_of(st.none(), st.tuples(MAG, st.booleans()))
 TARGET = st.tuples(st.fixed_dictionaries({"g": LOOK, "r": LOOK}), DAYS, TOLD, st.booleans())
-RULES = st.tuples(st.sampled_from(["days", "predicted"]), st.booleans(), st.sampled_from(["r", "g", "gr"]))
+RULES = st.tuples(
+    st.sampled_from(["days", "predicted"]), st.booleans(), st.sampled_from(["r", "g", "gr"]), st.booleans()
+)
 OTHER, ERROR = 22.0, 0.2
 """[mag] What is predicted in g, and of each prediction."""
 NUMBERS = count()
 JUDGED = """
 SELECT judged.reason FROM unnest(%(tides_ids)s::bigint[]) WITH ORDINALITY AS asked (tides_id, place)
-INNER JOIN judge_by_rules(
+INNER JOIN judge_targets(
     %(tides_ids)s::bigint[], %(now_mjd)s, %(deactivate_after_days)s, %(faint_limits)s::float[], %(rule)s,
-    %(unlooked_days)s, %(counting_bands)s::boolean[], %(keeps_unselected)s
+    %(unlooked_days)s, %(counting_bands)s::boolean[], %(keeps_unselected)s,
+    %(steady_days)s, %(steady_mag)s
 ) AS judged ON asked.tides_id = judged.tides_id ORDER BY asked.place
 """
 
@@ -57,8 +61,8 @@ def looked(looks: dict[str, dict[str, tuple[float, float]]]) -> dict[str, float]
 @given(st.lists(TARGET, min_size=1, max_size=6), RULES)
 @search(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_both_say_the_same(database: Database, settings: Settings, targets: list[Any], rules: Any) -> None:
-    rule, keeps, limited = rules
-    own = at(settings, rule=rule, keep_unselected=keeps, faint_limit=dict.fromkeys(limited, 22.5))
+    rule, keeps, limited, drops = rules
+    own = at(settings, rule=rule, keep_unselected=keeps, faint_limit=dict.fromkeys(limited, 22.5), drop_steady=drops)
     names = [f"o{next(NUMBERS)}" for _ in targets]
     passes = np.array([passing for *_, passing in targets])
     rows = [staged(name, TODAY - days) | looked(looks) for name, (looks, days, *_) in zip(names, targets, strict=True)]

@@ -87,6 +87,7 @@ def test_targets_are_counted_by_their_state(database: Database, settings: Settin
         "veto": 0,
         "hold": 0,
         "unselected": 0,
+        "steady": 0,
     }
     there = {key[1]: value for key, value in found.items() if key[0] == "tides_fourmost_targets"}
     assert there == {"known": 1, "active": 0, "ingested": 0, "refused": 1, "not_allowed": 0}

@@ -9,9 +9,10 @@ from typer.testing import Result
 
 from tests.support.databases import rows_of
 from tests.support.places import near
-from tests.support.staging import at, staged, store
+from tests.support.staging import TODAY, at, staged, store
 from tests.support.typed import at_database, page_of
 from tides_bridge.database import Database
+from tides_bridge.decisions.batch import deactivate_unobserved_transients
 from tides_bridge.operations.questions import count_questions
 from tides_bridge.settings import Settings
 from tides_bridge.targets.guard import Change, holds_back
@@ -122,7 +123,7 @@ def test_all_that_waits_is_one_list_with_its_answers(
     assert any("TiDES25aad and 1 others: cannot be sent: mag: # is outside" in line for line in questions)
     with database.transaction() as connection:
         counts = count_questions(connection, settings)
-    expected = {"edit": 1, "association": 1, "position": 0, "refusal": 2, "otherwise": 1, "guard": 1}
+    expected = {"edit": 1, "association": 1, "position": 0, "steady": 0, "refusal": 2, "otherwise": 1, "guard": 1}
     assert counts == expected | {"spectrum": 0, "delivery": 0, "namesake": 2, "tns": 0}
     assert [row["kind"] for row in json.loads(typed("questions", "--kind", "guard", "--json").stdout)] == ["guard"]
     assert typed("questions", "--kind", "colour").exit_code == 2
@@ -131,6 +132,48 @@ def test_all_that_waits_is_one_list_with_its_answers(
     rows_of(database, "UPDATE tides_master SET refused_4most = NULL WHERE object_id = 'e' RETURNING 1")
     number = rows_of(database, "SELECT tides_id FROM tides_master WHERE object_id = 'd'")[0]["tides_id"]
     assert f"TiDES25aad: cannot be sent: mag: {number} is outside" in typed("questions").stdout
+
+
+def test_a_target_that_never_fades_is_asked_about_until_a_person_has_spoken(
+    database: Database, settings: Settings, typed: Callable[..., Result]
+) -> None:
+    """Of the five only d and g are as bright as at their brightest 90 days before; f no longer passes, e faded in g."""
+    old = {"last_mjd": TODAY - 0.1, "first_detection_mjd": TODAY - 200}
+    best = {"d": 90.1, "e": 90.1, "f": 90.1, "g": 150.1, "h": 90.0}
+    rows = {name: staged(name, r=(19.9, TODAY - 0.1, 19.0, TODAY - days), **old) for name, days in best.items()}
+    rows["e"] |= staged("e", g=(20.0, TODAY - 0.1, 19.0, TODAY - 100), r=(19.9, TODAY - 0.1, 19.0, TODAY - 90.1), **old)
+    store(database, at(settings), *rows.values())
+    store(database, at(settings), rows["f"] | {"passes": False})
+    page = [line for line in page_of(typed("questions", "--kind", "steady")) if line[0] != " "]
+    assert page == [
+        f"steady: TiDES25aa{letter}: passes {days} days after its brightest, and has faded by 0.90 mag only: "
+        "is it a supernova?"
+        for letter, days in (("d", 90), ("g", 150))
+    ]
+    assert set(on(database)) > {"aad", "aag"}
+    with database.transaction() as connection:
+        assert count_questions(connection, settings)["steady"] == 2
+    typed("comment", "d", "--reason", "of type IIn")
+    typed("veto", "g", "--reason", "an AGN")
+    assert page_of(typed("questions", "--kind", "steady")) == ["no question is open"]
+
+
+def test_a_target_that_never_fades_is_switched_off_if_that_is_wanted(
+    database: Database, settings: Settings, typed: Callable[..., Result]
+) -> None:
+    steady = {"r": (19.9, TODAY - 0.1, 19.0, TODAY - 100), "last_mjd": TODAY - 0.1, "first_detection_mjd": TODAY - 200}
+    store(database, at(settings), staged("d", **steady), staged("e", r=19.9, last_mjd=TODAY - 0.1))
+    drops = at(settings, drop_steady=True)
+    deactivate_unobserved_transients(database, drops)
+    reasons = "SELECT inactive_reason AS reason FROM tides_master WHERE object_id IN ('d', 'e') ORDER BY object_id"
+    assert [row["reason"] for row in rows_of(database, reasons)] == ["steady", None]
+    assert "steady: TiDES25aad" in typed("questions").stdout  # a person may know better
+    deactivate_unobserved_transients(database, at(settings))
+    assert [row["reason"] for row in rows_of(database, reasons)] == [None, None]
+    deactivate_unobserved_transients(database, drops)
+    typed("force", "d", "--reason", "of type IIn")
+    deactivate_unobserved_transients(database, drops)
+    assert [row["reason"] for row in rows_of(database, reasons)] == [None, None]
 
 
 def test_doubtful_positions_are_asked_about_until_a_person_has_spoken(

@@ -20,6 +20,7 @@ HEADINGS = ("purpose", "needs", "makes", "units", "params", "returns")
 NOW = "2026-06-09T12:00:00Z"
 ENOUGH = {"least_snr": 5.0, "least_visits": 1, "least_confidence": 0.95}
 SIGNED = {"reason": "x", "who": "test"}
+STEADY = {"steady_days": 90.0, "steady_mag": 1.0}
 LIMITS: dict[str, Any] = {
     "now_mjd": 61000.0,
     "rule": "predicted",
@@ -28,6 +29,7 @@ LIMITS: dict[str, Any] = {
     "faint_limits": [22.5] * 6,
     "counting_bands": [True] * 6,
     "keeps_unselected": True,
+    **STEADY,
 }
 
 PARAMETERS: dict[str, dict[str, Any]] = {
@@ -245,8 +247,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "longest_wait": "6 hours",
     },
     "operations/count_otherwise.sql": {"times": 3},
-    "operations/count_questions.sql": {"times": 3, "at": NOW, "scatter": 2.0, "days": 30},
-    "operations/list_questions.sql": {"times": 3, "at": NOW, "scatter": 2.0, "days": 30},
+    "operations/count_questions.sql": {"times": 3, "at": NOW, "scatter": 2.0, "days": 30, **STEADY},
+    "operations/list_questions.sql": {"times": 3, "at": NOW, "scatter": 2.0, "days": 30, **STEADY},
     "operations/count_deferred.sql": {},
     "operations/count_states.sql": {},
     "database/end_run.sql": {"run_id": 1, "problem": None, "counts": '{"messages": 3}'},

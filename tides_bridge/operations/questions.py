@@ -11,12 +11,14 @@ from tides_bridge.database import Database, run
 from tides_bridge.fourmost.names import MEMORY_DAYS
 from tides_bridge.fourmost.payloads import MOST_ASKED
 from tides_bridge.settings import Settings
+from tides_bridge.targets.life import steady_rules
 
 ANSWERS: Mapping[str, str] = {
     "edit": "tides release {about} --reason ... (send it as we know it), or tides veto {about} --reason ...",
     "association": "tides merge {one} {other} --reason ..., or tides associations --keep-apart {key} --reason ...",
     "position": "tides veto {about} --reason ..., or tides comment {about} --reason ... (it is well)",
     "tns": "tides veto {about} --reason ..., or tides comment {about} --reason ... (it is well)",
+    "steady": "tides veto {about} --reason ..., or tides force (it is one), or tides comment {about} --reason ...",
     "refusal": "tides refused retry, or tides veto {about} --reason ...",
     "otherwise": "tides reconcile, or tides hold {about} --reason ...",
     "guard": "tides release-guard",
@@ -92,7 +94,8 @@ def count_questions(connection: Connection, settings: Settings) -> dict[str, int
 
 
 def _about(settings: Settings) -> dict[str, Any]:
-    return {"times": MOST_ASKED, "at": settings.time(), "scatter": SCATTER, "days": MEMORY_DAYS}
+    known = {"times": MOST_ASKED, "at": settings.time(), "scatter": SCATTER, "days": MEMORY_DAYS}
+    return known | steady_rules(settings.targets)
 
 
 def _answer(row: Mapping[str, Any]) -> str:

@@ -202,6 +202,11 @@ class TargetSettings(Section):
         description="[mag] switched off when fainter, in every band that was looked at lately, or on the coming night",
     )
     keep_unselected: bool = Field(True, description="a target stays one when it satisfies the function no longer")
+    steady_after: Days = Field(
+        timedelta(days=90),
+        description="a target that has not faded so long after its brightest is a question: is it a supernova?",
+    )
+    drop_steady: bool = Field(False, description="and is switched off, until a person forces it")
     future_grace: Days = Field(
         timedelta(days=1), description="a detection later than now by more is none: no clock is as wrong"
     )

@@ -14,7 +14,7 @@ from tides_bridge.settings import Settings
 from tides_bridge.targets.rulings import time_of
 
 FILTERS: Mapping[str, str] = {
-    "state": "active, unseen, faint, spectrum, veto, hold or merged; several with commas between",
+    "state": "active, unseen, faint, unselected, steady, spectrum, veto, hold or merged; several with commas between",
     "class": "Sherlock class, as SN,NT",
     "function": "the selection function that chose it",
     "name": "of the target or one of its objects; * stands for any letters",

@@ -23,6 +23,9 @@ GONE: Final = 99.0
 """[mag] Of forced photometry that is negative by more than its error: fainter than any limit."""
 
 
+STEADY_MAG: Final = 1.0
+"""[mag] Who has faded by less, months after the brightest, is none: all of 1716 simulated SNe Ia had within 60 days."""
+
 MIDNIGHT: Final = 4 / 24
 """[d] UTC of the middle of a night at Paranal."""
 
@@ -73,7 +76,8 @@ def life_rules(targets: TargetSettings, band_sent: str) -> dict[str, Any]:
     -------
     dict
         ``rule``, ``deactivate_after_days`` and ``unlooked_days`` [d], ``faint_limits`` [mag] by `BANDS`, None where a
-        band has none, ``counting_bands`` by `BANDS`: whose prediction counts, and ``keeps_unselected``.
+        band has none, ``counting_bands`` by `BANDS`: whose prediction counts, ``keeps_unselected``, and ``steady_days``
+        [d], None where nobody is switched off for that, with ``steady_mag``.
     """
     counting = {band_sent} if band_sent in targets.faint_limit else set(targets.faint_limit)
     return {
@@ -83,7 +87,36 @@ def life_rules(targets: TargetSettings, band_sent: str) -> dict[str, Any]:
         "faint_limits": [targets.faint_limit.get(band) for band in BANDS],
         "counting_bands": [band in counting for band in BANDS],
         "keeps_unselected": targets.keep_unselected,
+        "steady_days": steady_rules(targets)["steady_days"] if targets.drop_steady else None,
+        "steady_mag": STEADY_MAG,
     }
+
+
+def steady_rules(targets: TargetSettings) -> dict[str, float]:
+    """Say after how many days [d] who has faded by less [mag] is no supernova."""
+    return {"steady_days": targets.steady_after / timedelta(days=1), "steady_mag": STEADY_MAG}
+
+
+def are_steady(facts: "pd.DataFrame", steady_days: float, steady_mag: float) -> Mask:
+    """
+    Tell which of n objects have not faded long after their brightest, in any band, as no supernova does.
+
+    Parameters
+    ----------
+    facts
+        (n rows) As `summarise_light_curves` gives them.
+    steady_days
+        [d] From the brightest to the latest detection, in one band at least.
+    steady_mag
+        [mag] Fainter by less, in each band.
+    """
+    newest, brightest, mag, best = (
+        facts[[f"{band}_{name}" for band in BANDS]].to_numpy(float)
+        for name in ("latest_mjd", "brightest_mjd", "latest_mag", "brightest_mag")
+    )
+    days, faded = np.nan_to_num(newest - brightest, nan=-1.0), np.nan_to_num(mag - best, nan=-1.0)
+    steady: Mask = (days.max(1) >= steady_days) & (faded.max(1) < steady_mag)
+    return steady
 
 
 def life_reasons(
@@ -108,7 +141,7 @@ def life_reasons(
     Returns
     -------
     ndarray
-        (n,) ``unselected``, ``unseen``, ``faint``, or None for what stays a target.
+        (n,) ``unselected``, ``unseen``, ``faint``, ``steady``, or None for what stays a target.
     """
     limits = np.array([np.nan if limit is None else limit for limit in rules["faint_limits"]])
     newest, mags, looked = _looks(facts, limits)
@@ -122,6 +155,9 @@ def life_reasons(
         is_faint = np.where(is_told, ((expected.mags - expected.errors > limits) | ~counts).all(1), is_faint)
         is_unseen = np.where(is_told, np.fmax(last, looked) < now_mjd - rules["unlooked_days"], is_unseen)
     reasons = np.full(len(facts), None, dtype=object)
+    if rules["steady_days"] is not None:
+        is_steady = are_steady(facts, rules["steady_days"], rules["steady_mag"])
+        reasons[is_steady & np.asarray(passes, dtype=bool)] = "steady"
     reasons[is_faint] = "faint"
     reasons[is_unseen] = "unseen"
     if not rules["keeps_unselected"]:
