@@ -66,11 +66,11 @@ def why(  # noqa: PLR0913, PLR0917
                 found["hosts"] = hosts_of(connection, keys)
             ours = found["targets"][0]["name"] if found["targets"] else object_id
             found["tns"] = match_of(database, ours, survey)
+            if is_known and light_curve:
+                _write_curve(database, object_id, found["decisions"], light_curve)
         if not is_known:
             problem = "nothing is known of it" + (" before that time" if then else "")
             raise RejectedError(object_id, f"{problem}: is the name right, and did the broker's filter let it pass?")
-            if light_curve:
-                _write_curve(database, object_id, found["decisions"], light_curve)
     if as_json:
         typer.echo(json.dumps(found, default=str))
     else:

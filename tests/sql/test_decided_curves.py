@@ -10,6 +10,7 @@ from tests.sql.test_together import KEYS, NOW, seen
 from tests.support.batches import batch_of
 from tests.support.databases import rows_of
 from tests.support.staging import at
+from tests.support.typed import at_database
 from tides_bridge.brokers.models import Alert
 from tides_bridge.database import Database
 from tides_bridge.decisions.batch import Budget, create_transient_stage, store_outcome, upsert_to_master
@@ -31,6 +32,15 @@ ONE_POINT = ((61000.0, "g", 19.0),)
 TWICE = SelectionFunction.parse("twice", {**KEYS, "minNights": 2})
 
 
+def keep(database: Database, settings: Settings, alerts: list[Alert], curves: LightCurves) -> None:
+    """Decide, and store what comes of it."""
+    judged = [decide(alerts, curves, [TWICE], {}, NOW)]
+    with database.transaction() as connection:
+        create_transient_stage(connection, judged)
+        upsert_to_master(connection, settings)
+        store_outcome(connection, batch_of(alerts), judged, Budget(0, 0), settings)
+
+
 @pytest.mark.parametrize(
     ("kept", "names"), [("targets", {"a", "7"}), ("near", {"a", "b", "7"}), ("all", {"a", "b", "c", "7"})]
 )
@@ -45,11 +55,7 @@ def test_light_curves_are_kept_once_and_decide_alike(
     objects.append(seen("7", *TWO_BANDS, east=300))
     alerts, curves = [alert for alert, _ in objects], LightCurves.joined([curve for _, curve in objects])
     for _ in range(2):
-        judged = [decide(alerts, curves, [TWICE], {}, NOW)]
-        with database.transaction() as connection:
-            create_transient_stage(connection, judged)
-            upsert_to_master(connection, own)
-            store_outcome(connection, batch_of(alerts), judged, Budget(0, 0), own)
+        keep(database, own, alerts, curves)
     rows = rows_of(database, "SELECT object_id, curve_digest FROM decided_light_curve")
     assert sorted(row["object_id"] for row in rows) == sorted(names)
     for name in "abc7":
@@ -90,3 +96,32 @@ def test_every_real_light_curve_decides_alike_when_it_was_kept(shared_data: Path
 
 def ignore(path: Path, problem: str) -> None:
     """What cannot be read is told elsewhere."""
+
+
+def test_a_person_writes_the_light_curve_of_a_decision(database: Database, settings: Settings, tmp_path: Path) -> None:
+    own = at(settings, NOW)
+    put_in_force(database, own, [TWICE])
+    objects = [seen("a", *TWO_BANDS), seen("7", *TWO_BANDS[::-1], east=300), seen("c", *ONE_POINT, east=200)]
+    alerts, curves = [alert for alert, _ in objects], LightCurves.joined([curve for _, curve in objects])
+    keep(database, own, alerts, curves)
+    typed = at_database(settings, tmp_path)
+    for name in ("a", "7"):
+        file = tmp_path / f"{name}.csv"
+        done = typed("why", name, "--light-curve", str(file))
+        assert done.exit_code == 0 and f"light curve of {'lsst' if name == '7' else 'ztf'} {name}, dec" in done.stderr
+        (written,) = read_light_curves([file], refused=ignore)
+        expected = curves.part(*{"a": (0, 1), "7": (1, 2)}[name])
+        assert written.object_ids == (name,)
+        for column in ("mjd", "band", "night", "is_detection"):
+            assert getattr(written, column).tolist() == getattr(expected, column).tolist()
+        assert written.magnitude == pytest.approx(expected.magnitude)
+    assert json.loads(typed("why", "a", "--light-curve", str(tmp_path / "a.json"), "--json").stdout)["decisions"]
+    for name, wrong, code, problem in (
+        ("c", "c.csv", 1, "no light curve of its decisions is kept"),
+        ("none", "none.csv", 1, "nothing is known of it"),
+        ("a", "a.xyz", 2, "a.xyz"),
+        ("a", "no/such/a.csv", 2, "no/such"),
+    ):
+        done = typed("why", name, "--light-curve", str(tmp_path / wrong))
+        assert (done.exit_code, done.stdout) == (code, "") and problem in done.stderr
+        assert not (tmp_path / wrong).exists()
