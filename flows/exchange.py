@@ -90,9 +90,10 @@ def _exchange(database: Database, settings: Settings, summary: Summary) -> None:
         created = settle_unanswered(database, client)
         stage = prepare_4most_update(database, settings).take()
         summary.add_forbidden(stage.refused)
+        # What goes off is told first: a host must be off before its transient is on again.
+        deactivated = update_existing_transients(database, client, Handed(stage.deactivated), "deactivated")
         created.add(create_new_transients_in_4most(database, client, Handed(stage.new), settings))
         changed = update_existing_transients(database, client, Handed(stage.changed), "changed")
-        deactivated = update_existing_transients(database, client, Handed(stage.deactivated), "deactivated")
         summary.add_sent(created, changed, deactivated)
         summary.took = run_duration(database, run_id)
         # An outage is kept until here, as what was sent before it must be counted.

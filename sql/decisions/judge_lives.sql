@@ -44,6 +44,10 @@ FROM judge_targets(
                 AND target_tonight.at_mjd >= %(now_mjd)s::double precision - 1
                 AND %(rule)s::text = 'predicted'
             UNION
+            SELECT galaxy.tides_id
+            FROM tides_master AS galaxy
+            WHERE galaxy.survey = 'host' AND NOT galaxy.active
+            UNION
             SELECT ruled.tides_id
             FROM tides_master AS ruled
             WHERE ruled.inactive_reason IN ('veto', 'hold')

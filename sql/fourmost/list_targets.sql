@@ -3,7 +3,7 @@
 -- returns: one row a target; magnitudes jsonb has the newest of each survey and band, as
 --          {"ztf_r": {"mag": 19.2, "mjd": 61000.1, "error": 0.1}}; tonight jsonb how bright it is expected, by band,
 --          NULL if that was not worked out; annotations jsonb the newest redshifts and reddening that brokers give, as
---          {"tns.redshift": {"number": 0.05, "of": "ztf ZTF26aaaaaaa"}}
+--          {"tns.redshift": {"number": 0.05, "of": "ztf ZTF26aaaaaaa"}}; host jsonb its galaxy, NULL for a transient
 
 WITH listed AS (
     SELECT tides_master.tides_id
@@ -88,6 +88,7 @@ SELECT
                     'methods', target_tonight.methods
                 )
     END AS tonight,
+    CASE WHEN host.host_id IS NOT NULL THEN to_jsonb(host) END AS host,
     tides_master.active,
     tides_master.pk_4most,
     tides_master.wanted_4most,
@@ -106,4 +107,5 @@ LEFT JOIN ruled_targets(array(SELECT mine.tides_id FROM listed AS mine), '-infin
 LEFT JOIN measured ON listed.tides_id = measured.tides_id
 LEFT JOIN known ON listed.tides_id = known.tides_id
 LEFT JOIN target_tonight ON listed.tides_id = target_tonight.tides_id
+LEFT JOIN host ON listed.tides_id = host.tides_id
 ORDER BY tides_master.tides_id;

@@ -18,7 +18,7 @@ logged AS (
 )
 
 UPDATE tides_master
-SET name = tides_name(counted.year, counted.used, %(prefix)s::text)
+SET name = tides_name(counted.year, counted.used, %(prefix)s::text || CASE WHEN survey = 'host' THEN 'H' ELSE '' END)
 FROM counted
 WHERE tides_master.tides_id = %(tides_id)s::bigint AND tides_master.pk_4most IS NULL
 RETURNING tides_master.name;

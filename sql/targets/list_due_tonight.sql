@@ -8,6 +8,7 @@ FROM tides_master
 LEFT JOIN target_tonight ON tides_master.tides_id = target_tonight.tides_id
 WHERE
     tides_master.last_detection_mjd >= %(since_mjd)s::double precision
+    AND tides_master.survey <> 'host'
     AND tides_master.merged_into IS NULL
     AND NOT tides_master.has_spectrum
     AND (

@@ -3,6 +3,9 @@
 --         survey, object_id, source, rank, catalogue, name, ra, decl, separation, radii, probability, redshift,
 --         redshift_error, redshift_kind, mag, mag_type)
 
+-- The plans of host_of are made while there are few galaxies, and kept for many.
+SET LOCAL enable_seqscan = off;
+
 CREATE TEMPORARY TABLE found_host ON COMMIT DROP AS
 SELECT
     entry.survey,
@@ -34,6 +37,8 @@ FROM jsonb_to_recordset(%(candidates)s::jsonb) AS entry (
         mag double precision,
         mag_type text
     );
+
+SET LOCAL enable_seqscan = on;
 
 DELETE FROM host_candidate
 USING jsonb_to_recordset(%(objects)s::jsonb) AS looked (survey text, object_id text, source text)

@@ -235,8 +235,17 @@ def test_whatever_a_target_is_described_by_notes_its_changes(database: Database)
     assert (
         set(events)
         == tables
-        == {"tides_master", "association", "object_brightness", "target_tonight", "ruling_subject", "annotation"}
+        == {
+            "tides_master",
+            "association",
+            "object_brightness",
+            "target_tonight",
+            "ruling_subject",
+            "annotation",
+            "host",
+        }
     )
+    assert events.pop("host") == {"UPDATE"}  # no galaxy is a target when it comes in
     assert events.pop("annotation") == {"INSERT"}  # it is only added to
     never_deleted = {"tides_master", "ruling_subject"}
     for name, found in events.items():

@@ -89,6 +89,7 @@ def test_a_listed_row_has_what_a_payload_needs(targets: Database) -> None:
     assert row == {
         "tides_id": key(targets, "a"),
         "name": "a",
+        "host": None,
         "ra": place_of("ztf", "a"),
         "decl": -20.25,
         "last_detection_mjd": 60999.0,

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import Result
 
 from tests.support.databases import rows_of
+from tests.support.hosts import ARCSEC, say
 from tests.support.spectra import PLACES, add_ingested, states
 from tests.support.staging import at
 from tests.support.typed import at_database, page_of
@@ -19,8 +20,6 @@ from tides_bridge.targets.association import merge_targets, split_target
 from tides_bridge.targets.hosts.candidates import HostCandidate, ObjectPlace
 from tides_bridge.targets.hosts.settling import hosts_of, look_for_hosts, settle_hosts
 
-ARCSEC = 1 / 3600
-
 
 @pytest.fixture
 def bridge(database: Database, settings: Settings) -> Settings:
@@ -28,21 +27,9 @@ def bridge(database: Database, settings: Settings) -> Settings:
     return at(settings, 61002.0)
 
 
-def say(database: Database, name: str, mjd: float = 61001.0, **notes: float | str) -> None:
-    """Let a broker say something of an object."""
+def settle(database: Database, settings: Settings) -> None:
     with database.transaction() as connection:
-        for note, value in notes.items():
-            column = "word" if isinstance(value, str) else "number"
-            columns = f"survey, object_id, name, {column}, broker, mjd"
-            connection.exec_driver_sql(
-                f"INSERT INTO annotation ({columns}) VALUES ('ztf', %s, %s, %s, 'x', %s)",
-                (name, note.replace("__", "."), value, mjd),
-            )
-
-
-def settle(database: Database) -> None:
-    with database.transaction() as connection:
-        settle_hosts(connection)
+        settle_hosts(connection, settings)
 
 
 def known(database: Database) -> dict[str, list[tuple[Any, ...]]]:
@@ -60,20 +47,20 @@ def test_what_brokers_say_is_kept_once_and_follows_what_they_say_next(database: 
     ra, dec = PLACES["aaa"]
     say(database, "aaa", sherlock__host="7", sherlock__catalogue="SDSS", sherlock__host_separation=2.5)
     say(database, "aab", elasticc__host_ra=11.0, elasticc__host_dec=-21 + ARCSEC, elasticc__host2_ra=-999.0)
-    settle(database)
+    settle(database, bridge)
     assert known(database) == {"aaa": [(1, "7", 2.5, "sherlock")], "aab": [(2, None, 1.0, "elasticc")]}
     before = rows_of(database, "SELECT host_candidate.*, xmin::text FROM host_candidate ORDER BY object_id")
-    settle(database)
+    settle(database, bridge)
     assert rows_of(database, "SELECT host_candidate.*, xmin::text FROM host_candidate ORDER BY object_id") == before
     say(database, "aaa", 61001.5, sherlock__host="8")
     say(database, "aab", 61001.5, elasticc__host2_ra=11.0, elasticc__host2_dec=-21 + 3 * ARCSEC, elasticc__host_ra=11.0)
-    settle(database)
+    settle(database, bridge)
     assert known(database) == {
         "aaa": [(3, "8", 2.5, "sherlock")],
         "aab": [(2, None, 1.0, "elasticc"), (4, None, 3.0, "elasticc")],
     }
     say(database, "aaa", 61001.7, sherlock__host="9", sherlock__host_type="star")
-    settle(database)
+    settle(database, bridge)
     assert known(database).keys() == {"aab"}
     assert (ra, dec) == PLACES["aaa"]
 
@@ -84,7 +71,7 @@ def test_two_transients_in_one_galaxy_point_to_one_row(database: Database, bridg
     say(database, "aab", sherlock__host="7", sherlock__catalogue="SDSS", **galaxy)
     say(database, "aab", elasticc__host_ra=11.0, elasticc__host_dec=-21 + 2.5 * ARCSEC)
     say(database, "aac", sherlock__host="7", sherlock__catalogue="PS1")  # another galaxy: no place says otherwise
-    settle(database)
+    settle(database, bridge)
     found = known(database)
     assert [row[0] for row in found["aaa"]] == [row[0] for row in found["aab"]]
     assert found["aab"][0][3] == "elasticc, sherlock"
@@ -92,7 +79,7 @@ def test_two_transients_in_one_galaxy_point_to_one_row(database: Database, bridg
     (row,) = rows_of(database, "SELECT ra, redshift, redshift_kind FROM host WHERE catalogue = 'SDSS'")
     assert row == {"ra": 11.0, "redshift": 0.1, "redshift_kind": "photometric"}
     say(database, "aaa", 61001.5, sherlock__host="7", sherlock__spectroscopic_redshift=0.11)
-    settle(database)
+    settle(database, bridge)
     (row,) = rows_of(database, "SELECT redshift, redshift_kind FROM host WHERE catalogue = 'SDSS'")
     assert row == {"redshift": 0.11, "redshift_kind": "spectroscopic"}
 
@@ -106,7 +93,7 @@ def finder(**hosts: list[HostCandidate]) -> Any:
 
 def test_three_at_most_those_looked_for_first(database: Database, bridge: Settings) -> None:
     say(database, "aaa", sherlock__host="7", sherlock__catalogue="SDSS", sherlock__host_separation=0.1)
-    settle(database)
+    settle(database, bridge)
     many = [HostCandidate("mine", str(number), separation=float(number)) for number in range(5)]
     assert look_for_hosts(database, finder(aaa=many, aab=many[:1]), "catalogue:mine") == (3, 2)
     assert [row[1] for row in known(database)["aaa"]] == ["0", "1", "2"]
@@ -117,7 +104,7 @@ def test_three_at_most_those_looked_for_first(database: Database, bridge: Settin
 def test_hosts_go_with_a_merge_and_come_back_with_a_split(database: Database, bridge: Settings) -> None:
     say(database, "aaa", sherlock__host="7", sherlock__catalogue="SDSS")
     say(database, "aab", sherlock__host="8", sherlock__catalogue="SDSS")
-    settle(database)
+    settle(database, bridge)
     merge_targets(database, bridge, "aaa", "aab", "one")
     assert [row[1] for row in known(database)["aaa"]] == ["7", "8"]
     split_target(database, bridge, "aab", "two")

@@ -178,6 +178,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "decisions/list_former_functions.sql": {},
     "decisions/list_outcomes.sql": {"functions": ["f"], "bands": ["g", "r"]},
     "targets/list_said_hosts.sql": {},
+    "targets/store_host_rule.sql": {"is_wanted": True, "per_target": 3, "unseen_days": 50.0, "faint_limit": 24.0},
+    "targets/add_hosts.sql": {"now_mjd": 61000.0, "year": 2026, "prefix": "TiDESH"},
     "targets/list_hosts.sql": {"tides_ids": [1]},
     "targets/list_places.sql": {},
     "targets/note_host_look.sql": {"annotation_id": 1},

@@ -104,9 +104,9 @@ class Exchanged:
         read_back_from_4most(database, client)
         self.created = settle_unanswered(database, client)
         self.stage = prepare_4most_update(database, settings)
+        self.deactivated = update_existing_transients(database, client, self.stage.deactivated)
         self.created.add(create_new_transients_in_4most(database, client, self.stage.new, settings))
         self.changed = update_existing_transients(database, client, self.stage.changed)
-        self.deactivated = update_existing_transients(database, client, self.stage.deactivated)
 
     @property
     def parts(self) -> tuple[Sent, Sent, Sent]:

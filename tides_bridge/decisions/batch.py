@@ -175,7 +175,7 @@ def deactivate_unobserved_transients(database: Database, settings: Settings) -> 
     with database.transaction("retire") as connection:
         lock_targets(connection)  # a ruling of this moment must not be overwritten by what was judged before it
         rule_by_tns(connection, settings)
-        settle_hosts(connection)
+        settle_hosts(connection, settings)
         run(connection, "decisions/create_life_stage.sql")
         held = {
             row["kind"]: row["held"]

@@ -138,7 +138,7 @@ def next_look(row: Row, settings: Settings, now_mjd: float) -> float | None:
 
 def conditions(settings: Settings) -> str:
     """Give a digest of all that decides what 4MOST should know of given facts: settings and code."""
-    sections: Sequence[Any] = (settings.fourmost, settings.targets)
+    sections: Sequence[Any] = (settings.fourmost, settings.targets, settings.hosts)
     written = "\0".join((_code(), *(section.model_dump_json() for section in sections)))
     return hashlib.sha256(written.encode()).hexdigest()[:16]
 

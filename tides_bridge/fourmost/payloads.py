@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from tides_bridge.errors import FourmostRejected
+from tides_bridge.fourmost.host_payloads import host_to_4most
 from tides_bridge.fourmost.identity import separation_arcsec
 from tides_bridge.fourmost.known import known_of
 from tides_bridge.fourmost.magnitudes import magnitude_for
@@ -67,7 +68,7 @@ class FourmostStage:
 
 def to_4most(row: Row, settings: Settings) -> dict[str, Any]:
     """
-    Make the payload of one active target.
+    Make the payload of one active target; of a host that of `host_to_4most`.
 
     The magnitude is that of `magnitude_for`, redshift and reddening are those of `known_of`. The dates are those of the
     last detection and of the day on which the target would be switched off, or on which a force of it ends [JD].
@@ -77,6 +78,10 @@ def to_4most(row: Row, settings: Settings) -> dict[str, Any]:
     FourmostRejected
         If the format forbids it, naming the column and its range, or if it has no magnitude to send.
     """
+    if row.get("host"):
+        host_payload = host_to_4most(row, settings)
+        _check(host_payload)
+        return host_payload
     options, magnitude = settings.fourmost, magnitude_for(row, settings)
     off_jd = jd_from_mjd(row["last_detection_mjd"]) + settings.targets.longest_unseen / timedelta(days=1)
     forced_until = row.get("forced_until_mjd")
@@ -176,6 +181,8 @@ def stage_for_4most(rows: Iterable[Row], settings: Settings) -> FourmostStage:
 
 def _origin_of(row: Row, columns: Row, settings: Settings) -> str | None:
     """Tell where magnitude, redshift and reddening come from, as far as they are sent; None if none is."""
+    if row.get("host"):
+        return f"the galaxy {row['host']['catalogue'] or ''} {row['host']['catalogue_name'] or row['host']['host_id']}"
     magnitude = magnitude_for(row, settings).origin if "mag" in columns else ""
     return "; ".join(filter(None, (magnitude, known_of(row.get("annotations") or {}).words(columns)))) or None
 

@@ -268,6 +268,25 @@ class ExposureTimes(Section):
     s: Number = Field(4300, ge=0, description="[min] superbright sky")
 
 
+class HostSettings(Section):
+    """When the galaxies that targets lie in are targets of their own, and how they are described to 4MOST."""
+
+    wanted: bool = Field(False, description="hosts are targets, while their transients are off and faded")
+    per_target: PositiveInt = Field(3, le=3, description="so many of the likeliest galaxies of each target")
+    unseen_for: Days = Field(timedelta(days=50), description="a transient has faded that was not seen for so long,")
+    faint_limit: Number = Field(24, description="[mag] or that every band of LSST saw fainter than this")
+    subsurvey: str = Field("tides-hosts", max_length=256, description="as in the survey catalogue")
+    template: str = Field(
+        "SF_col00pt780_mass09pt88_sfr02pt00_z00pt225.fits", max_length=256, description="spectral template"
+    )
+    ruleset: str = Field("tides_hostsMay2024", max_length=256, description="success criteria")
+    classification: str = Field("GAL", pattern=r"^([A-Z]{3}(, ?[A-Z]{3}){0,2})?$", description="up to three codes")
+    extent_flag: int = Field(0, ge=0, le=1, description="0 point, 1 flat")
+    cadence: int = Field(0, ge=0, lt=2**22, description="cadence flags")
+    date_latest: Number = Field(2462865.0, gt=2400000, description="[JD] wanted until then")
+    exposure_times: ExposureTimes = Field(ExposureTimes(), description="[min] by sky brightness")
+
+
 class ColourTerm(Section):
     """One way to the magnitude of ``magType`` from another: m(from) + zeroPoint + slope * (m(first) - m(second))."""
 

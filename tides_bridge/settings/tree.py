@@ -41,6 +41,7 @@ from tides_bridge.settings.sections import (
     DecisionSettings,
     FourmostSettings,
     GroupID,
+    HostSettings,
     LightCurveSettings,
     NoticesSettings,
     OneBroker,
@@ -104,6 +105,7 @@ class Settings(BaseSettings):
     decisions: DecisionSettings = DecisionSettings()
     targets: TargetSettings = TargetSettings()
     spectra: SpectrumSettings = SpectrumSettings()
+    hosts: HostSettings = HostSettings()
     fourmost: FourmostSettings = FourmostSettings()
     prefect: PrefectSettings = PrefectSettings()
     page: PageSettings = PageSettings()

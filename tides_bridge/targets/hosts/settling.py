@@ -4,12 +4,14 @@ import importlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from tides_bridge.database import Database, run
 from tides_bridge.errors import SettingsError
+from tides_bridge.settings import Settings
 from tides_bridge.targets.association import lock_targets
 from tides_bridge.targets.hosts.candidates import MOST, HostCandidate, HostFinder, ObjectPlace, candidates_said
 
@@ -17,14 +19,23 @@ Found = Iterable[tuple[ObjectPlace, str, Sequence[HostCandidate]]]
 """Objects, sources, and what these take for their hosts."""
 
 
-def settle_hosts(connection: Connection) -> None:
+HOSTS: Final = "H"
+"""Follows the prefix in names of hosts."""
+
+
+def settle_hosts(connection: Connection, settings: Settings) -> None:
     """
-    Keep the hosts that brokers have named since the last look.
+    Keep the hosts that brokers have named since the last look, and make targets of those that are wanted now.
+
+    A host that is a target is a row of ``tides_master`` like others, of the survey ``host``; what switches targets on
+    and off judges it, by ``judge_galaxies``.
 
     Parameters
     ----------
     connection
         Of a transaction that has locked the targets, so that no annotation of an earlier one comes after.
+    settings
+        Its section ``hosts``, the clock, and how names begin.
     """
     rows = run(connection, "targets/list_said_hosts.sql")
     found = []
@@ -34,6 +45,13 @@ def settle_hosts(connection: Connection) -> None:
     if rows:
         _store(connection, found)
         run(connection, "targets/note_host_look.sql", {"annotation_id": max(row["annotation_id"] for row in rows)})
+    rule, now_mjd = settings.hosts, settings.now_mjd()
+    days = rule.unseen_for / timedelta(days=1)
+    about = {"is_wanted": rule.wanted, "per_target": rule.per_target, "unseen_days": days}
+    run(connection, "targets/store_host_rule.sql", about | {"faint_limit": rule.faint_limit})
+    if rule.wanted:
+        named = {"year": settings.time().year, "prefix": settings.targets.name_prefix + HOSTS}
+        run(connection, "targets/add_hosts.sql", named | {"now_mjd": now_mjd})
 
 
 def look_for_hosts(database: Database, find: HostFinder, source: str) -> tuple[int, int]:
