@@ -28,6 +28,8 @@ class StreamName(StrEnum):
     ELASTICC = "elasticc"
     BABAMUL_ZTF = "babamul-ztf"
     BABAMUL_LSST = "babamul-lsst"
+    ALERCE = "alerce"
+    ALERCE_ZTF = "alerce-ztf"
     ANTARES = "antares"
     ANTARES_ZTF = "antares-ztf"
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from astropy.coordinates import SkyCoord
 from fastapi import Response
 
 from simulators.services.faults import FaultPlan
@@ -159,7 +160,24 @@ class LasairStandin(LasairService):
         self.old_shape = old_shape
 
     def _methods(self) -> Mapping[str, Method]:
-        return {"lightcurves": self._light_curves, "object": self._object, "cone": self._cone}
+        return {
+            "lightcurves": self._light_curves,
+            "object": self._object,
+            "objects": self._objects,
+            "cone": self._cone,
+        }
+
+    def row_of(self, curve: LightCurve) -> dict[str, Any]:
+        """Give the row of an object in the table ``objects``; the newest magnitude in each band."""
+        found = sorted((point for point in curve["candidates"] if "candid" in point), key=lambda point: point["jd"])
+        newest = {point["fid"]: point["magpsf"] for point in found}
+        summary = _summary(found) if found else dict.fromkeys(("ramean", "decmean", "jdmin", "jdmax", "ncand"))
+        return {"objectId": curve["objectId"], **summary, "gmag": newest.get(1), "rmag": newest.get(2)}
+
+    def _objects(self, fields: dict[str, str]) -> Response:
+        """Answer ``objects/``: as ``object/``, of some objects."""
+        names = [name.strip() for name in fields.get("objectIds", "").split(",")]
+        return answer([_enriched(self._curves[name]) if name in self._curves else _unknown(name) for name in names])
 
     def place_of(self, curve: LightCurve) -> tuple[float, float] | None:
         """Give where the newest detection is [deg]."""
@@ -200,6 +218,15 @@ def _unknown(name: str) -> dict[str, str]:
     return {"error": f"Object {name} does not exist"}
 
 
+def _object_data(points: list[dict[str, Any]]) -> dict[str, Any]:
+    """Summarise an object, with its place in the galaxy [deg], too."""
+    if not points:
+        return {}
+    summary = _summary(points)
+    galactic = SkyCoord(summary["ramean"], summary["decmean"], unit="deg").galactic
+    return summary | {"glonmean": float(galactic.l.deg), "glatmean": float(galactic.b.deg)}
+
+
 def _enriched(curve: LightCurve) -> dict[str, Any]:
     """
     Add what Lasair adds: mjd, counts, a summary; newest first, and ``magpsf`` in upper limits too.
@@ -213,7 +240,7 @@ def _enriched(curve: LightCurve) -> dict[str, Any]:
     found = [p for p in points if "candid" in p]
     positive, limits = sum(p["isdiffpos"] == "t" for p in found), len(points) - len(found)
     return {
-        "objectId": curve["objectId"], "objectData": _summary(found) if found else {}, "candidates": points,
+        "objectId": curve["objectId"], "objectData": _object_data(found), "candidates": points,
         "count_isdiffpos": positive, "count_isdiffneg": len(found) - positive,
         "count_all_candidates": len(found), "count_noncandidate": limits, "forcedphot": curve["forcedphot"],
         "sherlock": {}, "image_urls": {}, "TNS": {},

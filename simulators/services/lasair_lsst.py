@@ -72,6 +72,10 @@ class LasairLsstStandin(LasairService):
             {"diaObjectId": name, "lasairData": {"ebv": math.nan, "sherlock": {}, "TNS": {}}, **known, **lists}
         )
 
+    def row_of(self, curve: LightCurve) -> dict[str, Any]:
+        """Give the row of an object in the table ``objects``."""
+        return {"diaObjectId": curve["diaObjectId"], **curve["diaObject"], "nDiaSources": len(curve["diaSourcesList"])}
+
     def place_of(self, curve: LightCurve) -> tuple[float, float] | None:
         """Give where the object is [deg]."""
         known = curve.get("diaObject")

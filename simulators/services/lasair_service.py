@@ -16,6 +16,7 @@ import numpy as np
 from fastapi import FastAPI, Request, Response
 
 from simulators.services.faults import FaultPlan
+from simulators.services.lasair_tables import MOST_ROWS, annotations_in, rows_of_query, sherlock_of, topics_like
 from simulators.services.running import RunningStandin
 from simulators.services.web import WebServer
 from tides_bridge.errors import MalformedAlert
@@ -88,6 +89,10 @@ class LasairService(RunningStandin):
         The plan; ``faults.replace(...)`` gives it other rules.
     port
         The port to start at, if it is free; 0 is any.
+    topics
+        Names of its streams, as ``streams/`` lists them.
+    annotations
+        What ``annotate/`` was given.
     """
 
     name: ClassVar[str]
@@ -106,8 +111,10 @@ class LasairService(RunningStandin):
         self.token, self.calls, self.port = token, 0, 0
         self._limit = HourlyLimit(calls_per_hour, clock)
         self._curves: dict[str, LightCurve] = {}
+        self.topics: tuple[str, ...] = ("simulated",)
+        self.annotations: list[dict[str, Any]] = []
         app = FastAPI(openapi_url=None)
-        for path, method in self._methods().items():
+        for path, method in (self._shared_methods() | dict(self._methods())).items():
             app.add_api_route(f"/api/{path}/", self._endpoint(method), methods=["GET", "POST"])
         app.add_api_route("/", lambda: {"service": f"stand-in for the {self.name} API"}, methods=["GET"])
         self._server = WebServer(app, "lasair", self.faults)
@@ -161,6 +168,34 @@ class LasairService(RunningStandin):
         found = [{"object": name, "separation": angle} for name, angle in zip(known, near, strict=True)]
         return sorted((hit for hit in found if hit["separation"] <= radius), key=lambda hit: hit["separation"])
 
+    def row_of(self, curve: LightCurve) -> dict[str, Any]:
+        """Give the row of an object in the table ``objects`` of ``query/``."""
+        raise NotImplementedError
+
+    def _shared_methods(self) -> dict[str, Method]:
+        """Give the methods that both Lasairs have, by their place in the address."""
+        return {
+            "query": lambda fields: answer(rows_of_query([*map(self.row_of, self._curves.values())], fields)),
+            "sherlock/object": lambda fields: answer(sherlock_of([fields.get("objectId", "")], self._classes())),
+            "sherlock/objects": lambda fields: answer(
+                sherlock_of(fields.get("objectIds", "").split(","), self._classes())
+            ),
+            "sherlock/position": lambda _: answer(sherlock_of(["query"], {})),
+            "streams": lambda fields: answer(topics_like(self.topics, fields.get("regex", ""))),
+            "streams/{topic:path}": lambda fields: answer(
+                [self.row_of(curve) for curve in self._curves.values()][: int(fields.get("limit", MOST_ROWS))]
+            ),
+            "annotate": self._annotate,
+            "annotatelist": self._annotate,
+        }
+
+    def _classes(self) -> dict[str, str]:
+        return dict.fromkeys(self._curves, "SN")
+
+    def _annotate(self, fields: dict[str, str]) -> Response:
+        self.annotations += annotations_in(fields)
+        return answer({"status": "success"})
+
     def _methods(self) -> Mapping[str, Method]:
         """Give the methods by their place in the address."""
         raise NotImplementedError
@@ -211,7 +246,10 @@ async def fields_of_call(request: Request) -> dict[str, str]:
     body = await request.body()
     try:
         if "json" in request.headers.get("content-type", ""):
-            return fields | {key: str(value) for key, value in dict(json.loads(body or b"{}")).items()}
+            given = dict(json.loads(body or b"{}"))
+            return fields | {
+                key: json.dumps(value) if isinstance(value, list | dict) else str(value) for key, value in given.items()
+            }
         return fields | {key: values[-1] for key, values in parse_qs(body.decode()).items()}
     except (ValueError, TypeError) as error:
         raise MalformedAlert("the body of the call", f"cannot be read: {error}") from error

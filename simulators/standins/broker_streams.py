@@ -101,6 +101,8 @@ STREAMS = {
     "elasticc": Stream("elasticc", "alerts-wfd", "lsst", "elasticc"),
     "babamul-ztf": Stream("babamul_ztf", "babamul.ztf.no-lsst-match.hosted", "ztf", "babamul-ztf"),
     "babamul-lsst": Stream("babamul_lsst", "babamul.lsst.no-ztf-match.hosted", "lsst", "babamul-lsst"),
+    "alerce": Stream("alerce", "alerce_lsst", "lsst", "lsst-avro"),
+    "alerce-ztf": Stream("alerce", "alerce_ztf", "ztf", "ztf-avro"),
     "antares": Stream("antares", "client.tides_lsst", "lsst", "antares", "antares"),
     "antares-ztf": Stream("antares", "client.tides_ztf", "ztf", "antares", "antares"),
 }
