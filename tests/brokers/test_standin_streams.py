@@ -93,7 +93,7 @@ def test_alerts_of_the_solar_system_come_where_the_broker_sends_them(served: Ser
     assert moving > 0
     for name, stream in STREAMS.items():
         skipped = sum(served.decoded(name).skipped.values())
-        assert skipped == (moving if name in {"rubin", "fink-lsst"} else 0)
+        assert skipped == (moving if name in {"rubin", "fink-lsst", "alerce"} else 0)
         assert served.filled[name].load.moving == (moving if stream.survey == "lsst" and not skipped else 0)
 
 
