@@ -32,6 +32,7 @@ class StreamName(StrEnum):
     ALERCE_ZTF = "alerce-ztf"
     ANTARES = "antares"
     ANTARES_ZTF = "antares-ztf"
+    FASTDB = "fastdb"
 
 
 class Mode(StrEnum):

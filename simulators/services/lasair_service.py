@@ -16,7 +16,7 @@ import numpy as np
 from fastapi import FastAPI, Request, Response
 
 from simulators.services.faults import FaultPlan
-from simulators.services.lasair_tables import MOST_ROWS, annotations_in, rows_of_query, sherlock_of, topics_like
+from simulators.services.lasair_tables import MOST_ROWS, given_annotations, rows_of_query, sherlock_of, topics_like
 from simulators.services.running import RunningStandin
 from simulators.services.web import WebServer
 from tides_bridge.errors import MalformedAlert
@@ -193,7 +193,7 @@ class LasairService(RunningStandin):
         return dict.fromkeys(self._curves, "SN")
 
     def _annotate(self, fields: dict[str, str]) -> Response:
-        self.annotations += annotations_in(fields)
+        self.annotations += given_annotations(fields)
         return answer({"status": "success"})
 
     def _methods(self) -> Mapping[str, Method]:

@@ -69,7 +69,7 @@ def sherlock_of(names: Iterable[str], classes: Mapping[str, str]) -> Row:
     return {"classifications": known, "crossmatches": []}
 
 
-def annotations_in(fields: Mapping[str, str]) -> list[Row]:
+def given_annotations(fields: Mapping[str, str]) -> list[Row]:
     """
     Read what ``annotate/`` or ``annotatelist/`` is given.
 

@@ -23,6 +23,7 @@ from simulators.alerts.encoders import FORMATS, USUAL, Encoded, Packet, encode
 from simulators.alerts.lsst_packets import LsstPackets
 from simulators.alerts.packet_files import Found, of_survey
 from simulators.services.antares import to_locus
+from simulators.services.fastdb import to_hot_message, to_hot_transient
 from simulators.services.lasair import to_light_curve, to_message
 from simulators.services.lasair_lsst import to_object
 from simulators.services.stream import MESSAGE_BYTES
@@ -30,7 +31,7 @@ from simulators.sky import Sky
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats.whole_alerts import epoch_of
 
-Service = Literal["lasair_ztf", "lasair_lsst", "antares"]
+Service = Literal["lasair_ztf", "lasair_lsst", "antares", "fastdb"]
 """A light-curve API that there is a stand-in for."""
 
 LASAIR_ZTF = "lasair-ztf"
@@ -43,6 +44,7 @@ CURVES: dict[Service, Callable[[Packet], dict[str, Any]]] = {
     "lasair_ztf": to_light_curve,
     "lasair_lsst": to_object,
     "antares": to_locus,
+    "fastdb": to_hot_transient,
 }
 """What each API knows of an object, made of its newest packet."""
 
@@ -64,7 +66,7 @@ class Stream:
     survey
         Whose alerts are in it: ``ztf`` or ``lsst``.
     form
-        One of `encoders.FORMATS`; empty: the messages of a filter of Lasair for ZTF.
+        One of `encoders.FORMATS`; empty: a filter of Lasair for ZTF, or FASTDB.
     service
         Where the light curves are that its messages lack.
     """
@@ -78,12 +80,13 @@ class Stream:
     @property
     def of_objects(self) -> bool:
         """Whether it has nothing on known asteroids."""
-        return bool(self.form) and FORMATS[self.form].of_objects
+        return self.kind == "fastdb" or (bool(self.form) and FORMATS[self.form].of_objects)
 
     def message(self, packet: Packet, mode: LasairMode) -> Encoded:
         """Make the Kafka message of a packet; one of Lasair for LSST has so much of the alert."""
         if not self.form:
-            return Encoded(None, json.dumps(to_message(packet)).encode())
+            made = to_hot_message(packet) if self.kind == "fastdb" else to_message(packet)
+            return Encoded(None, json.dumps(made).encode())
         return encode(packet, self.form, replace(USUAL, lasair_mode=mode))
 
     def schema(self) -> dict[str, Any] | None:
@@ -105,6 +108,7 @@ STREAMS = {
     "alerce-ztf": Stream("alerce", "alerce_ztf", "ztf", "ztf-avro"),
     "antares": Stream("antares", "client.tides_lsst", "lsst", "antares", "antares"),
     "antares-ztf": Stream("antares", "client.tides_ztf", "ztf", "antares", "antares"),
+    "fastdb": Stream("fastdb", "realtime", "lsst", "", "fastdb"),
 }
 """By name. Under ``brokers`` in the settings an underscore stands for the hyphen, so that variables can name them."""
 

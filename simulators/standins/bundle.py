@@ -22,6 +22,7 @@ from simulators.alerts.encoders import USUAL
 from simulators.alerts.packet_files import Found
 from simulators.fourmost.process import FourmostStandin
 from simulators.services.antares import AntaresStandin
+from simulators.services.fastdb import FastDbStandin
 from simulators.services.faults import FaultPlan
 from simulators.services.lasair import LasairStandin, to_light_curve, to_message
 from simulators.services.lasair_lsst import LasairLsstStandin
@@ -55,7 +56,7 @@ HEADER = "# Written by the TiDES bridge's stand-ins, and good while they run. Th
 """First line of a settings file of ours: only a file with it is overwritten."""
 HTTP_SECONDS = 10.0
 
-Api = LasairStandin | LasairLsstStandin | AntaresStandin
+Api = LasairStandin | LasairLsstStandin | AntaresStandin | FastDbStandin
 """A stand-in for a light-curve API."""
 
 
@@ -197,6 +198,7 @@ class Standins:
             "lasair_ztf": self.lasair,
             "lasair_lsst": LasairLsstStandin(secrets.token_hex(20), calls_per_hour, faults=plan),
             "antares": AntaresStandin(),
+            "fastdb": FastDbStandin(faults=plan),
         }
         needed = {stream.service for stream in self.streams.values()}
         self.services = {name: api for name, api in apis.items() if name in needed}

@@ -33,6 +33,7 @@ NAMES: Mapping[Service, tuple[str, str]] = {
     "lasair_ztf": ("Lasair", "light curves"),
     "lasair_lsst": ("Lasair", "light curves of LSST"),
     "antares": ("ANTARES", "loci"),
+    "fastdb": ("FASTDB", "light curves"),
 }
 """How the APIs are called, and what they have."""
 
@@ -162,6 +163,6 @@ def _described_services(standins: Standins, filled: Mapping[str, Filled]) -> lis
         served = [stream_name for stream_name, stream in standins.streams.items() if stream.service == name]
         number = sum(len(filled[stream_name].load.curves) for stream_name in served)
         service, what = NAMES[name]
-        limit = "no limit" if name == "antares" else f"{standins.calls_per_hour} calls an hour"
+        limit = "no limit" if name in {"antares", "fastdb"} else f"{standins.calls_per_hour} calls an hour"
         lines.append(f"{service:<9} {api.address}: {number} {what}, {limit}")
     return lines

@@ -25,6 +25,7 @@ from simulators.alerts import packets as ztf_packets
 from simulators.alerts.avro_schemas import elasticc_schema, lsst_schema
 from simulators.alerts.encoders import Encoded, encode, write_recording
 from simulators.alerts.lsst_packets import LsstPackets
+from simulators.services.fastdb import to_hot_message
 from simulators.services.lasair import to_message
 from simulators.sky import Sky
 from tests.support.answers import ztf_settings
@@ -90,6 +91,7 @@ MAKERS = {
     "babamul_lsst": Maker("lsst", in_format("babamul-lsst")),
     "alerce": Maker("ztf", in_format("ztf-avro")),
     "antares": Maker("lsst", in_format("antares"), brings_curve=False),
+    "fastdb": Maker("lsst", lambda packet: Encoded(None, json.dumps(to_hot_message(packet)).encode())),
     "recorded": Maker("lsst", in_format("lasair-lsst")),
 }
 
@@ -127,7 +129,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def settings(kind: str, schemas: Path) -> Settings:
     folder = schemas / ("elasticc.v0_9_1" if kind == "elasticc" else "lsst.v10_0")
-    return ztf_settings(topic="alerts", broker={"kind": kind, "schemas": str(folder)})
+    return ztf_settings(topic="alerts", lasairToken="user:secret", broker={"kind": kind, "schemas": str(folder)})
 
 
 @pytest.fixture

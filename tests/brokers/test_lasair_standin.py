@@ -168,6 +168,8 @@ def test_one_object_alone_and_with_what_lasair_adds(lasair: LasairStandin) -> No
     counts = [added[f"count_{key}"] for key in ("isdiffpos", "isdiffneg", "all_candidates", "noncandidate")]
     assert counts == [2, 1, 3, 1]
     assert [p["jd"] for p in added["candidates"]] == [2461200.9, 2461199.7, 2461198.7, 2461190.8]
+    galactic = {added["objectData"].pop(key) for key in ("glonmean", "glatmean")}
+    assert len(galactic) == 2
     assert added["objectData"] == {key: to_message(packet())[key] for key in added["objectData"]}
     assert added["candidates"][-1]["magpsf"] == 20.1  # Lasair's own trap: only the candid tells
     assert ask(lasair, "ZTF00nothing", "object").status_code == 400

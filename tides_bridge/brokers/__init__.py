@@ -27,6 +27,7 @@ KINDS = {
     "babamul_lsst": "tides_bridge.brokers.babamul:BabamulLsst",
     "alerce": "tides_bridge.brokers.alerce:Alerce",
     "antares": "tides_bridge.brokers.antares:Antares",
+    "fastdb": "tides_bridge.brokers.fastdb.broker:FastDb",
     "recorded": "tides_bridge.brokers.recorded:RecordedBroker",
 }
 """The brokers that ``broker.kind`` may name: module and class. A new one is a module and a line here."""
@@ -62,7 +63,7 @@ def serves(settings: Settings, survey: str) -> bool:
         ``ztf``, ``lsst`` or ``elasticc``.
     """
     kind = settings.broker.kind
-    only = {"rubin": "lsst", "elasticc": "elasticc"}.get(kind) or kind.rpartition("_")[2]
+    only = {"rubin": "lsst", "fastdb": "lsst", "elasticc": "elasticc"}.get(kind) or kind.rpartition("_")[2]
     return survey == only or only not in ("ztf", "lsst", "elasticc")
 
 
@@ -70,7 +71,7 @@ def stream_of(
     settings: Settings, positions: Mapping[Partition, int] | None = None, digests: Mapping[Partition, str] | None = None
 ) -> AlertStream:
     """
-    Give the stream of a broker, to be read on from some positions; files are one, too.
+    Give the stream of a broker, to be read on from some positions; files are one, too, and what FASTDB saw lately.
 
     Parameters
     ----------
@@ -87,6 +88,9 @@ def stream_of(
     SettingsError
         If librdkafka refuses the options, or the files are not there.
     """
+    if settings.broker.kind == "fastdb":
+        hot = import_module("tides_bridge.brokers.fastdb.hot_transients").HotTransients
+        return cast(AlertStream, hot(settings, positions, digests))
     if settings.broker.kind == "recorded":
         of_files = import_module("tides_bridge.brokers.file_stream").FileStream
         return cast(AlertStream, of_files(settings, positions, digests))

@@ -19,6 +19,8 @@ from tides_bridge.brokers import broker_of
 from tides_bridge.brokers.base import Broker, Decoded, Fetched, brief, position_in
 from tides_bridge.brokers.decoding import check_length, decode_each, joined
 from tides_bridge.brokers.depth import note_of_depth
+from tides_bridge.brokers.fastdb.broker import hot_alert_in
+from tides_bridge.brokers.lasair.api import row_in
 from tides_bridge.brokers.lasair.lsst import lsst_object_name, read_lasair_lsst
 from tides_bridge.brokers.lasair.ztf import NAME, LasairZtf
 from tides_bridge.brokers.models import Alert, Message, RefusedMessage, newest_of
@@ -145,6 +147,8 @@ class RecordedBroker:
     def _read_json(self, message: Message) -> tuple[Alert, Record | None]:
         """Read an alert packet, an answer of Lasair, or one of its messages."""
         text = message.value.removeprefix(b"\xef\xbb\xbf")
+        if text.startswith(b'{"ltcv":'):
+            return hot_alert_in(row_in(text))
         try:
             record = RECORD.decode(LITERALS.sub(b"null", text))
         except msgspec.ValidationError as problem:
