@@ -59,7 +59,7 @@ day: venv ## Let a simulated day pass in an hour, and see that nothing is left i
 	@$(BIN)/python -m tests.faults.day $(ARGS)
 
 bench: venv ## Measure speed and memory against the old ways, in some minutes
-	@for each in columns text orchestrated archive simulations store exchange stream startup brightness; do \
+	@for each in columns text orchestrated archive simulations store exchange stream startup brightness rulings; do \
 		echo "== $$each"; \
 		$(BIN)/python -m benchmarks.$$each || { echo "benchmarks.$$each failed; those after it did not run" >&2; exit 1; }; \
 	done

@@ -21,7 +21,7 @@ from tasks.behaviour import speak_plainly, without_causes
 from tasks.progress import PULLING, Progress
 from tasks.store import deactivate_unobserved_transients, put_in_force
 from tasks.summary import Summary, publish_summary
-from tasks.tables import publish_new_targets, publish_refused_messages
+from tasks.tables import publish_new_targets, publish_refused_messages, publish_rulings
 from tides_bridge.brokers import broker_of
 from tides_bridge.database import Database, ensure_schema, open_database
 from tides_bridge.database.run_log import logged_run, run_duration
@@ -72,6 +72,7 @@ def execute_comm_pipe(config: Config = None, settings_file: SettingsFile = None)
                         summary.took = run_duration(database, run_id)
                         publish_new_targets(database, settings, run_id)
                         publish_refused_messages(database, run_id)
+                        publish_rulings(database, run_id)
                     publish_summary(summary)
                 _fail_if(summary.outage)
         return summary.counts()

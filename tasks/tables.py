@@ -1,4 +1,4 @@
-"""Tables on the run page: new targets, what could not be sent, and what could not be read."""
+"""Tables on the run page: new targets, rulings, what could not be sent, and what could not be read."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +11,7 @@ from tides_bridge.database import Database
 from tides_bridge.database import run_log as runs
 from tides_bridge.portal.links import light_curve_page, object_page
 from tides_bridge.settings import Settings
+from tides_bridge.targets.rulings import list_new_rulings
 
 MOST_ROWS = 500
 """Of a table: a browser shows them at once."""
@@ -49,6 +50,29 @@ def publish_refused_messages(database: Database, run_id: int) -> None:
         "tides-bridge-refused",
         title,
         total,
+    )
+
+
+@task(**STEP, task_run_name="publish_rulings")
+def publish_rulings(database: Database, run_id: int) -> None:
+    """Show what people decided since the run before."""
+    rows = list_new_rulings(database, run_id, MOST_ROWS)
+    publish_table(
+        [
+            {
+                "when": f"{row['ruled_at']:%Y-%m-%d %H:%M}",
+                "who": row["who"],
+                "ruling": f"{row['kind']} {row['tag'] or ''}".strip(),
+                "target": row["name"] or row["named"],
+                "until": f"{row['until']:%Y-%m-%d %H:%M}" if row["until"] else "",
+                "reason": row["reason"][:LONGEST_REASON],
+                "more": f"`tides rulings {row['name'] or row['named']}`",
+            }
+            for row in rows
+        ],
+        "tides-bridge-rulings",
+        "What people decided since the run before",
+        rows[0]["total"] if rows else 0,
     )
 
 

@@ -10,12 +10,15 @@ SELECT
 FROM tides_master
 INNER JOIN association ON tides_master.tides_id = association.tides_id
 WHERE
-    tides_master.name = %(object_id)s::text
-    OR tides_master.tides_id IN (
+    tides_master.tides_id = any(array(
+        SELECT named.tides_id
+        FROM tides_master AS named
+        WHERE named.name = %(object_id)s::text
+        UNION ALL
         SELECT asked.tides_id
         FROM association AS asked
         WHERE
             asked.object_id = %(object_id)s::text
             AND (%(survey)s::text IS NULL OR asked.survey = %(survey)s::text)
-    )
+    ))
 ORDER BY tides_master.tides_id, association.first_detection_mjd, association.survey, association.object_id;

@@ -32,10 +32,11 @@ candidate AS (
     CROSS JOIN LATERAL unnest(listed.internal_names) AS internal (name)
     INNER JOIN association ON internal.name = association.object_id
     UNION
-    SELECT tides_master.tides_id
+    SELECT association.tides_id
     FROM listed
-    INNER JOIN tides_master ON tides_master.decl BETWEEN listed.decl - 10 / 3600.0 AND listed.decl + 10 / 3600.0
-    WHERE great_circle_arcsec(tides_master.ra, tides_master.decl, listed.ra, listed.decl) <= 10
+    CROSS JOIN (VALUES (-1), (0), (1)) AS strip (step)
+    INNER JOIN association ON declination_zone(listed.decl) + strip.step = association.match_zone
+    WHERE great_circle_arcsec(association.match_ra, association.match_decl, listed.ra, listed.decl) <= 10
     UNION
     SELECT association.tides_id
     FROM spoken

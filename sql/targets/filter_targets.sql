@@ -1,5 +1,6 @@
 -- purpose: find the targets that satisfy all conditions; one that is NULL is none
--- params: states text[], classes text[], functions text[], names text[] (patterns of LIKE), surveys text[],
+-- params: states text[], classes text[], functions text[], names text[] (patterns of LIKE),
+--         names_begin text (a pattern that all of them are within, for an index), surveys text[],
 --         tags text[], refused text (pattern of LIKE, in the reason), ra double precision (deg),
 --         decl double precision (deg), radius_arcsec double precision (arcsec),
 --         seen_from double precision (MJD), seen_before double precision (MJD), new_from timestamptz,
@@ -8,36 +9,33 @@
 -- returns: one row a target: tides_id bigint, name text, state text, sherlock_class text, last_detection_mjd; those
 --          that were merged are found by the state merged only
 
-WITH target AS (
-    SELECT
-        tides_master.*,
-        CASE WHEN tides_master.active THEN 'active' ELSE coalesce(tides_master.inactive_reason, 'off') END AS state
-    FROM tides_master
-)
-
 SELECT
     target.tides_id,
     target.name,
-    target.state,
+    CASE WHEN target.active THEN 'active' ELSE coalesce(target.inactive_reason, 'off') END AS state,
     target.sherlock_class,
     target.last_detection_mjd
-FROM target
+FROM tides_master AS target
 WHERE
     (%(tides_ids)s::bigint[] IS NULL OR target.tides_id = ANY(%(tides_ids)s::bigint[]))
     AND (
         (%(states)s::text[] IS NULL AND (target.merged_into IS NULL OR %(tides_ids)s::bigint[] IS NOT NULL))
-        OR target.state = ANY(%(states)s::text[])
+        OR (target.active AND 'active' = ANY(%(states)s::text[]))
+        OR (NOT target.active AND target.inactive_reason = ANY(%(states)s::text[]))
     )
     AND (%(classes)s::text[] IS NULL OR target.sherlock_class = ANY(%(classes)s::text[]))
     AND (%(functions)s::text[] IS NULL OR target.selection_function = ANY(%(functions)s::text[]))
     AND (
         %(names)s::text[] IS NULL
-        OR target.name LIKE ANY(%(names)s::text[])
-        OR target.tides_id IN (
+        OR target.tides_id = any(array(
+            SELECT named.tides_id
+            FROM tides_master AS named
+            WHERE named.name LIKE %(names_begin)s::text AND named.name LIKE ANY(%(names)s::text[])
+            UNION ALL
             SELECT association.tides_id
             FROM association
-            WHERE association.object_id LIKE ANY(%(names)s::text[])
-        )
+            WHERE association.object_id LIKE %(names_begin)s::text AND association.object_id LIKE ANY(%(names)s::text[])
+        ))
     )
     AND (
         %(surveys)s::text[] IS NULL

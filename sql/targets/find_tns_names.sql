@@ -25,10 +25,11 @@ candidate AS (
     SELECT
         listed.bare,
         listed.name,
-        tides_master.tides_id
+        association.tides_id
     FROM listed
-    INNER JOIN tides_master ON tides_master.decl BETWEEN listed.decl - 10 / 3600.0 AND listed.decl + 10 / 3600.0
-    WHERE great_circle_arcsec(tides_master.ra, tides_master.decl, listed.ra, listed.decl) <= 10
+    CROSS JOIN (VALUES (-1), (0), (1)) AS strip (step)
+    INNER JOIN association ON declination_zone(listed.decl) + strip.step = association.match_zone
+    WHERE great_circle_arcsec(association.match_ra, association.match_decl, listed.ra, listed.decl) <= 10
 ),
 
 whole AS (

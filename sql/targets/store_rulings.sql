@@ -2,8 +2,9 @@
 -- needs: association locked
 -- params: rulings jsonb (list of number, kind, named, tides_id or survey and object_id, tag, only_kind, reason, until),
 --         who text, source text
--- returns: one row a ruling that is new: ruling_id bigint, named text, tides_id bigint, survey text, object_id text.
---          One that says what is in force already is none
+-- returns: one row a ruling that is new: ruling_id bigint, named text, tides_id bigint, survey text, object_id text,
+--          has_ended boolean (an earlier one, or that columns at 4MOST are respected). One that says what is in force
+--          already is none
 
 WITH RECURSIVE given AS (
     SELECT
@@ -125,6 +126,7 @@ of_targets AS (
         ruling_subject.tides_id = subject.tides_id
         AND ruling_subject.ended_by IS NULL
         AND ends_ruling(stored.kind, stored.tag, stored.only_kind, ruling_subject.kind, ruling_subject.tag)
+    RETURNING ruling_subject.ended_by
 ),
 
 of_objects AS (
@@ -137,6 +139,7 @@ of_objects AS (
         AND ruling_subject.survey = subject.survey
         AND ruling_subject.ended_by IS NULL
         AND ends_ruling(stored.kind, stored.tag, stored.only_kind, ruling_subject.kind, ruling_subject.tag)
+    RETURNING ruling_subject.ended_by
 ),
 
 -- Also the columns that somebody set at 4MOST are ours again.
@@ -149,6 +152,19 @@ unrespected AS (
         AND stored.only_kind IS NULL
         AND stored.tag IS NULL
         AND tides_master.tides_id = stored.tides_id
+        AND tides_master.respected_4most IS NOT NULL
+    RETURNING stored.ruling_id AS ended_by
+),
+
+ended AS (
+    SELECT of_targets.ended_by
+    FROM of_targets
+    UNION
+    SELECT of_objects.ended_by
+    FROM of_objects
+    UNION
+    SELECT unrespected.ended_by
+    FROM unrespected
 ),
 
 laid AS (
@@ -171,6 +187,7 @@ SELECT
     stored.named,
     stored.tides_id,
     stored.survey,
-    stored.object_id
+    stored.object_id,
+    stored.ruling_id IN (SELECT ended.ended_by FROM ended) AS has_ended
 FROM stored
 ORDER BY stored.ruling_id;

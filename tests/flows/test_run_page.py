@@ -103,9 +103,15 @@ def test_a_run_shows_its_new_targets_with_links_and_how_long_it_took(
     assert summary["seconds that this run of the bridge took; it is the first of its kind"] > 0
     assert (first["tides-bridge-progress"]["data"], first["tides-bridge-progress"]["description"]) == (100, "done")
 
+    for name, kind in ((targets[0]["name"], "veto"), (targets[1]["name"], "comment")):
+        assert forked_tides(kind, name, "--reason", f"of {name}", "--settings", settings_file).returncode == 0
     code, said, second = page.run(settings_file)
     assert code == 0, said
-    assert "tides-bridge-new-targets" not in second
+    assert "tides-bridge-new-targets" not in second and "tides-bridge-rulings" not in first
+    assert [(row["target"], row["ruling"], row["reason"]) for row in second["tides-bridge-rulings"]["data"]] == [
+        (targets[1]["name"], "comment", f"of {targets[1]['name']}"),
+        (targets[0]["name"], "veto", f"of {targets[0]['name']}"),
+    ]
     whats = [row["what"] for row in second["tides-bridge-summary"]["data"]]
     assert any(what.startswith("seconds that this run of the bridge took; the last one took ") for what in whats)
 

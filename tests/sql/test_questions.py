@@ -58,6 +58,8 @@ def test_a_person_rules_and_looks(database: Database, settings: Settings, typed:
     assert [line.split(" by ")[0] for line in rulings] == ["TiDES25aab: force", "TiDES25aab: veto"]
     page = page_of(typed("release", "TiDES25aab", "--reason", "wrong"))
     assert page[0].startswith("TiDES25aab: release; it is off (unseen) now")
+    page = page_of(typed("release", "TiDES25aab", "--reason", "once more"))
+    assert page[0].startswith("TiDES25aab: release, though nothing of it was in force; it is off (unseen) now")
     assert "veto" not in rows_of(database, "SELECT string_agg(inactive_reason, '') AS all FROM tides_master")[0]["all"]
 
 

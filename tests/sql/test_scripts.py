@@ -218,10 +218,11 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         **{key: ["a"] for key in ("states", "classes", "functions", "names", "surveys", "tags")},
         **dict.fromkeys(("ra", "decl", "radius_arcsec", "seen_from", "seen_before"), 10.0),
         **dict.fromkeys(("new_from", "new_before", "at"), NOW),
-        "refused": "x",
+        **dict.fromkeys(("refused", "names_begin"), "x%"),
         "tides_ids": [1, 2],
     },
     "targets/find_subjects.sql": {"names": ["a", "ZTF26aaaaaaa"]},
+    "targets/list_new_rulings.sql": {"run_id": 1, "number": 5},
     "targets/list_rulings.sql": {"tides_ids": [1], "object_ids": ["b"], "at": NOW},
     "targets/list_states.sql": {"tides_ids": [1]},
     "targets/store_rulings.sql": {

@@ -1,5 +1,6 @@
 """Named filters of targets, as people write them: ``state=active``, ``class=SN,NT``, ``seen>=2026-11-01``."""
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -50,6 +51,18 @@ def pattern_of(text: str) -> str:
     return text.replace("\\", "\\\\").replace("_", "\\_").replace("*", "%")
 
 
+def beginning_of(patterns: Sequence[str]) -> str:
+    r"""
+    Make one pattern of what all patterns of `pattern_of` begin with, by which an index can be read.
+
+    >>> beginning_of(["TiDES26ab%", "TiDES26ac"]), beginning_of(["a\\_b", "a\\_c%"]), beginning_of(["%b", "b"])
+    ('TiDES26a%', 'a\\_%', '%')
+    """
+    common = os.path.commonprefix([pattern.partition("%")[0] for pattern in patterns])  # noqa: RUF071 -- of letters, not of paths
+    escapes = len(common) - len(common.rstrip("\\"))
+    return (common[:-1] if escapes % 2 else common) + "%"
+
+
 def filter_parameters(conditions: Iterable[str]) -> dict[str, Any]:
     """
     Read conditions that must all be satisfied, for ``targets/filter_targets.sql``.
@@ -68,7 +81,9 @@ def filter_parameters(conditions: Iterable[str]) -> dict[str, Any]:
     >>> {name: value for name, value in chosen.items() if value is not None}
     {'classes': ['SN', 'NT'], 'seen_from': 61345.0}
     """
-    parameters = dict.fromkeys([*LISTS.values(), "refused", "ra", "decl", "radius_arcsec", *TIMES.values()])
+    parameters = dict.fromkeys(
+        [*LISTS.values(), "names_begin", "refused", "ra", "decl", "radius_arcsec", *TIMES.values()]
+    )
     written = list(conditions)
     if not written:
         raise SettingsError("--where", "", "is empty: that would be all targets")
@@ -77,7 +92,10 @@ def filter_parameters(conditions: Iterable[str]) -> dict[str, Any]:
         name, sign, value = found.groups() if found else ("", "", "")
         if name in LISTS and sign == "=":
             values = [part.strip() for part in value.split(",") if part.strip()]
-            given: dict[str, Any] = {LISTS[name]: [pattern_of(part) for part in values] if name == "name" else values}
+            given: dict[str, Any] = {LISTS[name]: values}
+            if name == "name":
+                patterns = [pattern_of(part) for part in values]
+                given = {"names": patterns, "names_begin": beginning_of(patterns)}
         elif name == "refused" and sign == "=":
             given = {"refused": f"%{pattern_of(value)}%"}
         elif name == "sky" and sign == "=":

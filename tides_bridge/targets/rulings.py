@@ -95,12 +95,13 @@ class Ruled(NamedTuple):
     What became of a target or an object by a ruling.
 
     ``is_new`` is False where the same was in force already; ``state`` is ``active``, why it is off, or None: it is an
-    object that is no target.
+    object that is no target. ``has_ended`` tells whether it ended an earlier one.
     """
 
     subject: Subject
     is_new: bool
     state: str | None
+    has_ended: bool
 
 
 def find_subjects(
@@ -257,18 +258,20 @@ def store_rulings(
     ]
     signed = {"who": SOURCES.get(ruling.source) or getpass.getuser(), "source": ruling.source}
     stored = run(connection, "targets/store_rulings.sql", {"rulings": json.dumps(rows)} | signed)
-    new = {(row["tides_id"], row["survey"], row["object_id"]) for row in stored}
+    new = {(row["tides_id"], row["survey"], row["object_id"]): row["has_ended"] for row in stored}
     ids = [subject.tides_id for subject in subjects if subject.tides_id is not None]
     if ruling.kind in SWITCHES:
         run(connection, "targets/judge_targets.sql", {"tides_ids": ids} | life_limits(settings))
     states = {row["tides_id"]: row["state"] for row in run(connection, "targets/list_states.sql", {"tides_ids": ids})}
+    keys = [(subject.tides_id, subject.survey, subject.object_id) for subject in subjects]
     return [
         Ruled(
             subject,
-            (subject.tides_id, subject.survey, subject.object_id) in new,
+            key in new,
             None if subject.tides_id is None else states[subject.tides_id],
+            new.get(key, False),
         )
-        for subject in subjects
+        for subject, key in zip(subjects, keys, strict=True)
     ]
 
 
@@ -287,6 +290,21 @@ def list_rulings(database: Database, settings: Settings, subjects: Sequence[Subj
     object_ids = [subject.object_id for subject in subjects if subject.object_id is not None]
     with database.transaction() as connection:
         return rulings_on(connection, tides_ids, object_ids, settings.time())
+
+
+def list_new_rulings(database: Database, run_id: int, number: int) -> list[dict[str, Any]]:
+    """
+    List what was decided since the run before began, the newest first; each row has the ``total``.
+
+    Parameters
+    ----------
+    database
+        To ask.
+    run_id, number
+        Of the run in ``run_log``, and how many rows at most.
+    """
+    with database.transaction() as connection:
+        return run(connection, "targets/list_new_rulings.sql", {"run_id": run_id, "number": number})
 
 
 def rulings_on(

@@ -276,6 +276,8 @@ def _show_subjects(ruling: "Ruling", subjects: "Sequence[Subject]") -> None:
 def _outcome(ruling: "Ruling", outcome: "Ruled") -> str:
     """Say what became of one target: a ruling that another one outranks is told as such."""
     words = f"{outcome.subject}: {ruling.kind}" if outcome.is_new else f"{outcome.subject}: {ruling.kind} as before"
+    if ruling.kind == "release" and not outcome.has_ended:
+        words += ", though nothing of it was in force"
     if outcome.state is None:
         later = {"force": "it becomes a target with its next alert", "veto": "it will not be sent"}
         return f"{words}; no target yet" + (f", {later[ruling.kind]}" if ruling.kind in later else "")

@@ -1,4 +1,9 @@
-"""The types of the Transient Name Server, and which of them are no supernovae."""
+"""
+The types of the Transient Name Server, and which of them are no supernovae.
+
+Compared with the copies of its list that two public programs have: HERMES of Las Cumbres Observatory and WISeREP's web
+form. Not in either of these are SN Icn-pec, SLSN-I.5 and TDE-featureless, of which the last is in lists of the server.
+"""
 
 from typing import Final
 
@@ -18,8 +23,8 @@ OTHER_TRANSIENTS: Final = (
 """Extragalactic, or not said: whether one is wanted is for people to say."""
 
 NO_TRANSIENTS: Final = (
-    "AGN", "Blazar", "CV", "Galaxy", "LBV", "M dwarf", "Nova", "QSO", "Std-spec", "Varstar", "WR", "WR-WC", "WR-WN",
-    "WR-WO",
+    "AGN", "Blazar", "CV", "Galaxy", "LBV", "M dwarf", "Nova", "QSO", "Std-spec", "Varstar", "WD", "WR", "WR-WC",
+    "WR-WN", "WR-WO",
 )  # fmt: skip
 """Stars, and nuclei of galaxies: no supernova for certain."""
 
