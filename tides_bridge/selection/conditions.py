@@ -71,6 +71,8 @@ class Condition:
         if is_word(found["name"]) != (found["sign"] == "="):
             asked = "words: write = and one or more" if is_word(found["name"]) else "a number: write >= or <="
             raise ValueError(f"{found['name']} is {asked}")
+        if not found["value"].strip(" ,"):
+            raise ValueError(f"{text!r} names no word: nothing would ever fulfil it")
         return cls(**found.groupdict())
 
     @property

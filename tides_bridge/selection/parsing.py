@@ -344,6 +344,8 @@ def _names(value: object, known: Sequence[str], whose: str) -> tuple[str, ...]:
 def _conditions(value: object) -> dict[str, Leaf]:
     """Read conditions on annotations, one or a list: by how each is written in one way, named by its annotation."""
     conditions = [Condition.read(text) for text in (value if isinstance(value, list) else [value])]
+    if not conditions:
+        raise ValueError("is an empty list: write NAME >= NUMBER, NAME <= NUMBER or NAME = WORD, WORD")
     found: dict[str, Leaf] = {}
     for condition in conditions:
         threshold: Any = (
@@ -353,7 +355,7 @@ def _conditions(value: object) -> dict[str, Leaf]:
         criterion = replace(CRITERIA["annotation"], unit=condition.unit, kind=kind, measure=measure)
         found[condition.written(threshold)] = Leaf(condition.name, criterion, threshold, PointFilter())
     names = [leaf.path for leaf in found.values()]
-    if len(set(names)) < len(names) or not names:
+    if len(set(names)) < len(names):
         raise ValueError("must ask once of each annotation; for two limits of one write two blocks under all")
     return found
 

@@ -86,6 +86,14 @@ def test_whatever_comes_gives_finite_numbers_and_printable_words(content: dict[s
     json.dumps(found, allow_nan=False)
 
 
+@pytest.mark.parametrize("broker", ["lasair", "alerce"])
+def test_names_that_brokers_make_up_hold_nothing_that_no_database_takes(broker: str) -> None:
+    numbers = {"a\0b": 0.5, "\ud800": 0.1, "": 0.3, "c" * 1000: 0.2}
+    found = annotations_in({"annotations": [{"topic": "t", "classdict": numbers}], "probabilities": numbers}, broker)
+    assert {name.rpartition(".")[2][:9]: value for name, value in found.items()} == {"ab": 0.5, "c" * 9: 0.2}
+    assert all(len(name) <= 200 and name.isprintable() for name in found)
+
+
 def test_a_list_is_not_read_for_ever() -> None:
     assert len(annotations_in({"tags": [f"tag{number}" for number in range(10_000)]}, "antares")) == MOST
 

@@ -220,8 +220,9 @@ def annotations_in(message: Mapping[str, Any], broker: str) -> dict[str, Value]:
         return found
     found |= _in_fields(message, broker)
     for name, value in list(LISTS.get(broker, _nothing)(message))[:MOST]:
-        if value is not None:
-            found.setdefault(name[:LONGEST], value)
+        called = _printable(name)
+        if value is not None and not called.endswith("."):
+            found.setdefault(called, value)
     version = _word(message.get(VERSIONS.get(broker, "")))
     return {**found, f"{broker}.version": version} if version is not None and found else found
 
@@ -258,9 +259,14 @@ def _word(content: object, name: str = "") -> str | None:
         return str(content)
     if not isinstance(content, str):
         return None
-    word = "".join(letter for letter in content.strip() if letter.isprintable())[:LONGEST].strip()
+    word = _printable(content)
     word = word.removeprefix("(TNS) ") if name == "tns.type" else word  # as Fink's tnsclass has it
     return None if word.casefold() in NOTHING else word
+
+
+def _printable(text: str) -> str:
+    """Leave out what no database takes, as NUL and halves of letters, and what nobody can read."""
+    return "".join(letter for letter in text.strip() if letter.isprintable())[:LONGEST].strip()
 
 
 Named = Iterator[tuple[str, Value | None]]
