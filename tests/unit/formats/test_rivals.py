@@ -102,3 +102,28 @@ def test_errors_that_are_none_are_told(tmp_path: Path, brightness: str) -> None:
 
 
 ERRORS = ((18, 0.1), (18, 0), (18, -0.1), ("", 0), (18, ""))
+
+
+def test_what_only_the_further_column_says_is_told(tmp_path: Path) -> None:
+    text = "objectId,mjd,jd,band,mag,magnitude\nA,,2461000.6,g,18,18\nA,61000.2,2461000.7,g,,18\nA,61000.3,,g,18,\n"
+    lines = left_out(written(tmp_path, "t.csv", text.encode()))[2]
+    assert "mjd is empty in rows where jd is not: only mjd is read" in lines
+    assert "mag is empty in rows where magnitude is not: only mag is read" in lines
+
+
+def test_words_that_are_neither_yes_nor_no_are_told(tmp_path: Path) -> None:
+    text = "objectId,mjd,band,mag,isdiffpos\n" + "".join(
+        f"A,6100{number}.2,g,18,{word}\n" for number, word in enumerate(("t", "-1", "", "maybe"))
+    )
+    curves, _, lines = left_out(written(tmp_path, "t.csv", text.encode()))
+    assert curves.is_positive.tolist() == [True, False, False, False]
+    assert [line for line in lines if "neither yes" in line] == [
+        "is_positive is 'maybe', which is neither yes nor no: it counts as no"
+    ]
+
+
+def test_names_in_json_keep_all_their_digits(tmp_path: Path) -> None:
+    ids = ["170587115523932323", str(2**63 + 7), '"7"']
+    rows = ",".join(f'{{"objectId": {name}, "mjd": 61000.1, "band": "g", "mag": 18}}' for name in ids)
+    curves, refused, _ = left_out(written(tmp_path, "t.json", f"[{rows}]".encode()))
+    assert (refused, curves.object_ids) == ([], (*ids[:2], "7"))

@@ -18,7 +18,7 @@ from tides_bridge.formats.meaning.identifiers import exact_names
 from tides_bridge.formats.meaning.left_out import leave_out, remark
 from tides_bridge.formats.meaning.nights import NOONS, ZTF_NAME, filled_nights, nights_of_several, survey_of_name
 from tides_bridge.formats.meaning.rivals import rows_in_doubt
-from tides_bridge.formats.meaning.roles import POSITIVE, Layout
+from tides_bridge.formats.meaning.roles import NEGATIVE, POSITIVE, Layout
 from tides_bridge.formats.meaning.single_columns import (
     SURVEYS,
     bands_of_table,
@@ -153,22 +153,32 @@ def _usable(table: pa.Table, layout: Layout) -> npt.NDArray[np.bool_]:
 def _detections(table: pa.Table) -> npt.NDArray[np.bool_]:
     """Tell which rows are no forced photometry, as the table says: all, if it says nothing."""
     found = np.ones(len(table), dtype=bool)
-    for role, words in (("is_detection", POSITIVES), ("tag", pa.array(["valid"]))):
-        if role in table.column_names:
-            known = pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(table[role])), words)
-            found &= np.asarray(pc.fill_null(known, False).to_numpy(), dtype=bool)
+    if "is_detection" in table.column_names:
+        found &= _says_yes(table, "is_detection")
+    if "tag" in table.column_names:
+        known = pc.equal(pc.utf8_lower(pc.utf8_trim_whitespace(table["tag"])), "valid")
+        found &= np.asarray(pc.fill_null(known, False).to_numpy(), dtype=bool)
     flags = whole_numbers_of(table, "photflag")
     if flags is not None and ((flags & DETECTED) != 0).any():
         found &= (flags >= 0) & ((flags & DETECTED) != 0)
     return found
 
 
+def _says_yes(table: pa.Table, role: str) -> npt.NDArray[np.bool_]:
+    """Tell which rows say yes; words that are neither yes nor no are told, and are no."""
+    words = pc.fill_null(pc.utf8_lower(pc.utf8_trim_whitespace(table[role])), "")
+    is_yes = pc.is_in(words, POSITIVES)
+    others = pc.unique(words.filter(pc.invert(pc.is_in(words, pa.array([*POSITIVE, *NEGATIVE])))))
+    for word in others.to_pylist()[:3]:
+        remark(f"{role} is {word[:20]!r}, which is neither yes nor no: it counts as no")
+    return np.asarray(is_yes.to_numpy(), dtype=bool)
+
+
 def _signs(table: pa.Table) -> npt.NDArray[np.bool_]:
     """Tell which differences are positive: not those that the sign, or a flux beside the magnitude, says are not."""
     positive = np.ones(len(table), dtype=bool)
     if "is_positive" in table.column_names:
-        known = pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(table["is_positive"])), POSITIVES)
-        positive = np.asarray(pc.fill_null(known, False).to_numpy(), dtype=bool)
+        positive = _says_yes(table, "is_positive")
     for role in ("flux", "flux_njy"):
         flux = values_of(table, role)
         if flux is not None:

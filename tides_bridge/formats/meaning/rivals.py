@@ -74,10 +74,12 @@ def rows_in_doubt(table: pa.Table, layout: Layout, options: Options) -> Mask:
         names = f"{layout.roles[role]} and {column}"
         try:
             with collecting():  # what is odd about the one that is used is told elsewhere
-                differs = _differing(table, key, layout, options)
+                differs, lacks = _compared(table, key, layout, options)
         except MalformedAlert as problem:
             remark(f"{column} is not compared with {layout.roles[role]}: {problem.problem}")
             continue
+        if lacks.any():
+            remark(f"{layout.roles[role]} is empty in rows where {column} is not: only {layout.roles[role]} is read")
         if _is_deciding(key, table):
             leave_out(f"whose {names} contradict each other", int(np.count_nonzero(differs)))
             found |= differs
@@ -94,20 +96,21 @@ def _is_deciding(key: str, table: pa.Table) -> bool:
     return bool(DECIDING & set(like(role)))
 
 
-def _differing(table: pa.Table, key: str, layout: Layout, options: Options) -> Mask:
-    """Tell the rows in which a column says something else than the one that is used; both must say something."""
+def _compared(table: pa.Table, key: str, layout: Layout, options: Options) -> tuple[Mask, Mask]:
+    """Tell the rows in which a column says something else than the one that is used, and those where only it does."""
     role = key.partition(AGAIN)[0]
     used = layout.used(role)
     ways = (used, used, layout.roles[used]), (key, role, layout.rivals[key])
     if role in TEXT and "fid" not in like(role):
         one, other = (_meant(one_array(table[way[0]]), role) for way in ways)
-        return np.asarray(pd.notna(one) & pd.notna(other) & (one != other), dtype=bool)
+        known, other_known = pd.notna(one), pd.notna(other)
+        return np.asarray(known & other_known & (one != other), dtype=bool), np.asarray(~known & other_known)
     one, other = (_measured(table, way, layout, options) for way in ways)
     apart = np.abs(one - other)
     if role == "ra":
         apart = np.minimum(apart % 360, 360 - apart % 360) * _narrowing(table)
     absolute, relative = next((limits for name, limits in APART.items() if name in like(role)), (0.0, 0.0))
-    return np.asarray(apart > absolute + relative * np.abs(one))
+    return np.asarray(apart > absolute + relative * np.abs(one)), np.asarray(np.isnan(one) & ~np.isnan(other))
 
 
 def _meant(column: pa.Array, role: str) -> Any:

@@ -77,6 +77,9 @@ NEEDED: Final = "objectId, mjd or jd, band or fid, and mag with magerr or flux w
 POSITIVE: Final = ("t", "1", "true", "1.0", "y", "yes", "+", "positive")
 """What says yes, in small letters."""
 
+NEGATIVE: Final = ("f", "0", "false", "0.0", "n", "no", "-", "negative", "-1", "-1.0", "")
+"""What says no."""
+
 ONE_THING: Final = (EPOCH_ROLES, BAND_ROLES, ("flux_njy", "flux"), ("flux_njy_error", "flux_error"))
 """Roles that say the same: of these the first that a table has is used."""
 

@@ -1,6 +1,7 @@
 """Points as JSON: one a line, an array of them, or a column a key, as pandas writes tables."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,16 @@ def _table(text: bytes) -> pa.Table:
     except msgspec.DecodeError:
         value = msgspec.json.Decoder().decode_lines(text)
     if isinstance(value, dict) and all(isinstance(column, list | dict) for column in value.values()):
-        return pa.table({name: [*(c.values() if isinstance(c, dict) else c)] for name, c in value.items()})
+        return pa.table({name: _column(c.values() if isinstance(c, dict) else c) for name, c in value.items()})
     rows: list[dict[str, Any]] = value if isinstance(value, list) else [value]
     names = dict.fromkeys(name for row in rows for name in row)
-    return pa.table({name: [row.get(name) for row in rows] for name in names})
+    return pa.table({name: _column(row.get(name) for row in rows) for name in names})
+
+
+def _column(values: Iterable[Any]) -> pa.Array:
+    """Make a column; of text if numbers in it are beyond 64 bits, or stand beside texts."""
+    listed = list(values)
+    try:
+        return pa.array(listed)
+    except (pa.ArrowException, OverflowError):
+        return pa.array([None if value is None else str(value) for value in listed], pa.string())
