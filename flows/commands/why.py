@@ -156,6 +156,7 @@ def read_time(text: str | None) -> datetime | None:
 
 
 def _show(console: Console, found: Mapping[str, Any]) -> None:
+    from tides_bridge.decisions.history import brightness_in_words
     from tides_bridge.targets.rulings import in_words
 
     for row in found["decisions"]:
@@ -175,7 +176,7 @@ def _show(console: Console, found: Mapping[str, Any]) -> None:
         objects = f"; it is {', '.join(names)}" if names else ""
         console.print(f"target {row['name']} ({row['survey']}): {state}, {_at_4most(row)}{objects}")
     for row in found["brightness"]:
-        console.print(_brightness(row))
+        console.print(brightness_in_words(row))
     for row in found["rulings"]:
         console.print(f"ruling: {in_words(row)}")
     for row in found["annotations"]:
@@ -223,21 +224,6 @@ def _show_hosts(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
 
     for row in rows:
         console.print(f"host: {host_in_words(row)}")
-
-
-def _brightness(row: Mapping[str, Any]) -> str:
-    """Say how bright an object was in a band, and how often it was seen in it."""
-    number = f"{row['n_detections']} detection{'s' if row['n_detections'] > 1 else ''}"
-    known = [
-        f", the {name} {_magnitude(row, name)}" for name in ("latest", "brightest") if row[f"{name}_mag"] is not None
-    ]
-    return f"{row['survey']} {row['object_id']} in {row['band']}: {number}{''.join(known)}"
-
-
-def _magnitude(row: Mapping[str, Any], name: str) -> str:
-    mag, error, mjd = (row[f"{name}_{what}"] for what in ("mag", "error", "mjd"))
-    words = f"{mag:.2f} mag" if error is None else f"{mag:.2f} +- {error:.2f} mag"
-    return words if mjd is None else f"{words} at MJD {mjd:.2f}"
 
 
 def _at_4most(row: Mapping[str, Any]) -> str:

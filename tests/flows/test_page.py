@@ -132,6 +132,8 @@ def test_a_light_curve_is_shown_with_what_was_measured(page: Page, target: str) 
     text = page.get(f"light-curves/ztf/{target}").text
     assert re.search(r"Target <b>TiDES\w+</b>:\s+<span class=\"good\">active</span>, at 4MOST as \d+", text)
     assert all(criterion in text for criterion in ("minBands", "minNights", "magLimit"))
+    bands = re.findall(rf"<p>ztf {target} in ([gr]): \d+ detections?, the latest [\d.]+ \+- [\d.]+ mag at MJD", text)
+    assert bands == ["g", "r"]
     (source,) = re.findall(r'<img src="(.*?)"', text)
     plot = page.get(f"light-curves/ztf/{source}")
     assert plot.headers["Content-Type"] == "image/png"

@@ -151,3 +151,25 @@ def measurement(criterion: Mapping[str, Any]) -> str:
     if criterion["demanded"] in ("yes", "no"):
         return "yes" if value else "no"
     return f"{value:g} {criterion['unit']}".strip() if isinstance(value, int | float) else str(value)
+
+
+def brightness_in_words(row: Mapping[str, Any]) -> str:
+    """
+    Say how bright an object was in a band, and how often it was detected in it.
+
+    Parameters
+    ----------
+    row
+        Of ``decisions/list_brightness.sql``.
+    """
+    number = f"{row['n_detections']} detection{'s' if row['n_detections'] > 1 else ''}"
+    known = [
+        f", the {name} {_magnitude(row, name)}" for name in ("latest", "brightest") if row[f"{name}_mag"] is not None
+    ]
+    return f"{row['survey']} {row['object_id']} in {row['band']}: {number}{''.join(known)}"
+
+
+def _magnitude(row: Mapping[str, Any], name: str) -> str:
+    mag, error, mjd = (row[f"{name}_{what}"] for what in ("mag", "error", "mjd"))
+    words = f"{mag:.2f} mag" if error is None else f"{mag:.2f} +- {error:.2f} mag"
+    return words if mjd is None else f"{words} at MJD {mjd:.2f}"

@@ -18,7 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp
 
 from tides_bridge.database import run
-from tides_bridge.decisions.history import measurement, why
+from tides_bridge.decisions.history import brightness_in_words, measurement, why
 from tides_bridge.errors import BridgeError
 from tides_bridge.operations.metrics import AskPrefect, in_use, registry_for
 from tides_bridge.operations.remembered import FRESH_SECONDS, KeptDatabase
@@ -119,6 +119,7 @@ class Page:
             broker_page=object_page(self._settings, survey, object_id),
             decision=active[-1] if active else None,
             targets=found["targets"],
+            brightness=[brightness_in_words(row) for row in found["brightness"]],
             rulings=[in_words(row) for row in found["rulings"]],
             others=[row for row in found["names"] if (row["survey"], row["object_id"]) != (survey, object_id)],
         )
