@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 def show_settings(
     config: Config = None,
     settings: SettingsFile = None,
-    run: Annotated[int | None, typer.Option("--run", help="Those of this run, by its run_id in run_log.")] = None,
+    run: Annotated[
+        int | None, typer.Option("--run", min=1, max=2**63 - 1, help="Those of this run, by its run_id in run_log.")
+    ] = None,
     as_of: Annotated[
         str | None, typer.Option("--as-of", help="Those of the last run until then, as 2026-11-01T12:00, UTC.")
     ] = None,
@@ -28,9 +30,12 @@ def show_settings(
 
     Reads the settings file and the environment, for a run the database; writes nothing.
     """
+    from tides_bridge.errors import SettingsError
     from tides_bridge.settings import load_settings, provenance
 
     with exit_on_error():
+        if run is not None and as_of is not None:
+            raise SettingsError("--as-of", "", "say one of --run and --as-of: a run has its own time")
         if run is not None or as_of is not None:
             _show_run((config, settings), run, read_time(as_of))
             return

@@ -89,7 +89,7 @@ def _write_curve(database: "Database", object_id: str, decisions: list[dict[str,
     from tides_bridge.decisions.decided_curves import find_decided_curve
     from tides_bridge.formats.output.table_files import check_output, write_table
 
-    check_output(file)
+    check_output(file, "--light-curve")
     row, curve = find_decided_curve(database, object_id, decisions)
     write_table(table_of_curves(curve), file)
     echo_line(

@@ -119,7 +119,7 @@ def test_a_person_writes_the_light_curve_of_a_decision(database: Database, setti
     for name, wrong, code, problem in (
         ("c", "c.csv", 1, "no light curve of its decisions is kept"),
         ("none", "none.csv", 1, "nothing is known of it"),
-        ("a", "a.xyz", 2, "a.xyz"),
+        ("a", "a.xyz", 2, f"--light-curve {tmp_path}/a.xyz: must end in .csv"),
         ("a", "no/such/a.csv", 2, "no/such"),
     ):
         done = typed("why", name, "--light-curve", str(tmp_path / wrong))

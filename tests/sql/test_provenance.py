@@ -1,12 +1,14 @@
 """Under what each run worked, and what has changed since."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
 from tests.support.databases import rows_of
 from tests.support.functions import USUAL
+from tests.support.typed import at_database
 from tides_bridge.database import Database
 from tides_bridge.database.run_log import logged_run
 from tides_bridge.decisions.provenance import VERSIONS, find_provenance, keep_provenance
@@ -66,3 +68,13 @@ def test_a_run_is_found_by_time_and_a_pull_by_the_run_it_is_of(database: Databas
     for unknown in ({"run_id": backup}, {"run_id": 10**9}, {"as_of": datetime(2020, 1, 1, tzinfo=UTC)}):
         with pytest.raises(RejectedError, match="its settings are not known"):
             find_provenance(database, **unknown)
+
+
+def test_a_person_asks_under_what_a_run_worked(database: Database, settings: Settings, tmp_path: Path) -> None:
+    typed = at_database(settings, tmp_path)
+    for wrong in (("--run", "1", "--as-of", "2026-01-01"), ("--run", "0"), ("--run", str(2**63)), ("--as-of", "soon")):
+        done = typed("settings", *wrong)
+        assert (done.exit_code, done.stdout) == (2, "") and ("--run" in done.stderr or "--as-of" in done.stderr)
+    for unknown in (("--run", "99"), ("--as-of", "2020-01-01")):
+        done = typed("settings", *unknown)
+        assert (done.exit_code, done.stdout) == (1, "") and "its settings are not known" in done.stderr

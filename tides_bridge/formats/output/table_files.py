@@ -75,16 +75,23 @@ GATHERED: Final = (".fits", ".vot", ".ecsv")
 """Endings of files that are written as a whole."""
 
 
-def check_output(path: Path) -> None:
+def check_output(path: Path, option: str = "--output") -> None:
     """
     Make sure that a table can be written there, before any work is done.
+
+    Parameters
+    ----------
+    path
+        As a person typed it.
+    option
+        Behind what, for the error.
 
     Raises
     ------
     SettingsError
         If the ending is none of ours, or there can be no such file.
     """
-    what = f"--output {path}"
+    what = f"{option} {path}"
     if path.suffix not in ENCODERS:
         raise SettingsError(what, "", f"must end in {', '.join(ENCODERS)}: the ending says how it is written")
     if path.is_dir():
