@@ -7,7 +7,7 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3# the interpreter .venv is made with
-ARGS ?=# more arguments for test, demo, up, soak and day: make test ARGS='-k selection -x', ARGS=--whole
+ARGS ?=# more arguments for test, demo, up, soak, day and mutants: make test ARGS='-k selection -x', ARGS=--whole
 CONFIG ?= demo# configuration for up
 BIN := .venv/bin
 
@@ -26,7 +26,7 @@ export HOME := $(CURDIR)/.venv-home
 $(shell mkdir -p "$(HOME)")
 endif
 
-.PHONY: help venv demo up test soak day bench check format hooks constraints clean
+.PHONY: help venv demo up test soak day mutants bench check format hooks constraints clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,9 @@ endif
 
 day: venv ## Let a simulated day pass in an hour, and see that nothing is left in the stream and no process grows
 	@$(BIN)/python -m tests.faults.day $(ARGS)
+
+mutants: venv ## Plant small faults where lines changed, or in ARGS='sql/targets --number 100', and list what no test noticed
+	@$(BIN)/python -m tests.mutants $(ARGS)
 
 bench: venv ## Measure speed and memory against the old ways, in some minutes
 	@for each in columns text orchestrated archive simulations store exchange stream startup brightness rulings; do \

@@ -38,6 +38,8 @@ SIZES = (12_000, 30_000)
 """[bytes] Of the packets that are used, without images; they have 20 kB on average, as Rubin's."""
 FIRST_ID = 170_000_000_000_000_000
 """Of the objects; all have as many bytes in Avro."""
+START = 300
+"""[s] The generator makes its packets first."""
 ROOM = PARTITION_BYTES - 200_000
 """[bytes] Of a partition that are used."""
 
@@ -107,6 +109,8 @@ def load(number: int, images: int = 0) -> Iterator[tuple[str, str, Connection]]:
     process = get_context("spawn").Process(target=_generate, args=(theirs, number, images), daemon=True)
     process.start()
     try:
+        if not ours.poll(START):
+            raise SystemExit(f"the generator of alerts did not begin within {START} s")
         address = ours.recv()
         yield address, ",".join(_topics()), ours
     finally:
