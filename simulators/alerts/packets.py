@@ -97,7 +97,7 @@ def written(sky: Sky, thing: SkyObject, curve: LightCurve, newest: int) -> dict[
             for i in before
         ],
         "fp_hists": None,
-        "labels": {"sherlock": thing.sherlock, "truth": thing.kind},
+        "labels": {"sherlock": thing.sherlock, "truth": thing.kind, "host": _host(thing)},
     }
 
 
@@ -159,6 +159,24 @@ def _reference(thing: SkyObject) -> dict[str, Any]:
     if thing.kind in {"AGN", "variable star"}:
         return {"distnr": 0.1, "magnr": thing.magnitude, "sigmagnr": 0.02}
     return {"distnr": 1.0 + thing.number % 5, "magnr": 20.0, "sigmagnr": 0.1}
+
+
+def _host(thing: SkyObject) -> dict[str, Any]:
+    """Write what Sherlock knows of the galaxy of a supernova, two arcseconds north; of others nothing."""
+    if not thing.is_supernova or thing.sherlock == "ORPHAN":
+        return {}
+    return {
+        "catalogue_table_name": "SDSS",
+        "catalogue_object_id": str(10**18 + thing.number),
+        "catalogue_object_type": "galaxy",
+        "raDeg": thing.ra,
+        "decDeg": thing.dec + 2 / 3600,
+        "separationArcsec": 2.0,
+        "photoZ": round(1.05 * thing.redshift, 4),
+        "photoZErr": 0.01,
+        "Mag": round(thing.magnitude + 0.5, 3),
+        "MagFilter": "r",
+    }
 
 
 def _surroundings(thing: SkyObject) -> dict[str, Any]:

@@ -21,8 +21,9 @@ def demo(
 
     It starts stand-ins for Kafka, the Lasair API and 4MOST, publishes the alerts of a simulated sky, and runs the real
     flow twice, six nights apart: new targets first, then targets switched off. In between 4MOST ingests and observes
-    them, and its spectra come back: those that are good enough end their target. It tells what happened and where to
-    look, compares the runs with what 4MOST holds, and stops everything that it started.
+    them, and its spectra come back, with classes: those that are good enough end their target. Galaxies of targets that
+    are switched off go on in their place. It tells what happened and where to look, compares the runs with what 4MOST
+    holds, and stops everything that it started.
 
     Reads nothing. Writes into its folder, which is emptied at the start and stays at the end; by default it lies in
     your data folder, or is /var/lib/tides-bridge/two-nights for root. The exit code is 1 when a run fails or 4MOST

@@ -58,7 +58,8 @@ def to_message(packet: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     packet
-        A ZTF alert packet; the Sherlock class is taken from ``labels.sherlock``, and is UNCLEAR without it.
+        A ZTF alert packet; the Sherlock class is taken from ``labels.sherlock``, and is UNCLEAR without it; columns of
+        its match with a galaxy from ``labels.host``.
 
     Returns
     -------
@@ -78,6 +79,7 @@ def to_message(packet: Mapping[str, Any]) -> dict[str, Any]:
         "gmag": latest.get(1),
         "rmag": latest.get(2),
         "classification": (packet.get("labels") or {}).get("sherlock", "UNCLEAR"),
+        **(packet.get("labels") or {}).get("host", {}),
         "UTC": f"{last_seen:%Y-%m-%d %H:%M:%S}",
     }
 

@@ -40,6 +40,8 @@ guard should hold that back.
 """
 SPECTRA = {"snr": 20}
 """ZTF's targets are bright: so that some of them want another spectrum."""
+HOSTS = {"wanted": True, "unseenFor": 0}
+"""So that hosts are seen within the demo: a transient that is off has faded."""
 LEADING = ("PREFECT_API_", "PREFECT_HOME", "PREFECT_PROFILE", "PREFECT_SERVER_DATABASE_", "PREFECT_SERVER_API_AUTH_")
 """Variables of Prefect that begin so lead to a server, a home or a database."""
 KEPT = frozenset({"SN", "NT", "ORPHAN", "UNCLEAR"})
@@ -47,10 +49,13 @@ KEPT = frozenset({"SN", "NT", "ORPHAN", "UNCLEAR"})
 OBSERVED = {
     "observed": "spectra that 4MOST took the night after",
     "done": "targets that need no more of them",
+    "classified": "classes that came back",
 }
 """The counts of what came back, in words."""
 TAKEN_IN = re.compile(r"(\d+) found their target, (\d+) targets are done")
 """In the last words of ``tides spectra``."""
+CAME_BACK = re.compile(r"(\d+) with something new")
+"""In those of ``tides classified``."""
 DAWN = timedelta(hours=13)
 """When the night ends at Palomar [UTC]."""
 RUN_SECONDS = 300
@@ -135,7 +140,7 @@ def show_demo(folder: Path, seed: int, console: Console) -> bool:
     sky = Sky(seed=seed, objects=OBJECTS, nights=SKY_NIGHTS)
     with interruptible_once(), Standins(folder) as standins:
         settings = standins.folder / "settings.yaml"
-        write_settings(settings, standins.settings(TARGETS) | {"spectra": SPECTRA})
+        write_settings(settings, standins.settings(TARGETS) | {"spectra": SPECTRA, "hosts": HOSTS})
         first, second = _choose_nights(sky)
         nights: list[Night] = []
         for start, end in ((first - LOOK_BACK + 1, first), (first + 1, second)):
@@ -152,10 +157,15 @@ def show_demo(folder: Path, seed: int, console: Console) -> bool:
             is_first = not nights
             if is_first:
                 standins.fourmost.ingest()
+            else:  # an hour later: what went off is off at 4MOST, too, so the galaxies of these may go on
+                again = _run(standins.folder, settings, end)
+                summary = {key: summary[key] + again[key] for key in ROWS}
             rows = {int(row["id"]): row for row in standins.fourmost.rows()}
             if is_first:
                 console.print(f"4MOST takes its list over, and observes; {_date(end)}: its spectra come back ...")
-            spectra = _observe(standins.folder, settings, end, rows) if is_first else dict.fromkeys(OBSERVED, 0)
+            spectra = dict.fromkeys(OBSERVED, 0)
+            if is_first:
+                spectra = _observe((standins.folder, settings, end), rows, sky)
             nights.append(Night(_date(end), summary, rows, spectra))
         _write_sky(sky, second, standins.folder)
         console.print(_table(nights, sky), _examples(nights[-1], sky))
@@ -197,25 +207,37 @@ def _run(folder: Path, settings: Path, night: int) -> dict[str, int]:
     return summary
 
 
-def _observe(folder: Path, settings: Path, night: int, rows: Mapping[int, Mapping[str, Any]]) -> dict[str, int]:
+def _observe(place: tuple[Path, Path, int], rows: Mapping[int, Mapping[str, Any]], sky: Sky) -> dict[str, int]:
     """
-    Let 4MOST observe the night after a run, and the bridge read what is delivered of it.
+    Let 4MOST observe the night after a run, and the bridge read what is delivered of it, and what people make of it.
 
     Raises
     ------
     DemoError
         When it cannot.
     """
-    deliveries, words, log = (folder / name for name in ("deliveries", "spectra.txt", "spectra.log"))
-    observe_night([*rows.values()], NightPlan(night), deliveries)
+    folder, _, night = place
+    deliveries, classes = folder / "deliveries", folder / "classes.csv"
+    observed = observe_night([*rows.values()], NightPlan(night), deliveries)
     deliveries.mkdir(exist_ok=True)  # of a night without targets
-    command = [sys.executable, "-m", "flows.cli", "spectra", str(deliveries), "--settings", str(settings)]
-    with words.open("w") as output, log.open("w") as errors:
-        code = _finish(command, _environment(folder, night + 1), folder, output, errors)
-    found = TAKEN_IN.search(words.read_text())
+    kinds = {row["name"]: _kind(row, sky) for row in rows.values()}
+    lines = [f"{name},{kinds[name]},human,demo" for name in observed.snr]
+    classes.write_text("\n".join(["name,class,source,person", *lines]) + "\n")
+    counts = (*_taken_in(place, "spectra", deliveries, TAKEN_IN), *_taken_in(place, "classified", classes, CAME_BACK))
+    return dict(zip(OBSERVED, counts, strict=True))
+
+
+def _taken_in(place: tuple[Path, Path, int], command: str, path: Path, words: re.Pattern[str]) -> list[int]:
+    """Let a command read what came back, and give the numbers in its words."""
+    folder, settings, night = place
+    answer, log = folder / f"{command}.txt", folder / f"{command}.log"
+    line = [sys.executable, "-m", "flows.cli", command, str(path), "--settings", str(settings)]
+    with answer.open("w") as output, log.open("w") as errors:
+        code = _finish(line, _environment(folder, night + 1), folder, output, errors)
+    found = words.search(answer.read_text())
     if code != 0 or not found:
-        raise DemoError(f"tides spectra ended with code {code}: see {words} and {log}")
-    return dict(zip(OBSERVED, map(int, found.groups()), strict=True))
+        raise DemoError(f"tides {command} ended with code {code}: see {answer} and {log}")
+    return [*map(int, found.groups())]
 
 
 def _environment(folder: Path, night: int) -> dict[str, str]:
@@ -273,11 +295,13 @@ def _table(nights: list[Night], sky: Sky) -> Table:
     for key, words in ROWS.items():
         table.add_row(words, *(str(night.summary[key]) for night in nights), end_section=key in LAST_OF_SECTION)
     for key, words in OBSERVED.items():
-        table.add_row(words, *(str(night.spectra[key]) for night in nights), end_section=key == "done")
+        table.add_row(words, *(str(night.spectra[key]) for night in nights), end_section=key == "classified")
     active = [[row for row in night.rows.values() if row["is_active"]] for night in nights]
     table.add_row("active at 4MOST now", *(str(len(rows)) for rows in active))
     genuine = (sum(_kind(row, sky) in SUPERNOVAE for row in rows) for rows in active)
     table.add_row("... and truly supernovae", *map(str, genuine))
+    hosts = (sum(row["subsurvey"] == "tides-hosts" for row in rows) for rows in active)
+    table.add_row("... and hosts of those switched off", *map(str, hosts))
     table.add_row(
         "switched off at 4MOST now", *(str(len(n.rows) - len(a)) for n, a in zip(nights, active, strict=True))
     )

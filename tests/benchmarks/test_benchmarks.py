@@ -27,6 +27,7 @@ SMALL = {
     "text": ["--objects", "60", "--frames", "40"],
     "archive": ["--objects", "300"],
     "store": ["--objects", "60", "--known", "100"],
+    "spectra": ["--spectra", "900", "--targets", "1000"],
 }
 SMALL_FIGURES = {
     "columns": [
@@ -43,6 +44,7 @@ SMALL_FIGURES = {
     "archive": ["       300 objects"],
     "simulations": ["one astropy table an object", "HEAD and PHOT", "ELAsTiCC2 Parquet"],
     "store": ["to_sql and MERGE", "COPY and ON CONFLICT"],
+    "spectra": ["reading and keeping", "finding their targets", "the whole night", "the same again"],
 }
 STREAM_FIGURES = [
     "one by one: fastavro, a DataFrame each, a row each",

@@ -80,6 +80,8 @@ def test_the_demo_shows_two_nights(folder: Path) -> None:
         assert second[words] > 0
     assert first["spectra that 4MOST took the night after"] > first["targets that need no more of them"] > 0
     assert second["sent to 4MOST: switched off"] >= first["targets that need no more of them"]
+    assert first["classes that came back"] == first["spectra that 4MOST took the night after"]
+    assert second["... and hosts of those switched off"] > first["... and hosts of those switched off"] == 0
     assert second["active at 4MOST now"] > second["... and truly supernovae"] > 0
     for name in ("settings.yaml", "fourmost.sqlite3", "alerts.jsonl.gz", "truth.csv", "database", "prefect"):
         assert (folder / name).exists()
