@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import exchange, frames, startup, stream
+from benchmarks import exchange, frames, rulings, startup, stream
 from benchmarks.archive import read_decisions, select_command, write_functions
 from benchmarks.load import make_packets, messages
 from benchmarks.measure import added_mb, agree, run
@@ -67,6 +67,13 @@ def test_a_benchmark_runs(name: str, capsys: pytest.CaptureFixture[str]) -> None
     assert rates and min(rates) > 0
     for figure in SMALL_FIGURES[name]:
         assert re.search(rf"^{re.escape(figure)} .*/s", printed, re.MULTILINE), printed
+
+
+def test_each_question_about_rulings_is_timed(capsys: pytest.CaptureFixture[str]) -> None:
+    rulings.main(["--targets", "400", "--rulings", "60", "--annotations", "800"])
+    printed = capsys.readouterr().out
+    timed = re.findall(r"^(\S.*?) +[\d.]+ ms$", printed, re.MULTILINE)
+    assert len(timed) == len(set(timed)) and {f"where {condition}" for condition in rulings.FILTERED} < set(timed)
 
 
 def test_finding_what_changed_is_measured_and_finds_what_comparing_all_does(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tides_bridge.targets.brightness.comparing import mean_curves, weigh_curves
+from tides_bridge.targets.brightness.comparing import mean_curves, weigh_curves, whiten
 from tides_bridge.targets.brightness.supernova import COLOURS, UNSPECIFIC
 
 START, STEP = -30.0, 1.5
@@ -38,15 +38,24 @@ def test_the_curves_worth_a_look_have_the_weight_of_all_points(seed: int, least:
     given, random = drawn(seed), np.random.default_rng(seed + 100)
     size, curves = len(given["mjd"]), len(given["curve"])
     root = random.normal(size=(size, size))
-    whitening = np.linalg.inv(np.linalg.cholesky(root @ root.T + np.eye(size)))
+    factor = np.linalg.cholesky(root @ root.T + np.eye(size))
     magnitude, prior = random.normal(22, 2, size), np.log(random.dirichlet(np.ones(curves)))
     at, which = (given["table"], START, STEP, given["mjd"], given["band"]), (given["curve"], given["peak"])
-    wanted = prior - 0.5 * ((whitening @ (magnitude[:, None] - mean_curves(*at, *which))) ** 2).sum(0)
-    found = weigh_curves(*at, magnitude, whitening, *which, prior, least)
+    wanted = prior - 0.5 * ((np.linalg.inv(factor) @ (magnitude[:, None] - mean_curves(*at, *which))) ** 2).sum(0)
+    found = weigh_curves(*at, magnitude, factor, *which, prior, least)
     near = wanted > wanted.max() - least
     np.testing.assert_allclose(found[near], wanted[near], rtol=1e-9)
     assert ((found == -np.inf) | np.isclose(found, wanted)).all()
     assert (found > found.max() - least).sum() == near.sum() > 0
+
+
+@pytest.mark.parametrize("size", [1, 2, 17])
+def test_differences_are_whitened_as_by_the_inverse(size: int) -> None:
+    random = np.random.default_rng(size)
+    root, columns = random.normal(size=(size, size)), random.normal(size=(size, 5))
+    factor, before = np.linalg.cholesky(root @ root.T + np.eye(size)), columns.copy()
+    np.testing.assert_allclose(whiten(factor, columns), np.linalg.inv(factor) @ columns, atol=1e-12)
+    assert (columns == before).all()
 
 
 def test_points_have_the_covariance_of_the_formula() -> None:

@@ -57,7 +57,7 @@ def weigh_curves(  # noqa: PLR0913, PLR0917 - as above
     mjd: Floats,
     band: Integers,
     magnitude: Floats,
-    whitening: Floats,
+    factor: Floats,
     curve: Integers,
     peak: Floats,
     prior: Floats,
@@ -72,8 +72,8 @@ def weigh_curves(  # noqa: PLR0913, PLR0917 - as above
         As `mean_curves` has them.
     magnitude
         (n,) of the points.
-    whitening
-        (n, n) lower triangle that makes differences from a mean independent, of variance 1.
+    factor
+        (n, n) lower triangle of Cholesky of the points' covariance.
     prior
         (c,) logarithm of the probability of each curve.
     least
@@ -85,22 +85,49 @@ def weigh_curves(  # noqa: PLR0913, PLR0917 - as above
         The prior less half of chi squared; minus infinity where that is less than `least` allows.
     """
     result = np.full(len(curve), -np.inf)
-    apart = np.empty(len(mjd))
+    whitened = np.empty(len(mjd))
     best = -np.inf
     for column in range(len(curve)):
         weight = prior[column]
         for row in range(len(mjd)):
             place = (mjd[row] - peak[column] - start) / step
-            apart[row] = magnitude[row] - _mean_curve(table[band[row], curve[column]], place)
-            off = 0.0
-            for other in range(row + 1):
-                off += whitening[row, other] * apart[other]
-            weight -= 0.5 * off * off
+            off = magnitude[row] - _mean_curve(table[band[row], curve[column]], place)
+            for other in range(row):
+                off -= factor[row, other] * whitened[other]
+            whitened[row] = off / factor[row, row]
+            weight -= 0.5 * whitened[row] ** 2
             if weight < best - least:
                 break
         else:
             result[column] = weight
             best = max(best, weight)
+    return result
+
+
+@compiled
+def whiten(factor: Floats, columns: Floats) -> Floats:
+    """
+    Make what varies together independent, of variance 1: solve a triangular equation.
+
+    Parameters
+    ----------
+    factor
+        (n, n) lower triangle of Cholesky of the covariance.
+    columns
+        (n, c) differences from the mean.
+
+    Returns
+    -------
+    (n, c)
+    """
+    result = columns.copy()
+    for row in range(len(factor)):
+        for other in range(row):
+            share = factor[row, other]
+            for column in range(columns.shape[1]):
+                result[row, column] -= share * result[other, column]
+        for column in range(columns.shape[1]):
+            result[row, column] /= factor[row, row]
     return result
 
 

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from tides_bridge.compiled import Floats, Mask
 from tides_bridge.lightcurves.photometry import AB_ZERO_POINT, POGSON
 from tides_bridge.targets.brightness.coefficients import DELAYS, LEADS, STEP, Coefficients
-from tides_bridge.targets.brightness.comparing import covariances, mean_curves, weigh_curves
+from tides_bridge.targets.brightness.comparing import covariances, mean_curves, weigh_curves, whiten
 from tides_bridge.targets.brightness.nights import Nights
 
 Bands = npt.NDArray[np.int64]
@@ -241,7 +241,7 @@ class Supernovae:
         peak = split.first + np.tile(delays, len(self.priors))
         prior = np.log(1 - UNSPECIFIC_SHARE) + (self.priors[:, None] + np.log(often / often.sum())[None]).reshape(-1)
         few = split.some(FEW_POINTS)
-        points = few.mjd, few.band, few.magnitude, _whitening(few, self.kernel)
+        points = few.mjd, few.band, few.magnitude, _factor(few, self.kernel)
         weight = weigh_curves(self.table, PHASES[0], STEP, *points, curve, peak, prior, UNLIKELY)
         likely = np.flatnonzero(weight > weight.max() - UNLIKELY)
         if len(likely) > MOST_CURVES:
@@ -318,11 +318,11 @@ FAINT_ERROR = 0.1
 """Relative error of a predicted flux, at least, when it is compared with a faint point."""
 
 
-def _whitening(split: Split, kernel: Kernel) -> Floats:
-    """(n, n) matrix that makes differences from the mean independent, of variance 1."""
+def _factor(split: Split, kernel: Kernel) -> Floats:
+    """(n, n) lower triangle of Cholesky of the covariance of the points."""
     covariance = kernel.covariance(split.mjd, split.band, split.mjd, split.band)
     covariance[np.diag_indices(len(covariance))] += split.variance
-    result: Floats = np.linalg.inv(np.linalg.cholesky(covariance))
+    result: Floats = np.linalg.cholesky(covariance)
     return result
 
 
@@ -352,11 +352,11 @@ def _compare(  # noqa: PLR0913, PLR0917
         how much the variance of the latest points about what the earlier ones foretold is larger than it should be.
     """
     size = len(split.mjd)
-    inverse = _whitening(split, kernel)
-    whitened = inverse @ (split.magnitude[:, None] - means[:size])
+    factor = _factor(split, kernel)
+    whitened = whiten(factor, split.magnitude[:, None] - means[:size])
     other_means = means[size:]
-    evidence = prior - 0.5 * (whitened**2).sum(0) + np.log(np.diag(inverse)).sum()
-    carried = inverse @ kernel.covariance(split.mjd, split.band, mjd, band)
+    evidence = prior - 0.5 * (whitened**2).sum(0) - np.log(np.diag(factor)).sum()
+    carried = whiten(factor, kernel.covariance(split.mjd, split.band, mjd, band))
     magnitude = other_means + carried.T @ whitened
     variance = np.maximum(kernel.variance(band) - (carried**2).sum(0), 1e-4)
     if faint := len(split.faint):
