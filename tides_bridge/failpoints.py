@@ -17,7 +17,7 @@ VARIABLE = "BRIDGE_FAIL_POINT"
 COMMITS = (
     "schema", "functions", "run", "budget", "batch", "retire", "ingested", "stage", "intents", "answers", "repair",
     "tns", "names", "hand",
-    "ruling", "held", "spectra", "observed",
+    "ruling", "held", "spectra", "classes", "hosts", "observed",
     "association", "forgotten", "restored", "swap",
     "subscription", "events", "message", "told",
 )  # fmt: skip

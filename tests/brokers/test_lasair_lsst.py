@@ -92,7 +92,8 @@ def test_a_plain_message_waits_for_its_light_curve() -> None:
     (alert,) = found.alerts
     assert (alert.ra, alert.decl, alert.sherlock_class) == (61.6, -49.2, "SN")
     assert (alert.newest_mjd, alert.first_mjd) == (61002.25 - TAI_AHEAD, 61000.25 - TAI_AHEAD)
-    assert (alert.known, alert.message["nDiaSources"], len(found.curves)) == ({"ebv": 0.02}, 3, 0)
+    assert alert.known == {"ebv": 0.02, "first_seen": alert.first_mjd}
+    assert (alert.message["nDiaSources"], len(found.curves)) == (3, 0)
 
 
 @pytest.mark.parametrize("mode", ["LITE", "FULL"])

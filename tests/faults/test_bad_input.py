@@ -294,6 +294,7 @@ def night(prefect_api: str) -> Iterator[Night]:
         bodies = publish(standins, mixed)
         settings = standins.settings({"deactivateAfter": "7305 days"})
         settings["broker"]["silence"] = "0.5 seconds"
+        settings["selectFunction"] = FUNCTION.name
         write_settings(folder / "settings.yaml", settings)
         names = {each.message["objectId"] for each in good}
         yield Night(folder / "settings.yaml", prefect_api, standins, bodies, names)

@@ -23,7 +23,7 @@ from tides_bridge.database.embedded import acquire_server
 
 OF_RECONCILE = ("repair", "row", "rows", "update", "run")
 ELSEWHERE = ("schema", "repair", "row", "association", "tns", "names", "forgotten", "restored", "swap")
-ELSEWHERE += ("ruling", "held", "delete", "spectra", "observed")
+ELSEWHERE += ("ruling", "held", "delete", "spectra", "classes", "hosts", "observed")
 ELSEWHERE += ("subscription", "events", "message", "told", "notify")
 """Reached by a first run, by reconcile, after a restoration, or by other commands only."""
 OF_RUN = [name for name in (*failpoints.COMMITS, *failpoints.CALLS) if name not in ELSEWHERE]

@@ -64,6 +64,9 @@ def settings_file(shared_data: Path) -> Iterator[Path]:
             while "ready" not in log.read_text():
                 assert standins.poll() is None and time.monotonic() < limit, log.read_text()
                 time.sleep(0.05)
+            content = yaml.safe_load(file.read_text())
+            content["standins"]["selectFunction"] = "tidesSNZTFSelect"  # the one that `satisfies` is
+            file.write_text(yaml.safe_dump(content))
             yield file
         finally:
             standins.send_signal(signal.SIGTERM)

@@ -14,7 +14,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 from sqlalchemy import Connection
 
 from tides_bridge.compiled import Integers
@@ -24,7 +23,7 @@ from tides_bridge.decisions.models import Judged
 from tides_bridge.decisions.record import decisions_of, role_of
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.photometry import night_of
-from tides_bridge.lightcurves.stored import pack_rows, unpack_table
+from tides_bridge.lightcurves.stored import pack_rows, unpack_tables
 from tides_bridge.lightcurves.summaries import summarise_light_curves
 from tides_bridge.selection import SelectionFunction, Verdicts, judge
 from tides_bridge.selection.parsing import SURVEYS
@@ -383,7 +382,7 @@ def _curves(
     if wanted:
         names = {"surveys": [key[0] for key in wanted], "object_ids": [key[1] for key in wanted]}
         rows = run(connection, "decisions/get_light_curves.sql", names)
-        stored = LightCurves.from_arrow(pa.concat_tables(unpack_table(bytes(row["curve"])) for row in rows))
+        stored = LightCurves.from_arrow(unpack_tables(row["curve"] for row in rows))
         found = enumerate((row["survey"], row["object_id"]) for row in rows)
         curves |= {key: stored.part(number, number + 1) for number, key in found}
     return curves

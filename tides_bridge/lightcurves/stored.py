@@ -47,3 +47,15 @@ def unpack_table(content: bytes) -> pa.Table:
     """
     with pa.CompressedInputStream(pa.BufferReader(content), "zstd") as stream, pa.ipc.open_stream(stream) as reader:
         return reader.read_all()
+
+
+def unpack_tables(contents: Iterable[bytes]) -> pa.Table:
+    """
+    Read many of them into one table: a column that is missing in those of earlier versions is unknown there.
+
+    Parameters
+    ----------
+    contents
+        One at least, each as `unpack_table` takes it.
+    """
+    return pa.concat_tables([unpack_table(bytes(content)) for content in contents], promote_options="default")

@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-import pyarrow as pa
-
 from tides_bridge.database import Database, run
 from tides_bridge.decisions.history import stored_function
 from tides_bridge.decisions.several_surveys import Joint
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.lightcurves.stored import unpack_table
+from tides_bridge.lightcurves.stored import unpack_tables
 from tides_bridge.selection import judge
 from tides_bridge.targets.neighbours import Place
 
@@ -55,7 +53,7 @@ def draw_target(database: Database, survey: str, object_id: str) -> bytes | None
 
 def _one_curve(rows: Sequence[Mapping[str, Any]]) -> LightCurves:
     """Put the points of some objects together, as they were judged."""
-    curves = LightCurves.from_arrow(pa.concat_tables(unpack_table(bytes(row["curve"])) for row in rows))
+    curves = LightCurves.from_arrow(unpack_tables(row["curve"] for row in rows))
     if len(curves) == 1:
         return curves
     own = {(row["survey"], row["object_id"]): curves.part(at, at + 1) for at, row in enumerate(rows)}

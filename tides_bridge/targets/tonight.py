@@ -10,13 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
 from sqlalchemy import Connection
 
 from tides_bridge.database import Database, run
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.photometry import BANDS, PHOTOMETRIC_SYSTEMS
-from tides_bridge.lightcurves.stored import unpack_table
+from tides_bridge.lightcurves.stored import unpack_tables
 from tides_bridge.settings import Settings
 from tides_bridge.targets.brightness import NONE, SUPERNOVA, predict
 from tides_bridge.targets.life import coming_night
@@ -88,7 +87,7 @@ def _predicted(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Predict from the light curves of the objects of targets, the points of one target put together."""
     tides_ids, index = np.unique([row["tides_id"] for row in rows], return_inverse=True)
-    own = LightCurves.from_arrow(pa.concat_tables(unpack_table(bytes(row["curve"])) for row in rows))
+    own = LightCurves.from_arrow(unpack_tables(row["curve"] for row in rows))
     names = [str(tides_id) for tides_id in tides_ids]
     curves = own.merged(names, index, Objects.unknown(len(names)))
     found = predict(curves, at_mjd, "".join(BANDS), now_mjd, system)

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from tides_bridge.lightcurves.stored import pack_rows, unpack_table
+from tides_bridge.lightcurves.stored import pack_rows, unpack_table, unpack_tables
 
 TABLE = pa.table(
     {
@@ -43,3 +43,13 @@ def test_what_was_stored_by_a_writer_of_streams_is_read() -> None:
     with pa.CompressedOutputStream(sink, "zstd") as stream, pa.ipc.new_stream(stream, TABLE.schema) as writer:
         writer.write_table(TABLE)
     assert unpack_table(sink.getvalue().to_pybytes()).equals(TABLE)
+
+
+@pytest.mark.parametrize("older", range(3))
+def test_those_of_an_earlier_version_are_read_beside_others(older: int) -> None:
+    """A column that came later is unknown in them, wherever they stand."""
+    whole = TABLE.append_column("first_seen", pa.array([61000.0, 61001.0, 61002.0]))
+    packed = [pack_rows(TABLE if row == older else whole, [row])[0] for row in range(3)]
+    wanted = whole.to_pylist()
+    wanted[older]["first_seen"] = None
+    assert unpack_tables(map(content_of, packed)).select(whole.column_names).to_pylist() == wanted
