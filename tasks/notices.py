@@ -17,6 +17,9 @@ def tell_subscribers(database: Database, settings: Settings) -> dict[str, int]:
     except BridgeError as error:
         get_run_logger().warning("people are told later: %s", error)
         return {}
+    except Exception as error:  # of whatever library: it may stand in the place of one of 4MOST, and hold an address
+        get_run_logger().warning("people are told later: %s", type(error).__name__)
+        return {}
     if counts:
         get_run_logger().info("messages %s", " ".join(f"{name}={number}" for name, number in sorted(counts.items())))
     if counts["failed"] or counts["unknown"]:

@@ -1,6 +1,7 @@
 """People are told of targets through a real receiver: once, in order, whatever is killed, and nobody sees where."""
 
 import json
+import logging
 import signal
 import threading
 from collections.abc import Iterator
@@ -14,11 +15,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from flows.cli import app
+from tasks import notices as steps
 from tests.support.databases import rows_of
 from tests.support.exchanges import add
 from tests.support.forked import forked_tides
 from tests.support.typed import at_database
 from tides_bridge.database import Database
+from tides_bridge.operations import notices, telling
 from tides_bridge.operations.status import get_health
 from tides_bridge.operations.telling import tell_people
 from tides_bridge.settings import Settings
@@ -305,3 +308,57 @@ def test_without_subscriptions_nothing_is_noted(bridge: Bridge) -> None:
     add(bridge.database, "aaa")
     bridge.set("active = FALSE, inactive_reason = 'faint'", "aaa")
     assert rows_of(bridge.database, "SELECT * FROM target_event") == []
+
+
+def test_what_happened_before_somebody_subscribed_or_while_one_was_mute_is_not_told(bridge: Bridge) -> None:
+    bridge.subscribe("eva", "--on", "new")
+    bridge.subscribe("mute", "--on", "new")
+    add(bridge.database, "aaa")
+    bridge.subscribe("max", "--on", "new")
+    rows_of(bridge.database, "UPDATE subscription SET muted_until = now() WHERE name = 'mute' RETURNING 1")
+    add(bridge.database, "aab")
+    assert bridge.tell() == {"sent": 3}
+    assert bridge.receiver.subjects == ["TiDES: 2 new", "TiDES: aab new", "TiDES: aab new"]
+
+
+def test_a_condition_that_nobody_understands_any_more_keeps_nobody_waiting(bridge: Bridge) -> None:
+    bridge.subscribe("eva", "--on", "new", "--where", "class=SN")
+    bridge.subscribe("max", "--on", "new")
+    rows_of(bridge.database, "UPDATE subscription SET conditions = '{size=3}' WHERE name = 'eva' RETURNING 1")
+    add(bridge.database, "aaa")
+    assert bridge.tell() == {"sent": 2}
+    done = bridge.typed("subscribe", "ida", "--on", "new", "--where", "new>=9999-12-31T23:00-14:00", address="json://x")
+    assert (done.exit_code, "is no time" in done.output) == (2, True)
+
+
+def test_services_that_never_answer_take_no_more_than_a_minute_of_a_run(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        bridge.subscribe(name, "--on", "new")
+    add(bridge.database, "aaa")
+    monkeypatch.setattr(telling, "TELLING_SECONDS", 0.05)
+    monkeypatch.setattr(notices, "SEND_SECONDS", 0.1)
+    silent = threading.Event()
+    with monkeypatch.context() as patch:
+        patch.setattr(notices, "_deliver", lambda *_: silent.wait(20))
+        assert bridge.tell() == {"unknown": 1}
+        bridge.subscribe("eva", "--on", "new")
+        assert bridge.tell() == {"unknown": 1}  # the other one
+        assert bridge.tell() == {}  # both are left alone for an hour
+        silent.set()
+    add(bridge.database, "aab")
+    assert bridge.tell() == {"sent": 1}
+    assert bridge.receiver.subjects == ["TiDES: aab new"]
+
+
+def test_whatever_fails_while_people_are_told_fails_no_run_and_shows_nothing(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any) -> None:
+        raise ValueError(bridge.receiver.address)
+
+    monkeypatch.setattr(steps, "get_run_logger", lambda: logging.getLogger("steps"))
+    monkeypatch.setattr(steps, "tell_people", broken)
+    assert steps.tell_subscribers.fn(bridge.database, bridge.settings) == {}
+    assert "people are told later: ValueError" in caplog.text and SECRET not in caplog.text

@@ -360,6 +360,6 @@ def time_of(text: str, option: str) -> datetime:
     """
     try:
         time = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the latter of one that is beyond all years in UTC
         raise SettingsError(option, "", f"{text} is no time: write it as 2026-12-01 or 2026-12-01T12:00") from None
-    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
