@@ -1,5 +1,5 @@
 -- purpose: ask about targets by their type at the Transient Name Server: in the list, or else as a broker said it last;
---          a question whose type is no longer so is forgotten
+--          a question whose type is no longer so is not open, and is none anew when it is so again
 -- params: no_supernova text[] (types), asks_no_supernova boolean, asks_classified boolean (of every other type)
 -- returns: one row a new question: tides_id bigint, name text, tns_type text, tns_name text, is_no_supernova boolean,
 --          is_ruled boolean (a veto, hold or force is in force)
@@ -87,11 +87,28 @@ asked AS (
             WHEN typed.tns_type = ANY(%(no_supernova)s::text[]) THEN %(asks_no_supernova)s::boolean
             ELSE typed.tns_type IS NOT NULL AND %(asks_classified)s::boolean
         END
+        -- Answered of a target that had one of its objects, before a merge or a split: that holds for this one, too.
+        AND NOT EXISTS (
+            SELECT
+            FROM association
+            INNER JOIN association_log
+                ON
+                    association.object_id = association_log.object_id
+                    AND association.survey = association_log.survey
+            INNER JOIN tns_question AS former ON association_log.from_tides_id = former.tides_id
+            INNER JOIN ruling ON former.tides_id = ruling.tides_id AND former.asked_at < ruling.ruled_at
+            WHERE
+                association.tides_id = typed.tides_id
+                AND former.tides_id <> typed.tides_id
+                AND former.tns_type = typed.tns_type
+        )
 ),
 
-forgotten AS (
-    DELETE FROM tns_question
-    WHERE NOT EXISTS (
+noted AS (
+    UPDATE tns_question
+    SET is_so = NOT tns_question.is_so
+    WHERE
+        tns_question.is_so <> EXISTS (
             SELECT
             FROM asked
             WHERE asked.tides_id = tns_question.tides_id AND asked.tns_type = tns_question.tns_type

@@ -17,6 +17,7 @@ from tides_bridge.database import Database, run
 from tides_bridge.decisions.history import why
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.settings import Settings
+from tides_bridge.targets.association import merge_targets, split_object
 from tides_bridge.targets.rulings import Ruling, find_subjects, rule
 from tides_bridge.targets.tns import load_tns, match_of, read_tns
 from tides_bridge.targets.tns_rulings import rule_by_tns
@@ -360,6 +361,40 @@ def test_a_type_that_is_taken_back_is_asked_about_no_more(database: Database, li
     load_tns(database, write(tmp_path, line(objid="1", internal_names="a", type="SN II", ra="11", **later)))
     ruled_by_tns(database, listed)
     assert [name for name, _, _ in open_ones(database)] == ["aab", "aad"]
+
+
+def test_a_type_that_comes_again_asks_nobody_again_and_rules_no_more(
+    database: Database, listed: Settings, tmp_path: Path
+) -> None:
+    strict = typed_as(listed, tns_no_supernova="veto")
+    ruled_by_tns(database, strict)
+    with database.transaction() as connection:
+        subjects = find_subjects(connection, listed, ["b"])
+    rule(database, listed, Ruling("release", "wrong"), subjects)
+    for day, named in (("10", ""), ("11", "AGN")):
+        place = {"objid": "2", "internal_names": "", "ra": "20.0003", "declination": "-20"}
+        load_tns(database, write(tmp_path, line(**place, type=named, lastmodified=f"2026-06-{day} 12:00:00")))
+        assert ruled_by_tns(database, strict)["b"] == "on"
+    ruled_by_tns(database, typed_as(listed, tns_no_supernova="tell"))
+    assert ruled_by_tns(database, strict)["b"] == "on"
+    assert open_ones(database) == []
+
+
+def test_what_was_said_of_a_type_goes_with_the_object(database: Database, settings: Settings, tmp_path: Path) -> None:
+    rules = at(settings, 61000.0)
+    for name, ra in (("x", 10.0), ("y", 10.0001), ("z", 20.0)):
+        store(database, rules, staged(name, ra=ra, decl=-20.0, r=19.0))
+    load_tns(database, write(tmp_path, line(internal_names="x, y", type="AGN")))
+    strict = typed_as(rules, tns_no_supernova="veto")
+    assert ruled_by_tns(database, strict) == {"x": "veto", "z": "on"}
+    with database.transaction() as connection:
+        subjects = find_subjects(connection, rules, ["x"])
+    rule(database, rules, Ruling("release", "wrong"), subjects)
+    split_object(database, strict, "ztf", "y", "two")
+    assert ruled_by_tns(database, strict) == {"x": "on", "y": "on", "z": "on"}
+    merge_targets(database, strict, "z", "y", "one")
+    assert ruled_by_tns(database, strict) == {"x": "on", "y": "merged", "z": "on"}
+    assert open_ones(database) == []
 
 
 @pytest.mark.parametrize("name", ["c", "TiDES25aac", "SN 2026aac", "2026aac"])
