@@ -86,6 +86,20 @@ def test_the_newest_word_of_a_person_counts_whatever_software_says(
     assert known(database)["aaa"][0] == "SN Ic-BL"
 
 
+def test_what_people_say_without_a_date_is_of_the_day_on_which_it_comes(
+    database: Database, bridge: Settings, tmp_path: Path
+) -> None:
+    for said, counts in (
+        ("SN Ia,,,0.9,human,eva,", "SN Ia"),
+        ("AGN,,,0.5,human,ole,", "AGN"),
+        ("TDE,,,,human,al,", "TDE"),
+    ):
+        assert take_in(database, bridge, tmp_path, f"aaa,{said}").new == 1
+        assert known(database)["aaa"][0] == counts
+    assert take_in(database, bridge, tmp_path, "aaa,SN Ia,,,0.9,human,eva,2026-11-01").new == 1
+    assert known(database)["aaa"][0] == "TDE"
+
+
 @pytest.mark.parametrize(
     ("line", "state"),
     [
