@@ -1,6 +1,6 @@
 """Hosts as targets: on only while their transients are off and faded, by the same exchange, never twice."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from tides_bridge.fourmost.client import FourmostClient
 from tides_bridge.fourmost.reconcile import reconcile
 from tides_bridge.settings import Settings
 from tides_bridge.targets.association import merge_targets
+from tides_bridge.targets.hosts.candidates import HostCandidate, ObjectPlace
+from tides_bridge.targets.hosts.settling import look_for_hosts
 from tides_bridge.targets.rulings import Ruling, find_subjects, rule
 
 LATER = 61100.0
@@ -101,6 +103,18 @@ def test_a_host_goes_off_in_the_transaction_in_which_a_transient_goes_on(databas
     run_at(database, bridge, LATER)
     change(database, "active = TRUE, inactive_reason = NULL", "aab")
     assert seen(database) == {"aaa": "unseen", "aab": "on", "aac": "unseen", "7": "transient", "8": "on"}
+
+
+def test_a_host_goes_off_when_a_transient_that_is_on_is_found_in_it(database: Database, bridge: Settings) -> None:
+    run_at(database, bridge, LATER)
+    change(database, "active = TRUE, inactive_reason = NULL", "aac")
+    assert seen(database)["7"] == "on"
+
+    def find(places: Sequence[ObjectPlace]) -> list[tuple[ObjectPlace, list[HostCandidate]]]:
+        return [(place, [HostCandidate("SDSS/PS1", "7")]) for place in places if place.object_id == "aac"]
+
+    look_for_hosts(database, find, "catalogue:x")
+    assert seen(database) == {"aaa": "unseen", "aab": "unseen", "aac": "on", "7": "transient", "8": "transient"}
 
 
 def test_a_transient_that_is_faint_in_lsst_has_faded_before(database: Database, bridge: Settings) -> None:
