@@ -245,9 +245,10 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "operations/store_digested.sql": {"subscription_id": 1, "digested_on": "2026-06-09"},
     "operations/settle_message.sql": {
         "message_id": 1,
-        "is_sent": True,
+        "outcome": "sent",
         "first_wait": "5 minutes",
         "longest_wait": "6 hours",
+        "unheard_wait": "1 hour",
     },
     "operations/count_otherwise.sql": {"times": 3},
     "operations/count_questions.sql": {"times": 3, "at": NOW, "scatter": 2.0, "days": 30, **STEADY},
