@@ -134,13 +134,13 @@ def line_of(event: Mapping[str, Any]) -> str:
     'TiDES26aaa: faint'
     >>> line_of(event | {"kind": "new", "detail": "", "ra": 10.0, "decl": -20.0, "sherlock_class": "SN"})
     'TiDES26aaa (ZTF26abc) at 10.00000 -20.00000, SN'
+    >>> line_of(event | {"kind": "on", "detail": "", "ra": 10.0, "decl": -20.0, "sherlock_class": "", "objects": None})
+    'TiDES26aaa at 10.00000 -20.00000, no class'
     """
     line = str(event["name"])
     if event["kind"] in ("new", "on", "sent"):
-        line += (
-            f" ({event['objects'] or 'merged'}) at {event['ra']:.5f} {event['decl']:+.5f}, "
-            f"{event['sherlock_class'] or 'no class'}"
-        )
+        line += f" ({event['objects']})" if event["objects"] else ""  # hosts have none, nor what was merged since
+        line += f" at {event['ra']:.5f} {event['decl']:+.5f}, {event['sherlock_class'] or 'no class'}"
     detail = " ".join(event["detail"].split())
     return (f"{line}: {detail}" if detail else line)[:LONGEST_LINE]
 
