@@ -380,6 +380,15 @@ def test_a_type_that_comes_again_asks_nobody_again_and_rules_no_more(
     assert open_ones(database) == []
 
 
+def test_nobody_rules_between_the_look_and_what_follows_from_it(database: Database, settings: Settings) -> None:
+    with database.transaction() as connection:
+        rule_by_tns(connection, settings)
+        held = connection.exec_driver_sql(
+            "SELECT count(*) FROM pg_locks WHERE relation = 'association'::regclass AND mode = 'ShareRowExclusiveLock'"
+        ).scalar_one()
+    assert held == 1
+
+
 def test_what_was_said_of_a_type_goes_with_the_object(database: Database, settings: Settings, tmp_path: Path) -> None:
     rules = at(settings, 61000.0)
     for name, ra in (("x", 10.0), ("y", 10.0001), ("z", 20.0)):

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from tides_bridge.database import run
 from tides_bridge.formats.meaning.tns_types import NO_TRANSIENTS
 from tides_bridge.settings import Settings
+from tides_bridge.targets.association import lock_targets
 from tides_bridge.targets.rulings import Ruling, Subject, store_rulings
 
 
@@ -20,7 +21,7 @@ def rule_by_tns(connection: Connection, settings: Settings) -> int:
     Parameters
     ----------
     connection
-        Of a transaction in which targets are locked or may be.
+        Of a transaction, in which targets are locked from now on: what people rule meanwhile is known, or waits.
     settings
         ``targets.tnsNoSupernova`` and ``targets.tnsClassified``.
 
@@ -29,6 +30,7 @@ def rule_by_tns(connection: Connection, settings: Settings) -> int:
     int
         Targets that are ruled on now.
     """
+    lock_targets(connection)
     limits = settings.targets
     asks = {"no_supernova": list(NO_TRANSIENTS), "asks_no_supernova": limits.tns_no_supernova != "tell"}
     asks |= {"asks_classified": limits.tns_classified != "tell"}
