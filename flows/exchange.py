@@ -21,6 +21,7 @@ from tides_bridge.database.run_log import logged_run, run_duration
 from tides_bridge.decisions.provenance import keep_provenance
 from tides_bridge.fourmost.client import FourmostClient
 from tides_bridge.fourmost.due import keep_changes
+from tides_bridge.fourmost.hosts_first import wait_for_hosts
 from tides_bridge.settings import Settings, load_settings
 
 
@@ -92,6 +93,7 @@ def _exchange(database: Database, settings: Settings, summary: Summary) -> None:
         summary.add_forbidden(stage.refused)
         # What goes off is told first: a host must be off before its transient is on again.
         deactivated = update_existing_transients(database, client, Handed(stage.deactivated), "deactivated")
+        stage = wait_for_hosts(database, stage)
         created.add(create_new_transients_in_4most(database, client, Handed(stage.new), settings))
         changed = update_existing_transients(database, client, Handed(stage.changed), "changed")
         summary.add_sent(created, changed, deactivated)

@@ -198,6 +198,28 @@ def test_hosts_go_the_way_of_all_targets(database: Database, bridge: Settings, f
     assert (off["operation"], on["operation"]) == ("deactivate", "update"), "the host is off before the transient is on"
 
 
+def test_a_transient_waits_for_a_host_that_4most_did_not_switch_off(
+    database: Database, bridge: Settings, fourmost: FourmostStandin
+) -> None:
+    here = joined(bridge, fourmost)
+    run_at(database, here, 61002.0)
+    Exchanged(database, at(here, 61002.0))
+    for _ in range(2):
+        run_at(database, here, LATER)
+        Exchanged(database, at(here, LATER))
+    see(database, "aaa", LATER)
+    run_at(database, here, LATER + 1)
+    fourmost.set_faults([{"fault": "status", "status": 400, "method": "PATCH", "times": 1}])
+    Exchanged(database, at(here, LATER + 1))
+
+    def on() -> set[str]:
+        return {row["name"] for row in fourmost.rows() if row["is_active"]}
+
+    assert on() == {"TiDESH26aaa", "TiDESH26aab"}, "the transient waits"
+    Exchanged(database, at(here, LATER + 1))
+    assert on() == {"aaa", "TiDESH26aab"}
+
+
 def test_a_lost_answer_makes_no_second_host(database: Database, bridge: Settings, fourmost: FourmostStandin) -> None:
     here = joined(bridge, fourmost)
     run_at(database, here, LATER)

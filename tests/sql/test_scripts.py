@@ -54,6 +54,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "fourmost/forget_ingested.sql": {"tides_id": 1},
     "fourmost/list_asked.sql": {"tides_id": 1, "name": "TiDES26aaa"},
     "fourmost/last_restoration.sql": {"since": NOW},
+    "fourmost/list_guests.sql": {},
     "fourmost/list_refused.sql": {},
     "fourmost/count_told.sql": {},
     "fourmost/last_comparison.sql": {},

@@ -21,6 +21,7 @@ from tides_bridge.fourmost.exchange import (
     settle_unanswered,
     update_existing_transients,
 )
+from tides_bridge.fourmost.hosts_first import wait_for_hosts
 from tides_bridge.settings import Settings
 
 MAGNITUDE = re.compile(r"(?P<band>[ugrizy])_latest_mag")
@@ -105,6 +106,7 @@ class Exchanged:
         self.created = settle_unanswered(database, client)
         self.stage = prepare_4most_update(database, settings)
         self.deactivated = update_existing_transients(database, client, self.stage.deactivated)
+        self.stage = wait_for_hosts(database, self.stage)
         self.created.add(create_new_transients_in_4most(database, client, self.stage.new, settings))
         self.changed = update_existing_transients(database, client, self.stage.changed)
 
