@@ -220,6 +220,25 @@ def test_a_transient_waits_for_a_host_that_4most_did_not_switch_off(
     assert on() == {"aaa", "TiDESH26aab"}
 
 
+def test_a_host_waits_for_a_vetoed_transient_that_4most_did_not_switch_off(
+    database: Database, bridge: Settings, fourmost: FourmostStandin
+) -> None:
+    here = joined(bridge, fourmost)
+    run_at(database, here, 61002.0)
+    Exchanged(database, at(here, 61002.0))
+    with database.transaction() as connection:
+        (first,) = find_subjects(connection, bridge, ["aaa"])
+    rule(database, at(bridge, LATER), Ruling("veto", "a star"), [first])
+    for _ in range(2):
+        run_at(database, here, LATER)
+        fourmost.set_faults([{"fault": "status", "status": 400, "method": "PATCH"}])
+        Exchanged(database, at(here, LATER))
+    assert {row["name"] for row in fourmost.rows() if row["is_active"]} == {"aaa", "TiDESH26aab"}
+    fourmost.set_faults([])
+    Exchanged(database, at(here, LATER))
+    assert {row["name"] for row in fourmost.rows() if row["is_active"]} == {"TiDESH26aaa", "TiDESH26aab"}
+
+
 def test_a_lost_answer_makes_no_second_host(database: Database, bridge: Settings, fourmost: FourmostStandin) -> None:
     here = joined(bridge, fourmost)
     run_at(database, here, LATER)

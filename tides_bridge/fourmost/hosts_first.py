@@ -1,4 +1,4 @@
-"""A host is off at 4MOST before a transient in it is on: while 4MOST did not switch it off, the transient waits."""
+"""A host and a transient in it are never both on at 4MOST: while it did not switch the one off, the other waits."""
 
 from dataclasses import replace
 
@@ -8,12 +8,12 @@ from tides_bridge.fourmost.payloads import FourmostStage
 
 def wait_for_hosts(database: Database, stage: FourmostStage) -> FourmostStage:
     """
-    Leave transients out that lie in a host which 4MOST was to switch off, and did not; the next exchange looks again.
+    Leave out transients whose host 4MOST was to switch off and did not, and such hosts; the next exchange looks again.
 
     Parameters
     ----------
     database
-        What 4MOST was told of hosts, and which transients point to them.
+        What 4MOST was told, and which transients point to which hosts.
     stage
         What is to be sent, when all that goes off was told.
     """
