@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import coverage
 import pytest
 
 from tides_bridge.database import scripts
 
-FOLDER = Path(os.environ["TIDES_MUTANTS"])
-"""Where each process of pytest writes what it found."""
+FOLDER = "TIDES_MUTANTS"
+"""Variable of the environment: where each process of pytest writes what it found."""
 MEASURED = ["tides_bridge", "flows", "tasks"]
 
 
@@ -22,6 +21,8 @@ class Covering:
     """Notes what is covered while tests run."""
 
     def __init__(self) -> None:
+        import coverage  # in an environment of `make mutants` only
+
         self._seconds: dict[str, float] = {}
         self._scripts: dict[str, set[str]] = defaultdict(set)
         self._test = ""
@@ -55,7 +56,7 @@ class Covering:
         found: dict[str, Any] = {"seconds": self._seconds, "lines": lines}
         found["scripts"] = {name: sorted(filter(None, tests)) for name, tests in self._scripts.items()}
         process = os.environ.get("PYTEST_XDIST_WORKER", "main")
-        (FOLDER / f"covered-{process}.json").write_text(json.dumps(found))
+        (Path(os.environ[FOLDER]) / f"covered-{process}.json").write_text(json.dumps(found))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -322,8 +322,7 @@ def _factor(split: Split, kernel: Kernel) -> Floats:
     """(n, n) lower triangle of Cholesky of the covariance of the points."""
     covariance = kernel.covariance(split.mjd, split.band, split.mjd, split.band)
     covariance[np.diag_indices(len(covariance))] += split.variance
-    result: Floats = np.linalg.cholesky(covariance)
-    return result
+    return np.asarray(np.linalg.cholesky(covariance), dtype=float)
 
 
 def _compare(  # noqa: PLR0913, PLR0917
