@@ -20,22 +20,5 @@ SELECT
 FROM tides_master
 LEFT JOIN tides_master AS kept ON tides_master.merged_into = kept.tides_id
 WHERE
-    -- As an array of keys: an OR of three ways to them reads the whole table.
-    tides_master.tides_id = any(array(
-        SELECT named.tides_id
-        FROM tides_master AS named
-        WHERE named.name = %(object_id)s::text
-        UNION ALL
-        SELECT association.tides_id
-        FROM association
-        WHERE
-            association.object_id = %(object_id)s::text
-            AND (%(survey)s::text IS NULL OR association.survey = %(survey)s::text)
-        UNION ALL
-        SELECT first.tides_id
-        FROM tides_master AS first
-        WHERE
-            first.object_id = %(object_id)s::text
-            AND (%(survey)s::text IS NULL OR first.survey = %(survey)s::text)
-    ))
+    tides_master.tides_id = any(array(SELECT targets_called(%(object_id)s::text, %(survey)s::text)))
 ORDER BY tides_master.merged_into IS NOT NULL, tides_master.survey, tides_master.tides_id;

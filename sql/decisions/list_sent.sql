@@ -19,21 +19,5 @@ FROM exchange_log
 INNER JOIN tides_master ON exchange_log.tides_id = tides_master.tides_id
 WHERE
     (%(as_of)s::timestamptz IS NULL OR exchange_log.logged_at <= %(as_of)s::timestamptz)
-    AND exchange_log.tides_id = any(array(
-        SELECT named.tides_id
-        FROM tides_master AS named
-        WHERE named.name = %(object_id)s::text
-        UNION ALL
-        SELECT association.tides_id
-        FROM association
-        WHERE
-            association.object_id = %(object_id)s::text
-            AND (%(survey)s::text IS NULL OR association.survey = %(survey)s::text)
-        UNION ALL
-        SELECT first.tides_id
-        FROM tides_master AS first
-        WHERE
-            first.object_id = %(object_id)s::text
-            AND (%(survey)s::text IS NULL OR first.survey = %(survey)s::text)
-    ))
+    AND exchange_log.tides_id = any(array(SELECT targets_called(%(object_id)s::text, %(survey)s::text)))
 ORDER BY exchange_log.exchange_id;

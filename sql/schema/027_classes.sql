@@ -37,14 +37,20 @@ CREATE VIEW classification_in_force AS
 SELECT DISTINCT ON (
     classification.survey, classification.object_id, classification.source, classification.who,
     classification.spectrum, classification.version, classification.classified_at
-) classification.*
+)
+    classification.*,
+    CASE
+        WHEN classification.source = 'human' THEN coalesce(classification.classified_at, classification.stored_at)
+        ELSE classification.classified_at
+    END AS said_at
 FROM classification
 ORDER BY
     classification.survey, classification.object_id, classification.source, classification.who,
     classification.spectrum, classification.version, classification.classified_at,
     classification.classification_id DESC;
 
-COMMENT ON VIEW classification_in_force IS 'what each source said last of a spectrum, or at a time';
+COMMENT ON VIEW classification_in_force IS
+'what each source said last of a spectrum, or at a time; what a person says without a date is of when it came';
 
 -- The newest of people counts; without one what the pipeline makes of all, then the newest of the surest.
 CREATE VIEW object_class AS
@@ -56,9 +62,9 @@ WITH placed AS (
             PARTITION BY said.survey, said.object_id
             ORDER BY
                 (said.source = 'human') DESC,
-                CASE WHEN said.source = 'human' THEN said.classified_at END DESC NULLS LAST,
+                CASE WHEN said.source = 'human' THEN said.said_at END DESC NULLS LAST,
                 (said.source = 'global') DESC,
-                said.classified_at DESC NULLS LAST,
+                said.said_at DESC NULLS LAST,
                 said.confidence DESC NULLS LAST,
                 said.classification_id DESC
         ) AS place
@@ -81,7 +87,7 @@ SELECT
     )[1] AS redshift_error,
     (array_agg(concat_ws(' ', placed.source, placed.who) ORDER BY placed.place))[1] AS by,
     bool_or(placed.is_human) AS is_human,
-    (array_agg(placed.classified_at ORDER BY placed.place))[1] AS classified_at
+    (array_agg(placed.said_at ORDER BY placed.place))[1] AS said_at
 FROM placed
 GROUP BY placed.survey, placed.object_id;
 
@@ -99,7 +105,7 @@ INNER JOIN association
 LEFT JOIN tides_master AS home
     ON object_class.survey = home.survey AND object_class.object_id = home.object_id
 ORDER BY
-    association.tides_id ASC, object_class.is_human DESC, object_class.classified_at DESC NULLS LAST,
+    association.tides_id ASC, object_class.is_human DESC, object_class.said_at DESC NULLS LAST,
     object_class.confidence DESC NULLS LAST, object_class.survey ASC, object_class.object_id ASC;
 
 COMMENT ON VIEW target_class IS 'of the objects of a target the class that counts; own_tides_id: whose object it was';

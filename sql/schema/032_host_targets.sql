@@ -1,8 +1,8 @@
 -- purpose: let hosts be targets of their own, which are on only while their transients are off and faded
 -- needs: host, host_candidate, hosts_of_targets, judge_by_rules, steady_targets, state_reason, ruled_targets,
 --        time_of_mjd, change_4most
--- makes: host_rule; a column of host; the functions judge_galaxies, judge_targets, switch_hosts_off and
---        note_changed_hosts, and triggers
+-- makes: host_rule; a column of host; the functions judge_galaxies, judge_targets anew, switch_off_hosts_of,
+--        switch_hosts_off, switch_found_hosts_off and note_changed_hosts, and triggers
 
 ALTER TABLE host ADD COLUMN tides_id bigint UNIQUE REFERENCES tides_master;
 
@@ -75,8 +75,13 @@ CREATE FUNCTION judge_galaxies(host_ids bigint[], now_mjd double precision) RETU
     GROUP BY asked.host_id
 $$;
 
--- As in schema 031; hosts have a rule of their own.
-CREATE OR REPLACE FUNCTION judge_targets(
+DROP FUNCTION judge_targets(
+    bigint[], double precision, double precision, double precision[], text, double precision, boolean[], boolean
+);
+
+-- Why each of these is no target now, NULL if it is one: by what people decided, a spectrum, and rules. A target that
+-- only a person has chosen ends with the force. Hosts have a rule of their own.
+CREATE FUNCTION judge_targets(
     tides_ids bigint[],
     now_mjd double precision,
     deactivate_after_days double precision,
@@ -126,27 +131,20 @@ COMMENT ON COLUMN tides_master.inactive_reason IS
 'why it is switched off: unseen, faint, unselected, steady, spectrum, merged, veto or hold; of hosts also transient or '
 'waiting';
 
--- A host goes off in the transaction in which one of its transients goes on, whatever switches that; one that a person
--- has forced stays.
-CREATE FUNCTION switch_hosts_off() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-    transients bigint[];
-BEGIN
-    IF NOT EXISTS (SELECT FROM host WHERE host.tides_id IS NOT NULL) THEN
-        RETURN NULL;
-    END IF;
-    SELECT array_agg(DISTINCT target.tides_id) INTO transients
-    FROM changed
-    INNER JOIN tides_master AS target ON changed.tides_id = target.tides_id
-    WHERE target.active AND target.survey <> 'host';
-    IF transients IS NULL THEN  -- so is what this does to hosts: a trigger of a statement comes without rows, too
-        RETURN NULL;
-    END IF;
+-- A host goes off in the transaction in which one of its transients goes on, or is found in it, whatever does that; one
+-- that a person has forced stays.
+CREATE FUNCTION switch_off_hosts_of(transients bigint[]) RETURNS void LANGUAGE sql AS $$
     UPDATE tides_master
     SET
         active = FALSE,
         inactive_reason = 'transient'
-    FROM hosts_of_targets(transients) AS found
+    FROM hosts_of_targets(
+            array(
+                SELECT target.tides_id
+                FROM tides_master AS target
+                WHERE target.tides_id = ANY(transients) AND target.active AND target.survey <> 'host'
+            )
+        ) AS found
     INNER JOIN host ON found.host_id = host.host_id
     CROSS JOIN host_rule
     WHERE
@@ -160,7 +158,41 @@ BEGIN
                 lying.tides_id = tides_master.tides_id
                 AND lying.kind = 'force'
                 AND (lying.until IS NULL OR lying.until > now())
+        )
+$$;
+
+-- Of targets that change, and of objects that come to a target.
+CREATE FUNCTION switch_hosts_off() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    -- What this does to hosts calls it again, with hosts alone; and a trigger of a statement comes without rows, too.
+    IF
+        EXISTS (SELECT FROM host WHERE host.tides_id IS NOT NULL)
+        AND EXISTS (
+            SELECT
+            FROM changed
+            INNER JOIN tides_master AS target ON changed.tides_id = target.tides_id
+            WHERE target.active AND target.survey <> 'host'
+        )
+    THEN
+        PERFORM switch_off_hosts_of(array(SELECT DISTINCT changed.tides_id FROM changed));
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+-- Of objects in which another galaxy is found.
+CREATE FUNCTION switch_found_hosts_off() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM host WHERE host.tides_id IS NOT NULL) THEN
+        PERFORM switch_off_hosts_of(
+            array(
+                SELECT DISTINCT association.tides_id
+                FROM changed
+                INNER JOIN association
+                    ON changed.object_id = association.object_id AND changed.survey = association.survey
+            )
         );
+    END IF;
     RETURN NULL;
 END
 $$;
@@ -171,6 +203,12 @@ CREATE TRIGGER switch_hosts_off_inserted AFTER INSERT ON association
 REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION switch_hosts_off();
 CREATE TRIGGER switch_hosts_off_updated AFTER UPDATE ON association
 REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION switch_hosts_off();
+CREATE TRIGGER switch_found_hosts_off_inserted AFTER INSERT ON host_candidate
+REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION switch_found_hosts_off();
+CREATE TRIGGER switch_found_hosts_off_updated AFTER UPDATE ON host_candidate
+REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION switch_found_hosts_off();
+CREATE TRIGGER switch_found_hosts_off_deleted AFTER DELETE ON host_candidate
+REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION switch_found_hosts_off();
 
 -- What 4MOST is told of a host is that of its galaxy.
 CREATE FUNCTION note_changed_hosts() RETURNS trigger LANGUAGE plpgsql AS $$

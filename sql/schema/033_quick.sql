@@ -1,6 +1,6 @@
 -- purpose: answer what people ask of 300,000 targets, 100,000 rulings and a million annotations at once
--- needs: doubtful_positions, ruling_in_force
--- makes: doubtful_positions anew; indexes
+-- needs: association, doubtful_positions, ruling_in_force
+-- makes: the function targets_called; doubtful_positions anew; indexes
 
 CREATE INDEX association_scattered ON association (tides_id) WHERE scatter_arcsec > 1;
 CREATE INDEX association_same_place ON association (tides_id) WHERE how = 'position' AND separation_arcsec < 0.001;
@@ -8,6 +8,22 @@ CREATE INDEX association_object_begins ON association (object_id text_pattern_op
 CREATE INDEX tides_master_name_begins ON tides_master (name text_pattern_ops);
 CREATE INDEX tides_master_class ON tides_master (sherlock_class);
 CREATE INDEX tides_master_function ON tides_master (selection_function);
+
+-- The targets that are called so, or have or first had an object of this name. To be had as an array of keys: an OR of
+-- three ways to them reads the whole table.
+CREATE FUNCTION targets_called(called text, of_survey text) RETURNS SETOF bigint LANGUAGE sql STABLE AS $$
+    SELECT tides_master.tides_id
+    FROM tides_master
+    WHERE tides_master.name = called
+    UNION ALL
+    SELECT association.tides_id
+    FROM association
+    WHERE association.object_id = called AND (of_survey IS NULL OR association.survey = of_survey)
+    UNION ALL
+    SELECT tides_master.tides_id
+    FROM tides_master
+    WHERE tides_master.object_id = called AND (of_survey IS NULL OR tides_master.survey = of_survey)
+$$;
 
 -- As before, but rulings are looked for only on the few that are doubtful: all of them were read.
 CREATE OR REPLACE FUNCTION doubtful_positions(scatter double precision, at timestamptz) RETURNS TABLE (

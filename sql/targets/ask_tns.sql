@@ -43,12 +43,6 @@ candidate AS (
     INNER JOIN association ON spoken.object_id = association.object_id AND spoken.survey = association.survey
 ),
 
--- As an array it goes into the view, which would else look for all targets.
-whole AS (
-    SELECT candidate.tides_id
-    FROM candidate
-),
-
 typed AS (
     SELECT
         candidate.tides_id,
@@ -69,8 +63,11 @@ typed AS (
             )
         ) AS tns_type
     FROM candidate
+    -- As an array it goes into the view, which would else look for all targets.
     LEFT JOIN tns_match
-        ON candidate.tides_id = tns_match.tides_id AND tns_match.tides_id = any(array(SELECT whole.tides_id FROM whole))
+        ON
+            candidate.tides_id = tns_match.tides_id
+            AND tns_match.tides_id = any(array(SELECT wanted.tides_id FROM candidate AS wanted))
 ),
 
 asked AS (

@@ -28,6 +28,8 @@ SLOWEST = 20.0
 START = 60.0
 """[s] More than its tests take a fault may keep them busy, before it counts as noticed: they never end."""
 MARK = ".state"
+"""Of what `covered-*.json` tell."""
+PYTEST = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
 
 
 @dataclass(frozen=True)
@@ -198,9 +200,6 @@ def cover() -> Covered:
             print("tests fail without any fault: what covers what may be incomplete")
         mark.write_bytes(state)
     return Covered.read(sorted(FOLDER.glob("covered-*.json")))
-
-
-PYTEST = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
 
 
 def is_noticed(fault: Fault, covered: Covered, number: int, limit: float) -> bool:

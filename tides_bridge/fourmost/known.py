@@ -61,21 +61,38 @@ def known_of(annotations: Mapping[str, Mapping[str, Any]]) -> KnownOfTarget:
     """
     found = KnownOfTarget()
     for name, (error, kind) in REDSHIFTS.items():
-        if _put(found, "redshift_estimate", annotations.get(name), f"redshift {kind}"):
+        if _put(found, "redshift_estimate", _number(annotations.get(name)), f"redshift {kind}"):
             # An error is of that redshift only if it is of the same object.
             if error and annotations.get(error, {}).get("of") == annotations[name]["of"]:
-                _put(found, "redshift_error", annotations[error], "")
+                _put(found, "redshift_error", _number(annotations[error]), "")
             break
-    _put(found, "reddening", annotations.get(REDDENING), "reddening of Lasair")
+    _put(found, "reddening", _number(annotations.get(REDDENING)), "reddening of Lasair")
     return found
 
 
-def _put(found: KnownOfTarget, column: str, note: Mapping[str, Any] | None, origin: str) -> bool:
+def known_of_host(redshift: float | None, error: float | None) -> KnownOfTarget:
+    """
+    Choose what is sent of a galaxy.
+
+    >>> known_of_host(0.05, 11.0).columns, known_of_host(None, 0.01).columns
+    ({'redshift_estimate': 0.05}, {})
+    """
+    found = KnownOfTarget()
+    if _put(found, "redshift_estimate", redshift, ""):
+        _put(found, "redshift_error", error, "")
+    return found
+
+
+def _number(note: Mapping[str, Any] | None) -> float | None:
+    return None if note is None else note["number"]
+
+
+def _put(found: KnownOfTarget, column: str, number: float | None, origin: str) -> bool:
     """Take a number if there is one that the format allows; tells whether."""
     low, high = LIMITS[column]
-    if note is None or not low <= note["number"] <= high:
+    if number is None or not low <= number <= high:
         return False
-    found.columns[column] = round(note["number"], DIGITS)
+    found.columns[column] = round(number, DIGITS)
     if origin:
         found.origins[column] = origin
     return True

@@ -7,9 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from tides_bridge.errors import FourmostRejected
-from tides_bridge.fourmost.host_payloads import host_to_4most
 from tides_bridge.fourmost.identity import separation_arcsec
-from tides_bridge.fourmost.known import known_of
+from tides_bridge.fourmost.known import known_of, known_of_host
 from tides_bridge.fourmost.magnitudes import magnitude_for
 from tides_bridge.lightcurves.photometry import jd_from_mjd
 from tides_bridge.settings import Settings
@@ -68,23 +67,23 @@ class FourmostStage:
 
 def to_4most(row: Row, settings: Settings) -> dict[str, Any]:
     """
-    Make the payload of one active target; of a host that of `host_to_4most`.
+    Make the payload of one active target.
 
     The magnitude is that of `magnitude_for`, redshift and reddening are those of `known_of`. The dates are those of the
-    last detection and of the day on which the target would be switched off, or on which a force of it ends [JD].
+    last detection and of the day on which the target would be switched off, or on which a force of it ends [JD]. A host
+    neither fades nor moves: magnitude and redshift are those of the galaxy, and it is wanted since it was first.
 
     Raises
     ------
     FourmostRejected
         If the format forbids it, naming the column and its range, or if it has no magnitude to send.
     """
-    if row.get("host"):
-        host_payload = host_to_4most(row, settings)
-        _check(host_payload)
-        return host_payload
-    options, magnitude = settings.fourmost, magnitude_for(row, settings)
-    off_jd = jd_from_mjd(row["last_detection_mjd"]) + settings.targets.longest_unseen / timedelta(days=1)
-    forced_until = row.get("forced_until_mjd")
+    options = settings.fourmost
+    own, columns = (
+        (settings.hosts, _of_host(row["host"], settings))
+        if row.get("host")
+        else (options, _of_transient(row, settings))
+    )
     payload = {
         "uploadedfor_survey_id": options.survey_id,
         "name": row["name"],
@@ -94,27 +93,46 @@ def to_4most(row: Row, settings: Settings) -> dict[str, Any]:
         "pmdec": 0.0,
         "epoch": options.epoch,
         "resolution": options.resolution,
-        "subsurvey": options.subsurvey,
-        "cadence": options.cadence,
-        "template": options.template,
-        "ruleset": options.ruleset,
-        "extent_flag": 0,
-        "mag": magnitude.value,
-        "mag_type": options.mag_type,
-        "classification": options.classification,
+        "subsurvey": own.subsurvey,
+        "cadence": own.cadence,
+        "template": own.template,
+        "ruleset": own.ruleset,
+        "classification": own.classification,
         "date_earliest": jd_from_mjd(row["last_detection_mjd"]),
-        "date_latest": off_jd if forced_until is None else max(off_jd, jd_from_mjd(forced_until)),
-        "t_exp_d": options.exposure_times.d,
-        "t_exp_g": options.exposure_times.g,
-        "t_exp_b": options.exposure_times.b,
-        "t_exp_s": options.exposure_times.s,
+        "t_exp_d": own.exposure_times.d,
+        "t_exp_g": own.exposure_times.g,
+        "t_exp_b": own.exposure_times.b,
+        "t_exp_s": own.exposure_times.s,
         "is_active": True,
-    }
-    if magnitude.error is not None:
-        payload["mag_err"] = round(magnitude.error, 3)
-    payload |= known_of(row.get("annotations") or {}).columns
+    } | columns
     _check(payload)
     return payload
+
+
+def _of_transient(row: Row, settings: Settings) -> dict[str, Any]:
+    """Give what 4MOST should know of a transient alone."""
+    magnitude, forced_until = magnitude_for(row, settings), row.get("forced_until_mjd")
+    off_jd = jd_from_mjd(row["last_detection_mjd"]) + settings.targets.longest_unseen / timedelta(days=1)
+    columns = {
+        "extent_flag": 0,
+        "mag": magnitude.value,
+        "mag_type": settings.fourmost.mag_type,
+        "date_latest": off_jd if forced_until is None else max(off_jd, jd_from_mjd(forced_until)),
+    }
+    if magnitude.error is not None:
+        columns["mag_err"] = round(magnitude.error, 3)
+    return columns | known_of(row.get("annotations") or {}).columns
+
+
+def _of_host(host: Row, settings: Settings) -> dict[str, Any]:
+    """Give what 4MOST should know of a galaxy alone."""
+    columns = {
+        "extent_flag": settings.hosts.extent_flag,
+        "mag": host["mag"],
+        "mag_type": host["mag_type"],
+        "date_latest": settings.hosts.date_latest,
+    }
+    return columns | known_of_host(host["redshift"], host["redshift_error"]).columns
 
 
 def _check(payload: Row) -> None:

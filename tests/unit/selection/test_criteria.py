@@ -30,7 +30,7 @@ from tests.support.functions import (
     only,
     strict_keys,
 )
-from tests.support.reference import judge_one, known_of
+from tests.support.reference import OBJECT_KEYS, judge_one, known_of
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.selection import SelectionFunction, Verdicts, judge
 from tides_bridge.selection import functions as selection
@@ -293,18 +293,7 @@ def test_the_order_of_points_changes_nothing(drawn: Any, keys: Keys, random: Any
 def test_the_order_of_objects_changes_nothing(drawn: Any, keys: Keys, order: list[int]) -> None:
     points, reliability, objects = drawn
     moved = [(order.index(row[0]), *row[1:]) for row in points]
-    names = (
-        "ra",
-        "decl",
-        "ebv",
-        "solar_system",
-        "point_source",
-        "known_variable",
-        "sherlock_class",
-        "first_seen",
-        "annotations",
-    )
-    known = Objects.of(3, **{name: getattr(objects, name)[order] for name in names})
+    known = Objects.of(3, **{name: getattr(objects, name)[order] for name in OBJECT_KEYS})
     function = SelectionFunction.parse("test", keys)
     one, other = (told_curves(*each) for each in ((points, reliability, objects), (moved, reliability, known)))
     assert_same(judge(one, [function])[0], judge(other, [function])[0], order)
