@@ -8,7 +8,6 @@ the day before is asked for again, and is then decided again, as with any alert 
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -17,7 +16,7 @@ from tides_bridge.brokers.fastdb.api import FastDbApi
 from tides_bridge.brokers.kafka import Partition
 from tides_bridge.brokers.models import Message, Pull
 from tides_bridge.errors import BrokerUnavailable
-from tides_bridge.lightcurves.photometry import MJD_OF_UNIX
+from tides_bridge.lightcurves.photometry import time_from_mjd
 from tides_bridge.settings import Settings
 
 DAY: Final = 10**9
@@ -73,7 +72,7 @@ class HotTransients:
         if not messages:
             return Pull([], {}, is_last=True)
         self._next = max(messages[-1].offset + 1, self._next or 0)
-        newest = datetime.fromtimestamp((messages[-1].offset / DAY - MJD_OF_UNIX) * 86400, UTC)
+        newest = time_from_mjd(messages[-1].offset / DAY)
         return Pull(messages, {self._place: self._next}, {}, {self._place: newest}, is_last=not self._waiting)
 
     def commit(self, positions: Mapping[tuple[str, int], int]) -> None:
