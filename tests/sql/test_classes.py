@@ -17,7 +17,7 @@ from tides_bridge.database import Database
 from tides_bridge.errors import DatabaseUnavailable, RejectedError, SettingsError
 from tides_bridge.settings import Settings
 from tides_bridge.targets.association import merge_targets, split_target
-from tides_bridge.targets.spectra.classes import TakenClasses, take_in_classes
+from tides_bridge.targets.spectra.classes import TakenClasses, classes_of, take_in_classes
 from tides_bridge.targets.spectra.deliveries import take_in_deliveries
 from tides_bridge.targets.spectra.settling import settle_spectra
 
@@ -98,6 +98,22 @@ def test_what_people_say_without_a_date_is_of_the_day_on_which_it_comes(
         assert known(database)["aaa"][0] == counts
     assert take_in(database, bridge, tmp_path, "aaa,SN Ia,,,0.9,human,eva,2026-11-01").new == 1
     assert known(database)["aaa"][0] == "TDE"
+
+
+@pytest.mark.parametrize("undated", ["aaa", "aab"])
+def test_so_it_is_where_a_target_has_words_on_two_objects(
+    database: Database, bridge: Settings, tmp_path: Path, undated: str
+) -> None:
+    dated = {"aaa": "aab", "aab": "aaa"}[undated]
+    take_in(database, bridge, tmp_path, f"{dated},AGN,,,0.9,human,eva,2026-11-01")
+    take_in(database, bridge, tmp_path, f"{undated},TDE,,,0.5,human,ole,")  # now, which is later
+    take_in(database, bridge, tmp_path, "aac,SN Ia,,,0.9,human,al,2026-11-01")
+    merge_targets(database, bridge, "aaa", "aab", "one")
+    found = rows_of(database, "SELECT * FROM target_class ORDER BY object_id")
+    assert [(row["object_id"], row["type"]) for row in found] == [(undated, "TDE"), ("aac", "SN Ia")]
+    with database.transaction() as connection:
+        ids = sorted({row["tides_id"] for row in found})
+        assert [row["type"] for row in classes_of(connection, ids)] == ["TDE", "AGN", "SN Ia"]
 
 
 @pytest.mark.parametrize(
