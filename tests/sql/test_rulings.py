@@ -1,5 +1,6 @@
 """Rulings: what people decide stays decided, through alerts, merges, splits, releases and dates."""
 
+import getpass
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
@@ -124,6 +125,14 @@ def test_the_same_again_is_nothing_new_and_other_words_take_its_place(three: Dat
     assert in_force(three, at(settings), "a") == [("veto", "star")]
     assert in_force(three, at(settings), "b") == [("veto", "galaxy")]
     assert len(rows_of(three, "SELECT 1 FROM ruling")) == 4
+
+
+def test_whoever_decides_from_elsewhere_stands_there_by_name(three: Database, settings: Settings) -> None:
+    for who in (None, "eva", "ole"):
+        (done,) = ruled(three, settings, "comment", "TiDES25aaa", who=who)
+        assert done.is_new
+    signed = [row["who"] for row in rows_of(three, "SELECT who FROM ruling ORDER BY ruling_id")]
+    assert signed == [getpass.getuser(), "eva", "ole"]
 
 
 def test_the_record_is_only_added_to(three: Database, settings: Settings) -> None:

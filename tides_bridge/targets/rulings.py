@@ -65,6 +65,8 @@ class Ruling:
     source
         ``4most``: taken from a row there that somebody else switched off; a person is asked. ``tns``: follows from a
         type of the Transient Name Server.
+    who
+        The person; None: who has started this program.
     """
 
     kind: RulingKind
@@ -73,6 +75,7 @@ class Ruling:
     tag: str | None = None
     only_kind: str | None = None
     source: Literal["person", "4most", "tns"] = "person"
+    who: str | None = None
 
 
 class Subject(NamedTuple):
@@ -256,7 +259,7 @@ def store_rulings(
         | {"until": until and until.isoformat()}
         for number, subject in enumerate(subjects)
     ]
-    signed = {"who": SOURCES.get(ruling.source) or getpass.getuser(), "source": ruling.source}
+    signed = {"who": SOURCES.get(ruling.source) or ruling.who or getpass.getuser(), "source": ruling.source}
     stored = run(connection, "targets/store_rulings.sql", {"rulings": json.dumps(rows)} | signed)
     new = {(row["tides_id"], row["survey"], row["object_id"]): row["has_ended"] for row in stored}
     ids = [subject.tides_id for subject in subjects if subject.tides_id is not None]
