@@ -23,7 +23,7 @@ def page(config: Config = None, settings: SettingsFile = None) -> None:
         with _listen(chosen.page.host, chosen.page.port) as listener:
             from tides_bridge.operations.prefect_server import ask_prefect, ui_address
             from tides_bridge.operations.remembered import KeptDatabase
-            from tides_bridge.portal.page import make_app
+            from tides_bridge.portal.app import make_app
             from tides_bridge.portal.serving import serve
 
             database = KeptDatabase(chosen)

@@ -188,7 +188,7 @@ def test_nothing_that_stands_in_the_tables_runs_in_a_browser(page: Page, setting
             rows_of(database, f"DELETE FROM {table} WHERE object_id = '{evil}' RETURNING 1")
     assert "alert(1)" in answer.text
     assert "<script" not in answer.text
-    assert "script-src" not in answer.headers["Content-Security-Policy"]
+    assert "script-src 'self';" in answer.headers["Content-Security-Policy"]
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
 
 
@@ -238,3 +238,27 @@ def test_no_secret_is_shown(page: Page, night: Path, target: str) -> None:
     shown = "".join(page.get(path).text for path in ("", "metrics", "health", f"light-curves/ztf/{target}"))
     for secret in (settings["lasairToken"], settings["fourmost"]["token"]):
         assert secret and secret not in shown
+
+
+def test_scripts_styles_and_the_icon_come_from_the_portal_itself(page: Page) -> None:
+    for path, kind in {
+        "static/portal.css": "text/css",
+        "static/plots.js": "text/javascript",
+        "static/favicon.svg": "image/svg+xml",
+        "static/bokeh/bokeh.min.js": "text/javascript",
+        "favicon.ico": "image/svg+xml",
+    }.items():
+        answer = page.get(path)
+        assert (answer.status_code, answer.headers["Content-Type"].partition(";")[0]) == (200, kind), path
+        assert answer.headers["Content-Security-Policy"] == HEADERS["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("path", "home"),
+    [("static/%2e%2e/app.py", "../.."), ("static/bokeh/", "../.."), ("nowhere", "."), ("a/b/c", "../..")],
+)
+def test_an_address_that_is_none_leads_home(page: Page, path: str, home: str) -> None:
+    answer = page.get(path)
+    assert answer.status_code == 404
+    assert "Not found" in answer.text
+    assert f'<a class="name" href="{home}/">' in answer.text

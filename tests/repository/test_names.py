@@ -30,6 +30,9 @@ TASKS = {
 COMMANDS = {"predict", "reconcile", "run", "why"}
 """Functions of ``flows/commands``, which have the name that is typed after ``tides``."""
 
+ROUTERS = {"router_of"}
+"""What each module of the portal has by which `tides_bridge.portal.app` finds its addresses."""
+
 VAGUE = {"told", "said", "it", "there", "each"}
 """Words that say nothing of what a variable holds: a reader has to look up where it is set."""
 
@@ -37,12 +40,12 @@ VAGUE = {"told", "said", "it", "there", "each"}
 def test_no_public_name_of_the_domain_stands_twice() -> None:
     places = places_of_names("tides_bridge")
     assert len(places) > 500
-    assert {name: files for name, files in places.items() if len(files) > 1} == {}
+    assert {name: files for name, files in places.items() if len(files) > 1 and name not in ROUTERS} == {}
 
 
 def test_no_public_name_stands_twice_in_the_house() -> None:
     twice = {name: files for name, files in places_of_names(*PACKAGES).items() if len(files) > 1}
-    assert {name: files for name, files in twice.items() if name not in TASKS | COMMANDS | {"main"}} == {}
+    assert {name: files for name, files in twice.items() if name not in TASKS | COMMANDS | ROUTERS | {"main"}} == {}
     for name, folder in (*dict.fromkeys(TASKS, "tasks").items(), *dict.fromkeys(COMMANDS, "flows/commands").items()):
         assert any(Path(file).is_relative_to(folder) for file in twice[name]), f"{name} is no exception any more"
         assert len(twice[name]) == 2, twice[name]

@@ -1,0 +1,1 @@
+"""The pages of the portal: a module each, with a `router_of` that says under which addresses it answers."""
