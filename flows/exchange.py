@@ -23,6 +23,7 @@ from tides_bridge.fourmost.client import FourmostClient
 from tides_bridge.fourmost.due import keep_changes
 from tides_bridge.fourmost.hosts_first import wait_for_hosts
 from tides_bridge.settings import Settings, load_settings
+from tides_bridge.targets.listed import settle_list
 
 
 @flow(name="TiDES exchange", flow_run_name=run_name)
@@ -78,6 +79,7 @@ def exchange_with_4most(database: Database, settings: Settings, summary: Summary
             get_run_logger().warning("nothing is sent to 4MOST: fourmost.address is not set")
     finally:
         tell_subscribers(database, settings)  # also of what 4MOST could not be told
+        settle_list(database, settings)  # who looks at it need not
 
 
 def _exchange(database: Database, settings: Settings, summary: Summary) -> None:

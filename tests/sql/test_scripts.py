@@ -34,6 +34,23 @@ LIMITS: dict[str, Any] = {
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     "targets/lock.sql": {},
+    "targets/settle_listed.sql": {"at": NOW, "most": 100},
+    "targets/list_page.sql": {
+        "chosen": '{"states": ["active"]}',
+        "by": "mag",
+        "is_up": True,
+        "of_number": True,
+        "of_word": False,
+        "is_known": True,
+        "after_number": 19.5,
+        "after_word": None,
+        "after_id": 1,
+        "number": 50,
+    },
+    "targets/list_changed.sql": {"chosen": "{}", "after": 0, "number": 50},
+    "targets/match_listed.sql": {"chosen": '{"names": ["TiDES%"], "names_begin": "TiDES%"}', "most": 50},
+    "targets/newest_change.sql": {},
+    "targets/find_places.sql": {"name": "TiDES26aaa"},
     "targets/find_new.sql": {"question_radius": 2.0},
     "targets/find_neighbours.sql": {"question_radius": 2.0},
     "targets/add_targets.sql": {"match_radius": 1.0, "year": 2026, "prefix": "TiDES"},

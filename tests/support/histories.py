@@ -23,7 +23,8 @@ from tides_bridge.settings import Settings
 Row = dict[str, Any]
 
 TABLES = "tides_master, association, object_brightness, exchange_log, namesake, name_counter, ruling, held_change, "
-TABLES += "classification, host, host_candidate, host_look, host_rule, subscription, target_event"
+TABLES += "classification, host, host_candidate, host_look, host_rule, subscription, target_event, listed_target, "
+TABLES += "change_listed"
 PATIENCE = 30
 """[s] A session that is ended has ended a moment later."""
 WIDTH = 40
