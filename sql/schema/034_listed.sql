@@ -239,10 +239,10 @@ $$;
 
 -- The targets that satisfy all that is asked. Lists, one of which must fit: states, classes, types, functions,
 -- surveys, tags, rulings, tides_ids, and names, patterns of LIKE, which all begin as names_begin. Patterns: refused,
--- host. Yes or no: has_host, has_spectrum, is_at_4most. A cone: ra, decl, radius_arcsec; its ends may be in ra_from and ra_to. A box,
--- which may lie across 0 degrees: ra_from, ra_to, decl_from, decl_to. From ... to: mag, tonight, redshift. From ... and
--- before: seen, first, new (MJD). Those that were merged are found by their state only. PostgreSQL puts it into what
--- asks: keys that are not there cost nothing.
+-- host. Yes or no: has_host, has_spectrum, is_at_4most. A cone: ra, decl, radius_arcsec; its ends may be in ra_from
+-- and ra_to. A box, which may lie across 0 degrees: ra_from, ra_to, decl_from, decl_to. From ... to: mag, tonight,
+-- redshift. From ... and before: seen, first, new (MJD). Those that were merged are found by their state only.
+-- PostgreSQL puts it into what asks: keys that are not there cost nothing.
 CREATE FUNCTION filter_listed(chosen jsonb) RETURNS SETOF listed_target LANGUAGE sql STABLE AS $$
     SELECT listed.*
     FROM listed_target AS listed
@@ -295,7 +295,8 @@ CREATE FUNCTION filter_listed(chosen jsonb) RETURNS SETOF listed_target LANGUAGE
             WHEN chosen ->> 'ra_from' IS NULL THEN TRUE
             WHEN (chosen ->> 'ra_from')::double precision <= (chosen ->> 'ra_to')::double precision
                 THEN
-                    listed.ra BETWEEN (chosen ->> 'ra_from')::double precision AND (chosen ->> 'ra_to')::double precision
+                    listed.ra BETWEEN (chosen ->> 'ra_from')::double precision
+                    AND (chosen ->> 'ra_to')::double precision
             ELSE
                 listed.ra >= (chosen ->> 'ra_from')::double precision
                 OR listed.ra <= (chosen ->> 'ra_to')::double precision

@@ -151,7 +151,7 @@ class TargetFilter(BaseModel):
             raise ValueError("ra_from: give both ra_from and ra_to")
         if self.around is not None and self.ra_from is not None:
             raise ValueError("around: give a place or ra_from and ra_to, not both")
-        place_of(self.around or "")
+        place_on_sky(self.around or "")
         return self
 
     @classmethod
@@ -181,12 +181,12 @@ class TargetFilter(BaseModel):
 
     def query(self, **changes: str | None) -> str:
         """Give the address's part that says the same, with changes; None leaves a parameter out."""
-        values = written(self) | changes
+        values = as_query(self) | changes
         return urlencode({name: value for name, value in values.items() if value is not None})
 
     def is_empty(self) -> bool:
         """Tell whether all targets are meant that were not merged into others."""
-        return not written(self)
+        return not as_query(self)
 
     def parameters(self, find: Callable[[str], tuple[float, float]]) -> dict[str, Any]:
         """
@@ -217,7 +217,7 @@ class TargetFilter(BaseModel):
             if value:
                 chosen[key] = value == "yes"
         if self.around:
-            ra, decl = place_of(self.around) or find(self.around)
+            ra, decl = place_on_sky(self.around) or find(self.around)
             chosen |= cone_of(ra, decl, self.radius or 60.0)
         return chosen
 
@@ -242,7 +242,7 @@ class TargetFilter(BaseModel):
         return {name: getattr(self, name) for name in same} | renamed
 
 
-def written(chosen: BaseModel) -> dict[str, str]:
+def as_query(chosen: BaseModel) -> dict[str, str]:
     """Write the values that are given as an address has them."""
     values = chosen.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True)
     return {
@@ -272,7 +272,7 @@ def _known() -> list[str]:
     return [field.alias or name for name, field in TargetFilter.model_fields.items()]
 
 
-def place_of(text: str) -> tuple[float, float] | None:
+def place_on_sky(text: str) -> tuple[float, float] | None:
     """
     Read right ascension and declination [deg], None if these are none but a name.
 
@@ -281,7 +281,7 @@ def place_of(text: str) -> tuple[float, float] | None:
     ValueError
         If they are beyond the sky.
 
-    >>> place_of("150.1, -2.3"), place_of("10:00:24 -02:18:00"), place_of("TiDES26abc")
+    >>> place_on_sky("150.1, -2.3"), place_on_sky("10:00:24 -02:18:00"), place_on_sky("TiDES26abc")
     ((150.1, -2.3), (150.1, -2.3), None)
     """
     if found := DEGREES.fullmatch(text.strip()):
@@ -310,7 +310,7 @@ def cone_of(ra: float, decl: float, radius_arcsec: float) -> Mapping[str, float]
         [deg, deg, arcsec].
 
     >>> cone_of(0.5, 60, 3600)["ra_from"], "ra_from" in cone_of(10, 89.9, 3600)
-    (358.49977152676296, False)
+    (358.4996942200855, False)
     """
     cone = {"ra": ra, "decl": decl, "radius_arcsec": radius_arcsec}
     radius = radius_arcsec / 3600
