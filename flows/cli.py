@@ -11,6 +11,7 @@ from flows.commands import (
     database,
     deploy,
     fourmost_rows,
+    init,
     notify,
     page,
     refused,
@@ -36,6 +37,7 @@ app.add_typer(refused.app, name="refused")
 app.add_typer(brightness.app, name="brightness")
 app.add_typer(subscriptions.app, name="subscriptions")
 for command in (
+    init.init,
     run.run,
     run.reconcile,
     adopt.adopt,

@@ -6,6 +6,7 @@ The settings: the only room that reads flowSetting.yaml and the environment.
     tree           the whole of them, where each value comes from, how they are loaded
     by_hand        values for one run
     sections       what each part may hold: types, units, defaults
+    wrong          what is wrong with them, in words
     yaml_blocks    a YAML file of named blocks, such as configurations or selection functions
 """
 

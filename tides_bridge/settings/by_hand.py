@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from tides_bridge.errors import SettingsError
-from tides_bridge.settings.tree import BY_HAND, Settings, secrets_in
+from tides_bridge.settings.tree import Settings, secrets_in
+from tides_bridge.settings.wrong import BY_HAND
 
 
 def set_by_hand(pairs: Iterable[str]) -> None:

@@ -52,14 +52,13 @@ from tides_bridge.settings.sections import (
     Text,
     WatchdogSettings,
 )
+from tides_bridge.settings.wrong import is_given, settings_error
 from tides_bridge.settings.yaml_blocks import read_blocks
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_FILE = "flowSetting.yaml"
 DEFAULT_CONFIGURATION = "devConfig"
-BY_HAND: dict[str, str] = {}
-"""The variables of the environment that ``--set`` made in this process, with the keys as a person wrote them."""
 DEMO = "demo"
 """The configuration of the stand-ins of ``tides up``: no settings file need have it."""
 
@@ -231,11 +230,13 @@ def load_settings(configuration: str | None = None, file: Path | None = None) ->
     file = find_file(file, configuration)
     if file == demo_file() and not file.exists():
         raise SettingsError(str(file), "", "no such file: make up, or tides up --config demo, writes it")
+    if not file.exists():
+        raise SettingsError(str(file), "", "no such file: tides init writes one")
     name, values = _configuration(file, configuration)
     try:
         settings = Settings(**values)
     except ValidationError as error:
-        raise _settings_error(error, file, name) from None
+        raise settings_error(error, Settings, file, name) from None
     except UnreadableVariable as error:
         problem = f"{error}: write it as JSON, or give its keys one by one"
         raise SettingsError("environment", "", problem) from None
@@ -296,9 +297,9 @@ def provenance(configuration: str | None = None, file: Path | None = None) -> li
     rows = []
     for keys, value, meaning in _leaves(settings):
         source = "default"
-        if _given(environment, keys):
+        if is_given(environment, keys):
             source = "environment TIDES_" + "__".join(keys).upper()
-        elif _given(values, keys):
+        elif is_given(values, keys):
             source = str(file)
         rows.append((".".join(keys), _shown(value), source, meaning))
     return rows
@@ -360,7 +361,7 @@ def secrets_in(values: dict[str, Any]) -> list[str]:
     brokers = values.get("brokers")
     for name in brokers if isinstance(brokers, dict) else ():
         secret += [("brokers", name, "token"), ("brokers", name, "options", "sasl.password")]
-    return [".".join(keys) for keys in secret if _given(values, keys)]
+    return [".".join(keys) for keys in secret if is_given(values, keys)]
 
 
 def _has(file: Path, name: str) -> bool:
@@ -379,21 +380,6 @@ def _configuration(file: Path, name: str | None) -> tuple[str, dict[str, Any]]:
     if name not in content:
         raise SettingsError(str(file), name, f"no such configuration; there are: {names}")
     return name, content[name]
-
-
-def _settings_error(error: ValidationError, file: Path, name: str) -> SettingsError:
-    """Make one clear error of the first thing that pydantic found."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    problem = {"extra_forbidden": "unknown key", "missing": "is missing"}.get(
-        first["type"], first["msg"].removeprefix("Value error, ")
-    )
-    keys = [str(part) for part in first["loc"]]
-    if _given(EnvSettingsSource(Settings)(), keys):
-        variable = "TIDES_" + "__".join(keys).upper()
-        if variable in BY_HAND:
-            return SettingsError("--set", BY_HAND[variable], problem)
-        return SettingsError("environment", variable, problem)
-    return SettingsError(str(file), ".".join([name, *keys]), problem)
 
 
 def _selection_file(settings: Settings, file: Path) -> Path:
@@ -416,18 +402,6 @@ def _leaves(section: BaseModel, above: tuple[str, ...] = ()) -> Iterator[tuple[t
                 yield from _leaves(part, (*keys, key))
         else:
             yield keys, value, field.description or ""
-
-
-def _given(values: object, keys: tuple[str, ...] | list[str]) -> bool:
-    """Tell whether nested content has a key, whatever its capitals (the environment has none)."""
-    for key in keys:
-        if not isinstance(values, dict):
-            return False
-        found = [value for name, value in values.items() if str(name).lower() == key.lower()]
-        if not found:
-            return False
-        values = found[0]
-    return values is not None
 
 
 def _shown(value: object) -> str:

@@ -51,7 +51,7 @@ def test_what_is_wrong_within_a_section_is_told_when_they_are_read(
     file: Path, pair: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tides_bridge.settings.by_hand.BY_HAND", made := {})
-    monkeypatch.setattr("tides_bridge.settings.tree.BY_HAND", made)
+    monkeypatch.setattr("tides_bridge.settings.wrong.BY_HAND", made)
     set_by_hand([pair])
     with pytest.raises(SettingsError, match=f"^--set: {pair.partition('=')[0]}: "):
         load_settings(file=file)

@@ -280,8 +280,24 @@ def test_what_is_no_duration(write: Write, written: str) -> None:
     assert not problem.startswith("Value error")
 
 
+@pytest.mark.parametrize(
+    ("line", "key", "meant"),
+    [
+        ("topik: a", "topik", "topic"),
+        ("TOPICS: a", "TOPICS", "topic"),
+        ("fourmost: {adress: 'http://a'}", "fourmost.adress", "address"),
+        ("fourmost: {subSurveys: 1}", "fourmost.subSurveys", "subsurvey"),
+        ("brokers: {one: {topic: a, kinds: lasair_ztf}}", "brokers.one.kinds", "kind"),
+        ("nothingLikeIt: 1", "nothingLikeIt", ""),
+    ],
+)
+def test_a_mistyped_key_is_named_before_what_is_missing_for_it(write: Write, line: str, key: str, meant: str) -> None:
+    problem = problem_of(write(f"a:\n  {line}\n"))  # whatever is needed is missing as well
+    assert problem[1:] == (f"a.{key}", "unknown key" + (f": is {meant} meant?" if meant else ""))
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    assert problem_of(tmp_path / "no.yaml") == (str(tmp_path / "no.yaml"), "", "no such file")
+    assert problem_of(tmp_path / "no.yaml") == (str(tmp_path / "no.yaml"), "", "no such file: tides init writes one")
     assert problem_of(tmp_path)[2].startswith("cannot be read: ")
 
 
