@@ -129,13 +129,15 @@ def test_the_newest_targets_lead_to_their_light_curves(page: Page, prefect_api: 
 
 
 def test_a_light_curve_is_shown_with_what_was_measured(page: Page, target: str) -> None:
-    text = page.get(f"light-curves/ztf/{target}").text
-    assert re.search(r"Target <b>TiDES\w+</b>:\s+<span class=\"good\">active</span>, at 4MOST as \d+", text)
-    assert all(criterion in text for criterion in ("minBands", "minNights", "magLimit"))
-    bands = re.findall(rf"<p>ztf {target} in ([gr]): \d+ detections?, the latest [\d.]+ \+- [\d.]+ mag at MJD", text)
-    assert bands == ["g", "r"]
-    (source,) = re.findall(r'<img src="(.*?)"', text)
-    plot = page.get(f"light-curves/ztf/{source}")
+    answer = page.get(f"light-curves/ztf/{target}")
+    assert re.fullmatch(rf"{page.address}/targets/TiDES\w+", answer.url)
+    assert re.search(r"<span class=\"badge on\">active</span>", answer.text) and re.search(
+        r"Row <b>\d+</b>", answer.text
+    )
+    assert all(criterion in answer.text for criterion in ("minBands", "minNights", "magLimit"))
+    assert re.findall(r"<td>ztf <b>([gr])</b></td>", answer.text) == ["g", "r"]
+    assert page.get(f"{answer.url.removeprefix(page.address)[1:]}/light-curve.json").json()["doc"]
+    plot = page.get(f"light-curves/ztf/{target}.png")
     assert plot.headers["Content-Type"] == "image/png"
     assert plot.content.startswith(b"\x89PNG")
 
@@ -148,7 +150,7 @@ def test_the_link_to_the_broker_is_that_of_lasair(page: Page, target: str, stand
 def test_a_target_is_found_by_its_own_name(page: Page, settings_of_night: Settings, target: str) -> None:
     with open_database(settings_of_night) as database:
         (row,) = rows_of(database, f"SELECT name FROM tides_master WHERE object_id = '{target}'")
-    assert page.get(f"light-curves/ztf/{row['name']}").url == f"{page.address}/light-curves/ztf/{target}"
+    assert page.get(f"light-curves/ztf/{row['name']}").url == f"{page.address}/targets/{row['name']}"
 
 
 @pytest.mark.parametrize("path", ["light-curves/ztf/none", "light-curves/ztf/none.png", "light-curves/x/%3Cb%3E.png"])

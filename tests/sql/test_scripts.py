@@ -293,6 +293,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "operations/sum_api_calls.sql": {"now": NOW},
     "operations/sum_decisions.sql": {},
     "decisions/get_deferred.sql": {"object_id": "a", "survey": None},
+    "portal/get_curves_of_objects.sql": {"surveys": ["ztf"], "object_ids": ["a"]},
+    "portal/get_target_facts.sql": {"tides_id": 1},
     "portal/get_target_curves.sql": {"survey": "ztf", "object_id": "a"},
     "decisions/get_target.sql": {"object_id": "a", "survey": "ztf"},
     "decisions/list_decisions.sql": {"object_id": "a", "survey": None, "as_of": "2026-06-09"},

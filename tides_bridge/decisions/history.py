@@ -136,10 +136,19 @@ def list_selections(database: Database, as_of: datetime | None = None) -> list[d
         return run(connection, "decisions/list_functions.sql", {"as_of": as_of})
 
 
-def measurement(criterion: Mapping[str, Any]) -> str:
+def measurement(criterion: Mapping[str, Any], digits: int = 6) -> str:
     """
     Write what a criterion measured.
 
+    Parameters
+    ----------
+    criterion
+        Of `explained`.
+    digits
+        Of a number.
+
+    Examples
+    --------
     >>> measurement({"measured": 19.25, "demanded": "at most 22.5 mag", "unit": "mag"})
     '19.25 mag'
     >>> measurement({"measured": True, "demanded": "yes", "unit": ""})
@@ -150,7 +159,7 @@ def measurement(criterion: Mapping[str, Any]) -> str:
         return "could not be measured"
     if criterion["demanded"] in ("yes", "no"):
         return "yes" if value else "no"
-    return f"{value:g} {criterion['unit']}".strip() if isinstance(value, int | float) else str(value)
+    return f"{value:.{digits}g} {criterion['unit']}".strip() if isinstance(value, int | float) else str(value)
 
 
 def brightness_in_words(row: Mapping[str, Any]) -> str:

@@ -15,11 +15,11 @@ from tides_bridge.errors import BridgeError
 from tides_bridge.operations.metrics import AskPrefect, registry_for
 from tides_bridge.operations.remembered import FRESH_SECONDS, KeptDatabase
 from tides_bridge.portal.guard import guarded
-from tides_bridge.portal.pages import health, newest, objects
+from tides_bridge.portal.pages import health, newest, objects, rulings, target
 from tides_bridge.portal.shown import FOLDER, Portal
 from tides_bridge.settings import Settings
 
-PAGES = (newest, objects, health)
+PAGES = (newest, objects, target, rulings, health)
 """Each has a `router_of`."""
 
 

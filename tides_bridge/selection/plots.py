@@ -9,7 +9,7 @@ Nothing here uses pyplot, whose state all threads share and which keeps every fi
 
 import textwrap
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,15 +25,12 @@ from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from tides_bridge.compiled import Mask
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.lightcurves.photometry import BANDS, LIMIT_SIGNIFICANCE, MJD_OF_UNIX, POGSON, magnitude_from_flux
+from tides_bridge.lightcurves.photometry import BANDS, MJD_OF_UNIX
 from tides_bridge.resources import file_name_of_object
 from tides_bridge.selection.functions import SelectionFunction, Verdicts, judge
-from tides_bridge.selection.measures import points_that_count
+from tides_bridge.selection.point_kinds import COLOURS, PointKinds
 from tides_bridge.selection.words import date_of, printable_text, verdict_in_words
 
-COLOURS: Final[dict[str, str]] = dict(
-    zip(BANDS, ("#0c71ff", "#49be61", "#c61c00", "#ffc200", "#f341a2", "#5d0000"), strict=True)
-)
 MARKERS: Final[dict[str, str]] = dict(zip(BANDS, ("p", "o", "s", "D", "*", "P"), strict=True))
 SIZES: Final[dict[str, float]] = dict(zip(BANDS, (6.0, 5.0, 4.6, 4.4, 7.5, 6.0), strict=True))
 """[pt] So that all markers look equally large."""
@@ -61,9 +58,6 @@ SHORTEST: Final = 4.0
 
 SIZE: Final = (7.6, 4.8)
 """[inch] Across two columns of a page."""
-
-FORCED_SIGNIFICANCE: Final = 3.0
-"""S/N from which forced photometry is drawn as a point, not as a limit."""
 
 LONGEST_BAR: Final = 1.2
 """[mag] Longer error bars do not widen the frame."""
@@ -141,7 +135,7 @@ def light_curve_figure(curve: LightCurves, verdicts: Verdicts, place: int = 0) -
         figure = Figure(figsize=SIZE)
         FigureCanvasAgg(figure)
         axes = figure.add_axes(FRAME)
-        points = _Points(curve, verdicts.function)
+        points = PointKinds(curve, verdicts.function.points)
         _draw_forced(axes, points)
         _draw_limits(axes, points)
         _draw_detections(axes, points)
@@ -166,50 +160,6 @@ def light_curve_figure(curve: LightCurves, verdicts: Verdicts, place: int = 0) -
     return figure
 
 
-class _Points:
-    """
-    The points of one object, each in one kind.
-
-    Parameters
-    ----------
-    curve
-        Of one object.
-    function
-        Which tells the points that count.
-    """
-
-    def __init__(self, curve: LightCurves, function: SelectionFunction) -> None:
-        self.mjd, self.band = curve.mjd, curve.band
-        detected = curve.is_detection & np.isfinite(curve.magnitude)
-        self.counts = points_that_count(curve, function.points) & detected
-        self.is_fading = detected & ~curve.is_positive
-        self.is_usual = detected & curve.is_positive & self.counts
-        self.is_hollow = detected & curve.is_positive & ~self.counts
-        self.is_limit = ~curve.is_detection & np.isnan(curve.flux) & (curve.flux_error > 0)
-        is_forced = ~curve.is_detection & np.isfinite(curve.flux) & (curve.flux_error > 0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            self.is_forced = is_forced & (np.abs(curve.flux) >= FORCED_SIGNIFICANCE * curve.flux_error)
-            forced_error = POGSON * curve.flux_error / np.abs(curve.flux)
-        self.is_forced_limit = is_forced & ~self.is_forced
-        self.is_forced_fading = self.is_forced & (curve.flux < 0)
-        shown = np.where(detected, curve.magnitude, magnitude_from_flux(LIMIT_SIGNIFICANCE * curve.flux_error))
-        self.magnitude = np.where(self.is_forced, magnitude_from_flux(np.abs(curve.flux)), shown)
-        error = np.where(self.is_forced, forced_error, curve.magnitude_error)
-        self.error = np.where(error > 0, error, 0.0)  # an error that is none has no bar
-
-    def of_bands(self, chosen: Mask) -> Iterator[tuple[str, Mask]]:
-        """Give the bands that the chosen points have, and which points have them; "" for one that is none of ours."""
-        for number, band in (*enumerate(BANDS), (-1, "")):
-            mask = chosen & (self.band == number)
-            if mask.any():
-                yield band, mask
-
-    @property
-    def is_measured(self) -> Mask:
-        """Which are detections."""
-        return self.is_fading | self.is_usual | self.is_hollow
-
-
 def _marks(band: str) -> dict[str, Any]:
     """Say how points of a band look, hollow."""
     colour = COLOURS.get(band, OTHER)
@@ -217,7 +167,7 @@ def _marks(band: str) -> dict[str, Any]:
     return {"marker": MARKERS.get(band, "X"), "markersize": size, "color": colour, "markerfacecolor": "white"}
 
 
-def _draw_detections(axes: Axes, points: _Points) -> None:
+def _draw_detections(axes: Axes, points: PointKinds) -> None:
     for mask, face, level in ((points.is_fading, GREY, 3), (points.is_hollow, "white", 4), (points.is_usual, "", 5)):
         for band, of_band in points.of_bands(mask):
             marks = _marks(band)
@@ -238,7 +188,7 @@ def _draw_detections(axes: Axes, points: _Points) -> None:
             )
 
 
-def _draw_limits(axes: Axes, points: _Points) -> None:
+def _draw_limits(axes: Axes, points: PointKinds) -> None:
     """Draw limits as triangles that point downwards: the object is fainter."""
     for band, mask in points.of_bands(points.is_limit):
         colour = COLOURS.get(band, OTHER)
@@ -257,7 +207,7 @@ def _draw_limits(axes: Axes, points: _Points) -> None:
         )
 
 
-def _draw_forced(axes: Axes, points: _Points) -> None:
+def _draw_forced(axes: Axes, points: PointKinds) -> None:
     """Draw forced photometry faintly: dots, grey for fadings, and triangles where nothing is seen."""
     kinds = ((points.is_forced_limit, "v", 2.6, 0.3), (points.is_forced, ".", 4.5, 0.5))
     for chosen, marker, size, opacity in kinds:
@@ -288,7 +238,7 @@ def _magnitude_limits(function: SelectionFunction) -> list[tuple[str, float]]:
     ]
 
 
-def _frame(axes: Axes, points: _Points, thresholds: Sequence[tuple[str, float]]) -> None:
+def _frame(axes: Axes, points: PointKinds, thresholds: Sequence[tuple[str, float]]) -> None:
     """Choose what is seen: all points, their bars as far as they are short, and a magnitude limit that is near."""
     bar = np.minimum(np.where(points.is_measured, points.error, 0.0), LONGEST_BAR)
     ends = np.concatenate([points.magnitude - bar, points.magnitude + bar])
@@ -323,7 +273,7 @@ def _title(figure: Figure, object_id: str, verdicts: Verdicts, place: int) -> No
     figure.text(left, 0.933, "\n".join(why), fontsize=8.5, color=colour, va="top", parse_math=False)
 
 
-def _legend(figure: Figure, points: _Points, verdicts: Verdicts, place: int) -> None:
+def _legend(figure: Figure, points: PointKinds, verdicts: Verdicts, place: int) -> None:
     """Explain bands and kinds of points, those that there are, at the right of the frame."""
     bands = [band for band, _ in points.of_bands(np.isfinite(points.magnitude))]
     handles = [

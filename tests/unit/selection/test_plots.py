@@ -16,7 +16,8 @@ from tides_bridge.formats.files import read_light_curves
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.resources import file_name_of_object
 from tides_bridge.selection import SelectionFunction, judge
-from tides_bridge.selection.plots import COLOURS, GREY, MARKERS, Plots, draw_light_curves, light_curve_figure
+from tides_bridge.selection.plots import GREY, MARKERS, Plots, draw_light_curves, light_curve_figure
+from tides_bridge.selection.point_kinds import COLOURS
 
 STRICT = {"rules": "strict", "filters": ["g", "r"], "significance": 5, "minNights": 2, "magLimit": 20}
 

@@ -1,0 +1,243 @@
+"""All that is known of one target or object, gathered for the page, the plot and `tides why`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from tides_bridge.database import Database, run
+from tides_bridge.decisions.history import stored_function, why
+from tides_bridge.lightcurves import LightCurves, Objects
+from tides_bridge.lightcurves.photometry import BANDS, PHOTOMETRIC_SYSTEMS, mjd_from_time, time_from_mjd
+from tides_bridge.lightcurves.stored import unpack_tables
+from tides_bridge.operations.questions import list_questions
+from tides_bridge.portal.light_curve_plot import Event, LightCurvePlot, Predicted, times_on
+from tides_bridge.selection.measures import PointFilter
+from tides_bridge.settings import Settings
+from tides_bridge.targets.brightness import SUPERNOVA, Requests, predict_requests
+from tides_bridge.targets.hosts.settling import hosts_of
+from tides_bridge.targets.life import coming_night
+from tides_bridge.targets.rulings import in_words
+from tides_bridge.targets.spectra.classes import class_in_words, classes_of
+from tides_bridge.targets.spectra.settling import spectra_of, spectrum_in_words
+from tides_bridge.targets.tns import match_of
+
+AHEAD_DAYS: Final = 10
+"""[d] So far ahead the brightness is drawn."""
+
+DONE: Final = frozenset({"confirmed", "adopted", "repaired", "otherwise"})
+"""Answers of 4MOST after which a row is there as it was asked for."""
+
+SWITCHED: Final = {"create": True, "update": True, "deactivate": False}
+"""Whether a target is on after 4MOST was told this."""
+
+
+DRAWN: Final = {"4MOST": "4MOST told", "ruling": "ruling", "spectrum": "spectrum"}
+"""What is drawn below a light curve, and how its row is called."""
+
+
+class Happening(NamedTuple):
+    """What happened to a target: when, of which kind, and in words."""
+
+    at: datetime
+    kind: str
+    words: str
+
+
+def all_known_of(
+    database: Database, settings: Settings, name: str, survey: str | None = None, as_of: datetime | None = None
+) -> dict[str, Any]:
+    """
+    Gather the history of one object or target, with what galaxies, spectra and the Transient Name Server say of it.
+
+    Parameters
+    ----------
+    database
+        To ask.
+    settings
+        When a target has enough spectra.
+    name, survey, as_of
+        As `decisions.history.why` takes them.
+
+    Returns
+    -------
+    dict
+        What `why` returns, and ``spectra``, ``classes``, ``hosts`` (rows), ``tns``; all but ``tns`` are empty of a name
+        that nothing is known of.
+    """
+    found = why(database, name, survey, as_of)
+    keys = [row["tides_id"] for row in found["targets"]]
+    with database.transaction() as connection:
+        found["spectra"] = spectra_of(connection, settings, keys)
+        found["classes"] = classes_of(connection, keys)
+        found["hosts"] = hosts_of(connection, keys)
+    ours = found["targets"][0]["name"] if found["targets"] else name
+    return found | {"tns": match_of(database, ours, survey)}
+
+
+def questions_on(database: Database, settings: Settings, name: str) -> list[Any]:
+    """
+    List what waits for a person's word about a target.
+
+    Parameters
+    ----------
+    database, settings
+        To ask, and the clock.
+    name
+        Of the target.
+    """
+    return [row for row in list_questions(database, settings) if name in row.about.split()]
+
+
+def curves_of(database: Database, keys: Sequence[tuple[str, str]]) -> tuple[LightCurves, list[str]] | None:
+    """
+    Get the newest light curves that are kept of some objects, and their surveys; None if none is.
+
+    Parameters
+    ----------
+    database
+        To ask.
+    keys
+        Survey and name of each object.
+    """
+    surveys, object_ids = ([key[place] for key in keys] for place in (0, 1))
+    with database.transaction() as connection:
+        rows = run(
+            connection, "portal/get_curves_of_objects.sql", {"surveys": surveys, "object_ids": object_ids}
+        )  # fmt: skip
+    if not rows:
+        return None
+    return LightCurves.from_arrow(unpack_tables(row["curve"] for row in rows)), [row["survey"] for row in rows]
+
+
+def plot_of(database: Database, settings: Settings, found: Mapping[str, Any], keys: Sequence[tuple[str, str]]) -> Any:
+    """
+    Put together what a light curve shows of a target or an object; None if none is kept.
+
+    Parameters
+    ----------
+    database
+        With the light curves.
+    settings
+        The clock.
+    found
+        Of `all_known_of`.
+    keys
+        Survey and name of its objects.
+
+    Returns
+    -------
+    LightCurvePlot or None
+        To be drawn.
+    """
+    kept = curves_of(database, keys)
+    if kept is None:
+        return None
+    curves, surveys = kept
+    active = [row for row in found["decisions"] if row["role"] == "active"]
+    function = stored_function(active[-1]["function"], active[-1]["normalised_text"]) if active else None
+    triggers = [row["trigger_mjd"] for row in active if row["trigger_mjd"] is not None]
+    is_target = any(row["merged_into"] is None for row in found["targets"])
+    return LightCurvePlot(
+        curves,
+        surveys,
+        function.points if function else PointFilter(),
+        triggers[-1] if triggers else None,
+        expected_brightness(curves, surveys, settings.now_mjd()) if is_target else {},
+        [Event(mjd_from_time(row.at), DRAWN[row.kind], row.words) for row in happenings(found) if row.kind in DRAWN],
+        times_on(switches_of(found["sent"]), settings.now_mjd()),
+    )
+
+
+def expected_brightness(curves: LightCurves, surveys: Sequence[str], now_mjd: float) -> dict[str, Predicted]:
+    """
+    Predict the brightness of a target from its last point until some nights after the coming one.
+
+    Parameters
+    ----------
+    curves, surveys
+        Of its n objects.
+    now_mjd
+        [MJD, UTC]
+
+    Returns
+    -------
+    dict
+        By band; empty where it is not known to behave as a supernova, or was not seen for so long that nothing is said.
+    """
+    if not len(curves.mjd):
+        return {}
+    first, last = float(curves.mjd.max()), coming_night(now_mjd) + AHEAD_DAYS
+    if last - first > 3 * AHEAD_DAYS:
+        return {}
+    systems = {PHOTOMETRIC_SYSTEMS.get(survey, survey) for survey in surveys}
+    system = "LSST" if "LSST" in systems else "ZTF"  # as that of the night, which 4MOST is told
+    epochs = np.arange(first, last, 1.0)
+    whole = curves.merged(["all"], np.zeros(len(curves), dtype=int), Objects.unknown(1))
+    letters = [BANDS[number] for number in np.unique(curves.band[curves.is_detection]) if number >= 0]
+    bands = np.repeat([BANDS.index(letter) for letter in letters], len(epochs))
+    size = len(bands)
+    asked = Requests(np.zeros(size, dtype=int), np.full(size, now_mjd), np.tile(epochs, len(letters)), bands)
+    found = predict_requests(whole, asked, system)
+    parts = {letter: slice(place * len(epochs), (place + 1) * len(epochs)) for place, letter in enumerate(letters)}
+    return {
+        letter: Predicted(epochs, found.magnitude[part], found.error[part])
+        for letter, part in parts.items()
+        if all(method.startswith(SUPERNOVA) for method in found.method[part])
+    }
+
+
+def switches_of(sent: Sequence[Mapping[str, Any]]) -> list[tuple[float, bool]]:
+    """
+    Tell when 4MOST switched a target on or off: epoch [MJD, UTC], and whether it is on from then.
+
+    Parameters
+    ----------
+    sent
+        Of `all_known_of`, the oldest first.
+    """
+    rows = [row for row in sent if row["status"] in DONE]
+    known = [(row, (row["payload"] or {}).get("is_active", SWITCHED.get(row["operation"]))) for row in rows]
+    return [(mjd_from_time(row["logged_at"]), bool(is_on)) for row, is_on in known if is_on is not None]
+
+
+def happenings(found: Mapping[str, Any]) -> list[Happening]:
+    """
+    List what happened to a target or an object, the newest first.
+
+    Parameters
+    ----------
+    found
+        Of `all_known_of`.
+    """
+    return sorted([*_by_us(found), *_by_others(found)], key=attrgetter("at"), reverse=True)
+
+
+def _by_us(found: Mapping[str, Any]) -> Iterator[Happening]:
+    """Give what the bridge and its people did."""
+    for row in found["targets"]:
+        yield Happening(row["created_at"], "target", f"became the target {row['name']}")
+    for row in found["decisions"]:
+        result = "passed" if row["passed"] else "did not pass"
+        words = f"{row['survey']} {row['object_id']} {result} {row['function']} ({row['role']})"
+        yield Happening(row["decided_at"], "decision", f"{words}, {row['n_detections']} detections")
+    for row in found["rulings"]:
+        yield Happening(row["ruled_at"], "ruling", in_words(row))
+    for row in found["sent"]:
+        answer = f": {row['answer']}" if row["answer"] else ""
+        yield Happening(row["logged_at"], "4MOST", f"{row['operation']} {row['status']}{answer}")
+
+
+def _by_others(found: Mapping[str, Any]) -> Iterator[Happening]:
+    """Give what brokers and spectra said."""
+    for row in found["annotations"]:
+        value = row["word"] or f"{row['number']:g}"
+        yield Happening(row["stored_at"], "annotation", f"{row['broker']}: {row['name']} = {value}")
+    for row in found["spectra"]:
+        if row["mjd"] is not None:
+            yield Happening(time_from_mjd(row["mjd"]), "spectrum", spectrum_in_words(row))
+    for row in found["classes"]:
+        if row["classified_at"] is not None:
+            yield Happening(row["classified_at"], "class", class_in_words(row))
