@@ -25,7 +25,17 @@ from flows.commands import (
     why,
 )
 from flows.commands.files import backtest, brightness, classes, convert, selecting
-from flows.commands.targets import association, classified, hosts, listing, questions, rulings, spectra, subscriptions
+from flows.commands.targets import (
+    association,
+    classified,
+    hosts,
+    listing,
+    questions,
+    rulings,
+    spectra,
+    subscriptions,
+    tom,
+)
 
 app = typer.Typer(
     help="The TiDES bridge: carries supernovae from alert brokers to the 4MOST telescope.",
@@ -36,6 +46,7 @@ app = typer.Typer(
 app.add_typer(refused.app, name="refused")
 app.add_typer(brightness.app, name="brightness")
 app.add_typer(subscriptions.app, name="subscriptions")
+app.add_typer(tom.app, name="tom")
 for command in (
     init.init,
     run.run,

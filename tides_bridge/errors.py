@@ -10,6 +10,7 @@ Every error the bridge raises.
     │   ├── BrokerUnavailable        Kafka or the light-curve API
     │   ├── DatabaseUnavailable      PostgreSQL
     │   ├── FourmostUnavailable      the 4MOST Transient API
+    │   ├── TomUnavailable           the survey's TOM
     │   ├── PrefectUnavailable       the Prefect server of a flow
     │   ├── BackupFailed             a copy of the database
     │   └── WorkerLost               a Dask worker
@@ -104,6 +105,10 @@ class DatabaseUnavailable(TransientError):
 
 class FourmostUnavailable(TransientError):
     """The 4MOST Transient API does not answer as it should."""
+
+
+class TomUnavailable(TransientError):
+    """The survey's TOM does not answer as it should."""
 
 
 class PrefectUnavailable(TransientError):

@@ -20,12 +20,12 @@ COMMITS = (
     "tns", "names", "hand",
     "ruling", "held", "spectra", "classes", "hosts", "observed",
     "association", "forgotten", "restored", "swap",
-    "subscription", "events", "message", "told",
+    "subscription", "events", "message", "told", "tom_asked", "tom_told", "tom_heard",
 )  # fmt: skip
 """Transactions that write, each around its commit: `tides_bridge.database.connection.Database.transaction`."""
 
-CALLS = ("consume", "commit_offsets", "light_curves", "rows", "row", "create", "update", "delete", "notify")
-"""Calls of Kafka, the light-curve API, 4MOST, and of whoever brings messages to people."""
+CALLS = ("consume", "commit_offsets", "light_curves", "rows", "row", "create", "update", "delete", "notify", "tom")
+"""Calls of Kafka, the light-curve API, 4MOST, of whoever brings messages to people, and changes in a TOM."""
 
 POINTS = tuple(f"{name}.{when}" for name in (*COMMITS, *CALLS) for when in ("before", "after"))
 

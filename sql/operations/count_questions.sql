@@ -3,7 +3,7 @@
 --         scatter double precision (arcsec, of detections about their position), days integer (a namesake is asked
 --         about), steady_days double precision (d), steady_mag double precision (mag, of fading)
 -- returns: one row of numbers: edit, association, position, tns, steady, refusal (targets), otherwise, guard,
---          spectrum (spectra), delivery, namesake (rows at 4MOST)
+--          spectrum (spectra), delivery, namesake (rows at 4MOST), tom
 
 SELECT
     (
@@ -64,4 +64,5 @@ SELECT
         SELECT count(*)
         FROM namesake
         WHERE namesake.met_at > now() - make_interval(days => %(days)s::integer)
-    ) AS namesake;
+    ) AS namesake,
+    (SELECT count(*) FROM open_tom_question) AS tom;

@@ -167,6 +167,15 @@ question AS (
         namesake.name AS key
     FROM namesake
     WHERE namesake.met_at > now() - make_interval(days => %(days)s::integer)
+    UNION ALL
+    SELECT
+        'tom' AS kind,
+        missing.name AS about,
+        'was deleted in the TOM ' || missing.tom || ': is it none?' AS question,
+        1 AS number,
+        missing.gone_since AS since,
+        missing.name AS key
+    FROM open_tom_question AS missing
 )
 
 SELECT

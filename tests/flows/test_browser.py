@@ -18,6 +18,7 @@ FORM = {
     "TiDES reconcile/daily": ("config", "settings_file", "dry_run"),
     "TiDES backup/nightly": ("config", "settings_file"),
     "TiDES spectra/twice-an-hour": ("config", "settings_file"),
+    "TiDES TOM/tom": ("config", "settings_file"),
 }
 """What each form asks for."""
 

@@ -126,7 +126,7 @@ def test_all_that_waits_is_one_list_with_its_answers(
     with database.transaction() as connection:
         counts = count_questions(connection, settings)
     expected = {"edit": 1, "association": 1, "position": 0, "steady": 0, "refusal": 2, "otherwise": 1, "guard": 1}
-    assert counts == expected | {"spectrum": 0, "delivery": 0, "namesake": 2, "tns": 0}
+    assert counts == expected | {"spectrum": 0, "delivery": 0, "namesake": 2, "tns": 0, "tom": 0}
     assert [row["kind"] for row in json.loads(typed("questions", "--kind", "guard", "--json").stdout)] == ["guard"]
     assert typed("questions", "--kind", "colour").exit_code == 2
     typed("release", "c", "--reason", "it is to be observed")

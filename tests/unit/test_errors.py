@@ -59,13 +59,13 @@ def test_the_tree_that_is_drawn_is_the_tree_of_classes() -> None:
             above[depth:] = [found[2]]
             drawn[found[2]] = above[depth - 1] if depth else None
     assert drawn == {name: kind.__base__.__name__ if name != "BridgeError" else None for name, kind in ALL.items()}
-    assert len(drawn) == 14
+    assert len(drawn) == 15
 
 
 def test_only_what_is_transient_can_be_retried() -> None:
     transient = {name for name, kind in ALL.items() if issubclass(kind, TransientError)}
     away = {"BackupFailed", "BrokerUnavailable", "DatabaseUnavailable", "FourmostUnavailable", "WorkerLost"}
-    away |= {"PrefectUnavailable"}
+    away |= {"PrefectUnavailable", "TomUnavailable"}
     assert transient == {"TransientError", *away}
 
 

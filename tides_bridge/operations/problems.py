@@ -207,8 +207,9 @@ SCHEDULED = {
     "TiDES reconcile/daily": "4MOST",
     "TiDES backup/nightly": "backup",
     "TiDES spectra/twice-an-hour": "spectra",
+    "TiDES TOM/tom": "TOM",
 }
-"""Deployments that must have a schedule; those of 4MOST and of spectra only where there is an address, or a folder."""
+"""Deployments that must have a schedule; some only where there is an address, or a folder."""
 
 FAILED_IN_A_ROW = 2
 """One run that fails may be bad luck, and the next one makes up for it."""
@@ -395,10 +396,11 @@ def _silent_worker(prefect: PrefectFacts, now: datetime, limit: timedelta) -> It
 def _unscheduled(prefect: PrefectFacts, settings: Settings) -> Iterator[Problem]:
     """Find deployments that start no runs."""
     known = {deployment.name: deployment for deployment in prefect.deployments}
+    wanted = {"4MOST": settings.fourmost.address, "spectra": settings.spectra.folder, "TOM": settings.tom.address}
     for name, purpose in SCHEDULED.items():
         found = known.get(name)
         state = "is missing" if not found else "is paused" if found.paused else "has no schedule"
-        is_needed = {"4MOST": settings.fourmost.address, "spectra": settings.spectra.folder}.get(purpose, True)
+        is_needed = wanted.get(purpose, True)
         if is_needed and not (found and not found.paused and found.has_schedule):
             severity: Severity = "critical" if purpose == "bridge" else "warning"
             yield Problem("deployment", name, f"the deployment {name} {state}", None, severity)

@@ -24,6 +24,7 @@ ANSWERS: Mapping[str, str] = {
     "guard": "tides release-guard",
     "spectrum": "tides match-spectrum {key} --not-ours --reason ..., or of one: its number --target NAME --reason ...",
     "delivery": "look at {key}: it is tried again by the next tides spectra",
+    "tom": "tides veto {about} --reason ..., or tides comment (leave it deleted), or tides tom sync --ours {about}",
     "namesake": "tides adopt --dry-run (what lies at our targets), tides adopt; or a targets.namePrefix of our own",
 }
 """What answers each kind."""

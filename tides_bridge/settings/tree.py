@@ -52,6 +52,7 @@ from tides_bridge.settings.sections import (
     Text,
     WatchdogSettings,
 )
+from tides_bridge.settings.tom import TomSettings
 from tides_bridge.settings.wrong import is_given, settings_error
 from tides_bridge.settings.yaml_blocks import read_blocks
 
@@ -106,6 +107,7 @@ class Settings(BaseSettings):
     spectra: SpectrumSettings = SpectrumSettings()
     hosts: HostSettings = HostSettings()
     fourmost: FourmostSettings = FourmostSettings()
+    tom: TomSettings = TomSettings()
     prefect: PrefectSettings = PrefectSettings()
     page: PageSettings = PageSettings()
     backup: BackupSettings = BackupSettings()
@@ -357,7 +359,7 @@ def shown_address(address: str) -> str:
 def secrets_in(values: dict[str, Any]) -> list[str]:
     """List the keys of one configuration's file content that hold a secret."""
     secret = [("lasairToken",), ("tidesDBpass",), ("fourmost", "token"), ("broker", "options", "sasl.password")]
-    secret += [("watchdog", "notify"), ("watchdog", "heartbeat"), ("spectra", "classesFrom")]
+    secret += [("watchdog", "notify"), ("watchdog", "heartbeat"), ("spectra", "classesFrom"), ("tom", "token")]
     brokers = values.get("brokers")
     for name in brokers if isinstance(brokers, dict) else ():
         secret += [("brokers", name, "token"), ("brokers", name, "options", "sasl.password")]

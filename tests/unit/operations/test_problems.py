@@ -32,7 +32,9 @@ from tides_bridge.settings import Settings
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 MOST = {"address": "https://4most/QFSwi"}
-SETTINGS = Settings(topic="t", groupID="g", selectFunction="f", fourmost=MOST, spectra={"folder": "deliveries"})
+TOM = {"address": "https://tom.example.org"}
+OPTIONAL = {"fourmost": MOST, "spectra": {"folder": "deliveries"}, "tom": TOM}
+SETTINGS = Settings(topic="t", groupID="g", selectFunction="f", **OPTIONAL)
 TWO = {"lasair": {"topic": "a"}, "fink": {"kind": "fink_ztf", "topic": "b"}}
 SEVERAL = Settings(groupID="g", selectFunction="f", brokers=TWO, fourmost=MOST)
 
@@ -205,10 +207,9 @@ def test_what_has_ended_is_critical(days: int, severity: str) -> None:
     assert found.severity == severity
 
 
-@pytest.mark.parametrize(("without", "purpose"), [("fourmost", "4MOST"), ("spectra", "spectra")])
+@pytest.mark.parametrize(("without", "purpose"), [("fourmost", "4MOST"), ("spectra", "spectra"), ("tom", "TOM")])
 def test_what_is_not_set_needs_no_schedule(without: str, purpose: str) -> None:
-    usual = {"fourmost": MOST, "spectra": {"folder": "deliveries"}}
-    usual.pop(without)
+    usual = {name: section for name, section in OPTIONAL.items() if name != without}
     found = facts(prefect=prefect(deployments=()))
     missing = keys(found, Settings(topic="t", groupID="g", selectFunction="f", **usual))
     assert {key for key in missing if key.startswith("deployment")} == {

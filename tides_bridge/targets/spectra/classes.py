@@ -86,16 +86,38 @@ def take_in_classes(database: Database, settings: Settings, paths: Sequence[Path
 
 
 def _store(database: Database, settings: Settings, came_from: str, found: ClassList) -> TakenClasses:
-    about = {"classes": json.dumps([row | {"number": place} for place, row in enumerate(found.rows)])}
     with database.transaction("classes") as connection:
-        rows = run(connection, "targets/store_classes.sql", about | {"came_from": came_from})
-        new = [row for row in rows if row["is_new"]]
-        objects = sorted({(row["survey"], row["object_id"]) for row in new})
-        names = {"surveys": [survey for survey, _ in objects], "object_ids": [name for _, name in objects]}
-        run(connection, "targets/annotate_classes.sql", names | {"now_mjd": settings.now_mjd()})
+        rows = store_classes(connection, settings, found.rows, came_from)
+    new = [row for row in rows if row["is_new"]]
     strangers = [found.rows[row["number"]] for row in rows if row["object_id"] is None]
     names_of = [str(row["named"] or row["tides_id"]) for row in strangers]
     return TakenClasses(came_from, len(rows), len(new), list(dict.fromkeys(names_of)), found)
+
+
+def store_classes(
+    connection: Connection, settings: Settings, classes: Sequence[Mapping[str, Any]], came_from: str
+) -> list[dict[str, Any]]:
+    """
+    Keep what was said of targets, and let what they therefore are be annotations: in a transaction of something else.
+
+    Parameters
+    ----------
+    connection, settings
+        Of the transaction, and the clock.
+    classes, came_from
+        As of ``targets/store_classes.sql``, but for their numbers; and the file or table.
+
+    Returns
+    -------
+    list of dict
+        As that script returns them.
+    """
+    about = {"classes": json.dumps([dict(row) | {"number": place} for place, row in enumerate(classes)])}
+    rows = run(connection, "targets/store_classes.sql", about | {"came_from": came_from})
+    objects = sorted({(row["survey"], row["object_id"]) for row in rows if row["is_new"]})
+    names = {"surveys": [survey for survey, _ in objects], "object_ids": [name for _, name in objects]}
+    run(connection, "targets/annotate_classes.sql", names | {"now_mjd": settings.now_mjd()})
+    return rows
 
 
 def classes_of(connection: Connection, tides_ids: Sequence[int]) -> list[dict[str, Any]]:
