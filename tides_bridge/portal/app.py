@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from tides_bridge.errors import BridgeError
 from tides_bridge.operations.metrics import AskPrefect, registry_for
 from tides_bridge.operations.remembered import FRESH_SECONDS, KeptDatabase
+from tides_bridge.portal.api.app import make_api
 from tides_bridge.portal.guard import guarded
 from tides_bridge.portal.pages import health, newest, objects, rulings, target
 from tides_bridge.portal.shown import FOLDER, Portal
@@ -53,6 +54,7 @@ def make_app(
         app.include_router(page.router_of(portal))
     _serve_numbers(app, registry_for(settings, database, ask_prefect, fresh_for))
     _serve_files(app)
+    app.mount("/api/v1", make_api(portal))
     app.exception_handler(BridgeError)(portal.problem)
     app.exception_handler(HTTPException)(portal.refusal)
     return guarded(app, settings)

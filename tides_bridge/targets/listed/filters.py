@@ -77,9 +77,15 @@ def _arcsec(value: Any) -> Any:
 
 
 def _words(value: Any) -> Any:
-    """Split what stands between commas."""
-    text = _text(value)
-    return tuple(part.strip() for part in text.split(",") if part.strip()) if isinstance(text, str) else text
+    """Split what stands between commas, or was given more than once."""
+    parts = [part for text in value for part in str(_text(text) or "").split(",")] if _is_list(value) else _text(value)
+    if isinstance(parts, str):
+        parts = parts.split(",")
+    return tuple(part.strip() for part in parts if part.strip()) or None if isinstance(parts, list) else parts
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple))
 
 
 Words = Annotated[

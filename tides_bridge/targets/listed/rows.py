@@ -76,7 +76,16 @@ def settle_list(database: Database, settings: Settings) -> int:
 
 
 def settle_some(connection: Connection, settings: Settings) -> None:
-    """Let the list be right of the first that changed, before it is looked at: mostly these are all."""
+    """
+    Let the list be right of the first that changed, before it is looked at: mostly these are all.
+
+    Parameters
+    ----------
+    connection
+        Of a transaction.
+    settings
+        By whose clock rulings are in force.
+    """
     _settle(connection, settings.time(), AT_A_LOOK)
 
 
@@ -284,5 +293,19 @@ def place_of_target(connection: Connection, name: str) -> tuple[float, float]:
 
 
 def parameters_of(connection: Connection, chosen: TargetFilter) -> dict[str, Any]:
-    """Give what ``filter_listed`` takes of a filter, whose names are looked up; for errors see `place_of_target`."""
+    """
+    Give what ``filter_listed`` takes of a filter.
+
+    Parameters
+    ----------
+    connection
+        Of a transaction, in which a name is looked up.
+    chosen
+        The filter.
+
+    Raises
+    ------
+    SettingsError
+        If a target is named that there is not.
+    """
     return chosen.parameters(lambda name: place_of_target(connection, name))
