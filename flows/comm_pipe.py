@@ -19,6 +19,7 @@ from flows.parameters import Config, SettingsFile, run_name, skip_this_run
 from flows.workers import dask_workers
 from tasks.behaviour import speak_plainly, without_causes
 from tasks.progress import PULLING, Progress
+from tasks.report import publish_report
 from tasks.store import deactivate_unobserved_transients, put_in_force
 from tasks.summary import Summary, publish_summary
 from tasks.tables import publish_new_targets, publish_refused_messages, publish_rulings
@@ -73,6 +74,7 @@ def execute_comm_pipe(config: Config = None, settings_file: SettingsFile = None)
                         publish_new_targets(database, settings, run_id)
                         publish_refused_messages(database, run_id)
                         publish_rulings(database, run_id)
+                        publish_report(database, settings, run_id, summary)
                     publish_summary(summary)
                 _fail_if(summary.outage)
         return summary.counts()

@@ -39,15 +39,19 @@ MEANING = {
 }
 
 
+GROUPS = ("new", "changed", "switched off")
+"""Of targets that were sent."""
+
+
 @dataclass
 class Summary:
     """
     Counts of one run; their meaning is in `MEANING`.
 
     ``failures`` gives the reason by target name, ``forbidden`` those of them that the 4MOST format forbids, ``reasons``
-    how many objects were deferred or skipped for which, ``notes`` what else a person should know, ``took`` how long
-    it took [s], compared with others. ``outage`` is the first error of a service that was away: the run does all else,
-    and then fails with it.
+    how many objects were deferred or skipped for which, ``notes`` what else a person should know, ``sent`` the targets
+    by `GROUPS` that 4MOST confirmed, in order, ``took`` how long it took [s], compared with others. ``outage`` is the
+    first error of a service that was away: the run does all else, and then fails with it.
     """
 
     messages: int = 0
@@ -74,6 +78,7 @@ class Summary:
     forbidden: set[str] = field(default_factory=set)
     reasons: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    sent: dict[str, dict[str, None]] = field(default_factory=lambda: {name: {} for name in GROUPS})
     took: tuple[float, str] | None = None
     outage: Exception | None = None
 
@@ -109,6 +114,8 @@ class Summary:
         self.created_in_4most += len(created.done)
         self.updated_in_4most += len(changed.done)
         self.deactivated_in_4most += len(deactivated.done)
+        for what, group in zip(GROUPS, (created, changed, deactivated), strict=True):
+            self.sent[what] |= dict.fromkeys(group.done)
         failed = created.failed | changed.failed | deactivated.failed
         self.failed_in_4most += len(failed)
         self.otherwise_in_4most += len({*created.otherwise, *changed.otherwise, *deactivated.otherwise})
@@ -138,7 +145,7 @@ def publish_summary(summary: Summary) -> None:
     if summary.took:
         rows.append({"number": round(summary.took[0], 1), "what": summary.took[1]})
     rows += [{"number": "", "what": note} for note in summary.notes]
-    create_table_artifact(rows, key="tides-bridge-summary", description=f"What this run did: {_headline(summary)}")
+    create_table_artifact(rows, key="tides-bridge-summary", description=f"What this run did: {headline_of(summary)}")
     publish_table(_failures(summary), "tides-bridge-failures", "Targets that could not be sent")
 
 
@@ -165,8 +172,8 @@ def publish_differences(differences: list[Difference]) -> None:
         create_table_artifact(rows, key="tides-bridge-differences", description="tides_master and 4MOST agree")
 
 
-def _headline(summary: Summary) -> str:
-    """Say the most important in one line."""
+def headline_of(summary: Summary) -> str:
+    """Say the most important of a run in one line."""
     return (
         f"{summary.messages} alerts, {summary.created_in_4most} new targets at 4MOST, "
         f"{summary.updated_in_4most} updated, {summary.deactivated_in_4most} switched off, "

@@ -101,6 +101,12 @@ def test_a_run_shows_its_new_targets_with_links_and_how_long_it_took(
         assert row["why it passed"].startswith(f"{settings.select_function}: ")
     summary = {row["what"]: row["number"] for row in first["tides-bridge-summary"]["data"]}
     assert summary["seconds that this run of the bridge took; it is the first of its kind"] > 0
+    report = first["tides-bridge-report"]["data"]
+    sent = [each["name"] for each in targets if each["pk_4most"]]
+    assert f"### New at 4MOST: {len(sent)}\n" in report and all(
+        f"[{name}](http://127.0.0.1:4280/targets/" in report for name in sent
+    )
+    assert first["tides-bridge-report"]["description"] in first["tides-bridge-summary"]["description"]
     assert (first["tides-bridge-progress"]["data"], first["tides-bridge-progress"]["description"]) == (100, "done")
 
     for name, kind in ((targets[0]["name"], "veto"), (targets[1]["name"], "comment")):
@@ -113,6 +119,8 @@ def test_a_run_shows_its_new_targets_with_links_and_how_long_it_took(
         (targets[0]["name"], "veto", f"of {targets[0]['name']}"),
     ]
     whats = [row["what"] for row in second["tides-bridge-summary"]["data"]]
+    alerts = f"| {MEANING['messages']} | **0** | {summary[MEANING['messages']]} |"
+    assert alerts in second["tides-bridge-report"]["data"].splitlines()
     assert any(what.startswith("seconds that this run of the bridge took; the last one took ") for what in whats)
 
     # The same numbers are kept, and the light curves of all that passed.

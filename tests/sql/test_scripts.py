@@ -292,6 +292,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "database/has_schema.sql": {},
     "operations/list_all_positions.sql": {},
     "operations/list_last_runs.sql": {},
+    "database/list_counts.sql": {"run_id": 1, "number": 3},
+    "database/list_states_of.sql": {"names": ["TiDES26aaa"]},
     "database/list_durations.sql": {"run_id": 1, "number": 10},
     "database/list_new_targets.sql": {"run_id": 1, "number": 500},
     "database/list_newly_refused.sql": {"run_id": 1, "number": 500},

@@ -1,7 +1,7 @@
 """The log of runs: when each began, how it ended, what it counted, and how long others of its kind took."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from statistics import median
 from typing import Any, Final, Literal
@@ -73,6 +73,44 @@ def run_duration(database: Database, run_id: int) -> tuple[float, str]:
         own, *others = run(connection, "database/list_durations.sql", {"run_id": run_id, "number": COMPARED})
     kind = "run of the bridge" if own["kind"] == "bridge" else own["kind"]
     return own["seconds"], f"seconds that this {kind} took; {compared_with_earlier([row['seconds'] for row in others])}"
+
+
+def list_counts(database: Database, run_id: int, number: int) -> list[dict[str, Any]]:
+    """
+    List what the good runs of its kind before a run counted.
+
+    Parameters
+    ----------
+    run_id
+        Of the run in `run_log`.
+    number
+        Rows at most.
+
+    Returns
+    -------
+    list of dict
+        ``started_at`` and ``counts``, the newest first.
+    """
+    with database.transaction() as connection:
+        return run(connection, "database/list_counts.sql", {"run_id": run_id, "number": number})
+
+
+def list_states_of(database: Database, names: Sequence[str]) -> list[dict[str, Any]]:
+    """
+    Tell in which state some targets are listed.
+
+    Parameters
+    ----------
+    names
+        Of the targets.
+
+    Returns
+    -------
+    list of dict
+        ``name``, ``state``, and ``survey`` and ``object_id`` of the object that was reported first.
+    """
+    with database.transaction() as connection:
+        return run(connection, "database/list_states_of.sql", {"names": list(names)})
 
 
 def list_new_targets(database: Database, run_id: int, number: int) -> list[dict[str, Any]]:
