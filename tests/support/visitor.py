@@ -26,7 +26,7 @@ class Visitor:
         self._address, self.cookies = address, httpx.Cookies()
 
     def get(self, path: str, **parameters: str) -> httpx.Response:
-        return self._ask("GET", path, params=parameters)
+        return self._ask("GET", path, params=parameters or None)
 
     def post(self, path: str, form: dict[str, str], **headers: str) -> httpx.Response:
         return self._ask("POST", path, data=form, headers={"Origin": self._address} | headers)

@@ -242,7 +242,14 @@ def find_problems(facts: Facts, settings: Settings, now: datetime) -> list[Probl
 
 
 def is_unknown(key: str, facts: Facts) -> bool:
-    """Tell whether this look could not see if a problem of this key lasts: then it is not over."""
+    """
+    Tell whether this look could not see if a problem of this key lasts: then it is not over.
+
+    Parameters
+    ----------
+    key, facts
+        Of the problem, or its kind; and what was found.
+    """
     kind, _, which = key.partition(" ")
     if kind in OF_DATABASE:
         return facts.status is None

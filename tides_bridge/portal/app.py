@@ -16,11 +16,11 @@ from tides_bridge.operations.metrics import AskPrefect, registry_for
 from tides_bridge.operations.remembered import FRESH_SECONDS, KeptDatabase
 from tides_bridge.portal.api.app import make_api
 from tides_bridge.portal.guard import guarded
-from tides_bridge.portal.pages import health, newest, objects, rulings, target
+from tides_bridge.portal.pages import health, newest, nights, objects, rejected, rulings, target
 from tides_bridge.portal.shown import FOLDER, Portal
 from tides_bridge.settings import Settings
 
-PAGES = (newest, objects, target, rulings, health)
+PAGES = (newest, objects, target, rulings, rejected, nights, health)
 """Each has a `router_of`."""
 
 
