@@ -59,7 +59,7 @@ def test_the_tables_of_a_run_lead_to_light_curves(page: Browser, terminal: Termi
     curves = page.links(f":{terminal.page}/light-curves/")
     assert len(curves) > 10
     page.open(curves[0])
-    page.wait_for_text("AB magnitude")  # drawn by Bokeh
+    page.wait_for_place("#light-curve > .bk-Column")  # drawn by Bokeh
     page.picture("light_curve")
 
 

@@ -313,6 +313,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "portal/list_nights.sql": {"begin": NOW, "finish": NOW},
     "portal/list_runs_between.sql": {"begin": NOW, "finish": None, "run_id": None},
     "portal/list_happened.sql": {"begin": NOW, "finish": NOW, "number": 10},
+    "portal/list_transients_of_host.sql": {"tides_id": 1},
     "portal/get_target_facts.sql": {"tides_id": 1},
     "portal/get_target_curves.sql": {"survey": "ztf", "object_id": "a"},
     "decisions/get_target.sql": {"object_id": "a", "survey": "ztf"},

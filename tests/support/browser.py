@@ -78,6 +78,10 @@ class Browser:
         self._wait(lambda: bool(self.driver.find_elements(By.CSS_SELECTOR, selector)), f"no {selector}")
         self.driver.find_element(By.CSS_SELECTOR, selector).click()
 
+    def wait_for_place(self, selector: str) -> None:
+        """Wait for what a style finds, such as a plot that was drawn."""
+        self._wait(lambda: bool(self.driver.find_elements(By.CSS_SELECTOR, selector)), f"no {selector}")
+
     def links(self, part: str) -> list[str]:
         """The addresses on this page with a part in them, once each."""
         every = (link.get_attribute("href") or "" for link in self.driver.find_elements(By.TAG_NAME, "a"))

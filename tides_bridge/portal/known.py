@@ -1,5 +1,6 @@
 """All that is known of one target or object, gathered for the page, the plot and `tides why`."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
@@ -203,6 +204,26 @@ def switches_of(sent: Sequence[Mapping[str, Any]]) -> list[tuple[float, bool]]:
     return [(mjd_from_time(row["logged_at"]), bool(is_on)) for row, is_on in known if is_on is not None]
 
 
+def answered(sent: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """
+    Put each answer of 4MOST together with what was asked: one row, also of what has no answer yet.
+
+    Parameters
+    ----------
+    sent
+        Of `all_known_of`, the oldest first.
+    """
+    rows: list[dict[str, Any]] = []
+    for row in sent:
+        origin = row["magnitude_origin"]
+        before = (rows[-1]["operation"], rows[-1]["status"]) if rows else None
+        if row["status"] != "asked" and before == (row["operation"], "asked"):
+            asked = rows.pop()
+            origin = origin or asked["magnitude_origin"]
+        rows.append(dict(row) | {"magnitude_origin": origin})
+    return rows
+
+
 def happenings(found: Mapping[str, Any]) -> list[Happening]:
     """
     List what happened to a target or an object, the newest first.
@@ -232,9 +253,8 @@ def _by_us(found: Mapping[str, Any]) -> Iterator[Happening]:
 
 def _by_others(found: Mapping[str, Any]) -> Iterator[Happening]:
     """Give what brokers and spectra said."""
-    for row in found["annotations"]:
-        value = row["word"] or f"{row['number']:g}"
-        yield Happening(row["stored_at"], "annotation", f"{row['broker']}: {row['name']} = {value}")
+    for (broker, at), number in Counter((row["broker"], row["stored_at"]) for row in found["annotations"]).items():
+        yield Happening(at, "annotation", f"{broker}: {number} new value{'s' if number > 1 else ''}")
     for row in found["spectra"]:
         if row["mjd"] is not None:
             yield Happening(time_from_mjd(row["mjd"]), "spectrum", spectrum_in_words(row))

@@ -13,7 +13,7 @@ from tides_bridge.decisions.history import measurement
 from tides_bridge.errors import SettingsError
 from tides_bridge.lightcurves.photometry import BANDS, mjd_from_time
 from tides_bridge.portal.access import AUTHOR_COOKIE, FORM_COOKIE, keep_cookie, token_of, who_may
-from tides_bridge.portal.known import all_known_of, curves_of, happenings, plot_of, questions_on
+from tides_bridge.portal.known import all_known_of, answered, curves_of, happenings, plot_of, questions_on
 from tides_bridge.portal.light_curve_plot import light_curve_item
 from tides_bridge.portal.links import in_path, object_page
 from tides_bridge.portal.shown import ASKING, Portal
@@ -140,7 +140,11 @@ def show_known(  # noqa: PLR0913, PLR0917 - what was asked, and what was found
         What was wrong with the form, and what was in it.
     """
     since, since_problem = _since(request)
-    values = _of_target(database, portal, target) if target else {"facts": None, "tonight": [], "questions": []}
+    values = (
+        _of_target(database, portal, target)
+        if target
+        else {"facts": None, "tonight": [], "questions": [], "transients": []}
+    )
     token = token_of(request)
     keys = _keys(found) or ([key] if key else [])
     answer = portal.show(
@@ -154,6 +158,7 @@ def show_known(  # noqa: PLR0913, PLR0917 - what was asked, and what was found
         title=target["name"] if target else key[1] if key else "",
         objects=[(survey, name, object_page(portal.settings, survey, name)) for survey, name in keys],
         has_curve=curves_of(database, keys) is not None,
+        exchanges=answered(found["sent"]),
         new_points=_new_points(database, keys, since),
         happenings=_newest(happenings(found), since),
         since=request.query_params.get("since", ""),
@@ -173,7 +178,7 @@ WORDS: Final = {
     "class_in_words": class_in_words,
     "spectrum_in_words": spectrum_in_words,
     "date_of": date_of,
-    "briefly": lambda row: measurement(row, digits=4),
+    "briefly": lambda row: "unknown" if row["measured"] is None else measurement(row, digits=4),
 }
 """What the template words rows with."""
 
@@ -187,11 +192,14 @@ def _typed(request: Request) -> dict[str, str]:
 
 def _of_target(database: Database, portal: Portal, target: Mapping[str, Any]) -> dict[str, Any]:
     """Gather what only a target has."""
+    about = {"tides_id": target["tides_id"]}
     with database.transaction() as connection:
-        (facts,) = run(connection, "portal/get_target_facts.sql", {"tides_id": target["tides_id"]})
+        (facts,) = run(connection, "portal/get_target_facts.sql", about)
+        transients = run(connection, "portal/list_transients_of_host.sql", about)
     spectra = portal.settings
     return {
         "facts": facts,
+        "transients": transients,
         "place": sexagesimal(facts["ra"], facts["decl"]),
         "sky_links": sky_links(facts["ra"], facts["decl"]),
         "tonight": _tonight(facts),
