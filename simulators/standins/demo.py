@@ -67,14 +67,14 @@ ROWS = {
     "objects": "objects among them",
     "evaluated": "light curves judged",
     "passed": "passed the selection",
-    "refused": "refused, with a reason",
+    "refused": "messages and targets refused: tides refused",
     "deferred": "put off to the next run",
     "inserted": "new targets",
     "updated": "targets seen again",
     "deactivated": "targets switched off: faded or unseen",
-    "created_in_4most": "sent to 4MOST: new",
+    "created_in_4most": "sent to 4MOST: new, galaxies included",
     "updated_in_4most": "sent to 4MOST: changed",
-    "deactivated_in_4most": "sent to 4MOST: switched off",
+    "deactivated_in_4most": "sent to 4MOST: switched off, done ones included",
     "failed_in_4most": "refused by 4MOST",
     "otherwise_in_4most": "shown otherwise by 4MOST",
     "renamed_in_4most": "given another name, as theirs was taken",
@@ -349,6 +349,8 @@ def _where_to_look(standins: Standins, settings: Path) -> str:
     return f"""
 Where to look (nothing runs any more; the files stay until the next demo)
   settings   {settings}
+  portal     {tides} page --settings {settings}    shows all of it in a browser: targets, light curves, why
+  refused    {tides} refused targets --settings {settings}
   targets    {tides} targets --settings {settings}
   questions  {tides} questions --settings {settings}
   decisions  {tides} why TiDES26aaa --settings {settings}
