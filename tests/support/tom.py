@@ -68,8 +68,9 @@ class RealTom:
         """Run a management command."""
         done = subprocess.run(
             [self._python, "-m", "django", *arguments],
-            env=self._environment, cwd=SITE, check=True, capture_output=True, text=True, timeout=120,
+            env=self._environment, cwd=SITE, check=False, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
+        assert done.returncode == 0, done.stderr
         return done.stdout
 
     def stop(self) -> None:
@@ -135,7 +136,7 @@ def real_tom(python: Path, database_folder: Path) -> Iterator[RealTom]:
     name = f"tom_{uuid4().hex}"
     with open_database(make_settings(database_folder, name)) as database:
         environment = os.environ | database.for_psql() | {"DJANGO_SETTINGS_MODULE": "tom_settings"}
-    environment["PYTHONPATH"] = str(SITE)
+    environment["PYTHONPATH"] = os.pathsep.join([str(SITE), os.environ.get("TOM_PATH", "")])
     migrating = [python, "-m", "django", "migrate", "-v0"]
     subprocess.run(migrating, env=environment, cwd=SITE, check=True, capture_output=True, timeout=300)
     tom = RealTom(python, environment)

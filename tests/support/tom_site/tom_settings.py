@@ -28,7 +28,7 @@ DATA_PRODUCT_TYPES: dict[str, str] = {}
 DATA_PROCESSORS: dict[str, str] = {}
 TOM_FACILITY_CLASSES = ["tom_observations.facilities.lco_redirect.LCORedirectFacility"]
 TASKS = {"default": {"BACKEND": "django_tasks.backends.immediate.ImmediateBackend"}}
-TIDES = {"address": os.environ.get("TIDES_PORTAL", ""), "token": os.environ.get("TIDES_PORTAL_TOKEN", "")}
+TIDES = {"address": os.environ.get("BRIDGE_PORTAL", ""), "groups": ["TiDES"]}
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["tom_common.accounts.api_auth.TomTokenAuthentication"],
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",

@@ -1,0 +1,1 @@
+"""Targets of the TiDES bridge in a TOM Toolkit."""
