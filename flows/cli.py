@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 import typer
 
 from flows.commands import (
+    access,
     adopt,
     backup,
     database,
@@ -43,6 +44,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(access.app, name="access")
 app.add_typer(refused.app, name="refused")
 app.add_typer(brightness.app, name="brightness")
 app.add_typer(subscriptions.app, name="subscriptions")

@@ -20,7 +20,7 @@ COMMITS = (
     "tns", "names", "hand",
     "ruling", "held", "spectra", "classes", "hosts", "observed",
     "association", "forgotten", "restored", "swap",
-    "subscription", "events", "message", "told", "tom_asked", "tom_told", "tom_heard",
+    "subscription", "events", "message", "told", "access", "tom_asked", "tom_told", "tom_heard",
 )  # fmt: skip
 """Transactions that write, each around its commit: `tides_bridge.database.connection.Database.transaction`."""
 

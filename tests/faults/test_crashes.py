@@ -24,7 +24,18 @@ from tides_bridge.database.embedded import acquire_server
 OF_RECONCILE = ("repair", "row", "rows", "update", "run")
 ELSEWHERE = ("schema", "repair", "row", "association", "tns", "names", "forgotten", "restored", "swap")
 ELSEWHERE += ("ruling", "held", "delete", "spectra", "classes", "hosts", "observed")
-ELSEWHERE += ("subscription", "events", "message", "told", "notify", "tom_asked", "tom_told", "tom_heard", "tom")
+ELSEWHERE += (
+    "subscription",
+    "events",
+    "message",
+    "told",
+    "notify",
+    "access",
+    "tom_asked",
+    "tom_told",
+    "tom_heard",
+    "tom",
+)
 """Reached by a first run, by reconcile, after a restoration, or by other commands only."""
 OF_RUN = [name for name in (*failpoints.COMMITS, *failpoints.CALLS) if name not in ELSEWHERE]
 BEFORE_A_BATCH = ("run", "functions", "consume", "hand", "budget", "light_curves")

@@ -212,6 +212,12 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "came_from": "x.csv",
     },
     "targets/annotate_classes.sql": {"surveys": ["ztf"], "object_ids": ["a"], "now_mjd": 61000.0},
+    "operations/store_account.sql": {"name": "eva", "role": "ruler", "who": "test", "hash": b"a"},
+    "operations/list_accounts.sql": {},
+    "operations/find_account.sql": {"hash": b"a", "name": None},
+    "operations/begin_visit.sql": {"token": b"a", "hash": b"b", "hours": 12},
+    "operations/end_visit.sql": {"hash": b"b"},
+    "operations/revoke_account.sql": {"name": "eva", "who": "test"},
     "tom/list_targets.sql": {"tom": "https://tom", "now_mjd": 61000.0},
     "tom/store_asked.sql": {"tom": "https://tom", "rows": '[{"tides_id": 1, "tom_id": 7, "asked": {"ra": 1.5}}]'},
     "tom/store_told.sql": {

@@ -8,21 +8,22 @@ secret that is in a cookie, which a page of somebody else can neither read nor g
 import hmac
 import ipaddress
 import secrets
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from fastapi import Request, Response
 from starlette.exceptions import HTTPException
 
+from tides_bridge.operations.accounts import PortalAccount, Role
 from tides_bridge.portal.guard import is_number
 from tides_bridge.settings import Settings, page_address
-
-Role = Literal["reader", "ruler", "operator"]
-"""A reader looks; a ruler decides of targets; an operator changes subscriptions and accounts, too."""
 
 FORM_COOKIE: Final = "tides_form"
 AUTHOR_COOKIE: Final = "tides_author"
 """Who last decided something in this browser, to be typed only once."""
+
+VISIT_COOKIE: Final = "tides_visit"
+"""By which a browser is known that has shown a token."""
 
 AUTHOR_SECONDS: Final = 365 * 86400
 
@@ -34,8 +35,8 @@ def who_may(settings: Settings, request: Request, role: Role) -> str | None:
     """
     Tell why whoever asks may not do what a role may; None if they may.
 
-    Without accounts all may read. A page that is reached on its own machine only lets whoever is there rule, as the
-    commands of a shell do; one that others reach does not, as nobody knows who they are.
+    Where ``page.login`` asks for no account all may read. A page that is reached on its own machine only lets whoever
+    is there rule, as the commands of a shell do; one that others reach does not, as nobody knows who they are.
 
     Parameters
     ----------
@@ -46,6 +47,8 @@ def who_may(settings: Settings, request: Request, role: Role) -> str | None:
     role
         That it takes.
     """
+    if settings.page.login != "none":
+        return _why_not(request.scope.get("account"), role, role == "reader" and settings.page.login == "rulings")
     if role == "reader" or is_local(settings):
         return None
     return (
@@ -53,6 +56,14 @@ def who_may(settings: Settings, request: Request, role: Role) -> str | None:
         "type the command in a shell (tides veto, hold, force, comment, tag, release), or let the page listen on "
         "127.0.0.1 without page.address, and reach it through ssh -L."
     )
+
+
+def _why_not(account: PortalAccount | None, role: Role, is_open: bool) -> str | None:
+    if is_open or (account is not None and account.may(role)):
+        return None
+    if account is None:
+        return "Log in first, at /login: this takes an account."
+    return f"{account.name} is a {account.role}: this takes a {role} (tides access)."
 
 
 def is_local(settings: Settings) -> bool:
@@ -64,10 +75,11 @@ def is_local(settings: Settings) -> bool:
     (True, False)
     """
     reached = urlsplit(page_address(settings)).hostname or ""
-    return all(_is_loopback(host) for host in (settings.page.host.lower(), reached))
+    return all(is_loopback(host) for host in (settings.page.host.lower(), reached))
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine, as only itself reaches it."""
     return host == "localhost" or (is_number(host) and ipaddress.ip_address(host).is_loopback)
 
 

@@ -15,12 +15,13 @@ from tides_bridge.errors import BridgeError
 from tides_bridge.operations.metrics import AskPrefect, registry_for
 from tides_bridge.operations.remembered import FRESH_SECONDS, KeptDatabase
 from tides_bridge.portal.api.app import make_api
+from tides_bridge.portal.door import Door
 from tides_bridge.portal.guard import guarded
-from tides_bridge.portal.pages import health, newest, nights, objects, rejected, rulings, target
+from tides_bridge.portal.pages import health, login, newest, nights, objects, rejected, rulings, target
 from tides_bridge.portal.shown import FOLDER, Portal
 from tides_bridge.settings import Settings
 
-PAGES = (newest, objects, target, rulings, rejected, nights, health)
+PAGES = (newest, objects, target, rulings, rejected, nights, health, login)
 """Each has a `router_of`."""
 
 
@@ -57,7 +58,7 @@ def make_app(
     app.mount("/api/v1", make_api(portal))
     app.exception_handler(BridgeError)(portal.problem)
     app.exception_handler(HTTPException)(portal.refusal)
-    return guarded(app, settings)
+    return guarded(Door(app, settings, database), settings)
 
 
 def _serve_numbers(app: FastAPI, registry: CollectorRegistry) -> None:

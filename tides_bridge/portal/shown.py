@@ -48,7 +48,7 @@ class Portal:
         self.settings, self.database = settings, database
         loader = FileSystemLoader(FOLDER / "templates")
         self._templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-        self._templates.globals |= {"prefect_page": prefect_page}
+        self._templates.globals |= {"prefect_page": prefect_page, "asks_login": settings.page.login != "none"}
         self._templates.filters |= {"ago": elapsed, "utc": utc, "in_path": in_path, "measured": measurement}
 
     def show(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:

@@ -397,6 +397,8 @@ class PageSettings(Section):
     address: Address | None = Field(
         None, description="how people reach it, for links on run pages; empty: http://host:port"
     )
+    login: Literal["none", "rulings", "all"] = Field("none", description="what takes an account: docs/access.md")
+    proxy_header: Text | None = Field(None, description="in which a proxy on this machine names the account")
 
 
 class BackupSettings(Section):

@@ -59,7 +59,7 @@ class GivenClasses(BaseModel):
     classes: list[GivenClass] = Field(max_length=MOST)
 
 
-class TakenIn(BaseModel):
+class KeptClasses(BaseModel):
     """What became of them."""
 
     read: int
@@ -71,7 +71,7 @@ def router_of(portal: Portal) -> APIRouter:
     """Answer ``/classes``."""
     router = APIRouter()
 
-    @router.post("/classes", response_model=None, responses={200: {"model": TakenIn}, **ANSWERS}, tags=["classes"])
+    @router.post("/classes", response_model=None, responses={200: {"model": KeptClasses}, **ANSWERS}, tags=["classes"])
     def classes(request: Request, given: Annotated[GivenClasses, Body()]) -> Response:
         """Keep classes, as `tides classified` does; the same again changes nothing. Takes the role of a ruler."""
         if (refusal := refused(portal, request)) is not None:

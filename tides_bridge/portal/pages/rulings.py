@@ -49,6 +49,8 @@ def _decide(portal: Portal, request: Request, form: Mapping[str, str], named: tu
     if refusal:
         return portal.show(request, "problem.html", 403, title="Not decided", problem=refusal)
     name, survey = named
+    if (account := request.scope.get("account")) is not None:  # whoever is known cannot sign for others
+        form = {**form, "author": account.name}
     try:
         ruling = ruling_of(form, portal.settings)
     except SettingsError as error:
