@@ -205,45 +205,49 @@ class _Drawing:
     # Points
 
     def _draw_points(self, panel: Any, chosen: Mask) -> None:
-        kinds, is_flux = self.kinds, self.scale == "flux"
         drawn = []
         for survey in sorted(set(self.plot.surveys)):
-            of_survey = chosen & (self.object_surveys == survey)
-            for name, mask, marks in self._marks():
-                for band, of_band in kinds.of_bands(mask & of_survey):
-                    renderers = self._draw(panel, of_band, name, {**marks, "band": band, "survey": survey})
-                    self.legend.setdefault(f"{survey} {band or 'other'}", []).extend(renderers)
-                    drawn.append(renderers[-1])
+            for band, mask in self.kinds.of_bands(chosen & (self.object_surveys == survey)):
+                renderers = self._draw(panel, mask, survey, band)
+                self.legend.setdefault(f"{survey} {band or 'other'}", []).extend(renderers)
+                drawn += renderers[1:]
         if drawn:
             self._add_hover(panel, drawn)
-        if is_flux:
+        if self.scale == "flux":
             panel.add_layout(self.models.Span(location=0, dimension="width", line_color=self.ink, line_width=0.8))
 
-    def _marks(self) -> Iterator[tuple[str, Mask, dict[str, Any]]]:
-        """Give the kinds of points, the least important first, and how each looks."""
-        kinds = self.kinds
-        limit = {"marker": "inverted_triangle", "fill_alpha": 0.0, "line_alpha": 0.55}
-        yield "forced photometry, 5\u03c3 limit", kinds.is_forced_limit, limit | {"size": 4, "line_alpha": 0.35}
-        yield "5\u03c3 limit", kinds.is_limit, limit | {"size": 6}
-        yield "forced photometry", kinds.is_forced, {"size": 4, "fill_alpha": 0.5, "line_alpha": 0.5, "bar": 0.3}
-        yield "fading (negative difference)", kinds.is_fading, {"size": 8, "fill_alpha": 0.25, "bar": 0.7}
-        yield "detection that does not count", kinds.is_hollow, {"size": 8, "fill_alpha": 0.0, "bar": 0.7}
-        yield "detection", kinds.is_usual, {"size": 8, "fill_alpha": 0.95, "bar": 0.9}
-
-    def _draw(self, panel: Any, mask: Mask, kind: str, marks: dict[str, Any]) -> list[Any]:
-        band, survey, bar = marks.pop("band"), marks.pop("survey"), marks.pop("bar", None)
+    def _draw(self, panel: Any, mask: Mask, survey: str, band: str) -> list[Any]:
+        """Draw all points of a survey in a band at once: each thing more that Bokeh draws costs some milliseconds."""
+        marker = MARKERS.get(survey, OTHER_MARKER)
+        found = [(mask & of_kind, kind, {"marker": marker} | look) for kind, of_kind, look in self._looks()]
+        parts = [
+            self._columns(of_kind, {"what": f"{survey} {band or 'other band'}", "kind": kind} | look)
+            for of_kind, kind, look in found
+            if of_kind.any()
+        ]
+        if not parts:
+            return []
+        source = self.models.ColumnDataSource(
+            {name: [value for part in parts for value in part[name]] for name in parts[0]}
+        )
         colour = self.colours.get(band, "#888888")
-        source = self.models.ColumnDataSource(self._columns(mask, f"{survey} {band or 'other band'}", kind))
-        renderers = []
-        if bar:
-            renderers.append(
-                panel.segment("mjd", "low", "mjd", "high", source=source, line_color=colour, line_alpha=bar)
-            )
-        marker = marks.pop("marker", MARKERS.get(survey, OTHER_MARKER))
-        renderers.append(panel.scatter("mjd", "y", source=source, marker=marker, color=colour, **marks))
-        return renderers
+        bars = panel.segment("mjd", "low", "mjd", "high", source=source, line_color=colour, line_alpha="bar")
+        looks = {"marker": "marker", "size": "size", "fill_alpha": "fill", "line_alpha": "line"}
+        return [bars, panel.scatter("mjd", "y", source=source, color=colour, **looks)]
 
-    def _columns(self, mask: Mask, what: str, kind: str) -> dict[str, Any]:
+    def _looks(self) -> Iterator[tuple[str, Mask, dict[str, Any]]]:
+        """Give the kinds of points, first what the legend shows, and how each looks: size, how opaque its parts are."""
+        kinds = self.kinds
+        limit = {"marker": "inverted_triangle", "fill": 0.0, "bar": 0.0}
+        yield "detection", kinds.is_usual, {"size": 8, "fill": 0.95, "line": 1.0, "bar": 0.9}
+        yield "detection that does not count", kinds.is_hollow, {"size": 8, "fill": 0.0, "line": 1.0, "bar": 0.7}
+        yield "fading (negative difference)", kinds.is_fading, {"size": 8, "fill": 0.25, "line": 1.0, "bar": 0.7}
+        yield "forced photometry", kinds.is_forced, {"size": 4, "fill": 0.5, "line": 0.5, "bar": 0.3}
+        yield "5\u03c3 limit", kinds.is_limit, limit | {"size": 6, "line": 0.55}
+        yield "forced photometry, 5\u03c3 limit", kinds.is_forced_limit, limit | {"size": 4, "line": 0.35}
+
+    def _columns(self, mask: Mask, same: Mapping[str, Any]) -> dict[str, list[Any]]:
+        """Give the columns of some points; `same` has what is the same of all."""
         curves, kinds = self.plot.curves, self.kinds
         flux = np.where(np.isfinite(curves.flux), curves.flux, LIMIT_SIGNIFICANCE * curves.flux_error) * NANOJANSKY
         error = np.where(np.isfinite(curves.flux), curves.flux_error, 0.0) * NANOJANSKY
@@ -252,9 +256,8 @@ class _Drawing:
         columns = {"mjd": curves.mjd, "y": y, "low": y - bar, "high": y + bar, "object": names}
         columns |= {"magnitude": kinds.magnitude, "error": kinds.error, "flux": flux, "snr": curves.significance}
         chosen = {name: list(column[mask]) for name, column in columns.items()}
-        size = int(mask.sum())
         chosen["date"] = [date_of(mjd) for mjd in chosen["mjd"]]
-        return chosen | {"what": [what] * size, "kind": [kind] * size}
+        return chosen | {name: [value] * int(mask.sum()) for name, value in same.items()}
 
     def _add_hover(self, panel: Any, renderers: Sequence[Any]) -> None:
         rows = [("", "@what, @kind"), ("date", "@date UTC"), ("MJD", "@mjd{0.00000}")]

@@ -85,9 +85,10 @@ def test_fadings_have_a_panel_of_their_own_unless_flux_has_a_sign() -> None:
 
 def test_colours_tell_bands_and_markers_surveys() -> None:
     models = drawn(plot_of_points([*ROWS, point(61004.0, "g", 19.0, of=1)]))
-    marks = [model["attributes"] for model in models if model["name"] == "Scatter"]
-    looks = {(mark["fill_color"]["value"], mark.get("marker", {"value": "circle"})["value"]) for mark in marks}
-    assert ("#49be61", "circle") in looks and ("#49be61", "square") in looks
+    colours = {model["attributes"]["fill_color"]["value"] for model in models if model["name"] == "Scatter"}
+    assert colours == {"#49be61", "#c61c00", "#ffc200", "#888888"}
+    looks = {pair for each in sources(models) for pair in zip(each["what"], each["marker"], strict=True)}
+    assert looks >= {("ztf g", "circle"), ("lsst g", "square")}
     assert labels(models) == ["lsst other", "lsst g", "lsst i", "ztf g", "ztf r"]
 
 
