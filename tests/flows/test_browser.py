@@ -77,7 +77,7 @@ def test_each_form_explains_every_parameter(page: Browser, terminal: Terminal, n
 def test_the_page_of_targets_leads_back(page: Browser, terminal: Terminal) -> None:
     page.open(f"http://127.0.0.1:{terminal.page}/")
     page.wait_for_text("TiDES")
-    assert page.links(f":{terminal.port}") and page.links("/metrics") and page.links("/light-curves/")
+    assert page.links(f":{terminal.port}") and page.links("/metrics") and page.links("/targets/TiDES")
     page.picture("page")
 
 

@@ -119,11 +119,11 @@ def test_prometheus_takes_them_as_they_are(page: Page) -> None:
 # What people see
 
 
-def test_the_newest_targets_lead_to_their_light_curves(page: Page, prefect_api: str) -> None:
+def test_the_newest_targets_lead_to_their_pages(page: Page, prefect_api: str) -> None:
     answer = page.get("")
     assert answer.status_code == 200
     assert f'href="{prefect_api.removesuffix("/api")}"' in answer.text
-    links = re.findall(r'href="(light-curves/ztf/ZTF\w+)"', answer.text)
+    links = re.findall(r'href="./(targets/TiDES\w+)"', answer.text)
     assert links and len(links) == len(set(links))
     assert page.get(links[-1]).status_code == 200
 

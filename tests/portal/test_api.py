@@ -7,11 +7,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from tests.support.curves import curves_of, point
 from tests.support.databases import rows_of
 from tests.support.exchanges import add, change
 from tests.support.portal_client import PortalClient
 from tides_bridge.database import Database
 from tides_bridge.portal.api.answers import ARROW, PROBLEM
+from tides_bridge.portal.api.objects import curve_points
 from tides_bridge.portal.api.rows import EXAMPLE
 from tides_bridge.settings import Settings
 
@@ -117,3 +119,34 @@ def test_what_is_not_there_is_a_problem_too(client: PortalClient) -> None:
     answer = client.get("api/v1/nothing")
     assert (answer.status_code, answer.headers["Content-Type"]) == (404, PROBLEM)
     assert client.get("api/v1/targets", "POST").status_code == 405
+
+
+def test_a_target_is_had_by_any_of_its_names(client: PortalClient, database: Database) -> None:
+    add(database, "a", "b")
+    rows_of(database, "UPDATE tides_master SET name = 'TiDES26a' WHERE name = 'a' RETURNING 1")
+    for name in ("a", "TiDES26a"):
+        answer = client.get(f"api/v1/targets/{name}")
+        assert (answer.status_code, answer.json()["name"]) == (200, "TiDES26a")
+    assert client.get("api/v1/targets/a/light-curve").json() == []
+    assert client.get("api/v1/targets/a/why").json()["targets"][0]["name"] == "TiDES26a"
+    for end in ("decisions", "exchange", "rulings"):
+        assert list(client.get(f"api/v1/targets/a/{end}").json().values()) == [[]]
+    for end in ("", "/light-curve", "/why", "/rulings"):
+        answer = client.get(f"api/v1/targets/nobody{end}")
+        assert (answer.status_code, answer.headers["Content-Type"]) == (404, PROBLEM)
+    assert client.get("api/v1/targets/a/why?as_of=2026").status_code == 422
+
+
+def test_points_say_what_they_are() -> None:
+    curves = curves_of(
+        point(1.0, "r", mag=20.0),
+        point(2.0, "?", positive=False),
+        point(3.0, mag=float("nan"), error=21.0, detection=False),
+        point(2.0, "g", of=1),
+    )
+    points = curve_points(curves, ["ztf", "lsst"])
+    assert [(row["survey"], row["object_id"], row["mjd"], row["band"]) for row in points] == [
+        ("ztf", "a", 1.0, "r"), ("ztf", "a", 2.0, None), ("ztf", "a", 3.0, "g"), ("lsst", "b", 2.0, "g"),
+    ]  # fmt: skip
+    assert [row["kind"] for row in points] == ["detection", "negative", "limit", "detection"]
+    assert (points[0]["mag"], points[2]["mag"]) == (20.0, None)

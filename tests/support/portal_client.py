@@ -17,7 +17,7 @@ class PortalClient:
     """Asks for addresses below that of the portal."""
 
     def __init__(self, settings: Settings) -> None:
-        self.kept = KeptDatabase(settings)
+        self.settings, self.kept = settings, KeptDatabase(settings)
         facts = PrefectFacts("http://127.0.0.1:4200/api", "not asked in tests")
         self._app = make_app(settings, self.kept, lambda _: facts, "http://127.0.0.1:4200")
 

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tides_bridge.decisions.history import measurement
+from tides_bridge.lightcurves.photometry import time_from_mjd
 from tides_bridge.operations.remembered import KeptDatabase
 from tides_bridge.portal.links import in_path
 from tides_bridge.settings import Settings
@@ -49,7 +50,13 @@ class Portal:
         loader = FileSystemLoader(FOLDER / "templates")
         self._templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
         self._templates.globals |= {"prefect_page": prefect_page, "asks_login": settings.page.login != "none"}
-        self._templates.filters |= {"ago": elapsed, "utc": utc, "in_path": in_path, "measured": measurement}
+        self._templates.filters |= {
+            "ago": elapsed,
+            "utc": utc,
+            "night": day_of_mjd,
+            "in_path": in_path,
+            "measured": measurement,
+        }
 
     def show(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
         """
@@ -99,6 +106,16 @@ def utc(time: datetime | None) -> str:
     ('2026-11-24 12:30', '')
     """
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M}" if time else ""
+
+
+def day_of_mjd(mjd: float) -> str:
+    """
+    Write the day of an epoch [MJD, UTC] for a person.
+
+    >>> day_of_mjd(61000.5)
+    '2025-11-21'
+    """
+    return f"{time_from_mjd(mjd):%Y-%m-%d}"
 
 
 def elapsed(time: datetime | None, now: datetime) -> str:

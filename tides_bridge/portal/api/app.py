@@ -9,12 +9,12 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from tides_bridge.errors import BridgeError, SettingsError
-from tides_bridge.portal.api import classes, lists
+from tides_bridge.portal.api import classes, lists, objects
 from tides_bridge.portal.api.answers import answer_problem
 from tides_bridge.portal.shown import LONGEST_PATH, Portal
 from tides_bridge.web import cleaned
 
-PARTS: Final = (lists, classes)
+PARTS: Final = (lists, objects, classes)
 """Each has a `router_of`."""
 
 logger = logging.getLogger(__name__)

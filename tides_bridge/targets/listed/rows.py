@@ -250,12 +250,29 @@ def list_changed(
     SettingsError
         If the cursor is none, or of a database that was restored since.
     """
-    newest = run(connection, "targets/newest_change.sql")[0]
+    newest = newest_change(connection)
     after = _after(cursor, newest)
     about = {"chosen": json.dumps(chosen), "after": after, "number": number}
     rows = run(connection, "targets/list_changed.sql", about)
     last = rows[-1]["change"] if len(rows) == number else max(after, newest["change"])
     return PageOfTargets(rows, _closed([last, newest["history"]]))
+
+
+def newest_change(connection: Connection) -> dict[str, Any]:
+    """
+    Tell which change of the list is the newest: nothing of it changes while this is the same.
+
+    Parameters
+    ----------
+    connection
+        Of a transaction.
+
+    Returns
+    -------
+    dict
+        ``change``, and in ``history`` since when these numbers go on.
+    """
+    return run(connection, "targets/newest_change.sql")[0]
 
 
 def _after(cursor: str | None, newest: Mapping[str, Any]) -> int:
@@ -285,11 +302,85 @@ def place_of_target(connection: Connection, name: str) -> tuple[float, float]:
     SettingsError
         If there is none.
     """
-    known = our_names(connection, [name])[name]
-    rows = run(connection, "targets/find_places.sql", {"name": known})
-    if not rows:
+    row = find_listed(connection, name)
+    if row is None:
         raise SettingsError("filter", "around", f"{name} is no place and no target: write a place as 150.1 -2.3")
-    return rows[0]["ra"], rows[0]["decl"]
+    return row["ra"], row["decl"]
+
+
+def find_listed(connection: Connection, name: str) -> dict[str, Any] | None:
+    """
+    Find the row of the target that is called so, None if none is.
+
+    Parameters
+    ----------
+    connection
+        Of a transaction.
+    name
+        Its own, that of one of its objects, or of either at the Transient Name Server.
+    """
+    rows = run(connection, "targets/get_listed.sql", {"name": our_names(connection, [name])[name]})
+    return rows[0] if rows else None
+
+
+def bin_sky(connection: Connection, chosen: Mapping[str, Any], step: float) -> list[dict[str, Any]]:
+    """
+    Count targets in cells of the sky.
+
+    Parameters
+    ----------
+    connection
+        Of a transaction.
+    chosen
+        As `TargetFilter.parameters` gives it.
+    step
+        [deg] The height of a cell, and about its width.
+
+    Returns
+    -------
+    list of dict
+        band, place and targets of each cell with targets, as ``targets/bin_sky.sql`` has them.
+    """
+    return run(connection, "targets/bin_sky.sql", {"chosen": json.dumps(chosen), "step": step})
+
+
+def bin_by(connection: Connection, chosen: Mapping[str, Any], by: str, width: float) -> list[dict[str, Any]]:
+    """
+    Count targets by a number.
+
+    Parameters
+    ----------
+    connection, chosen
+        As of `bin_sky`.
+    by
+        ``mag``, ``tonight`` or ``seen``.
+    width
+        Of a bin [mag, d].
+
+    Returns
+    -------
+    list of dict
+        ``bin``, which begins at this times the width, and ``targets``, in order; without those of unknown value.
+    """
+    about = {"chosen": json.dumps(chosen), "by": by, "width": width}
+    return run(connection, "targets/bin_listed.sql", about)
+
+
+def count_states(connection: Connection) -> list[dict[str, Any]]:
+    """
+    Count all targets by state.
+
+    Parameters
+    ----------
+    connection
+        Of a transaction.
+
+    Returns
+    -------
+    list of dict
+        A row a state, as ``targets/count_listed.sql`` has it, the most first.
+    """
+    return run(connection, "targets/count_listed.sql")
 
 
 def parameters_of(connection: Connection, chosen: TargetFilter) -> dict[str, Any]:

@@ -1,0 +1,137 @@
+"""One target, or an object that is none: its row, light curve, decisions, why, what 4MOST was told, rulings."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from tides_bridge.errors import SettingsError
+from tides_bridge.lightcurves import LightCurves
+from tides_bridge.lightcurves.photometry import BANDS
+from tides_bridge.portal.api.answers import answer_json, number_or_none
+from tides_bridge.portal.api.rows import ApiProblem, LightCurvePoint, TargetRow, target_row
+from tides_bridge.portal.known import all_known_of, curves_of
+from tides_bridge.portal.shown import Portal
+from tides_bridge.portal.typed import ask_typed
+from tides_bridge.targets.listed import find_listed, settle_some
+from tides_bridge.targets.rulings import time_of
+
+NOT_KNOWN: Final[dict[int | str, dict[str, Any]]] = {
+    404: {"model": ApiProblem, "description": "Nothing is known of this name"},
+    422: {"model": ApiProblem, "description": "A parameter is wrong"},
+    503: {"model": ApiProblem, "description": "The database is away"},
+}
+
+PARTS: Final = {
+    "decisions": ("decisions", "Every decision on its objects, with what was measured, demanded and lacked"),
+    "exchange": ("sent", "What 4MOST was asked and answered, the oldest first"),
+    "rulings": ("rulings", "What people decided and said of it, the newest first"),
+}
+"""What is known, by the end of the address: where `why` has it, and what it is."""
+
+AsOf = Annotated[
+    str | None, Query(max_length=40, description="only what was known then: 2026-11-01 or 2026-11-01T12:00, UTC")
+]
+
+
+def router_of(portal: Portal) -> APIRouter:
+    """Answer ``/targets/NAME`` and what lies below."""
+    router = APIRouter(tags=["targets"], responses=NOT_KNOWN)
+
+    @router.get("/targets/{name}", response_model=None, responses={200: {"model": TargetRow}})
+    def target(request: Request, name: str) -> Response:
+        """Give a target by any of its names: its own, that of an object, that of the Transient Name Server."""
+        return answer_json(request, target_row(_row(portal, name)))
+
+    @router.get("/targets/{name}/light-curve", response_model=None, responses={200: {"model": list[LightCurvePoint]}})
+    def light_curve(request: Request, name: str) -> Response:
+        """Give all points of all its objects, by survey, object and time."""
+        aliases = target_row(_row(portal, name))["aliases"]
+        with portal.database.opened() as database:
+            found = curves_of(database, [(alias["survey"], alias["object_id"]) for alias in aliases])
+        return answer_json(request, curve_points(*found) if found else [])
+
+    @router.get("/targets/{name}/why", response_model=None)
+    def why(request: Request, name: str, as_of: AsOf = None) -> Response:
+        """Give all that is known of a target or an object, also of one that was not selected."""
+        return answer_json(request, _known(portal, name, as_of))
+
+    for end, (key, what) in PARTS.items():
+        router.add_api_route(
+            f"/targets/{{name}}/{end}", _part(portal, key), methods=["GET"], response_model=None, description=what
+        )
+    return router
+
+
+def _part(portal: Portal, key: str) -> Any:
+    """Make the answer with a part of what is known."""
+
+    def part(request: Request, name: str, as_of: AsOf = None) -> Response:
+        return answer_json(request, {key: _known(portal, name, as_of)[key]})
+
+    return part
+
+
+def _row(portal: Portal, name: str) -> dict[str, Any]:
+    def ask(connection: Any) -> dict[str, Any] | None:
+        settle_some(connection, portal.settings)
+        return find_listed(connection, name)
+
+    row = ask_typed(portal.database, ask)
+    if row is None:
+        raise HTTPException(404, f"no target is called {name}")
+    return row
+
+
+def _known(portal: Portal, name: str, as_of: str | None) -> dict[str, Any]:
+    at = _time(as_of) if as_of else None
+    with portal.database.opened() as database:
+        found = all_known_of(database, portal.settings, name, None, at)
+    if not any(value for key, value in found.items() if key != "tns"):
+        raise HTTPException(404, f"nothing is known of {name}")
+    return found
+
+
+def _time(text: str) -> datetime:
+    try:
+        return time_of(text, "")
+    except SettingsError as error:
+        raise SettingsError("filter", "as_of", error.problem) from None
+
+
+def curve_points(curves: LightCurves, surveys: list[str]) -> list[dict[str, Any]]:
+    """
+    Give light curves point by point.
+
+    Parameters
+    ----------
+    curves
+        Of n objects.
+    surveys
+        (n,) Of each.
+    """
+    owner = curves.object_index.tolist()
+    columns = (curves.flux, curves.flux_error, curves.magnitude, curves.magnitude_error)
+    values = zip(*(column.tolist() for column in columns), strict=True)
+    kinds = zip(curves.is_detection.tolist(), curves.is_positive.tolist(), strict=True)
+    points = zip(owner, curves.mjd.tolist(), curves.band.tolist(), values, kinds, strict=True)
+    names = ("flux", "flux_error", "mag", "mag_error")
+    return [
+        {
+            "survey": surveys[place],
+            "object_id": curves.object_ids[place],
+            "mjd": mjd,
+            "band": None if band < 0 else BANDS[band],
+            **dict(zip(names, map(number_or_none, measured), strict=True)),
+            "kind": _kind(measured[0], *flags),
+        }
+        for place, mjd, band, measured, flags in points
+    ]
+
+
+def _kind(flux: float, is_detection: bool, is_positive: bool) -> str:
+    if is_detection:
+        return "detection" if is_positive else "negative"
+    return "limit" if number_or_none(flux) is None else "forced"
