@@ -204,6 +204,7 @@ def _load(database: Database, file: Path) -> None:
     _pour(database, file)
     apply_schema(database)
     with database.transaction("restored") as connection:
+        run(connection, "database/make_reader.sql")
         run(connection, "database/store_restoration.sql", {"file": file.name})
         run(connection, "database/end_open_runs.sql", {"problem": "was at work when the backup was taken"})
         run(connection, "database/skip_names.sql", {"names": SKIPPED_NAMES})

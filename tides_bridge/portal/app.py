@@ -19,6 +19,7 @@ from tides_bridge.portal.door import Door
 from tides_bridge.portal.guard import guarded
 from tides_bridge.portal.pages import health, login, newest, nights, objects, rejected, rulings, sky, target, targets
 from tides_bridge.portal.shown import FOLDER, Portal
+from tides_bridge.portal.vo import service
 from tides_bridge.settings import Settings
 
 PAGES = (newest, targets, sky, objects, target, rulings, rejected, nights, health, login)
@@ -53,6 +54,7 @@ def make_app(
     app = FastAPI(title="TiDES bridge", docs_url=None, redoc_url=None, openapi_url=None)
     for page in PAGES:
         app.include_router(page.router_of(portal))
+    app.include_router(service.router_of(portal))
     _serve_numbers(app, registry_for(settings, database, ask_prefect, fresh_for))
     _serve_files(app)
     app.mount("/api/v1", make_api(portal))

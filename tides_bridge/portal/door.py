@@ -72,7 +72,7 @@ class Door:
 
 def _refusal(scope: Scope) -> ASGIApp:
     """Lead a person to where they log in, and tell a program that it needs a token."""
-    if scope["path"].startswith(("/api/", "/metrics")) or scope["method"] not in ("GET", "HEAD"):
+    if scope["path"].startswith(("/api/", "/metrics", "/vo/")) or scope["method"] not in ("GET", "HEAD"):
         answer = answer_problem(401, "Log in", "Send a token: Authorization: Bearer tides_... (tides access add)")
         answer.headers["WWW-Authenticate"] = "Bearer"
         return answer
