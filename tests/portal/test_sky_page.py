@@ -80,6 +80,19 @@ def test_a_place_is_where_it_is_counted_and_on_the_map(ra: float, decl: float) -
     assert np.isclose(y, mollweide([0.0], [decl])[1][0])
 
 
+def area(path: str) -> float:
+    """What lies within the pieces of a path."""
+    total = 0.0
+    for piece in path.removesuffix("Z").split("Z"):
+        x, y = np.array([pair.split() for pair in piece.strip("M").split("L")], float).T
+        total += abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2
+    return total
+
+
+def cells_of(band: int) -> int:
+    return round(360 / cell_of(band, 0).ra_to)
+
+
 def test_cells_cover_the_sky_once() -> None:
     for band in range(24):
         first = cell_of(band, 0)
@@ -88,6 +101,9 @@ def test_cells_cover_the_sky_once() -> None:
         assert (first.dec_from, first.dec_to) == (-90 + 7.5 * band, -82.5 + 7.5 * band)
         drawn = [outline(cell_of(band, place)) for place in range(number)]
         assert all(path.startswith("M") and "nan" not in path for path in drawn)
+        assert all(area(path) > 0 for path in drawn)
+    whole = sum(area(outline(cell_of(band, place))) for band in range(24) for place in range(cells_of(band)))
+    assert whole == pytest.approx(np.pi * WIDTH * HEIGHT / 4, rel=0.01)
 
 
 @pytest.mark.parametrize("pole", [NORTH_GALACTIC_POLE, NORTH_ECLIPTIC_POLE])

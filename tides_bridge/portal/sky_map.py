@@ -1,6 +1,7 @@
 """An all-sky map in the projection of Mollweide, as paths of SVG: north is up, east is left, 0 h in the middle."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -61,6 +62,8 @@ def mollweide(ra: Any, decl: Any) -> tuple[Floats, Floats]:
         slope = 2 + 2 * np.cos(2 * angle)
         step = (2 * angle + np.sin(2 * angle) - np.pi * np.sin(latitude)) / np.where(slope < 1e-9, np.inf, slope)
         angle = np.clip(angle - step, -np.pi / 2, np.pi / 2)
+        if np.all(np.abs(step) < 1e-6):
+            break
     east = (np.asarray(ra, dtype=float) + 180) % 360 - 180
     return WIDTH / 2 * (1 - east / 180 * np.cos(angle)), HEIGHT / 2 * (1 - np.sin(angle))
 
@@ -102,6 +105,7 @@ def great_circle(pole_ra: float, pole_decl: float) -> tuple[Floats, Floats]:
     return np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arcsin(np.clip(z, -1, 1)))
 
 
+@cache
 def lines() -> dict[str, str]:
     """Give the paths of the frame and its lines, by their names."""
     along = np.linspace(-179.999, 179.999, 361)
@@ -118,6 +122,7 @@ def lines() -> dict[str, str]:
     }
 
 
+@cache
 def outline(cell: Cell) -> str:
     """Draw the edge of a part of the sky; one that lies across the edge of the map comes in two pieces."""
     return "".join(_outline(piece) for piece in _pieces(cell))
@@ -127,21 +132,22 @@ def _pieces(cell: Cell) -> Iterator[Cell]:
     end = cell.ra_to if cell.ra_to > cell.ra_from else cell.ra_to + 360
     if cell.ra_from < 180 < end:
         yield cell._replace(ra_to=180)
-        yield cell._replace(ra_from=180.0001, ra_to=end)
+        yield cell._replace(ra_from=180, ra_to=end)
     elif cell.ra_from < 540 < end:
         yield cell._replace(ra_to=540)
-        yield cell._replace(ra_from=540.0001, ra_to=end)
+        yield cell._replace(ra_from=540, ra_to=end)
     else:
         yield cell._replace(ra_to=end)
 
 
 def _outline(cell: Cell) -> str:
     number = max(2, round((cell.ra_to - cell.ra_from) / 4))
-    ra = np.linspace(cell.ra_from, cell.ra_to - 1e-4, number)
+    # A little within: what lies on the edge of the map is at both ends of it.
+    ra = np.linspace(cell.ra_from + 1e-4, cell.ra_to - 1e-4, number)
     up = np.linspace(cell.dec_from, cell.dec_to, 6)
     ras = np.concatenate([ra, np.full(6, ra[-1]), ra[::-1], np.full(6, ra[0])])
     decls = np.concatenate([np.full(number, cell.dec_from), up, np.full(number, cell.dec_to), up[::-1]])
-    x, y = mollweide(np.where(ras == 180, 179.9999, ras), decls)
+    x, y = mollweide(ras, decls)
     return "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True)) + "Z"
 
 

@@ -35,7 +35,7 @@ BESIDE: Final = 15
 """Targets that are listed below the map."""
 
 SHADES: Final = 6
-"""Of cells, by the logarithm of how many targets lie there."""
+"""Of cells, by the root of how many targets lie there."""
 
 BINS: Final = 40
 """Bars of a histogram of times, at most."""
@@ -151,7 +151,7 @@ def _cell(chosen: TargetFilter, row: Mapping[str, Any], cells: Sequence[Mapping[
     """Draw a cell, with the query of what lies in it."""
     cell = cell_of(row["band"], row["place"])
     most = max(other["targets"] for other in cells)
-    shade = math.ceil(SHADES * math.log(1 + row["targets"]) / math.log(1 + most))
+    shade = math.ceil(SHADES * math.sqrt(row["targets"] / most))
     edges = dict(zip(("ra_from", "ra_to", "dec_from", "dec_to"), (f"{edge:.6g}" for edge in cell), strict=True))
     return {
         "path": outline(cell),

@@ -91,10 +91,17 @@ def _is_list(value: Any) -> bool:
 Words = Annotated[
     tuple[Annotated[str, Field(max_length=100)], ...] | None, BeforeValidator(_words, json_schema_input_type=str | None)
 ]
-Word = Annotated[str | None, BeforeValidator(_text), Field(max_length=LONGEST)]
-Number = Annotated[float | None, BeforeValidator(_text), Field(ge=-1e6, le=1e6)]
+# The limits are of the value within: where nothing is written there is none to be compared.
+Word = Annotated[Annotated[str, Field(max_length=LONGEST)] | None, BeforeValidator(_text)]
+Number = Annotated[Annotated[float, Field(ge=-1e6, le=1e6)] | None, BeforeValidator(_text)]
+Longitude = Annotated[Annotated[float, Field(ge=0, le=360)] | None, BeforeValidator(_text)]
+Latitude = Annotated[Annotated[float, Field(ge=-90, le=90)] | None, BeforeValidator(_text)]
+Radius = Annotated[
+    Annotated[float, Field(gt=0, le=180 * 3600)] | None, BeforeValidator(_arcsec, json_schema_input_type=str | None)
+]
 Epoch = Annotated[
-    float | None, BeforeValidator(_epoch, json_schema_input_type=str | None), Field(ge=-600_000, le=2_900_000)
+    Annotated[float, Field(ge=-600_000, le=2_900_000)] | None,
+    BeforeValidator(_epoch, json_schema_input_type=str | None),
 ]
 """[MJD, UTC] As PostgreSQL can hold it as a time: from 4713 BC on."""
 YesNo = Annotated[Literal["yes", "no"] | None, BeforeValidator(_text)]
@@ -122,13 +129,11 @@ class TargetFilter(BaseModel):
     tag: Words = Field(None, description="given by a person")
     ruling: Words = Field(None, description="in force: veto, hold, force, comment")
     around: Word = Field(None, description="a place, as 150.1 -2.3 or 10:00:24 -02:18:00, or the name of a target")
-    radius: Annotated[float | None, BeforeValidator(_arcsec, json_schema_input_type=str | None)] = Field(
-        None, gt=0, le=180 * 3600, description="around that place, as 30 (arcsec), 2 arcmin or 1 deg; 60 arcsec"
-    )
-    ra_from: Number = Field(None, ge=0, le=360, description="right ascension [deg]; from 350 to 10 is across 0")
-    ra_to: Number = Field(None, ge=0, le=360, description="right ascension [deg]")
-    dec_from: Number = Field(None, ge=-90, le=90, description="declination [deg]")
-    dec_to: Number = Field(None, ge=-90, le=90, description="declination [deg]")
+    radius: Radius = Field(None, description="around that place, as 30 (arcsec), 2 arcmin or 1 deg; 60 arcsec")
+    ra_from: Longitude = Field(None, description="right ascension [deg]; from 350 to 10 is across 0")
+    ra_to: Longitude = Field(None, description="right ascension [deg]")
+    dec_from: Latitude = Field(None, description="declination [deg]")
+    dec_to: Latitude = Field(None, description="declination [deg]")
     mag_from: Number = Field(None, description="magnitude of the newest detection, not brighter")
     mag_to: Number = Field(None, description="magnitude of the newest detection, not fainter")
     tonight_from: Number = Field(None, description="magnitude expected tonight, not brighter")
