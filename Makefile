@@ -62,7 +62,7 @@ mutants: venv ## Plant small faults where lines changed, or in ARGS='sql/targets
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
 bench: venv ## Measure speed and memory against the old ways, in some minutes
-	@for each in columns text orchestrated archive simulations store exchange spectra stream startup brightness rulings; do \
+	@for each in columns text orchestrated archive simulations store exchange spectra stream startup brightness rulings portal; do \
 		echo "== $$each"; \
 		$(BIN)/python -m benchmarks.$$each || { echo "benchmarks.$$each failed; those after it did not run" >&2; exit 1; }; \
 	done

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import exchange, frames, rulings, startup, stream
+from benchmarks import exchange, frames, portal, rulings, startup, stream
 from benchmarks.archive import read_decisions, select_command, write_functions
 from benchmarks.load import make_packets, messages
 from benchmarks.measure import added_mb, agree, run
@@ -176,3 +176,10 @@ def test_make_runs_every_benchmark() -> None:
     for name in names[1].split():
         assert hasattr(importlib.import_module(f"benchmarks.{name}"), "main")
         assert f"| `{name}` |" in told
+
+
+def test_the_portal_is_timed_beside_astropy(capsys: pytest.CaptureFixture[str]) -> None:
+    portal.main(["--targets", "400", "--written", "100"])
+    printed = capsys.readouterr().out
+    assert "a cone of 1 degree" in printed
+    assert re.search(r"100 rows: [\d.]+ s; astropy's writer alone", printed)
