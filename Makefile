@@ -41,11 +41,11 @@ demo: venv ## Show the whole bridge at work on this machine, with stand-ins for 
 up: venv ## Start all that the bridge needs, and keep it running until Ctrl-C; CONFIG=demo has stand-ins
 	@$(BIN)/tides up --config $(CONFIG) $(ARGS)
 
-# Four processes for two cores: in half of its time a test waits, for a service that is away or for one that starts.
+# Three processes for two cores: in half of its time a test waits, for a service that is away or for one that starts.
 # The slowest files first, as tests/conftest.py puts them: else one of them is what the other processes wait for.
 # Modules are compiled once, also where bytecode is not wanted: else by each of some hundred processes.
-test: venv ## Run all tests, in four processes; with ARGS='-n 0' in one
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: venv ## Run all tests, in three processes; with ARGS='-n 0' in one
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Without ARGS also what takes too long for each day: every point of the crash matrix, and a thousand examples a property.
 soak: venv ## Kill the bridge and its services at random for 200 batches, then at each point; for a night or a week

@@ -254,7 +254,7 @@ def test_a_wrong_setting_ends_with_2_and_one_line(settings_file: Path) -> None:
     assert done.returncode == 2
     assert (
         done.stderr.splitlines()[-1]
-        == f"tides: {settings_file.with_name('changed.yaml')}: standins.broker.silense: unknown key"
+        == f"tides: {settings_file.with_name('changed.yaml')}: standins.broker.silense: unknown key: is silence meant?"
     )
 
 
