@@ -296,8 +296,9 @@ def test_a_killed_postmaster_is_replaced(folder: Path) -> None:
 
 def test_a_killed_postmaster_may_stay_a_zombie(folder: Path) -> None:
     """In a container the first process inherits it, and may never ask for its end."""
-    then = "import ctypes, os, signal; ctypes.CDLL(None).prctl(36, 1)\n"  # 36: take in orphans
+    then = "import ctypes, os, signal, time; ctypes.CDLL(None).prctl(36, 1)\n"  # 36: take in orphans
     then += "server.release(); server = embedded.acquire_server(server.folder); os.kill(server.pid(), signal.SIGKILL)\n"
+    then += "while server.pid(): time.sleep(0.01)\n"  # a moment after the signal
     then += "again = embedded.acquire_server(server.folder); print(again.pid(), flush=True)"
     process = user(folder, then)
     assert server_of(process) != server_of(process)
