@@ -79,7 +79,7 @@ def test_the_demo_shows_two_nights(folder: Path) -> None:
     for words in ("new targets", "targets seen again", "targets switched off: faded or unseen"):
         assert second[words] > 0
     assert first["spectra that 4MOST took the night after"] > first["targets that need no more of them"] > 0
-    assert second["sent to 4MOST: switched off, done ones included"] >= first["targets that need no more of them"]
+    assert second["sent to 4MOST: off, with those done"] >= first["targets that need no more of them"]
     assert first["classes that came back"] == first["spectra that 4MOST took the night after"]
     assert second["... and hosts of those switched off"] > first["... and hosts of those switched off"] == 0
     assert second["active at 4MOST now"] > second["... and truly supernovae"] > 0

@@ -62,8 +62,6 @@ DEFAULT_FILE = "flowSetting.yaml"
 DEFAULT_CONFIGURATION = "devConfig"
 DEMO = "demo"
 """The configuration of the stand-ins of ``tides up``: no settings file need have it."""
-OF_STANDINS = (DEMO, "standins")
-"""Configurations that ``tides up``, ``tides standins`` and ``tides demo`` write: their secrets open nothing else."""
 
 
 class Settings(BaseSettings):
@@ -251,7 +249,7 @@ def load_settings(configuration: str | None = None, file: Path | None = None) ->
     ours = [name for name in os.environ if name.upper().startswith("TIDES_")]
     for variable in sorted(name for name in ours if name.upper().partition("__")[0] not in known):
         logger.warning("an environment variable that is no setting: is it misspelt? name=%s", variable)
-    for key in () if name in OF_STANDINS else secrets_in(values):
+    for key in () if name == DEMO else secrets_in(values):  # which has those of stand-ins
         logger.warning("a secret is written in a file: better the environment, file=%s key=%s.%s", file, name, key)
     return settings.model_copy(update={"select_function_path": _selection_file(settings, file)})
 
