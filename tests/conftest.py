@@ -70,7 +70,7 @@ TOGETHER = {"tests/flows/test_browser.py": "tests/flows/test_up.py"}
 # fewer, always the same ones; `make soak` many more.
 hypothesis.settings.register_profile("developer", deadline=None, print_blob=True)
 hypothesis.settings.register_profile(
-    "ci", deadline=None, print_blob=True, derandomize=True, database=None, max_examples=40
+    "ci", deadline=None, print_blob=True, derandomize=True, database=None, max_examples=25
 )
 hypothesis.settings.register_profile("night", deadline=None, print_blob=True, max_examples=1000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "developer"))
