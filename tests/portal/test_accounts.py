@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from tests.support.databases import rows_of
 from tests.support.portal_client import PortalClient
@@ -15,6 +16,7 @@ from tests.support.typed import at_database, page_of
 from tides_bridge.database import Database
 from tides_bridge.errors import RejectedError, SettingsError
 from tides_bridge.operations.accounts import add_account, list_accounts, revoke_account, whose_key
+from tides_bridge.portal.api.answers import PROBLEM
 from tides_bridge.settings import Settings
 
 ORIGIN = {"origin": "http://127.0.0.1:4280"}
@@ -63,6 +65,19 @@ def test_each_role_may_what_it_may(client: PortalClient, database: Database) -> 
     assert status(client, "api/v1/targets") == (401 if is_all else 200)
 
 
+def log_in_over_tls(client: PortalClient, token: str) -> httpx.Response:
+    """Log in through a proxy that does not say that it took TLS."""
+    headers = {"origin": "https://127.0.0.1:4280", "cookie": "tides_form=x"}
+    return client.get("login", "POST", data={"token": "x", "key": token}, headers=headers)
+
+
+def test_a_database_that_is_away_is_a_problem_to_programs(settings: Settings) -> None:
+    client = portal(settings.model_copy(update={"tides_db_database": "nowhere"}), login="all")
+    answer = client.get("api/v1/targets", headers={"authorization": "Bearer tides_x"})
+    assert (answer.status_code, answer.headers["content-type"]) == (503, PROBLEM)
+    assert status(client, "targets", "tides_x") == 503
+
+
 def test_a_browser_logs_in_rules_in_its_own_name_and_logs_out(client: PortalClient, database: Database) -> None:
     token = add_account(database, "eva", "ruler")
     page = client.get("login")
@@ -77,6 +92,7 @@ def test_a_browser_logs_in_rules_in_its_own_name_and_logs_out(client: PortalClie
     done = sent("login", key=token)
     assert done.status_code == 303
     assert re.search(r"tides_visit=\S+; HttpOnly; Max-Age=43200; Path=/; SameSite=strict", done.headers["set-cookie"])
+    assert "Secure" in log_in_over_tls(client, token).headers["set-cookie"]
     before = dict(cookies)
     cookies |= dict(done.cookies)
     ruling = {"kind": "comment", "reason": "so", "author": "ole"}
@@ -123,7 +139,9 @@ def test_a_proxy_is_believed_on_this_machine_only(database: Database, settings: 
         ({}, 303),
     ):
         client = portal(settings, login="all", **page)
-        assert status(client, "access", headers={"X-Remote-User": "eva"}) == expected, page
+        client.app = ProxyHeadersMiddleware(client.app)  # as the server has it
+        for others in ({}, {"X-Forwarded-For": "203.0.113.9"}):
+            assert status(client, "access", headers={"X-Remote-User": "eva"} | others) == expected, page
         assert status(client, "access", headers={"X-Remote-User": "ole"}) == 303
         assert status(client, "access", "tides_x", headers={"X-Remote-User": "eva"}) == 303
         client.kept.close()

@@ -150,6 +150,22 @@ def test_a_form_that_is_wrong_comes_back_with_what_was_typed(visitor: Visitor, d
     assert rulings(database) == [] and set(states(database).values()) == {"active"}
 
 
+@pytest.mark.parametrize(
+    ("path", "wrong", "status"),
+    [
+        (TARGET, {"reason": "a\x00b"}, 400), (TARGET, {"tag": "a\x00", "kind": "tag"}, 400),
+        ("targets/nobody", {"reason": ""}, 404), ("targets/%20", {}, 404),
+        ("targets/ZTF25aaaaaaa", {"reason": ""}, 400),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_kept_is_told(
+    visitor: Visitor, database: Database, path: str, wrong: dict[str, str], status: int
+) -> None:
+    form = {"kind": "veto", "reason": "an AGN", "author": "eva", "token": visitor.token(TARGET)} | wrong
+    assert visitor.post(f"{path}/rulings", form).status_code == status
+    assert rulings(database) == []
+
+
 def test_nothing_changes_but_by_a_form_of_ours(visitor: Visitor, database: Database, settings: Settings) -> None:
     token = visitor.token(TARGET)
     form = {"kind": "veto", "reason": "x", "author": "y"}
@@ -158,9 +174,10 @@ def test_nothing_changes_but_by_a_form_of_ours(visitor: Visitor, database: Datab
         visitor.post(f"{TARGET}/rulings", form | {"token": "guessed"}),
         visitor.post(f"{TARGET}/rulings", form | {"token": token}, Origin="http://127.0.0.1:4200"),
         visitor.post(f"{TARGET}/rulings", form | {"token": token}, Origin="null"),
+        visitor.post(f"{TARGET}/rulings", form | {"token": token}, Origin="http://["),
         Visitor(settings).post(f"{TARGET}/rulings", form | {"token": token}),
     ]
-    assert [answer.status_code for answer in refused] == [403] * 5
+    assert [answer.status_code for answer in refused] == [403] * 6
     assert visitor.get(f"{TARGET}/rulings", **form, token=token).status_code == 405
     assert visitor.post(f"{TARGET}/rulings", form | {"token": "x" * 30_000}).status_code == 413
     assert rulings(database) == []

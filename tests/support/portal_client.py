@@ -19,11 +19,11 @@ class PortalClient:
     def __init__(self, settings: Settings) -> None:
         self.settings, self.kept = settings, KeptDatabase(settings)
         facts = PrefectFacts("http://127.0.0.1:4200/api", "not asked in tests")
-        self._app = make_app(settings, self.kept, lambda _: facts, "http://127.0.0.1:4200")
+        self.app = make_app(settings, self.kept, lambda _: facts, "http://127.0.0.1:4200")
 
     def get(self, path: str, method: str = "GET", **request: Any) -> httpx.Response:
         async def ask() -> httpx.Response:
-            transport = httpx.ASGITransport(self._app)
+            transport = httpx.ASGITransport(self.app)
             async with httpx.AsyncClient(transport=transport, base_url=ADDRESS) as client:
                 return await client.request(method, path, **request)
 

@@ -15,7 +15,7 @@ from fastapi import Request, Response
 from starlette.exceptions import HTTPException
 
 from tides_bridge.operations.accounts import PortalAccount, Role
-from tides_bridge.portal.guard import is_number
+from tides_bridge.portal.guard import is_number, is_storable
 from tides_bridge.settings import Settings, page_address
 
 FORM_COOKIE: Final = "tides_form"
@@ -95,7 +95,7 @@ async def form_of(request: Request) -> dict[str, str]:
     Raises
     ------
     HTTPException
-        413 of a larger one than `LARGEST_FORM`, 415 of another kind.
+        400 of a letter that no text can hold, 413 of a larger one than `LARGEST_FORM`, 415 of another kind.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
         raise HTTPException(415, "not a form")
@@ -105,6 +105,8 @@ async def form_of(request: Request) -> dict[str, str]:
         if len(content) > LARGEST_FORM:
             raise HTTPException(413, f"a form may have {LARGEST_FORM} bytes at most")
     fields = parse_qs(content.decode("utf-8", "replace"), keep_blank_values=True)
+    if not all(is_storable(values[0]) for values in fields.values()):
+        raise HTTPException(400, "a field has a letter that no text can hold")
     return {name: values[0] for name, values in fields.items()}
 
 
@@ -122,13 +124,14 @@ def keep_cookie(response: Response, request: Request, name: str, value: str, sec
     response
         Which tells it.
     request
-        Of which it is the answer: whether it came over TLS.
+        Of which it is the answer: over TLS it is given back over TLS only.
     name, value
         Of the cookie; the value in ASCII.
     seconds
         How long; None: until the browser is closed.
     """
-    is_secure = request.url.scheme == "https"
+    # A proxy with TLS need not say that it is one; a browser that sends a form does.
+    is_secure = request.url.scheme == "https" or request.headers.get("origin", "").startswith("https:")
     response.set_cookie(name, value, max_age=seconds, path="/", secure=is_secure, httponly=True, samesite="strict")
 
 
@@ -143,8 +146,7 @@ def forged(request: Request, form: dict[str, str]) -> str | None:
     form
         Its fields: ``token`` is that of the page.
     """
-    origin, host = request.headers.get("origin"), request.headers.get("host", "")
-    if origin is None or urlsplit(origin).netloc != host:
+    if request.headers.get("origin", "").partition("://")[2] != request.headers["host"]:
         return "This form was not sent by a page of this portal: open the page here, and send it from there."
     kept, given = request.cookies.get(FORM_COOKIE, ""), form.get("token", "")
     if not kept or not hmac.compare_digest(kept.encode(), given.encode()):

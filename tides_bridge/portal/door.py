@@ -39,6 +39,8 @@ class Door:
 
     def __init__(self, app: ASGIApp, settings: Settings, database: KeptDatabase) -> None:
         self._app, self._page, self._database = app, settings.page, database
+        # The scope's client is no proof: the server puts there for whom a proxy asks (X-Forwarded-For).
+        self._is_alone = is_loopback(settings.page.host.lower())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or let answer."""
@@ -48,7 +50,9 @@ class Door:
         try:
             scope["account"] = await run_in_threadpool(self._account, scope)
         except BridgeError as error:
-            await PlainTextResponse(f"{error}\n", 503)(scope, receive, send)
+            away = answer_problem(503, "The database cannot be asked now", str(error))
+            answer = away if scope["path"].startswith("/api/") else PlainTextResponse(f"{error}\n", 503)
+            await answer(scope, receive, send)
             return
         is_open = self._page.login == "rulings" or scope["path"].startswith(OPEN)
         answers = self._app if is_open or scope["account"] else _refusal(scope)
@@ -59,15 +63,11 @@ class Door:
         headers = Headers(scope=scope)
         kind, _, token = headers.get("authorization", "").partition(" ")
         key = token.strip() if kind.lower() == "bearer" else Request(scope).cookies.get(VISIT_COOKIE)
-        name = headers.get(self._page.proxy_header) if self._page.proxy_header and self._is_proxy(scope) else None
+        name = headers.get(self._page.proxy_header) if self._page.proxy_header and self._is_alone else None
         if not key and not name:
             return None
         with self._database.opened() as database:
             return whose_key(database, key or None, None if key else name)
-
-    def _is_proxy(self, scope: Scope) -> bool:
-        client = scope.get("client")
-        return is_loopback(self._page.host.lower()) and client is not None and is_loopback(client[0])
 
 
 def _refusal(scope: Scope) -> ASGIApp:

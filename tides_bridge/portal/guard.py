@@ -33,6 +33,10 @@ HOST: Final = re.compile(r"(?:\[(?P<number>[0-9A-Fa-f:.]+)\]|(?P<name>[^\s:\[\]/
 """A host and perhaps a port (RFC 9110, 7.2)."""
 
 
+LARGEST: Final = 10_000_000
+"""[bytes] Of what is sent: 10,000 classes of a kB each. It is read before anybody knows who sends it."""
+
+
 class Guard:
     """
     An application behind its guard.
@@ -65,10 +69,15 @@ class Guard:
             await (self._refusal(scope) or self._app)(scope, receive, send_with_headers)
 
     def _refusal(self, scope: Scope) -> ASGIApp | None:
-        if not self._is_ours(Headers(scope=scope).get("host", "")):
+        headers = Headers(scope=scope)
+        if not self._is_ours(headers.get("host", "")):
             return PlainTextResponse("not a host of this page: page.address in the settings names one\n", 400)
         if not is_storable(scope["path"]):
             return PlainTextResponse("not found\n", 404)
+        if "transfer-encoding" in headers:
+            return PlainTextResponse("say how long it is: Content-Length\n", 411)
+        if len(length := headers.get("content-length", "0")) > 8 or int(length) > LARGEST:
+            return PlainTextResponse(f"{LARGEST} bytes may be sent at most\n", 413)
         return None
 
     def _is_ours(self, host: str) -> bool:

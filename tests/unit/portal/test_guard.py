@@ -25,7 +25,9 @@ def make_app() -> FastAPI:
     return app
 
 
-def ask(app: ASGIApp, path: str, host: str | None = "localhost", method: str = "GET") -> tuple[int, dict[str, str]]:
+def ask(
+    app: ASGIApp, path: str, host: str | None = "localhost", method: str = "GET", **more: str
+) -> tuple[int, dict[str, str]]:
     """Ask an application as the server does; give the status and the headers of its answer."""
     answers: list[Message] = []
 
@@ -36,6 +38,7 @@ def ask(app: ASGIApp, path: str, host: str | None = "localhost", method: str = "
         answers.append(message)
 
     head = [] if host is None else [(b"host", host.encode("latin-1"))]
+    head += [(name.replace("_", "-").encode(), value.encode()) for name, value in more.items()]
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
         "path": path, "raw_path": b"/", "query_string": b"", "root_path": "", "headers": head,
@@ -87,6 +90,17 @@ WRONG = (
 @pytest.mark.parametrize("host", RIGHT)
 def test_a_host_of_this_machine_is_right(app: Guard, host: str) -> None:
     assert ask(app, "/names/a", host)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        ({"content_length": "0"}, 200), ({"content_length": "10000000"}, 200), ({"content_length": "10000001"}, 413),
+        ({"content_length": "9" * 5000}, 413), ({"transfer_encoding": "chunked"}, 411),
+    ],
+)  # fmt: skip
+def test_nobody_sends_without_end(app: Guard, more: dict[str, str], status: int) -> None:
+    assert ask(app, "/names/a", **more)[0] == status
 
 
 @pytest.mark.parametrize("host", WRONG)

@@ -59,6 +59,8 @@ def _decide(portal: Portal, request: Request, form: Mapping[str, str], named: tu
         try:
             with database.transaction() as connection:
                 subjects = find_subjects(connection, portal.settings, [name], survey)
+            if not subjects:
+                raise RejectedError(name, "is no name")
         except RejectedError as error:
             return portal.show(request, "problem.html", 404, title="Not decided", problem=str(error))
         rule(database, portal.settings, ruling, subjects)
@@ -73,7 +75,10 @@ def _again(
     name, survey = named
     with portal.database.opened() as database:
         found = all_known_of(database, portal.settings, name, survey)
-        target = next((row for row in found["targets"] if row["name"] == name), None)
+        own = [row for row in found["targets"] if row["name"] == name]
+        target = next(iter(own if own or survey else found["targets"]), None)
+        if target is None and survey is None:
+            return portal.show(request, "problem.html", 404, title="Not decided", problem=problem)
         key = (survey, name) if survey else None
         return show_known(portal, request, database, found, target, key, problem, form)
 
