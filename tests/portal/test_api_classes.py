@@ -1,6 +1,7 @@
 """Classes that programs send: as of `tides classified`, from who may, and none is lost."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -54,6 +55,7 @@ def test_classes_come_in_and_twice_is_as_once(client: PortalClient, database: Da
         ({"name": "aaa", "type": "a\x00b"}, "pattern"), ({"name": "aaa", "type": "SN", "z": 1}, "no parameter"),
         ({"tides_id": 2**63, "type": "SN"}, "less than"),
         ({"name": "aaa", "type": "SN", "confidence": 2}, "equal to 1"),
+        ({"name": "aaa", "type": "SN", "classified_at": "0001-01-01T00:00:00+14:00"}, "beyond all years"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_and_nothing_is_kept(
@@ -62,6 +64,13 @@ def test_what_is_wrong_is_said_and_nothing_is_kept(
     answer = client.get("api/v1/classes", "POST", json={"classes": [{"name": "aab", "type": "SN"}, row]})
     assert answer.status_code == 422 and word in answer.text
     assert rows_of(database, CLASSES) == []
+
+
+def test_a_time_of_any_zone_is_kept_in_utc(client: PortalClient, database: Database) -> None:
+    for name, time in (("aaa", "2026-01-02T00:00:00+23:59"), ("aab", "2026-01-01T00:01:00")):
+        sent(client, {"name": name, "type": "SN", "classified_at": time})
+    kept = rows_of(database, "SELECT DISTINCT classified_at FROM classification")
+    assert kept == [{"classified_at": datetime(2026, 1, 1, 0, 1, tzinfo=UTC)}]
 
 
 def test_only_who_may_sends_them(client: PortalClient, database: Database, settings: Settings) -> None:

@@ -1,11 +1,11 @@
 """Classes that people and pipelines made of spectra, from a TOM or another program."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from tides_bridge.portal.access import who_may
 from tides_bridge.portal.api.answers import answer_json, answer_problem
@@ -17,6 +17,17 @@ MOST: Final = 10_000
 """Classes a call, at most."""
 
 Word = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+
+
+def _in_utc(time: datetime) -> datetime:
+    """Write a time as all can hold it: others cannot be read again once they are stored."""
+    try:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except OverflowError:
+        raise ValueError("is beyond all years in UTC") from None
+
+
+Time = Annotated[datetime, AfterValidator(_in_utc)]
 
 ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": ApiProblem, "description": what}
@@ -40,7 +51,7 @@ class GivenClass(BaseModel):
     who: Word | None = Field(None, description="the person")
     spectrum: Word | None = None
     version: Word | None = None
-    classified_at: datetime | None = None
+    classified_at: Time | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> "GivenClass":
