@@ -100,3 +100,9 @@ def test_a_run_has_its_parts_and_what_it_did(visitor: Visitor, database: Databas
 def test_what_is_not_there_is_told(settings: Settings, database: Database, path: str) -> None:
     answer: Any = Visitor(settings).get(path)
     assert answer.status_code == 404 and "Not found" in answer.text
+
+
+def test_what_is_no_number_is_told_on_a_page(settings: Settings, database: Database) -> None:
+    answer = Visitor(settings).get("runs/last")
+    assert answer.status_code == 422 and "run_id: Input should be a valid integer" in answer.text
+    assert answer.headers["content-type"].startswith("text/html")

@@ -90,7 +90,11 @@ def test_histograms_count_each_object_once(visitor: Visitor, database: Database)
 def test_what_cannot_be_shown_is_told(visitor: Visitor) -> None:
     answer = visitor.get("rejected", function="other")
     assert answer.status_code == 404 and "there are demanding, alone" in answer.text
-    assert visitor.get("rejected", before="yesterday").status_code == 404
+    for before in ("yesterday", "0001-01-01T00:00:00+23:59_7"):
+        assert visitor.get("rejected", before=before).status_code == 404
+    for before in ("2026-01-01T00:00:00+23:59_7", "9999-12-31T00:00:00-23:59_7"):
+        assert visitor.get("rejected", before=before).status_code in (200, 404)
+    assert visitor.get("rejected/histograms.json", function="\x00").status_code == 200
     text = visitor.get("rejected", function="alone", before="2020-01-01T00:00:00+00:00_1").text
     assert "None of the 0 decisions" in text
 

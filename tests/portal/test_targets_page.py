@@ -72,6 +72,13 @@ def test_the_same_list_is_had_as_a_file(client: PortalClient, kind: str) -> None
     assert names == ["<e>", "c/d", "a"]
 
 
+def test_letters_of_any_script_are_in_each_file(client: PortalClient, database: Database) -> None:
+    change(database, "sherlock_class = 'é'", "a")
+    for kind, expected in (("csv", "é"), ("vot", "é"), ("fits", r"\xe9")):
+        content = client.get(f"targets.{kind}?name=a").content
+        assert expected.encode() in content, kind
+
+
 def test_the_same_list_is_copied_as_code(client: PortalClient, database: Database) -> None:
     texts = re.findall(r'<pre id="code-(\w+)">(.*?)</pre>', client.get("targets?name=a,b&class=").text, re.DOTALL)
     codes = {kind: unescape(text) for kind, text in texts}

@@ -25,6 +25,7 @@ from tides_bridge.targets.listed import (
     settle_list,
     settle_some,
 )
+from tides_bridge.targets.listed.rows import _closed
 from tides_bridge.targets.rulings import Ruling, find_subjects, rule
 
 NAMES = ("a", "b", "c", "d")
@@ -211,11 +212,21 @@ def test_what_is_no_condition_is_refused_by_the_name_of_its_parameter(
         parameters_of(connection, TargetFilter.of_query(pair.split("=") for pair in query.split("&")))
 
 
+def test_an_address_says_the_same_to_the_last_digit() -> None:
+    chosen = TargetFilter.of_query([("seen_from", "2026-11-01T12:34:56.789"), ("around", "1 2"), ("radius", "60")])
+    assert chosen.query().endswith("radius=60&seen_from=61345.52426839121")
+    assert TargetFilter.of_query(parse_qsl(chosen.query())) == chosen
+
+
 @pytest.mark.parametrize(
-    "cursor", ["x", "W10", "é", "WyJuZXciLCB0cnVlLCBudWxsLCAidCJd", "WyJuZXciLCB0cnVlLCBudWxsLCAwXQ"]
-)
+    "cursor",
+    [
+        "x", "W10", "é", "WyJuZXciLCB0cnVlLCBudWxsLCAidCJd", "WyJuZXciLCB0cnVlLCBudWxsLCAwXQ",
+        _closed(["name", True, "\ud800", 3]), _closed(["mag", True, 10**400, 3]),
+    ],
+)  # fmt: skip
 def test_a_cursor_that_no_page_gave_is_refused(database: Database, cursor: str) -> None:
     with database.transaction() as connection:
-        for ask in (partial(list_page, sort="new"), list_changed):
+        for ask in (*(partial(list_page, sort=sort) for sort in ("new", "name", "mag")), list_changed):
             with pytest.raises(SettingsError, match="cursor"):
                 ask(connection, {}, number=5, cursor=cursor)

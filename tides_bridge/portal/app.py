@@ -5,6 +5,7 @@ Nothing comes from elsewhere. Links are relative: it may be served under any add
 """
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.exceptions import HTTPException
@@ -60,6 +61,7 @@ def make_app(
     app.mount("/api/v1", make_api(portal))
     app.exception_handler(BridgeError)(portal.problem)
     app.exception_handler(HTTPException)(portal.refusal)
+    app.exception_handler(RequestValidationError)(portal.mistyped)
     return guarded(Door(app, settings, database), settings)
 
 

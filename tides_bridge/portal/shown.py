@@ -85,6 +85,11 @@ class Portal:
         logger.warning("not shown path=%s problem=%s", cleaned(request.url.path, LONGEST_PATH), cleaned(str(error)))
         return self.show(request, "problem.html", 503, title=TITLES[503], problem=str(error))
 
+    async def mistyped(self, request: Request, error: Any) -> Response:
+        """Say which part of an address is none."""
+        problem = "; ".join(f"{wrong['loc'][-1]}: {wrong['msg']}" for wrong in error.errors())
+        return self.show(request, "problem.html", 422, title="Not to be read", problem=problem)
+
     async def refusal(self, request: Request, error: Exception) -> Response:
         """Say that there is no such page, or that it cannot be asked so."""
         status = int(getattr(error, "status_code", 404))

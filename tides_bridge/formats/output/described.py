@@ -81,7 +81,10 @@ def _values(column: pa.ChunkedArray, kind: pa.DataType, is_fits: bool) -> tuple[
     if pa.types.is_boolean(kind):
         as_numbers = is_fits and is_missing.any()
         return np.array([bool(value) for value in values], dtype=np.int16 if as_numbers else bool), is_missing
-    return np.array([_text(value) for value in values] or [], dtype=str), is_missing & False
+    texts = [_text(value) for value in values]
+    if is_fits:  # which has letters of ASCII alone
+        texts = [text.encode("ascii", "backslashreplace").decode() for text in texts]
+    return np.array(texts, dtype=str), is_missing & False
 
 
 def _text(value: Any) -> str:

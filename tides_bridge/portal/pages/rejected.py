@@ -1,6 +1,6 @@
 """Objects that were not selected: which nearly were, and where a function loses objects."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
@@ -55,7 +55,7 @@ def router_of(portal: Portal) -> APIRouter:
     def histograms(function: str = "", theme: str = "", width: int = 1100) -> Response:
         """Draw where a function loses objects, in magnitude and date."""
         with portal.database.opened() as database:
-            judgements = judged_lately(database, function)
+            judgements = judged_lately(database, function) if function in functions_in_force(database) else []
         item = histogram_item(histograms_of(judgements), is_dark=theme == "dark", is_narrow=width < 700)
         return JSONResponse(item)
 
@@ -66,7 +66,6 @@ def written_key(key: tuple[datetime, int]) -> str:
     """
     Write the key of a row for an address; `read_key` is its way back.
 
-    >>> from datetime import UTC
     >>> written_key((datetime(2026, 11, 30, 12, tzinfo=UTC), 7))
     '2026-11-30T12:00:00+00:00_7'
     """
@@ -85,6 +84,7 @@ def read_key(text: str) -> tuple[datetime, int] | None:
     time, _, number = text.partition("_")
     try:
         at, identifier = datetime.fromisoformat(time), int(number)
-    except ValueError:
+        # In UTC, as PostgreSQL takes no zone that is 16 hours away.
+        return (at.astimezone(UTC), identifier) if at.tzinfo and 0 <= identifier < 2**63 else None
+    except (ValueError, OverflowError):
         return None
-    return (at, identifier) if at.tzinfo and 0 <= identifier < 2**63 else None

@@ -259,7 +259,7 @@ def as_query(chosen: BaseModel) -> dict[str, str]:
     return {
         name: ",".join(value)
         if isinstance(value, tuple)
-        else f"{value:.10g}"
+        else repr(float(value)).removesuffix(".0")
         if isinstance(value, float)
         else str(value)
         for name, value in values.items()

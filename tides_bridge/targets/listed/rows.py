@@ -204,7 +204,8 @@ def _fit(sort: Any, is_known: Any, value: Any, tides_id: Any) -> bool:
     kind = {True: (float, int), False: (str,)}[by in NUMBERS] if by != "new" and is_known else (type(None),)
     is_number = isinstance(tides_id, int) and not isinstance(tides_id, bool) and 0 < tides_id < 2**63
     fits = isinstance(value, kind) and not isinstance(value, bool) and "\x00" not in str(value)
-    return by in SORTS and isinstance(is_known, bool) and is_number and fits
+    is_finite = not isinstance(value, (float, int)) or abs(value) < 1e300
+    return by in SORTS and isinstance(is_known, bool) and is_number and fits and is_finite
 
 
 def _closed(values: Any) -> str:
@@ -215,9 +216,11 @@ def _opened(text: str) -> Any:
     """Give the values of a cursor, None if it holds none."""
     try:
         content = base64.b64decode(text.encode() + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        return json.loads(content.decode(), parse_constant=lambda _: None)
+        values = json.loads(content.decode(), parse_constant=lambda _: None)
+        json.dumps(values, ensure_ascii=False).encode()  # half a letter, which JSON can escape, no text can hold
     except (ValueError, RecursionError):
         return None
+    return values
 
 
 def list_changed(
