@@ -332,10 +332,16 @@ CREATE FUNCTION filter_listed(chosen jsonb) RETURNS SETOF listed_target LANGUAGE
         )
 $$;
 
--- What 4MOST may have to know is listed, too.
+-- What 4MOST may have to know is listed, too; where a target was merged, also that the one it is now has another name.
 CREATE FUNCTION note_listed_targets() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO change_listed (tides_id) SELECT DISTINCT changed.tides_id FROM changed;
+    INSERT INTO change_listed (tides_id)
+    SELECT changed.tides_id
+    FROM changed
+    UNION
+    SELECT merged.tides_id
+    FROM changed
+    INNER JOIN tides_master AS merged ON changed.tides_id = merged.merged_into;
     RETURN NULL;
 END
 $$;

@@ -76,6 +76,8 @@ def test_a_database_that_is_away_is_a_problem_to_programs(settings: Settings) ->
     answer = client.get("api/v1/targets", headers={"authorization": "Bearer tides_x"})
     assert (answer.status_code, answer.headers["content-type"]) == (503, PROBLEM)
     assert status(client, "targets", "tides_x") == 503
+    probed = client.get("health")  # by what restarts it, which has no account
+    assert (probed.status_code, probed.text) == (503, "the database cannot be asked now\n")
 
 
 def test_a_browser_logs_in_rules_in_its_own_name_and_logs_out(client: PortalClient, database: Database) -> None:

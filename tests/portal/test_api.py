@@ -82,6 +82,8 @@ def test_arrow_is_the_same_list_with_units(client: PortalClient, database: Datab
     table = pa.ipc.open_stream(io.BytesIO(answer.content)).read_all()
     assert (table["name"].to_pylist(), table["mag"].to_pylist()) == (["a"], [20.5])
     assert table.schema.field("ra").metadata[b"unit"] == b"deg"
+    for accepted, kind in ((ARROW.upper(), ARROW), (f"*/*, {ARROW};q=0.0", "application/json")):
+        assert client.get("api/v1/targets", headers={"Accept": accepted}).headers["Content-Type"] == kind
     assert names(targets(client, limit=1, sort="name", cursor=answer.headers["X-Next"])) == ["b"]
 
 

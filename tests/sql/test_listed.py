@@ -100,6 +100,15 @@ def test_the_list_is_what_it_would_be_made_anew_whatever_changes(
     assert settle_list(database, settings) == 0
 
 
+def test_a_merged_target_names_the_one_it_is_by_its_new_name(database: Database, settings: Settings) -> None:
+    add(database, "a", "b")
+    rows_of(database, "UPDATE tides_master SET merged_into = 1 WHERE name = 'b' RETURNING 1")
+    settle_list(database, settings)
+    rows_of(database, "UPDATE tides_master SET name = 'c' WHERE name = 'a' RETURNING 1")
+    settle_list(database, settings)
+    assert {name: row["merged_into"] for name, row in listed(database).items()} == {"b": "c", "c": None}
+
+
 def test_a_row_says_all_that_is_known(database: Database, settings: Settings) -> None:
     add(database, "a", "b", r_latest_mag=20.5, g_latest_mag=20.25)
     for statement in CHANGES[5:8]:

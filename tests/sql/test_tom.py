@@ -255,6 +255,9 @@ def test_a_merged_target_gives_its_names_to_the_other(database: Database, chosen
     assert (present["aaa"][2], present["aab"][2]) == (["111", "ZTFaaa", "ZTFaab"], [])
     assert present["aab"][3]["tides_state"] == "merged"
     assert counted(sync_tom(database, chosen)) == {"unchanged": 3}
+    tom.change("aab", bogus="yes")
+    sync_tom(database, with_tom(chosen, rulings={"bogus": "veto"}))
+    assert rows_of(database, "SELECT name FROM tides_master WHERE inactive_reason = 'veto'") == [{"name": "aaa"}]
 
 
 def test_a_tom_that_shows_nothing_of_ours_is_not_believed(database: Database, chosen: Settings, tom: Tom) -> None:

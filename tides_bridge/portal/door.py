@@ -21,7 +21,7 @@ from tides_bridge.portal.api.answers import answer_problem
 from tides_bridge.portal.shown import way_home
 from tides_bridge.settings import Settings
 
-OPEN: Final = ("/login", "/favicon.ico", "/static/")
+OPEN: Final = ("/login", "/health", "/favicon.ico", "/static/")
 """What everybody may see: paths begin so."""
 
 

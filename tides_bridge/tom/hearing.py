@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from tides_bridge.database import Database, run
 from tides_bridge.settings import Settings
 from tides_bridge.settings.tom import TomSettings
-from tides_bridge.targets.rulings import Ruling, Subject, store_rulings
+from tides_bridge.targets.rulings import Ruling, find_subjects, store_rulings
 from tides_bridge.targets.spectra.classes import store_classes
 from tides_bridge.tom.client import TomClient, TomRow
 from tides_bridge.tom.comparing import words_of
@@ -63,9 +63,11 @@ def _take_in(connection: Connection, settings: Settings, tom: str, target: Targe
     run(connection, "tom/store_heard.sql", stored | {"now_mjd": settings.now_mjd()})
     if {settings.tom.type_field, settings.tom.redshift_field} & changed.keys():
         store_classes(connection, settings, class_in(settings.tom, target["tides_id"], words), "the TOM")
-    subject = Subject(target["name"], target["tides_id"], target["name"], None, None)
-    for ruling in rulings_in(settings.tom, changed, before):
-        store_rulings(connection, settings, ruling, [subject])
+    if rulings := rulings_in(settings.tom, changed, before):
+        # What is said of a target that was merged is meant of the one that has its objects.
+        subjects = find_subjects(connection, settings, [target["name"]])
+        for ruling in rulings:
+            store_rulings(connection, settings, ruling, subjects)
 
 
 def _note(key: str, value: str) -> dict[str, Any]:

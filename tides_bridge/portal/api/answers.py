@@ -3,6 +3,7 @@
 import hashlib
 import io
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -13,6 +14,9 @@ from fastapi.responses import Response
 
 ARROW: Final = "application/vnd.apache.arrow.stream"
 PROBLEM: Final = "application/problem+json"
+
+UNWANTED: Final = re.compile(r"q=0(\.0*)?")
+"""Of what is named only not to be given (RFC 9110, 12.4.2)."""
 
 
 def answer_json(request: Request, values: Any) -> Response:
@@ -40,7 +44,11 @@ def tagged(request: Request, content: bytes, media_type: str, headers: Mapping[s
 
 def wants_arrow(request: Request) -> bool:
     """Tell whether a program accepts Arrow by name."""
-    return ARROW in request.headers.get("accept", "")
+    for accepted in request.headers.get("accept", "").lower().split(","):
+        kind, *parameters = (part.strip() for part in accepted.split(";"))
+        if kind == ARROW:
+            return not any(UNWANTED.fullmatch(part) for part in parameters)
+    return False
 
 
 def simplified(value: Any) -> Any:

@@ -1,10 +1,11 @@
 """For programs that look after the portal: whether it can do its work."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 
 from tides_bridge.database import run
 from tides_bridge.errors import BridgeError
+from tides_bridge.portal.access import who_may
 from tides_bridge.portal.shown import ASKING, FOLDER, Portal
 
 
@@ -13,13 +14,14 @@ def router_of(portal: Portal) -> APIRouter:
     router = APIRouter()
 
     @router.api_route("/health", methods=ASKING)
-    def health() -> Response:
-        """Say whether the database answers."""
+    def health(request: Request) -> Response:
+        """Say whether the database answers; why not, to whoever may read."""
         try:
             with portal.database.opened() as database, database.transaction() as connection:
                 run(connection, "operations/get_schema.sql")
         except BridgeError as error:
-            return PlainTextResponse(f"{error}\n", 503)
+            problem = who_may(portal.settings, request, "reader")
+            return PlainTextResponse(f"{'the database cannot be asked now' if problem else error}\n", 503)
         return PlainTextResponse("ok\n")
 
     @router.api_route("/favicon.ico", methods=ASKING)
