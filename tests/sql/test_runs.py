@@ -93,7 +93,7 @@ def test_who_waits_in_vain_for_a_run_does_not_overtake_it(database: Database, ot
 
 
 def test_a_run_that_makes_the_tables_is_numbered_from_then_on(database: Database, other: Database) -> None:
-    rows_of(database, "DROP SCHEMA public CASCADE; CREATE SCHEMA public; SELECT 1")
+    rows_of(database, "DROP SCHEMA public, vo, tap_schema CASCADE; CREATE SCHEMA public; SELECT 1")
     with database.only_run():
         apply_schema(database)
         with database.transaction() as connection:
