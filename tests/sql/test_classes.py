@@ -186,7 +186,11 @@ def test_a_database_that_has_no_classes_is_named_without_its_password(database: 
     for address, error, words in (
         ("secret", SettingsError, "is no address"),
         (url.render_as_string(hide_password=False), RejectedError, "has none of the tables"),
-        ("postgresql://eva:secret@127.0.0.1:1/x", DatabaseUnavailable, "database of spectra.classesFrom"),
+        (
+            "postgresql://eva:secret@127.0.0.1:1/x",
+            DatabaseUnavailable,
+            "database of spectra.classesFrom",
+        ),  # pragma: allowlist secret
     ):
         with pytest.raises(error, match=words) as raised:
             take_in_classes(database, wanting(bridge, classes_from=SecretStr(address)), [])

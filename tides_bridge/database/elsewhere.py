@@ -20,7 +20,7 @@ def read_tables(address: str, names: Iterable[str], key: str) -> dict[str, list[
     Parameters
     ----------
     address
-        Of the database, as ``postgresql://user:password@host/name``.
+        Of the database, as ``postgresql://user:password@host/name``.  # pragma: allowlist secret
     names
         Of the tables, in the schemas that the user looks into by itself.
     key

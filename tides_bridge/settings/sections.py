@@ -248,7 +248,8 @@ class SpectrumSettings(Section):
         description="a class so sure ends a target, too, a person's is 1 if none is given; empty: none",
     )
     classes_from: SecretStr | None = Field(
-        None, description="database with classes of tides_pipe or the TOM, as postgresql://user:password@host/name"
+        None,
+        description="database with classes of tides_pipe or the TOM, as postgresql://user:password@host/name",  # pragma: allowlist secret  # noqa: E501
     )
 
     @field_validator("wavelengths")

@@ -5,7 +5,7 @@ import os
 from tom_common.default_settings import *  # noqa: F403
 from tom_common.default_settings import TOMTOOLKIT_INSTALLED_APPS, TOMTOOLKIT_MIDDLEWARE
 
-SECRET_KEY = "of a test"
+SECRET_KEY = "of a test"  # pragma: allowlist secret
 ALLOWED_HOSTS = ["*"]
 TOM_NAME, SITE_ID = "TOM of a test", 1
 INSTALLED_APPS = [*TOMTOOLKIT_INSTALLED_APPS, *os.environ.get("TOM_APPS", "").split()]
