@@ -276,14 +276,10 @@ def test_many_targets_are_counted_where_they_are_not_named(bridge: Bridge) -> No
     [
         (("eva", "--on", "new"), f"{SECRET}@example.org", "is no address of Apprise"),
         (("eva", "--on", "new"), f"nothing://me:{SECRET}@example.org", "is no address of Apprise"),
-        (
-            ("eva", "--on", "born"),
-            "json://me:open-sesame@127.0.0.1",
-            "born is none of new, on, off",
-        ),  # pragma: allowlist secret
-        (("eva",), "json://me:open-sesame@127.0.0.1", "say what is to be told"),
-        (("eva", "--on", "new", "--where", "size=3"), "json://me:open-sesame@127.0.0.1", "size=3 is no condition"),
-        (("two words", "--on", "new"), "json://me:open-sesame@127.0.0.1", "must be one word"),
+        (("eva", "--on", "born"), f"json://me:{SECRET}@127.0.0.1", "born is none of new, on, off"),
+        (("eva",), f"json://me:{SECRET}@127.0.0.1", "say what is to be told"),
+        (("eva", "--on", "new", "--where", "size=3"), f"json://me:{SECRET}@127.0.0.1", "size=3 is no condition"),
+        (("two words", "--on", "new"), f"json://me:{SECRET}@127.0.0.1", "must be one word"),
     ],
 )
 def test_what_is_not_understood_is_refused_without_the_address(

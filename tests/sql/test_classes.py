@@ -183,14 +183,11 @@ def test_classes_come_from_the_tables_of_the_survey(database: Database, bridge: 
 
 def test_a_database_that_has_no_classes_is_named_without_its_password(database: Database, bridge: Settings) -> None:
     url = make_url(str(database._engine.url))
+    away = "postgresql://eva:secret@127.0.0.1:1/x"  # pragma: allowlist secret
     for address, error, words in (
         ("secret", SettingsError, "is no address"),
         (url.render_as_string(hide_password=False), RejectedError, "has none of the tables"),
-        (
-            "postgresql://eva:secret@127.0.0.1:1/x",
-            DatabaseUnavailable,
-            "database of spectra.classesFrom",
-        ),  # pragma: allowlist secret
+        (away, DatabaseUnavailable, "database of spectra.classesFrom"),
     ):
         with pytest.raises(error, match=words) as raised:
             take_in_classes(database, wanting(bridge, classes_from=SecretStr(address)), [])

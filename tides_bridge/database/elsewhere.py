@@ -9,6 +9,9 @@ from sqlalchemy.exc import ArgumentError
 from tides_bridge.database.connection import Database
 from tides_bridge.errors import SettingsError
 
+EXAMPLE = "postgresql://user:password@host/name"  # pragma: allowlist secret
+"""An address, as people write it."""
+
 WAIT = 15
 """[s] For an answer of the server."""
 
@@ -20,7 +23,7 @@ def read_tables(address: str, names: Iterable[str], key: str) -> dict[str, list[
     Parameters
     ----------
     address
-        Of the database, as ``postgresql://user:password@host/name``.  # pragma: allowlist secret
+        Of the database, as `EXAMPLE`.
     names
         Of the tables, in the schemas that the user looks into by itself.
     key
@@ -41,7 +44,7 @@ def read_tables(address: str, names: Iterable[str], key: str) -> dict[str, list[
     try:
         url = make_url(address).set(drivername="postgresql+psycopg2")
     except ArgumentError:
-        raise SettingsError(key, "", "is no address of a database: postgresql://user:password@host/name") from None
+        raise SettingsError(key, "", f"is no address of a database: {EXAMPLE}") from None
     engine = create_engine(url, connect_args={"connect_timeout": WAIT}, execution_options={"postgresql_readonly": True})
     try:
         with Database(engine, f"database of {key}").transaction() as connection:

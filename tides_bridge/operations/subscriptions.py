@@ -79,9 +79,8 @@ def add_subscription(database: Database, settings: Settings, wish: Wish, address
     """
     _check(wish)
     if not is_address(address):
-        raise SettingsError(
-            "address", "", "is no address of Apprise, as mailtos://user:password@example.org"
-        )  # pragma: allowlist secret
+        example = "mailtos://user:password@example.org"  # pragma: allowlist secret
+        raise SettingsError("address", "", f"is no address of Apprise, as {example}")
     here = settings.time().astimezone(BERLIN)
     row: dict[str, Any] = {"name": wish.name, "who": getpass.getuser(), "scheme": scheme_of(address)}
     row |= {"kinds": list(wish.kinds) or list(OF_REPORT), "conditions": list(wish.conditions)}

@@ -249,7 +249,8 @@ class SpectrumSettings(Section):
     )
     classes_from: SecretStr | None = Field(
         None,
-        description="database with classes of tides_pipe or the TOM, as postgresql://user:password@host/name",  # pragma: allowlist secret  # noqa: E501
+        description="database with classes of tides_pipe or the TOM, as "
+        "postgresql://user:password@host/name",  # pragma: allowlist secret
     )
 
     @field_validator("wavelengths")
