@@ -42,6 +42,7 @@ from tides_bridge.database import (  # noqa: E402
 from tides_bridge.settings import Settings  # noqa: E402
 
 TEMPLATE = "tides_template"
+collect_ignore = ["support/tom_site"]  # runs in an environment of its own, where Django and a TOM are
 SLOW = (
     "faults/test_crashes.py",
     "flows/test_browser.py",
