@@ -12,8 +12,8 @@ from tasks.behaviour import STEP
 from tasks.summary import MEANING, Summary, headline_of
 from tides_bridge.database import Database
 from tides_bridge.database import run_log as runs
-from tides_bridge.portal.links import light_curve_page, target_page
-from tides_bridge.settings import Settings, page_address
+from tides_bridge.portal.links import light_curve_page
+from tides_bridge.settings import Settings, page_address, target_page
 
 COMPARED = 3
 """Runs before, whose numbers stand beside."""

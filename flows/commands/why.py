@@ -45,30 +45,18 @@ def why(  # noqa: PLR0913, PLR0917
     Reads the database; writes only what --light-curve names. Exit code 1 if nothing is known of the object.
     """
     from tides_bridge.database import ensure_schema, open_database
-    from tides_bridge.decisions.history import why
+    from tides_bridge.decisions.known import all_known_of, is_known
     from tides_bridge.errors import RejectedError
     from tides_bridge.settings import load_settings
-    from tides_bridge.targets.hosts.settling import hosts_of
-    from tides_bridge.targets.spectra.classes import classes_of
-    from tides_bridge.targets.spectra.settling import spectra_of
-    from tides_bridge.targets.tns import match_of
 
     with exit_on_error():
         chosen, then = load_settings(config, settings), read_time(as_of)
         with open_database(chosen) as database:
             ensure_schema(database, is_ours=False)
-            found = why(database, object_id, survey, then)
-            is_known = any(found.values())
-            with database.transaction() as connection:
-                keys = [row["tides_id"] for row in found["targets"]]
-                found["spectra"] = spectra_of(connection, chosen, keys)
-                found["classes"] = classes_of(connection, keys)
-                found["hosts"] = hosts_of(connection, keys)
-            ours = found["targets"][0]["name"] if found["targets"] else object_id
-            found["tns"] = match_of(database, ours, survey)
-            if is_known and light_curve:
+            found = all_known_of(database, chosen, object_id, survey, then)
+            if is_known(found) and light_curve:
                 _write_curve(database, object_id, found["decisions"], light_curve)
-        if not is_known:
+        if not is_known(found):
             problem = "nothing is known of it" + (" before that time" if then else "")
             raise RejectedError(object_id, f"{problem}: is the name right, and did the broker's filter let it pass?")
     if as_json:

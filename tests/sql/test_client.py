@@ -12,7 +12,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from tests.support.databases import copy_database, make_settings
-from tests.support.observatory import HARD, TARGETS, fill, judge_all, places, served
+from tests.support.observatory import HARD, TARGETS, fill, judge_all, places, served_alone
 from tides_bridge.client import Bridge
 from tides_bridge.database import open_database
 from tides_bridge.errors import RejectedError, TransientError
@@ -33,10 +33,8 @@ def sky(database_folder: Path) -> Settings:
 
 @pytest.fixture(scope="module")
 def address(sky: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
-        with served(sky) as address:
-            yield address
+    with served_alone(sky, tmp_path_factory.mktemp("state")) as address:
+        yield address
 
 
 @pytest.fixture(params=["portal", "database"])

@@ -18,7 +18,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from tests.support.databases import copy_database, make_settings, rows_of
-from tests.support.observatory import HARD, TARGETS, fill, places, served
+from tests.support.observatory import HARD, TARGETS, fill, places, served_alone
 from tests.unit.portal.test_adql import HOSTILE, WORDS
 from tides_bridge.database import Database, open_database
 from tides_bridge.operations.remembered import KeptDatabase
@@ -43,10 +43,8 @@ def sky(database_folder: Path) -> Settings:
 
 @pytest.fixture(scope="module")
 def address(sky: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
-        with served(sky) as address:
-            yield f"{address}/vo"
+    with served_alone(sky, tmp_path_factory.mktemp("state")) as address:
+        yield f"{address}/vo"
 
 
 @pytest.fixture

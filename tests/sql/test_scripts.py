@@ -312,7 +312,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "operations/count_objects.sql": {},
     "operations/count_targets.sql": {},
     "operations/get_schema.sql": {},
-    "portal/list_curves.sql": {"name": "a"},
+    "portal/list_objects_called.sql": {"name": "a"},
     "portal/list_documented.sql": {},
     "portal/list_documented_keys.sql": {},
     "portal/list_documented_tables.sql": {},

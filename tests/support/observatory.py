@@ -3,12 +3,14 @@
 import contextlib
 import socket
 import threading
-import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.support.curves import curves_of, point
+from tests.support.processes import wait_until
 from tests.support.staging import staged, store
 from tides_bridge.database import Database, run
 from tides_bridge.lightcurves.stored import pack_rows
@@ -55,13 +57,21 @@ def served(settings: Settings) -> Iterator[str]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
-        while not server.started:
-            time.sleep(0.01)
+        wait_until(lambda: server.started)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join()
         database.close()
+
+
+@contextlib.contextmanager
+def served_alone(settings: Settings, state: Path) -> Iterator[str]:
+    """Serve a portal whose own files lie in a folder of the test; gives its address."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(state))
+        with served(settings) as address:
+            yield address
 
 
 def judge_all(database: Database) -> None:

@@ -1,4 +1,4 @@
-"""All that is known of one target or object, gathered for the page, the plot and `tides why`."""
+"""What a page shows of what is known of a target or object: its light curve, what happened, what waits."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from tides_bridge.database import Database, run
-from tides_bridge.decisions.history import stored_function, why
+from tides_bridge.decisions.history import stored_function
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.photometry import BANDS, PHOTOMETRIC_SYSTEMS, mjd_from_time, time_from_mjd
 from tides_bridge.lightcurves.stored import unpack_tables
@@ -18,12 +18,10 @@ from tides_bridge.portal.light_curve_plot import Event, LightCurvePlot, Predicte
 from tides_bridge.selection.measures import PointFilter
 from tides_bridge.settings import Settings
 from tides_bridge.targets.brightness import SUPERNOVA, Requests, predict_requests
-from tides_bridge.targets.hosts.settling import hosts_of
 from tides_bridge.targets.life import coming_night
 from tides_bridge.targets.rulings import in_words
-from tides_bridge.targets.spectra.classes import class_in_words, classes_of
-from tides_bridge.targets.spectra.settling import spectra_of, spectrum_in_words
-from tides_bridge.targets.tns import match_of
+from tides_bridge.targets.spectra.classes import class_in_words
+from tides_bridge.targets.spectra.settling import spectrum_in_words
 
 AHEAD_DAYS: Final = 10
 """[d] So far ahead the brightness is drawn."""
@@ -45,37 +43,6 @@ class Happening(NamedTuple):
     at: datetime
     kind: str
     words: str
-
-
-def all_known_of(
-    database: Database, settings: Settings, name: str, survey: str | None = None, as_of: datetime | None = None
-) -> dict[str, Any]:
-    """
-    Gather the history of one object or target, with what galaxies, spectra and the Transient Name Server say of it.
-
-    Parameters
-    ----------
-    database
-        To ask.
-    settings
-        When a target has enough spectra.
-    name, survey, as_of
-        As `decisions.history.why` takes them.
-
-    Returns
-    -------
-    dict
-        What `why` returns, and ``spectra``, ``classes``, ``hosts`` (rows), ``tns``; all but ``tns`` are empty of a name
-        that nothing is known of.
-    """
-    found = why(database, name, survey, as_of)
-    keys = [row["tides_id"] for row in found["targets"]]
-    with database.transaction() as connection:
-        found["spectra"] = spectra_of(connection, settings, keys)
-        found["classes"] = classes_of(connection, keys)
-        found["hosts"] = hosts_of(connection, keys)
-    ours = found["targets"][0]["name"] if found["targets"] else name
-    return found | {"tns": match_of(database, ours, survey)}
 
 
 def questions_on(database: Database, settings: Settings, name: str) -> list[Any]:

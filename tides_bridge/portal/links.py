@@ -25,25 +25,6 @@ def light_curve_page(settings: Settings, survey: str, object_id: str) -> str:
     return f"{page_address(settings)}/light-curves/{in_path(survey)}/{in_path(object_id)}"
 
 
-def target_page(settings: Settings, name: str) -> str:
-    """
-    Give the address of our own page of a target.
-
-    Parameters
-    ----------
-    settings
-        Its ``page.address``, or where the page runs.
-    name
-        Of the target.
-
-    Examples
-    --------
-    >>> target_page(Settings(topic="t", groupID=1, selectFunction="f"), "TiDES26aab")
-    'http://127.0.0.1:4280/targets/TiDES26aab'
-    """
-    return f"{page_address(settings)}/targets/{in_path(name)}"
-
-
 def object_page(settings: Settings, survey: str, object_id: str) -> str | None:
     """
     Give the address of an object's page at Lasair, None if no such broker is followed.

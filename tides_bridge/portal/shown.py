@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from tides_bridge.decisions.history import measurement
 from tides_bridge.lightcurves.photometry import time_from_mjd
 from tides_bridge.operations.remembered import KeptDatabase
+from tides_bridge.portal.counted import Counted
 from tides_bridge.portal.links import in_path
 from tides_bridge.settings import Settings
 from tides_bridge.web import cleaned
@@ -46,7 +47,7 @@ class Portal:
     """
 
     def __init__(self, settings: Settings, database: KeptDatabase, prefect_page: str) -> None:
-        self.settings, self.database = settings, database
+        self.settings, self.database, self.counted = settings, database, Counted()
         loader = FileSystemLoader(FOLDER / "templates")
         self._templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
         self._templates.globals |= {"prefect_page": prefect_page, "asks_login": settings.page.login != "none"}

@@ -23,6 +23,7 @@ from tides_bridge.settings.tree import (
     secrets_in,
     shown_address,
     shown_settings,
+    target_page,
 )
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "secrets_in",
     "shown_address",
     "shown_settings",
+    "target_page",
 ]

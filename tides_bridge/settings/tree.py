@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import (
     AwareDatetime,
@@ -323,6 +323,25 @@ def page_address(settings: Settings) -> str:
     """Give the address of the bridge's own page, as links have it: without a slash at its end."""
     host = f"[{settings.page.host}]" if ":" in settings.page.host else settings.page.host
     return (settings.page.address or f"http://{host}:{settings.page.port}").rstrip("/")
+
+
+def target_page(settings: Settings, name: str) -> str:
+    """
+    Give the address of the page of a target.
+
+    Parameters
+    ----------
+    settings
+        Its ``page.address``, or where the page runs.
+    name
+        Of the target.
+
+    Examples
+    --------
+    >>> target_page(Settings(topic="t", groupID=1, selectFunction="f"), "TiDES26aab")
+    'http://127.0.0.1:4280/targets/TiDES26aab'
+    """
+    return f"{page_address(settings)}/targets/{quote(name, safe='')}"
 
 
 def page_hosts(settings: Settings) -> set[str]:

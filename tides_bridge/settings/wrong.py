@@ -36,8 +36,9 @@ def settings_error(error: ValidationError, tree: type[BaseSettings], file: Path,
     keys = [str(part) for part in first["loc"]]
     problem = WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
     if first["type"] == "extra_forbidden":
-        meant = difflib.get_close_matches(keys[-1].lower(), {key.lower() for key in keys_beside(tree, keys)}, 1, 0.7)
-        problem += "".join(f": is {key} meant?" for key in keys_beside(tree, keys) if key.lower() in meant)
+        known = {key.lower(): key for key in keys_beside(tree, keys)}
+        meant = difflib.get_close_matches(keys[-1].lower(), known, 1, 0.7)
+        problem += "".join(f": is {known[key]} meant?" for key in meant)
     if is_given(EnvSettingsSource(tree)(), keys):
         variable = "TIDES_" + "__".join(keys).upper()
         if variable in BY_HAND:

@@ -9,11 +9,10 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import quote
 
 from tides_bridge.database import Database, run
 from tides_bridge.errors import RejectedError, SettingsError
-from tides_bridge.settings import Settings, page_address
+from tides_bridge.settings import Settings, target_page
 from tides_bridge.tom.client import TomClient, TomRow
 from tides_bridge.tom.comparing import Fields, compared, fields_of, is_same, tom_body, wanted_fields
 from tides_bridge.tom.hearing import hear
@@ -166,7 +165,7 @@ def links(target: Target, settings: Settings) -> dict[str, str]:
     """Give the address of a target's page, if the settings say where others reach it."""
     if settings.page.address is None:
         return {}
-    return {"page": f"{page_address(settings)}/targets/{quote(target['name'], safe='')}"}
+    return {"page": target_page(settings, target["name"])}
 
 
 def _as_ours(target: Target) -> Target:

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -56,11 +55,6 @@ def simplified(value: Any) -> Any:
     if hasattr(value, "item"):
         return value.item()
     return sorted(value) if isinstance(value, (set, frozenset)) else str(value)
-
-
-def number_or_none(value: float) -> float | None:
-    """Give nothing for what JSON has no number for."""
-    return value if math.isfinite(value) else None
 
 
 def answer_problem(status: int, title: str, detail: str, **more: Any) -> Response:

@@ -7,12 +7,13 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from tides_bridge.decisions.known import all_known_of, is_known
 from tides_bridge.errors import SettingsError
 from tides_bridge.lightcurves import LightCurves
-from tides_bridge.lightcurves.photometry import BANDS
-from tides_bridge.portal.api.answers import answer_json, number_or_none
+from tides_bridge.portal.api.answers import answer_json
 from tides_bridge.portal.api.rows import ApiProblem, LightCurvePoint, TargetRow, target_row
-from tides_bridge.portal.known import all_known_of, curves_of
+from tides_bridge.portal.known import curves_of
+from tides_bridge.portal.points import CurvePoint, named_points
 from tides_bridge.portal.shown import Portal
 from tides_bridge.portal.typed import ask_typed
 from tides_bridge.targets.listed import find_listed, settle_some
@@ -89,7 +90,7 @@ def _known(portal: Portal, name: str, as_of: str | None) -> dict[str, Any]:
     at = _time(as_of) if as_of else None
     with portal.database.opened() as database:
         found = all_known_of(database, portal.settings, name, None, at)
-    if not any(value for key, value in found.items() if key != "tns"):
+    if not is_known(found):
         raise HTTPException(404, f"nothing is known of {name}")
     return found
 
@@ -112,26 +113,23 @@ def curve_points(curves: LightCurves, surveys: list[str]) -> list[dict[str, Any]
     surveys
         (n,) Of each.
     """
-    owner = curves.object_index.tolist()
-    columns = (curves.flux, curves.flux_error, curves.magnitude, curves.magnitude_error)
-    values = zip(*(column.tolist() for column in columns), strict=True)
-    kinds = zip(curves.is_detection.tolist(), curves.is_positive.tolist(), strict=True)
-    points = zip(owner, curves.mjd.tolist(), curves.band.tolist(), values, kinds, strict=True)
-    names = ("flux", "flux_error", "mag", "mag_error")
     return [
         {
-            "survey": surveys[place],
-            "object_id": curves.object_ids[place],
-            "mjd": mjd,
-            "band": None if band < 0 else BANDS[band],
-            **dict(zip(names, map(number_or_none, measured), strict=True)),
-            "kind": _kind(measured[0], *flags),
+            "survey": point.survey,
+            "object_id": point.object_id,
+            "mjd": point.mjd,
+            "band": point.band,
+            "flux": point.flux,
+            "flux_error": point.flux_error,
+            "mag": point.magnitude,
+            "mag_error": point.magnitude_error,
+            "kind": _kind(point),
         }
-        for place, mjd, band, measured, flags in points
+        for point in named_points(curves, surveys)
     ]
 
 
-def _kind(flux: float, is_detection: bool, is_positive: bool) -> str:
-    if is_detection:
-        return "detection" if is_positive else "negative"
-    return "limit" if number_or_none(flux) is None else "forced"
+def _kind(point: CurvePoint) -> str:
+    if point.is_detection:
+        return "detection" if point.is_positive else "negative"
+    return "limit" if point.flux is None else "forced"

@@ -9,10 +9,9 @@ from tides_bridge.database import run
 from tides_bridge.operations.metrics import in_use
 from tides_bridge.operations.questions import count_questions
 from tides_bridge.operations.remembered import Remembered
-from tides_bridge.portal.counted import Counted
-from tides_bridge.portal.pages.targets import Asked, heads_of, tiles_of
+from tides_bridge.portal.pages.targets import EVERYTHING, heads_of, tiles_of
 from tides_bridge.portal.shown import ASKING, Portal
-from tides_bridge.targets.listed import TargetFilter, count_states, list_page, settle_some
+from tides_bridge.targets.listed import count_states, list_page, settle_some
 
 NEWEST: Final = 25
 """Targets that are listed."""
@@ -23,7 +22,7 @@ PATIENCE: Final = 0.3
 
 def router_of(portal: Portal) -> APIRouter:
     """Answer ``/``."""
-    router, counted = APIRouter(), Counted()
+    router = APIRouter()
     questions = Remembered(lambda: _number_of_questions(portal))
 
     @router.api_route("/", methods=ASKING)
@@ -33,10 +32,10 @@ def router_of(portal: Portal) -> APIRouter:
             settle_some(connection, portal.settings)
             rows = list_page(connection, {}, "-new", NEWEST).rows
             runs = in_use(portal.settings, run(connection, "operations/list_runs.sql"))
-            tiles = tiles_of(counted.get(connection, "states", lambda: count_states(connection)))
+            tiles = tiles_of(portal.counted.get(connection, "states", lambda: count_states(connection)))
         questions.ask_anew()
         asked = questions.get(PATIENCE)
-        heads = heads_of(Asked(TargetFilter.of_query([]), "-new", None))
+        heads = heads_of(EVERYTHING)
         return portal.show(request, "index.html", rows=rows, runs=runs, tiles=tiles, heads=heads, questions=asked)
 
     return router

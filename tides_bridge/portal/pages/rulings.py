@@ -7,9 +7,9 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
+from tides_bridge.decisions.known import all_known_of
 from tides_bridge.errors import RejectedError, SettingsError
 from tides_bridge.portal.access import AUTHOR_COOKIE, AUTHOR_SECONDS, forged, form_of, keep_cookie, who_may
-from tides_bridge.portal.known import all_known_of
 from tides_bridge.portal.links import in_path
 from tides_bridge.portal.pages.target import show_known
 from tides_bridge.portal.shown import Portal

@@ -9,13 +9,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlalchemy import Connection
 
-from tides_bridge.errors import SettingsError
 from tides_bridge.lightcurves.photometry import time_from_mjd
-from tides_bridge.portal.counted import Counted
-from tides_bridge.portal.pages.targets import Asked, chips_of, given_of, heads_of, number_of, read_address
+from tides_bridge.portal.pages.targets import Asked, chips_of, given_of, heads_of, look_up, number_of
 from tides_bridge.portal.shown import ASKING, Portal
 from tides_bridge.portal.sky_map import HEIGHT, STEP, WIDTH, cell_of, lines, mollweide, outline
-from tides_bridge.portal.typed import ask_typed
 from tides_bridge.targets.listed import (
     PageOfTargets,
     TargetFilter,
@@ -65,17 +62,12 @@ class Bar(NamedTuple):
 
 def router_of(portal: Portal) -> APIRouter:
     """Answer ``/sky``."""
-    router, counted = APIRouter(), Counted()
+    router = APIRouter()
 
     @router.api_route("/sky", methods=ASKING)
     def sky(request: Request) -> Response:
         """Show where the targets of a list are, how bright and how old."""
-        problem, asked, found = "", Asked(TargetFilter.of_query([]), "-new", None), None
-        try:
-            asked = read_address(request)
-            found = ask_typed(portal.database, lambda connection: _found(connection, portal, asked, counted))
-        except SettingsError as error:
-            problem = f"{error.key}: {error.problem}"
+        problem, asked, found = look_up(request, portal, _found)
         given = given_of(request)
         about: dict[str, Any] = {"given": given, "chips": chips_of(given, asked) if found else [], "states": STATES}
         about |= {"query": asked.chosen.query(), "problem": problem, "heads": heads_of(asked), "sort": asked.sort}
@@ -85,13 +77,13 @@ def router_of(portal: Portal) -> APIRouter:
     return router
 
 
-def _found(connection: Connection, portal: Portal, asked: Asked, counted: Counted) -> Skyward:
+def _found(connection: Connection, portal: Portal, asked: Asked) -> Skyward:
     settle_some(connection, portal.settings)
     chosen = parameters_of(connection, asked.chosen)
     page = list_page(connection, chosen, asked.sort, POINTS)
-    question = json.dumps(chosen)
-    cells, histograms = counted.get(connection, question, lambda: _counted(connection, chosen, page))
-    counts = counted.get(connection, "states", lambda: count_states(connection))
+    question = f"sky of {json.dumps(chosen)}"
+    cells, histograms = portal.counted.get(connection, question, lambda: _counted(connection, chosen, page))
+    counts = portal.counted.get(connection, "states", lambda: count_states(connection))
     return Skyward(page, counts, cells, histograms)
 
 

@@ -10,10 +10,12 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from tides_bridge.database import Database, run
 from tides_bridge.decisions.history import measurement
+from tides_bridge.decisions.known import all_known_of
 from tides_bridge.errors import SettingsError
+from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import BANDS, mjd_from_time
 from tides_bridge.portal.access import AUTHOR_COOKIE, FORM_COOKIE, keep_cookie, token_of, who_may
-from tides_bridge.portal.known import all_known_of, answered, curves_of, happenings, plot_of, questions_on
+from tides_bridge.portal.known import answered, curves_of, happenings, plot_of, questions_on
 from tides_bridge.portal.light_curve_plot import light_curve_item
 from tides_bridge.portal.links import in_path, object_page
 from tides_bridge.portal.shown import ASKING, Portal
@@ -147,6 +149,7 @@ def show_known(  # noqa: PLR0913, PLR0917 - what was asked, and what was found
     )
     token = token_of(request)
     keys = _keys(found) or ([key] if key else [])
+    kept = curves_of(database, keys)
     answer = portal.show(
         request,
         "target.html",
@@ -157,9 +160,9 @@ def show_known(  # noqa: PLR0913, PLR0917 - what was asked, and what was found
         key=key,
         title=target["name"] if target else key[1] if key else "",
         objects=[(survey, name, object_page(portal.settings, survey, name)) for survey, name in keys],
-        has_curve=curves_of(database, keys) is not None,
+        has_curve=kept is not None,
         exchanges=answered(found["sent"]),
-        new_points=_new_points(database, keys, since),
+        new_points=_new_points(kept, since),
         happenings=_newest(happenings(found), since),
         since=request.query_params.get("since", ""),
         problem=problem or since_problem,
@@ -227,9 +230,8 @@ def _newest(rows: Sequence[Any], since: datetime | None) -> list[Any]:
     return list(rows[:SHOWN]) if since is None else [row for row in rows if row.at >= since]
 
 
-def _new_points(database: Database, keys: Sequence[Key], since: datetime | None) -> dict[str, int]:
+def _new_points(kept: tuple[LightCurves, list[str]] | None, since: datetime | None) -> dict[str, int]:
     """Count the detections since a time, by survey and band."""
-    kept = curves_of(database, keys) if since is not None else None
     if kept is None or since is None:
         return {}
     curves, surveys = kept

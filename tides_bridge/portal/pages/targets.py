@@ -1,9 +1,9 @@
 """All targets: found by a filter that is the address, sorted by any column, downloaded, and copied as code."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 import pyarrow as pa
@@ -12,7 +12,6 @@ from fastapi.responses import Response
 from sqlalchemy import Connection
 
 from tides_bridge.errors import SettingsError
-from tides_bridge.portal.counted import Counted
 from tides_bridge.portal.shown import ASKING, Portal
 from tides_bridge.portal.typed import ask_typed
 from tides_bridge.settings import page_address
@@ -61,6 +60,8 @@ HEADS: Final = (
 """Columns: by what they are sorted, how first, what stands above them, their style."""
 
 
+Found = TypeVar("Found")
+
 FIRST: Final = ("name", "state", "around", "radius", "tonight_to", "seen_from", "class")
 """Conditions that are asked for at once; the others after a click."""
 
@@ -73,19 +74,18 @@ class Asked(NamedTuple):
     cursor: str | None
 
 
+EVERYTHING: Final = Asked(TargetFilter.of_query([]), "-new", None)
+"""What an address without parameters asks for."""
+
+
 def router_of(portal: Portal) -> APIRouter:
     """Answer ``/targets`` and the files of a list."""
-    router, counted = APIRouter(), Counted()
+    router = APIRouter()
 
     @router.api_route("/targets", methods=ASKING)
     def targets(request: Request) -> Response:
         """Show a page of targets."""
-        problem, asked, found = "", Asked(TargetFilter.of_query([]), "-new", None), None
-        try:
-            asked = read_address(request)
-            found = ask_typed(portal.database, lambda connection: _found(connection, portal, asked, counted))
-        except SettingsError as error:
-            problem = f"{error.key}: {error.problem}"
+        problem, asked, found = look_up(request, portal, _found)
         about = _shown(request, portal, asked, found)
         return portal.show(request, "targets.html", 422 if problem else 200, problem=problem, **about)
 
@@ -103,6 +103,34 @@ def router_of(portal: Portal) -> APIRouter:
         return Response(_file(table, f".{kind}"), media_type=KINDS[kind], headers=name)
 
     return router
+
+
+def look_up(
+    request: Request, portal: Portal, find: Callable[[Connection, Portal, Asked], Found]
+) -> tuple[str, Asked, Found | None]:
+    """
+    Find what an address asks for; if it asks wrongly, say in words what is wrong.
+
+    Parameters
+    ----------
+    request
+        Of a page that shows targets.
+    portal
+        Which answers.
+    find
+        In one transaction.
+
+    Returns
+    -------
+    tuple
+        What is wrong, empty if nothing is; what is asked for, all where that cannot be read; and what was found.
+    """
+    asked = EVERYTHING
+    try:
+        asked = read_address(request)
+        return "", asked, ask_typed(portal.database, lambda connection: find(connection, portal, asked))
+    except SettingsError as error:
+        return f"{error.key}: {error.problem}", asked, None
 
 
 def read_address(request: Request) -> Asked:
@@ -134,11 +162,11 @@ class FoundTargets(NamedTuple):
     counts: Sequence[Mapping[str, Any]]
 
 
-def _found(connection: Connection, portal: Portal, asked: Asked, counted: Counted) -> FoundTargets:
+def _found(connection: Connection, portal: Portal, asked: Asked) -> FoundTargets:
     settle_some(connection, portal.settings)
     chosen = parameters_of(connection, asked.chosen)
     page = list_page(connection, chosen, asked.sort, ROWS, asked.cursor)
-    counts = counted.get(connection, "states", lambda: count_states(connection))
+    counts = portal.counted.get(connection, "states", lambda: count_states(connection))
     return FoundTargets(page, chosen, counts)
 
 

@@ -1,15 +1,9 @@
-"""The points of light curves as rows: those with which the objects of a target were judged last."""
-
-from collections.abc import Iterator
-from typing import Any
-
-import numpy as np
+"""The points of light curves as an answer of the observatory: the newest that are kept of each object of a target."""
 
 from tides_bridge.database import run
-from tides_bridge.lightcurves import LightCurves
-from tides_bridge.lightcurves.photometry import BANDS
-from tides_bridge.lightcurves.stored import unpack_tables
 from tides_bridge.operations.remembered import KeptDatabase
+from tides_bridge.portal.known import curves_of
+from tides_bridge.portal.points import named_points
 from tides_bridge.portal.vo.queries import AnswerColumn, QueryAnswer
 
 COLUMNS = (
@@ -42,20 +36,9 @@ def points_answer(database: KeptDatabase, name: str) -> QueryAnswer:
     QueryAnswer
         To be written once, in the order of objects and epochs.
     """
-    with database.opened() as opened, opened.transaction() as connection:
-        rows = run(connection, "portal/list_curves.sql", {"name": name})
-    return QueryAnswer(COLUMNS, iter([list(_points(rows))] if rows else []))
-
-
-def _points(rows: list[dict[str, Any]]) -> Iterator[tuple[Any, ...]]:
-    curves = LightCurves.from_arrow(unpack_tables(row["curve"] for row in rows))
-    of_object = np.repeat(np.arange(len(rows)), np.diff(curves.offsets)).tolist()
-    bands = ["" if code < 0 else BANDS[code] for code in curves.band.tolist()]
-    known = [_or_none(values) for values in (curves.flux, curves.flux_error, curves.magnitude, curves.magnitude_error)]
-    marks = (curves.is_detection.tolist(), curves.is_positive.tolist())
-    for number, mjd, band, *values in zip(of_object, curves.mjd.tolist(), bands, *known, *marks, strict=True):
-        yield rows[number]["survey"], rows[number]["object_id"], mjd, band, *values
-
-
-def _or_none(values: Any) -> list[float | None]:
-    return [None if np.isnan(value) else value for value in values.tolist()]
+    with database.opened() as opened:
+        with opened.transaction() as connection:
+            rows = run(connection, "portal/list_objects_called.sql", {"name": name})
+        found = curves_of(opened, [(row["survey"], row["object_id"]) for row in rows])
+    points = [tuple(point._replace(band=point.band or "")) for point in named_points(*found)] if found else []
+    return QueryAnswer(COLUMNS, iter([points] if points else []))
