@@ -369,6 +369,7 @@ def test_filters_find_what_satisfies_all(three: Database, settings: Settings) ->
     deactivate_unobserved_transients(three, at(settings))
     rows_of(three, "UPDATE tides_master SET refused_4most = 'mag: 2 is outside' WHERE name = 'TiDES25aab' RETURNING 1")
     merge_targets(three, at(settings), "TiDES25aaa", "TiDES25aab", "one")
+    ruled(three, at(settings), "comment", "c", reason="bright")
     for conditions, names in (
         (["state=active"], ["aaa", "aac"]),
         (["state=merged,unseen"], ["aab", "aad"]),
@@ -388,6 +389,9 @@ def test_filters_find_what_satisfies_all(three: Database, settings: Settings) ->
         ([f"seen>={time(TODAY - 10):%Y-%m-%d}"], ["aaa", "aac"]),
         (["new<2020-01-01"], []),
         (["new>=2020-01-01", "class=AGN"], ["aad"]),
+        (["ruling=veto,comment"], ["aac"]),
+        (["around=TiDES25aac", "radius=1 arcmin", "mag<=20"], ["aac"]),
+        (["spectrum=yes"], []),
     ):
         assert chosen(three, settings, *conditions) == names, conditions
 
@@ -401,6 +405,11 @@ def test_a_condition_that_cannot_be_read_is_refused(database: Database, settings
         ("sky=1,2", "RA,DEC,RADIUS"),
         ("sky=1,200,3", "no place"),
         ("seen>=yesterday", "no time"),
+        ("state=activ", "known are active"),
+        ("tag= , ", "would be all targets"),
+        ("name=\udcff", "no text can hold"),
+        ("\udcff=a", r"\\xff=a is no condition"),
+        ("around=nobody", "no place and no target"),
     ):
         with pytest.raises(SettingsError, match=why):
             chosen(database, settings, condition)

@@ -42,7 +42,10 @@ def run(
     if isinstance(parameters, Sequence) and not parameters:
         return []
     result = connection.exec_driver_sql(script_text(name), parameters)
-    return [dict(row) for row in result.mappings()] if result.returns_rows else []
+    if not result.returns_rows:
+        return []
+    names = tuple(result.keys())
+    return [dict(zip(names, row, strict=True)) for row in result.all()]  # of mappings it takes three times as long
 
 
 def copy_frame(connection: Connection, name: str, frame: "DataFrame") -> None:

@@ -14,7 +14,7 @@ from tides_bridge.errors import RejectedError, SettingsError
 from tides_bridge.operations.notices import is_address, scheme_of
 from tides_bridge.operations.problems import BERLIN
 from tides_bridge.settings import Settings
-from tides_bridge.targets.filters import filter_parameters
+from tides_bridge.targets.filters import filter_of
 
 KINDS: Final[Mapping[str, str]] = {
     "new": "new targets",
@@ -107,7 +107,7 @@ def _check(wish: Wish) -> None:
     if not wish.kinds and not wish.is_report:
         raise SettingsError("--on", "", f"say what is to be told: {', '.join(KINDS)}")
     if wish.conditions:
-        filter_parameters(wish.conditions)
+        filter_of(wish.conditions)
 
 
 def list_subscriptions(connection: Connection, name: str | None = None) -> list[dict[str, Any]]:

@@ -1,133 +1,88 @@
-"""Named filters of targets, as people write them: ``state=active``, ``class=SN,NT``, ``seen>=2026-11-01``."""
+"""
+Named filters of targets, as people write them in a shell: ``state=active``, ``class=SN,NT``, ``seen>=2026-11-01``.
 
-import os
+The conditions are those of `TargetFilter`, which pages and programs have, too: one model, one kept row a target.
+"""
+
+import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from tides_bridge.database import run
 from tides_bridge.errors import SettingsError
-from tides_bridge.lightcurves.photometry import mjd_from_time
 from tides_bridge.settings import Settings
-from tides_bridge.targets.rulings import time_of
+from tides_bridge.targets.listed import TargetFilter, parameters_of, settle_all
+from tides_bridge.targets.listed.filters import FIELDS, STATES
 
-FILTERS: Mapping[str, str] = {
-    "state": "active, unseen, faint, unselected, steady, spectrum, veto, hold or merged; several with commas between",
-    "class": "Sherlock class, as SN,NT",
-    "function": "the selection function that chose it",
-    "name": "of the target or one of its objects; * stands for any letters",
-    "survey": "that has seen it: ztf, lsst",
-    "tag": "given by tides tag",
-    "refused": "words in the reason why 4MOST refused it; * for any",
-    "sky": "RA,DEC,RADIUS: a place [deg] and a radius [arcsec]",
-    "seen": "when it was last detected: seen>=2026-11-01 or seen<2026-11-01",
-    "new": "when it became a target: new>=2026-11-01 or new<2026-11-01",
-}
-"""What each filter means."""
+CONDITION: Final = re.compile(r"\s*(\w+)\s*(>=|<=|<|=)\s*(.+?)\s*", re.ASCII | re.DOTALL)
 
-LISTS = {
-    "state": "states",
-    "class": "classes",
-    "function": "functions",
-    "name": "names",
-    "survey": "surveys",
-    "tag": "tags",
-}
-"""Filters that take several values, by the parameter of ``targets/filter_targets.sql``."""
-
-CONDITION = re.compile(r"\s*(\w+)\s*(>=|<|=)\s*(.+?)\s*")
+ENDS: Final = {">=": "_from", "<=": "_to", "<": "_before", "=": ""}
+"""By the sign of a condition: how the name of the field of `TargetFilter` ends."""
 
 
-def pattern_of(text: str) -> str:
-    r"""
-    Make a pattern of SQL's LIKE of a name in which * or % stands for any letters.
-
-    >>> pattern_of("TiDES26*"), pattern_of("a_b")
-    ('TiDES26%', 'a\\_b')
+def filter_of(conditions: Iterable[str]) -> TargetFilter:
     """
-    return text.replace("\\", "\\\\").replace("_", "\\_").replace("*", "%")
-
-
-def beginning_of(patterns: Sequence[str]) -> str:
-    r"""
-    Make one pattern of what all patterns of `pattern_of` begin with, by which an index can be read.
-
-    >>> beginning_of(["TiDES26ab%", "TiDES26ac"]), beginning_of(["a\\_b", "a\\_c%"]), beginning_of(["%b", "b"])
-    ('TiDES26a%', 'a\\_%', '%')
-    """
-    common = os.path.commonprefix([pattern.partition("%")[0] for pattern in patterns])  # noqa: RUF071 -- of letters, not of paths
-    escapes = len(common) - len(common.rstrip("\\"))
-    return (common[:-1] if escapes % 2 else common) + "%"
-
-
-def filter_parameters(conditions: Iterable[str]) -> dict[str, Any]:
-    """
-    Read conditions that must all be satisfied, for ``targets/filter_targets.sql``.
+    Read conditions that must all be satisfied.
 
     Parameters
     ----------
     conditions
-        As ``state=active``; see `FILTERS`.
+        As ``state=active``: of a field of `TargetFilter`, ``mag>=19`` of ``mag_from``, ``mag<=20`` of ``mag_to`` and
+        ``seen<2026-11-01`` of ``seen_before``; or ``sky=RA,DEC,RADIUS`` [deg, deg, arcsec].
 
     Raises
     ------
     SettingsError
         If one cannot be read, or if there is none: all targets are meant by nobody.
 
-    >>> chosen = filter_parameters(["class=SN,NT", "seen>=2026-11-01"])
-    >>> {name: value for name, value in chosen.items() if value is not None}
-    {'classes': ['SN', 'NT'], 'seen_from': 61345.0}
+    >>> filter_of(["class=SN,NT", "seen>=2026-11-01"]).query()
+    'class=SN%2CNT&seen_from=61345'
     """
-    parameters = dict.fromkeys(
-        [*LISTS.values(), "names_begin", "refused", "ra", "decl", "radius_arcsec", *TIMES.values()]
-    )
-    written = list(conditions)
-    if not written:
-        raise SettingsError("--where", "", "is empty: that would be all targets")
-    for condition in written:
+    given: dict[str, str] = {}
+    for condition in conditions:
         found = CONDITION.fullmatch(condition)
-        name, sign, value = found.groups() if found else ("", "", "")
-        if name in LISTS and sign == "=":
-            values = [part.strip() for part in value.split(",") if part.strip()]
-            given: dict[str, Any] = {LISTS[name]: values}
-            if name == "name":
-                patterns = [pattern_of(part) for part in values]
-                given = {"names": patterns, "names_begin": beginning_of(patterns)}
-        elif name == "refused" and sign == "=":
-            given = {"refused": f"%{pattern_of(value)}%"}
-        elif name == "sky" and sign == "=":
-            given = _place(value)
-        elif (name, sign) in TIMES:
-            convert: Callable[[datetime], Any] = mjd_from_time if name == "seen" else datetime.isoformat
-            given = {TIMES[name, sign]: convert(time_of(value, f"--where {condition}"))}
-        else:
-            raise SettingsError("--where", "", f"{condition} is no condition: known are {', '.join(FILTERS)}")
-        if twice := [key for key in given if parameters[key] is not None]:
-            raise SettingsError("--where", "", f"{condition}: {twice[0]} is given twice")
-        parameters |= given
-    return parameters
+        name, sign, value = found.groups() if found else ("", "=", "")
+        pairs = _place(value) if (name, sign) == ("sky", "=") else {name + ENDS[sign]: value}
+        if pairs.keys() - FIELDS:
+            raise SettingsError("--where", "", f"{_shown(condition)} is no condition: known are {', '.join(known())}")
+        if twice := sorted(pairs.keys() & given.keys()):
+            raise SettingsError("--where", "", f"{_shown(condition)}: {twice[0]} is given twice")
+        given |= pairs
+    if not given:
+        raise SettingsError("--where", "", "is empty: that would be all targets")
+    try:
+        chosen = TargetFilter.of_query(given.items())
+    except SettingsError as error:
+        raise SettingsError("--where", "", f"{error.key}: {error.problem}") from None
+    if nothing := sorted(given.keys() - chosen.model_dump(by_alias=True, exclude_none=True).keys()):
+        raise SettingsError("--where", "", f"{nothing[0]} has no value: that would be all targets")
+    return chosen
 
 
-TIMES = {
-    ("seen", ">="): "seen_from",
-    ("seen", "<"): "seen_before",
-    ("new", ">="): "new_from",
-    ("new", "<"): "new_before",
-}
-"""Conditions on times, by the parameter of the script."""
+def known() -> list[str]:
+    """Give the conditions that there are, as they are written: ``name=``, ``mag>=``, ``mag<=``."""
+    signs = {ending: sign for sign, ending in ENDS.items() if ending}
+    endings = {name: next((ending for ending in signs if name.endswith(ending)), "") for name in FIELDS}
+    return ["sky=", *(name.removesuffix(ending) + signs.get(ending, "=") for name, ending in endings.items())]
 
 
-def _place(value: str) -> dict[str, Any]:
+def _place(value: str) -> dict[str, str]:
     try:
         ra, decl, radius = (float(part) for part in value.split(","))
     except ValueError:
-        raise SettingsError("--where", "", f"sky={value}: write it as sky=RA,DEC,RADIUS [deg, deg, arcsec]") from None
+        problem = f"sky={_shown(value)}: write it as sky=RA,DEC,RADIUS [deg, deg, arcsec]"
+        raise SettingsError("--where", "", problem) from None
     if not (0 <= ra < 360 and -90 <= decl <= 90 and 0 < radius <= 180 * 3600):
         raise SettingsError("--where", "", f"sky={value} is no place on the sky with a radius [deg, deg, arcsec]")
-    return {"ra": ra, "decl": decl, "radius_arcsec": radius}
+    return {"around": f"{ra} {decl}", "radius": f"{radius}"}
+
+
+def _shown(text: str) -> str:
+    """Show bytes of a shell that are no UTF-8 as what they are: nothing else can be printed."""
+    return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def find_filtered(
@@ -139,13 +94,21 @@ def find_filtered(
     Parameters
     ----------
     connection
-        To the database.
+        Of a transaction, in which what has changed is made right in the list that is asked.
     settings
-        By whose clock a tag is in force.
+        By whose clock rulings are in force.
     conditions
-        As of `filter_parameters`.
+        As of `filter_of`.
     tides_ids
         Only of these targets, merged ones, too; None: of all that are not merged.
+
+    Raises
+    ------
+    SettingsError
+        If a condition cannot be read.
     """
-    about = {"at": settings.time().isoformat(), "tides_ids": None if tides_ids is None else list(tides_ids)}
-    return run(connection, "targets/filter_targets.sql", filter_parameters(conditions) | about)
+    chosen = parameters_of(connection, filter_of(conditions))
+    if tides_ids is not None:
+        chosen = {"states": STATES} | chosen | {"tides_ids": list(tides_ids)}
+    settle_all(connection, settings)
+    return run(connection, "targets/filter_targets.sql", {"chosen": json.dumps(chosen)})

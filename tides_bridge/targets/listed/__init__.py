@@ -21,6 +21,7 @@ from tides_bridge.targets.listed.rows import (
     list_page,
     newest_change,
     parameters_of,
+    settle_all,
     settle_list,
     settle_some,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "list_page",
     "newest_change",
     "parameters_of",
+    "settle_all",
     "settle_list",
     "settle_some",
 ]

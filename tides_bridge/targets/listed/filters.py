@@ -1,7 +1,8 @@
 """Which targets are meant, by one model for pages, programs and files: an address that says it can be shared."""
 
+import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
 
@@ -10,7 +11,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from tides_bridge.errors import SettingsError
 from tides_bridge.lightcurves.photometry import mjd_from_time
-from tides_bridge.targets.filters import beginning_of, pattern_of
 from tides_bridge.targets.rulings import time_of
 
 STATES: Final = (
@@ -272,15 +272,37 @@ def problems_of(error: ValidationError) -> list[tuple[str, str]]:
     for problem in error.errors(include_url=False):
         name, text = ".".join(str(part) for part in problem["loc"][:1]), problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
-            text = f"is none: known are {', '.join(_known())}"
+            text = f"is none: known are {', '.join(FIELDS)}"
         if not name:
             name, _, text = text.partition(": ")
         found.append((name, text))
     return found
 
 
-def _known() -> list[str]:
-    return [field.alias or name for name, field in TargetFilter.model_fields.items()]
+FIELDS: Final = tuple(field.alias or name for name, field in TargetFilter.model_fields.items())
+"""Of a filter, as an address has them."""
+
+
+def pattern_of(text: str) -> str:
+    r"""
+    Make a pattern of SQL's LIKE of a name in which * or % stands for any letters.
+
+    >>> pattern_of("TiDES26*"), pattern_of("a_b")
+    ('TiDES26%', 'a\\_b')
+    """
+    return text.replace("\\", "\\\\").replace("_", "\\_").replace("*", "%")
+
+
+def beginning_of(patterns: Sequence[str]) -> str:
+    r"""
+    Make one pattern of what all patterns of `pattern_of` begin with, by which an index can be read.
+
+    >>> beginning_of(["TiDES26ab%", "TiDES26ac"]), beginning_of(["a\\_b", "a\\_c%"]), beginning_of(["%b", "b"])
+    ('TiDES26a%', 'a\\_%', '%')
+    """
+    common = os.path.commonprefix([pattern.partition("%")[0] for pattern in patterns])  # noqa: RUF071 -- of letters, not of paths
+    escapes = len(common) - len(common.rstrip("\\"))
+    return (common[:-1] if escapes % 2 else common) + "%"
 
 
 def place_on_sky(text: str) -> tuple[float, float] | None:

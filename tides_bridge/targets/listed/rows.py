@@ -89,6 +89,21 @@ def settle_some(connection: Connection, settings: Settings) -> None:
     _settle(connection, settings.time(), AT_A_LOOK)
 
 
+def settle_all(connection: Connection, settings: Settings) -> None:
+    """
+    Let the list be right of all that has changed, in a transaction of something else: before it is decided by.
+
+    Parameters
+    ----------
+    connection
+        Of the transaction.
+    settings
+        By whose clock rulings are in force.
+    """
+    while _settle(connection, settings.time(), AT_ONCE) == AT_ONCE:
+        pass
+
+
 def _settle(connection: Connection, at: datetime, most: int) -> int:
     return int(run(connection, "targets/settle_listed.sql", {"at": at, "most": most})[0]["settled"])
 
