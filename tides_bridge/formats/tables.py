@@ -42,6 +42,7 @@ from tides_bridge.formats.meaning.epochs import (
 from tides_bridge.formats.meaning.identifiers import EXACT
 from tides_bridge.formats.meaning.left_out import Digest, check_share, collecting, pass_on, remark
 from tides_bridge.formats.meaning.points import curves_of_table, objects_of
+from tides_bridge.formats.meaning.rivals import filled
 from tides_bridge.formats.meaning.roles import (
     AGAIN,
     BAND_ROLES,
@@ -131,7 +132,9 @@ def index_table(path: Path, kind: str, refused: Refused) -> Index:
     """
     runs, end, nameless, useless = Runs(), 0, 0, 0
     left_out = Digest()
-    layout, roles = layout_of(path, kind), ("object_id", *EPOCH_ROLES, *BAND_ROLES)
+    layout = layout_of(path, kind)
+    of_bands = [key for key in layout.rivals if key.partition(AGAIN)[0] in BAND_ROLES]
+    roles = ("object_id", *EPOCH_ROLES, *BAND_ROLES, *of_bands)
     for base, table in _batches(path, kind, layout, roles, 0, (refused, _silent)):
         if len(table):
             names, codes = objects_of(table, layout)
@@ -206,7 +209,7 @@ def curves_of_arrow(table: pa.Table, path: Path, options: Options, hearers: tupl
         key: _plain(table[name].combine_chunks(), key, name, path, refused)
         for key, name in (layout.roles | layout.rivals).items()
     }
-    table = pa.table(columns)
+    table = filled(pa.table(columns), layout)
     names, codes = objects_of(table, layout)
     is_nameless = np.array([name == "" for name in names], dtype=bool)[codes]
     if is_nameless.any():
@@ -230,6 +233,9 @@ def _check_columns(layout: Layout) -> None:
     for name in layout.roles.values():
         if layout.names.count(name) > 1:
             raise MalformedAlert("table", f"has two columns called {name}: keep one")
+    if layout.zero_point_like and "magnitude" not in layout.roles:
+        name = layout.zero_point_like
+        raise MalformedAlert("table", f"{name} seems to be the zero point of its fluxes: call it zp, or drop it")
     if layout.unused():
         remark(f"columns that are not used: {', '.join(layout.unused())[:300]}")
 
@@ -254,8 +260,10 @@ def _batches(  # noqa: PLR0913, PLR0917
     """
     known = {role: name for role, name in (layout.roles | layout.rivals).items() if role in roles}
     if kind == "table":
-        return _batches_of_parquet(path, known, start, hearers[1])
-    return _batches_of_text(path, layout, known, start, hearers)
+        batches = _batches_of_parquet(path, known, start, hearers[1])
+    else:
+        batches = _batches_of_text(path, layout, known, start, hearers)
+    return ((base, filled(table, layout)) for base, table in batches)
 
 
 def _silent(_path: Path, _problem: str) -> None:
@@ -296,6 +304,8 @@ def _of_role(column: Any, role: str, name: str, path: Path, refused: Refused) ->
         column = pc.cast(column, pa.int64())
     if role in TEXT:
         return pc.cast(column, pa.string())
+    if pa.types.is_duration(column.type) or pa.types.is_time(column.type):
+        raise MalformedAlert("table", f"{name} has times without a date ({column.type}): give MJD or dates")
     if pa.types.is_temporal(column.type):
         return pa.array(mjd_of_times(pd.Series(column.to_pandas())), pa.float64(), from_pandas=True)
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):

@@ -87,7 +87,9 @@ def test_of_services(tmp_path: Path, text: str, number: int) -> None:
 
 
 def test_who_reads_in_parts_hears_of_all(tmp_path: Path) -> None:
-    text = "objectId,mjd,band,mag,seeing\n" + "".join(f"A{row},61000,{'gw'[row % 2]},18,1\n" for row in range(9))
+    text = "objectId,mjd,band,mag,magerr,seeing\n" + "".join(
+        f"A{row},61000.1,{'gw'[row % 2]},18,.1,1\n" for row in range(9)
+    )
     digest, rest = Digest(), {"survey": "ztf", "refused": pytest.fail, "objects_per_part": 2}
     path = written(tmp_path, "t.csv", text.encode())
     list(read_light_curves([path], left_out=lambda _, more: digest.add(more), **rest))  # type: ignore[arg-type]

@@ -202,8 +202,8 @@ def test_what_cannot_be_meant_is_refused_by_name(tmp_path: Path, text: str, reas
 
 
 def test_what_is_not_used_is_told_and_the_rest_is_read(tmp_path: Path) -> None:
-    rows = ["A,61000,g,18,1", "A,61001,w,18,1", "A,,g,18,1", "A,61003,r,18,1", "A,61004,i,18,1"]
-    text = "\n".join(["objectId,mjd,band,mag,seeing", *rows])
+    rows = ["A,61000.1,g,18,.1,1", "A,61001,w,18,.1,1", "A,,g,18,.1,1", "A,61003,r,18,.1,1", "A,61004,i,18,.1,1"]
+    text = "\n".join(["objectId,mjd,band,mag,magerr,seeing", *rows])
     curves, refused, lines = left_out(written(tmp_path, "t.csv", text.encode()))
     assert (refused, curves.band.tolist()) == ([], [1, -1, 2, 3])
     assert lines[0].startswith("1 point ") and any("of the band 'w'" in line for line in lines)

@@ -29,7 +29,7 @@ AGREEING: dict[str, tuple[str, Any, Any]] = {
 AGREEING["hjd"] = ("mjd", MJD + 2400000.505, MJD + 2400010.5)
 
 HARMLESS: dict[str, tuple[str, Any, Any]] = {
-    "object_ra": ("ra", [359.9999, 0.0, 10.0, 10.0], [10.0, 10.0, 10.0, 20.0]),
+    "object_ra": ("ra", [359.9999, 0.0, 10.0, 10.0], [10.0, 10.0, 20.0, 20.0]),
     "DEJ2000": ("dec", [-30.0, -30.0, -30.0, -30.0005], [-31.0] * 4),
     "maglim": ("limmag", [20.5] * 4, [21.0] * 4),
     "date": ("mjd", EPOCHS["date_obs"], ["2025-01-01"] * 4),
@@ -104,11 +104,11 @@ def test_errors_that_are_none_are_told(tmp_path: Path, brightness: str) -> None:
 ERRORS = ((18, 0.1), (18, 0), (18, -0.1), ("", 0), (18, ""))
 
 
-def test_what_only_the_further_column_says_is_told(tmp_path: Path) -> None:
+def test_what_only_the_further_column_says_is_used_or_told(tmp_path: Path) -> None:
     text = "objectId,mjd,jd,band,mag,magnitude\nA,,2461000.6,g,18,18\nA,61000.2,2461000.7,g,,18\nA,61000.3,,g,18,\n"
     lines = left_out(written(tmp_path, "t.csv", text.encode()))[2]
     assert "mjd is empty in rows where jd is not: only mjd is read" in lines
-    assert "mag is empty in rows where magnitude is not: only mag is read" in lines
+    assert "magnitude is used in rows where mag is empty" in lines
 
 
 def test_words_that_are_neither_yes_nor_no_are_told(tmp_path: Path) -> None:

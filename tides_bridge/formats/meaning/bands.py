@@ -44,6 +44,9 @@ CAMERA: Final = {
 CAPITALS: Final = "GRZY"
 """Letters that are read in either case when they stand alone."""
 
+OF_OTHERS: Final = frozenset({"U", "B", "V", "I", "J", "H", "K", "Ks", "BP", "RP", "Bp", "Rp", "G_BP", "G_RP"})
+"""Bands of Johnson, Cousins, 2MASS and Gaia: beside one of these a lone capital is of the same system."""
+
 WRAPPED: Final = re.compile(r"b?(?P<quote>['\"])(.*)(?P=quote)", re.DOTALL)
 
 PASSBANDS: Final = {number: BANDS[number] for number in range(6)}
@@ -132,6 +135,36 @@ def codes_of_coded(names: list[str | None], places: npt.NDArray[np.int64]) -> np
         for name, number, code in zip([*names, None], numbers, codes, strict=True):
             tell_unknown({name: number} if code < 0 else {})  # names may come twice, as DES-J and LSST-J do in SNANA
     return found
+
+
+def without_other_systems(
+    names: list[str | None], places: npt.NDArray[np.int64], codes: npt.NDArray[np.int8], index: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int8]:
+    """
+    Take away the lone capitals of objects that have bands of another system, as R beside V, which is told.
+
+    Parameters
+    ----------
+    names, places
+        As in `codes_of_coded`.
+    codes
+        (n,) What that gave.
+    index
+        (n,) The object of each point.
+
+    Examples
+    --------
+    >>> without_other_systems(["V", "R"], np.array([0, 1, 1]), np.array([-1, 2, 2]), np.array([0, 0, 1])).tolist()
+    [-1, -1, 2]
+    """
+    plain = [(name or "").strip(" \0'\"") for name in names]
+    is_other = np.array([*(name in OF_OTHERS for name in plain), False])[places]
+    if not is_other.any():
+        return codes
+    is_capital = np.array([*(len(name) == 1 and name in CAPITALS for name in plain), False])[places]
+    found = is_capital & np.isin(index, np.unique(index[is_other]))
+    leave_out("of a lone capital such as R, beside bands of Johnson, Cousins or Gaia", int(found.sum()), is_fault=False)
+    return np.where(found, np.int8(-1), codes)
 
 
 def tell_unknown(numbers: dict[str | None, int]) -> None:

@@ -34,6 +34,12 @@ NONE_AT_ALL: Final = (99.0, 99.9, 99.99, 99.999, 999.0, 999.9, 9999.0, 99999.0)
 AB: Final = frozenset({"", "ab", "abmag", "ab_mag", "abmags", "mag(ab)", "ab_b12"})
 """How the AB system is called, in small letters without blanks."""
 
+NO_UNIT: Final = frozenset({"", "-", "--", "none", "1", "dimensionless", "ab"})
+"""What stands for no unit at all, in small letters."""
+
+LARGEST_ERROR: Final = 3.0
+"""[mag] An error above this, a third of sigma, is a mark such as 99, or in percent."""
+
 SAME: Final = 0.02
 """[mag] Zero points that differ less are one."""
 
@@ -71,19 +77,17 @@ def zero_point_of_unit(unit: str, column: str) -> float | None:
 
 
 def zero_points(
-    rows: Floats | None, of_unit: float | None, of_file: float | None, given: float | None, column: str
+    rows: Floats | None, others: tuple[float | None, float | None, float | None], column: str
 ) -> Floats | float:
     """
-    Tell the zero point of fluxes [mag].
+    Tell the zero point of fluxes [mag]; NaN, and told, where a row has none and nothing else says it.
 
     Parameters
     ----------
     rows
-        (n,) The column of zero points; NaN where a row has none.
-    of_unit, of_file
-        What unit and file say.
-    given
-        ``--zero-point``.
+        (n,) The column of zero points; NaN where a row has none, infinite where it is in doubt.
+    others
+        What the unit says, the file, and ``--zero-point`` or the column that is always in nJy.
     column
         Of the fluxes.
 
@@ -92,22 +96,50 @@ def zero_points(
     MalformedAlert
         If they contradict each other, or one is none.
     """
-    known = rows[~np.isnan(rows)] if rows is not None else np.empty(0)
-    stated = {value for value in (of_unit, of_file) if value is not None} | set(np.unique(known).tolist()[:3])
+    of_unit, of_file, given = others
+    known = rows[np.isfinite(rows)] if rows is not None else np.empty(0)
+    of_rows = np.unique(known).tolist()
+    stated = {value for value in (of_unit, of_file) if value is not None} | set(of_rows[:2] + of_rows[-2:])
     if stated and not all(ZERO_POINTS[0] < value < ZERO_POINTS[1] for value in stated):
         raise MalformedAlert("table", f"its zero points are {sorted(stated)}, which no fluxes ({column}) have")
     firm = of_unit if of_unit is not None else of_file if not len(known) else None
-    if firm is not None and any(abs(value - firm) > SAME for value in stated):
-        listed = ", ".join(f"{value:g}" for value in sorted(stated))
+    listed = ", ".join(f"{value:g}" for value in sorted(stated))
+    if firm is not None and _differ(stated, firm):
         raise MalformedAlert("table", f"the zero points of its fluxes ({column}) contradict each other: {listed}")
-    if given is not None and stated and any(abs(value - given) > SAME for value in stated):
-        listed = ", ".join(f"{value:g}" for value in sorted(stated))
-        remark(f"the zero point of the fluxes ({column}) is {listed}, as the file says, not {given:g} (--zero-point)")
-    rest = firm if firm is not None else of_file if of_file is not None else given
-    rest = AB_ZERO_POINT if rest is None else rest
-    if rows is None or not len(known):
-        return rest
-    return np.where(np.isnan(rows), rest, rows)
+    if given is not None and _differ(stated, given):
+        remark(f"the zero point of the fluxes ({column}) is {listed}, as the file says, not {given:g}")
+    if of_file is not None and firm is None and _differ(stated, of_file):
+        remark(f"the zero points of rows are used, not the {of_file:g} of the whole file")
+    rest = next((value for value in (firm, of_file, given) if value is not None), None)
+    if rows is None:
+        return AB_ZERO_POINT if rest is None else rest
+    if rest is None:
+        leave_out("without a zero point (or say --zero-point)", int(np.isnan(rows).sum()))
+    return np.where(np.isnan(rows), np.nan if rest is None else rest, np.where(np.isinf(rows), np.nan, rows))
+
+
+def _differ(stated: set[float], value: float) -> bool:
+    return any(abs(other - value) > SAME for other in stated)
+
+
+def magnitude_of_unit(unit: str, column: str) -> float:
+    """
+    Give what one unit of a column of magnitudes or their errors is [mag].
+
+    Raises
+    ------
+    MalformedAlert
+        If it is no magnitude.
+
+    >>> magnitude_of_unit("mmag", "magerr"), magnitude_of_unit("mag(AB)", "mag"), magnitude_of_unit("", "mag")
+    (0.001, 1.0, 1.0)
+    """
+    plain = unit.strip().strip("'\"").lower()
+    if plain.startswith(("mmag", "millimag")):
+        return 0.001
+    if plain in NO_UNIT or "mag" in plain:
+        return 1.0
+    raise MalformedAlert("table", f"its magnitudes or their errors ({column}) are in {unit!r}: give them in mag")
 
 
 def scale_of(zero_point: Floats | float) -> Floats | float:
@@ -143,8 +175,14 @@ def possible_magnitudes(magnitude: Floats) -> Floats:
     return np.where(missing | bad, np.nan, magnitude)
 
 
-def tell_errors(error: Floats | None, brightness: Floats) -> None:
-    """Tell how many errors of known brightnesses, (n,) each, are 0 or less: such points have no significance."""
-    if error is not None and is_collected():
-        number = int(np.count_nonzero((error <= 0) & np.isfinite(brightness)))
-        leave_out("whose error is 0 or less: they have no significance", number, is_fault=False)
+def tell_errors(error: Floats, brightness: Floats, largest: float = np.inf) -> None:
+    """Tell how many errors of known brightnesses, (n,) each, are none, or above the largest: they tell nothing."""
+    if not is_collected():
+        return
+    is_known = np.isfinite(brightness)
+    for reason, found in (
+        ("without an error", ~np.isfinite(error)),
+        ("whose error is 0 or less", error <= 0),
+        (f"whose error is above {largest:g} mag", np.isfinite(error) & (error > largest)),
+    ):
+        leave_out(f"{reason}: they have no significance", int(np.count_nonzero(found & is_known)), is_fault=False)

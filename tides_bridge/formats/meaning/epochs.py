@@ -50,6 +50,9 @@ COARSEST: Final = 0.1
 UNIX: Final = (5e8, 4.2e9)
 """[s] Unix time of the years 1985 to 2103."""
 
+OF_SHEETS: Final = (40000.0, 51179.0)
+"""[d] Days since 1900, as spreadsheets keep the dates of 2009 to 2040; as MJD they are of 1968 to 1998."""
+
 DECIMAL_DAY: Final = re.compile(r"\s*(\d{4})[-/](\d{1,2})[-/](\d{1,2})(\.\d+)?\s*", re.ASCII)
 """A date with a fraction of the day, as circulars have it."""
 
@@ -98,6 +101,7 @@ def mjd_of_values(values: Floats, role: str, name: str, timesys: str = "") -> Fl
     >>> mjd_of_values(np.array([61000.5, 2461001.0]), "mjd", "mjd")
     array([61000.5, 61000.5])
     """
+    _check_days(values, role, name)
     is_jd = (values > EPOCHS[0] + MJD_ZERO) & (values < EPOCHS[1] + MJD_ZERO)
     is_mjd = (values > EPOCHS[0]) & (values < EPOCHS[1])
     mjd = np.where(is_jd, values - MJD_ZERO, values)
@@ -116,10 +120,27 @@ def mjd_of_values(values: Floats, role: str, name: str, timesys: str = "") -> Fl
     return mjd - _ahead(role, timesys)
 
 
+def _check_days(values: Floats, role: str, name: str) -> None:
+    """Tell numbers that spreadsheets have for dates, and days without a time; raises MalformedAlert for the former."""
+    if not is_collected() or not len(values):
+        return
+    is_of_sheet = (values > OF_SHEETS[0]) & (values < OF_SHEETS[1])
+    if is_of_sheet.any():
+        problem = f"{name} has {values[is_of_sheet][0]:g}: a spreadsheet's number of a date, or an MJD before 1999"
+        if role == "date":
+            raise MalformedAlert("table", f"{problem}: call it mjd, or write the dates as text")
+        remark(problem)
+    known = values[np.isfinite(values)]
+    if len(known) > 2 and (known == np.round(known)).all():
+        remark(f"the epochs ({name}) are whole days: which night a point is of is not certain")
+
+
 def _ahead(role: str, timesys: str) -> float:
     """Give how far ahead of UTC a column is [d]: by its name, else by what the file says."""
     named = role.rpartition("_")[2]
     if named in AHEAD:
+        if timesys and AHEAD.get(timesys.lower()) != AHEAD[named]:
+            remark(f"the epochs are in {named.upper()}, as their column says, not in {timesys}, as the file says")
         return AHEAD[named]
     if timesys and timesys.lower() not in AHEAD:
         raise MalformedAlert("table", f"its time scale is {timesys!r}, none of {', '.join(AHEAD)}")

@@ -21,6 +21,15 @@ EXACT: Final = 2**53
 EXPONENT: Final = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+", re.ASCII)
 WITH_ZEROS: Final = re.compile(r"(\d+)[.,]0+", re.ASCII)
 
+WRAPPED: Final = re.compile(r"=?(['\"])(.*)\1")
+"""A name between quotes, also as ="..." that keeps a spreadsheet from reading a number."""
+
+GROUPED: Final = re.compile(r"\d{1,3}(?:,\d{3}){2,}|\d{1,3}(?:[ '\u00a0\u202f]\d{3}){2,}", re.ASCII)
+"""Digits in groups of three."""
+
+NO_OBJECT: Final = frozenset({"-1", "-99", "-999", "-9999"})
+"""Numbers that stand for no object."""
+
 SHEET_DIGITS: Final = 15
 """Digits that a spreadsheet keeps: those behind become zeros."""
 
@@ -67,7 +76,13 @@ def exact_name(text: str) -> str | None:
 
     >>> exact_name("ZTF18abc"), exact_name("7.0"), exact_name("1.70587E+17"), exact_name("170587115523932323.0")
     ('ZTF18abc', '7', None, None)
+    >>> exact_name('="170587115523932323"'), exact_name("'7"), exact_name("170,587,115,523,932,323")
+    ('170587115523932323', '7', '170587115523932323')
     """
+    wrapped = WRAPPED.fullmatch(text)
+    text = wrapped[2] if wrapped else text.removeprefix("'")
+    if GROUPED.fullmatch(text):
+        text = re.sub(r"\D", "", text)
     if EXPONENT.fullmatch(text):
         return None
     found = WITH_ZEROS.fullmatch(text)
@@ -78,7 +93,7 @@ def exact_name(text: str) -> str | None:
 
 def exact_names(texts: Iterable[str], column: str) -> list[str]:
     """
-    Give the names that texts of a column stand for.
+    Give the names that texts of a column stand for; "" for none, as Rubin's 0 of an asteroid is in ``diaObjectId``.
 
     Parameters
     ----------
@@ -97,7 +112,8 @@ def exact_names(texts: Iterable[str], column: str) -> list[str]:
         name = exact_name(text)
         if name is None:
             raise MalformedAlert("table", f"{column} has {text!r}, {_LOST}")
-        names.append(name)
+        is_none = name in NO_OBJECT or (name == "0" and "diaobject" in column.lower().replace("_", ""))
+        names.append("" if is_none else name)
     rounded = _rounded(names)
     if rounded:
         raise MalformedAlert("table", f"{column} has {rounded!r} and others as round, {_LOST}")

@@ -19,8 +19,14 @@ from tides_bridge.formats import Options
 from tides_bridge.formats.meaning.brightness import is_ab
 from tides_bridge.formats.meaning.left_out import collecting, leave_out, remark
 from tides_bridge.formats.meaning.nights import survey_of_name
-from tides_bridge.formats.meaning.roles import AGAIN, EPOCH_ROLES, POSITIVE, TEXT, Layout, like
-from tides_bridge.formats.meaning.single_columns import bands_of_table, epochs_of, fluxes_of_table, one_array
+from tides_bridge.formats.meaning.roles import AGAIN, BAND_ROLES, EPOCH_ROLES, POSITIVE, TEXT, Layout, like
+from tides_bridge.formats.meaning.single_columns import (
+    bands_of_table,
+    epochs_of,
+    fluxes_of_table,
+    letter_of_number,
+    one_array,
+)
 
 APART: Final[Mapping[str, tuple[float, float]]] = {
     "mjd": (0.01, 0),
@@ -46,6 +52,9 @@ DECIDING: Final = frozenset(
 )
 """What a decision hangs on."""
 
+FILLED: Final = frozenset({"magnitude", "magnitude_error", "zero_point", "limiting_magnitude", "ra", "decl", "ebv"})
+"""Numbers in whose gaps those of a column of the same role and unit are used."""
+
 MEANT: Final[Mapping[str, Callable[[str], Any]]] = {
     "system": is_ab,
     "survey": survey_of_name,
@@ -53,6 +62,43 @@ MEANT: Final[Mapping[str, Callable[[str], Any]]] = {
     "is_detection": POSITIVE.__contains__,
 }
 """What texts in small letters mean; others mean themselves."""
+
+
+def filled(table: pa.Table, layout: Layout) -> pa.Table:
+    """
+    Fill the gaps of a column with what another that says the same has, as a full ``filter`` beside an empty ``band``.
+
+    Parameters
+    ----------
+    table
+        Columns by their roles, and `Layout.rivals` by their keys.
+    layout
+        What the file says of them.
+    """
+    for key in [name for name in table.column_names if AGAIN in name]:
+        role = key.partition(AGAIN)[0]
+        used = layout.used(role)
+        is_alike = role in BAND_ROLES or (role == used and role in FILLED and _have_one_unit(layout, role, key))
+        if used not in table.column_names or not is_alike:
+            continue
+        own, other = (_without_blanks(table[name], name) for name in (used, key))
+        if pc.any(pc.and_(pc.is_null(own), pc.is_valid(other))).as_py():
+            remark(f"{layout.rivals[key]} is used in rows where {layout.roles[used]} is empty")
+            table = table.set_column(table.column_names.index(used), used, pc.coalesce(own, other))
+    return table
+
+
+def _have_one_unit(layout: Layout, role: str, key: str) -> bool:
+    return layout.units.get(layout.roles[role], "") == layout.units.get(layout.rivals[key], "")
+
+
+def _without_blanks(column: pa.ChunkedArray, key: str) -> pa.ChunkedArray:
+    """Give a column, null where a text has nothing, and letters for the numbers of bands."""
+    if not pa.types.is_string(column.type):
+        return column
+    coded = pc.utf8_trim_whitespace(one_array(column)).dictionary_encode()
+    letters = [letter_of_number(text, key.partition(AGAIN)[0]) or None for text in coded.dictionary.to_pylist()]
+    return pa.chunked_array([pa.array(letters, pa.string()).take(coded.indices)])
 
 
 def rows_in_doubt(table: pa.Table, layout: Layout, options: Options) -> Mask:
@@ -132,8 +178,9 @@ def _measured(table: pa.Table, way: tuple[str, str, str], layout: Layout, option
         codes = bands_of_table(alone)[0]
         return np.where(codes < 0, np.nan, codes)
     if role in ("flux", "flux_njy"):
-        if "zero_point" in table.column_names and key == role:
-            alone = alone.append_column("zero_point", table["zero_point"])
+        for name_of_scale in ("zero_point", "unit") if key == role else ():
+            if name_of_scale in table.column_names:
+                alone = alone.append_column(name_of_scale, table[name_of_scale])
         return fluxes_of_table(alone, own, options)[0]
     return np.asarray(table[key].to_numpy(), dtype=float)
 

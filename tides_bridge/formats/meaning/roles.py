@@ -27,13 +27,24 @@ NAMES: Final = {
         "fluxerr", "flux_err", "psfluxerr", "flux_error", "fluxcalerr", "fluxerror", "e_flux", "flux_unc", "dflux",
         "diff_flux_err", "difference_flux_error",
     ),
-    "zero_point": ("zp", "zeropoint", "zero_point", "zpt", "zp_mag", "mag_zp", "magzp", "flux_zp", "photzp"),
+    "zero_point": (
+        "zp", "zeropoint", "zero_point", "zpt", "zp_mag", "mag_zp", "magzp", "flux_zp", "photzp", "zeropt", "zero_pt",
+        "zpmag", "zptmag", "zeropointmag", "zero_point_mag", "magzpt", "mag_zpt", "magzero", "zp_ab", "zp (ab)",
+        "zpflux", "zp_flux", "fluxzp", "flux_zeropoint", "phot_zp", "zpdiff", "magzpsci",
+    ),
     "system": (
         "zpsys", "zp_sys", "magsys", "mag_sys", "mag_system", "magsystem", "magnitude_system", "phot_system", "photsys",
+        "photometric_system", "photsystem", "system",
     ),
+    "unit": ("flux_unit", "flux_units", "fluxunit", "fluxunits", "unit_flux", "unit", "units"),
     "limiting_magnitude": ("diffmaglim", "limiting_magnitude", "limiting_mag", "limmag", "maglim", "mag_lim"),
     "is_positive": ("isdiffpos",),
     "is_detection": ("is_detection", "detected", "detected_bool"),
+    "is_limit": (
+        "upperlimit", "upper_limit", "is_upper_limit", "isupperlimit", "uplim", "is_uplim", "is_limit", "islimit",
+        "nondetection", "non_detection", "non-detection", "is_nondetection", "l_mag", "magrel",
+    ),
+    "is_forced": ("forced", "is_forced", "isforced", "forced_photometry", "is_forced_photometry"),
     "photflag": ("photflag",),
     "tag": ("d:tag",),
     "catflags": ("catflags",),
@@ -43,14 +54,16 @@ NAMES: Final = {
     "reliability": ("reliability", "drb"),
     "older_reliability": ("rb",),
     "ra": (
-        "ra", "ra_deg", "radeg", "raj2000", "ra_j2000", "right_ascension", "rightascension", "alpha_j2000", "ramean",
-        "meanra", "mean_ra", "ra_mean", "object_ra",
+        "ra", "ra_deg", "radeg", "raj2000", "ra_j2000", "_raj2000", "ra_icrs", "ra2000", "right_ascension",
+        "rightascension", "right ascension", "alpha_j2000", "ramean", "meanra", "mean_ra", "ra_mean", "object_ra",
+        "objra", "obj_ra",
     ),
     "decl": (
         "dec", "decl", "dec_deg", "decdeg", "dedeg", "de_deg", "dej2000", "decj2000", "dec_j2000", "decl_j2000",
-        "declination", "delta_j2000", "decmean", "meandec", "mean_dec", "dec_mean", "object_dec",
+        "_dej2000", "dec_icrs", "de_icrs", "dec2000", "declination", "delta_j2000", "decmean", "meandec", "mean_dec",
+        "dec_mean", "object_dec", "objdec", "obj_dec",
     ),
-    "ebv": ("ebv", "mwebv", "e_bv", "ebmv", "e(b-v)", "mw_ebv", "ebv_mw", "ebv_sfd", "sfd_ebv"),
+    "ebv": ("ebv", "mwebv", "e_bv", "ebmv", "e(b-v)", "mw_ebv", "ebv_mw", "ebv_sfd", "sfd_ebv", "ebv_gal"),
     "ssdistnr": ("ssdistnr",),
     "ss_object": ("ssobjectid",),
     "sgscore1": ("sgscore1",),
@@ -64,8 +77,8 @@ NAMES: Final = {
 """What columns may be called, in small letters and without unit, best first."""
 
 TEXT: Final = (
-    "object_id", "band", "passband", "fid", "is_positive", "is_detection", "tag", "system", "survey", "ss_object",
-    "sherlock_class"
+    "object_id", "band", "passband", "fid", "is_positive", "is_detection", "is_limit", "is_forced", "tag", "system",
+    "unit", "survey", "ss_object", "sherlock_class"
 )  # fmt: skip
 WHOLE: Final = ("night", "source_id", "photflag", "catflags")
 EPOCH_ROLES: Final = tuple(epochs.NAMES)
@@ -79,6 +92,14 @@ POSITIVE: Final = ("t", "1", "true", "1.0", "y", "yes", "+", "positive")
 
 NEGATIVE: Final = ("f", "0", "false", "0.0", "n", "no", "-", "negative", "-1", "-1.0", "")
 """What says no."""
+
+LIMITS: Final = (*POSITIVE, ">", "<", "ul", "upper", "limit")
+"""What says yes of a limit: the signs are those of CDS and of WISeREP."""
+
+ZERO_POINT_LIKE: Final = re.compile(
+    r"(?!.*(?:err|unc|rms|std|sig|scat|clr|col|sys|flag|n_|num))(?:.*[^a-z])?(?:(?:mag|flux|phot)?zp|zero_?p).*"
+)
+"""Names, in small letters, of what can only be a zero point, however it is called."""
 
 ONE_THING: Final = (EPOCH_ROLES, BAND_ROLES, ("flux_njy", "flux"), ("flux_njy_error", "flux_error"))
 """Roles that say the same: of these the first that a table has is used."""
@@ -147,6 +168,12 @@ class Layout:
     def fact(self, role: str) -> str:
         """Give what the file says under any name of a role; "" if nothing."""
         return next((self.facts[name] for name in NAMES[role] if name in self.facts), "")
+
+    @property
+    def zero_point_like(self) -> str:
+        """The column or fact that seems to be the zero point of fluxes by a name that is not known; "" if none is."""
+        names = [*self.unused(), *(name for name in self.facts if not role_named(name))]
+        return next((name for name in names if ZERO_POINT_LIKE.fullmatch(name.strip().lower())), "")
 
     @property
     def rivals(self) -> dict[str, str]:
@@ -246,10 +273,12 @@ def layout_of_schema(schema: Any) -> Layout:
                 units[column.name] = value.decode(errors="replace")
     for key, value in metadata.items():
         text = value.decode(errors="replace")
-        if len(text) <= 80:
-            facts[key.lower()] = text.strip().strip('"')
-        elif key == "pandas":
+        if key == "pandas":
             facts |= _texts(json.loads(text).get("attributes") or {})
+        elif text.startswith("{"):
+            facts |= _of_json(text)
+        elif len(text) <= 80:
+            facts[key.lower()] = text.strip().strip('"')
     return Layout(names, best_roles(names), units=units, facts=facts)
 
 
@@ -266,6 +295,15 @@ def _of_ecsv(text: str) -> tuple[dict[str, str], dict[str, str]]:
     for part in meta if isinstance(meta, list) else [meta]:
         pairs |= part if isinstance(part, dict) else {part[0]: part[1]} if isinstance(part, tuple) else {}
     return units, _texts(pairs)
+
+
+def _of_json(text: str) -> dict[str, str]:
+    """Read facts that programs keep together as one object of JSON; empty if it is none."""
+    try:
+        pairs = json.loads(text)
+    except ValueError:
+        return {}
+    return _texts(pairs) if isinstance(pairs, dict) else {}
 
 
 def _texts(pairs: Mapping[Any, Any]) -> dict[str, str]:

@@ -115,14 +115,27 @@ def _table(path: Path) -> "Table":
                 _tell_others(_tables_of_fits(content))
                 return Table.read(io.BytesIO(content), format="fits", character_as_bytes=False)
             if text.startswith(b"<"):
-                tables = list(parse(io.BytesIO(text), verify="ignore").iter_tables())
+                document = parse(io.BytesIO(text), verify="ignore")
+                tables = list(document.iter_tables())
                 _tell_others(len(tables))
-                return tables[0].to_table(use_names_over_ids=True)
+                table = tables[0].to_table(use_names_over_ids=True)
+                table.meta.update(_facts(document, tables[0]))
+                return table
             if text.startswith(b"# %ECSV"):
                 return Table.read(text.decode(), format="ascii.ecsv")
             return _sncosmo_table(text.decode())
     except (*NO_TABLE, UnicodeDecodeError) as problem:
         raise MalformedAlert(str(path), f"is a broken table: {in_one_line(problem)}") from None
+
+
+def _facts(document: Any, table: Any) -> dict[str, str]:
+    """Give what a VOTable says of its table by PARAM and INFO, in groups, too: the nearest to the table counts."""
+    facts: dict[str, str] = {}
+    for place in (document, *document.resources, *table.groups, table):
+        for fact in (*getattr(place, "infos", ()), *getattr(place, "params", ()), *getattr(place, "entries", ())):
+            if isinstance(getattr(fact, "value", None), str | int | float | np.generic):
+                facts[str(fact.name)] = str(fact.value)
+    return facts
 
 
 def _tables_of_fits(content: bytes) -> int:
@@ -156,9 +169,10 @@ def _as_arrow(table: "Table", path: Path) -> pa.Table:
     """Make a table of Arrow of it, with units, and with what it says of itself."""
     roles = roles_of(table.colnames)
     fluxes = {roles.get(f"{role}{ending}") for role in BRIGHTNESS[1:] for ending in ("", "_error")}
+    of_errors = {roles.get(f"{role}_error"): roles[role] for role in BRIGHTNESS[1:] if role in roles}
     columns, fields = [], []
     for name in table.colnames:
-        column, unit = table[name], str(table[name].info.unit or "")
+        column, unit = table[name], str(table[name].info.unit or table[of_errors.get(name, name)].info.unit or "")
         if column.ndim == 1 and hasattr(column, "utc"):
             column = column.utc.mjd
         if np.ndim(column) != 1:
