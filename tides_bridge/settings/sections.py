@@ -65,9 +65,12 @@ def refuse_flag(value: object) -> object:
     return value
 
 
-def list_of_text(value: object) -> object:
-    """Read a list that the environment gives as text: JSON."""
-    return json.loads(value) if isinstance(value, str) else value
+def read_json_text(value: object) -> object:
+    """Read a list, or keys with values, that the environment gives as text."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError('must be JSON, as ["a", "b"] or {"r": 22.5}') from None
 
 
 def refuse_bare_number(value: object) -> object:
@@ -197,7 +200,7 @@ class TargetSettings(Section):
     unlooked_after: Days = Field(
         timedelta(days=20), description="by the rule predicted: without a detection, a limit or forced photometry"
     )
-    faint_limit: dict[Band, Number] = Field(
+    faint_limit: Annotated[dict[Band, Number], BeforeValidator(read_json_text)] = Field(
         dict.fromkeys(get_args(Band), 22.5),
         description="[mag] switched off when fainter, in every band that was looked at lately, or on the coming night",
     )
@@ -336,7 +339,7 @@ class FourmostSettings(Section):
         pattern=r"^[^\W_]+_[ugrizy]_[^\W_]+$",
         description="SURVEY_band_SYSTEM; that band's magnitude is sent",
     )
-    colour_terms: Annotated[tuple[ColourTerm, ...], BeforeValidator(list_of_text)] = Field(
+    colour_terms: Annotated[tuple[ColourTerm, ...], BeforeValidator(read_json_text)] = Field(
         (), description="tried in order for a target without a magnitude in that band; refused if none fits"
     )
     max_magnitude_age: Days = Field(
@@ -421,7 +424,7 @@ class NoticesSettings(Section):
 class WatchdogSettings(Section):
     """When somebody is called, and how."""
 
-    notify: Annotated[tuple[SecretStr, ...], BeforeValidator(list_of_text)] = Field(
+    notify: Annotated[tuple[SecretStr, ...], BeforeValidator(read_json_text)] = Field(
         (), description="whom to tell: addresses of Apprise, as mailtos://example.org?user=me&pass=secret"
     )
     prefect: Address | None = Field(

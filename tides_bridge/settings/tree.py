@@ -53,7 +53,7 @@ from tides_bridge.settings.sections import (
     WatchdogSettings,
 )
 from tides_bridge.settings.tom import TomSettings
-from tides_bridge.settings.wrong import is_given, settings_error
+from tides_bridge.settings.wrong import is_given, settings_error, unreadable
 from tides_bridge.settings.yaml_blocks import read_blocks
 
 logger = logging.getLogger(__name__)
@@ -240,8 +240,7 @@ def load_settings(configuration: str | None = None, file: Path | None = None) ->
     except ValidationError as error:
         raise settings_error(error, Settings, file, name) from None
     except UnreadableVariable as error:
-        problem = f"{error}: write it as JSON, or give its keys one by one"
-        raise SettingsError("environment", "", problem) from None
+        raise unreadable(error, Settings) from None
     known = {f"TIDES_{field.alias}".upper() for field in Settings.model_fields.values()} | {
         "TIDES_SETTINGS",
         "TIDES_CONFIG",

@@ -46,6 +46,39 @@ def test_what_is_wrong_is_named(file: Path, pair: str, problem: str) -> None:
     assert error.value.key == pair.partition("=")[0]
 
 
+def test_keys_and_lists_are_given_as_json(file: Path) -> None:
+    set_by_hand(['targets.faintLimit={"r": 22, "g": 21.5}', 'shadowFunctions=["g", "h"]'])
+    settings = load_settings(file=file)
+    assert (settings.targets.faint_limit, settings.shadow_functions) == ({"r": 22.0, "g": 21.5}, ("g", "h"))
+
+
+@pytest.mark.parametrize(
+    ("pair", "problem"),
+    [
+        ("targets.keepUnselected=perhaps", "must be true or false, not perhaps"),
+        ("targets.rule=perhaps", "must be 'days' or 'predicted', not perhaps"),
+        ("targets.guard.share=7", "must be less than or equal to 1, not 7"),
+        ("targets.guard.share=much", "must be a number, not much"),
+        ("targets.guard.atLeast=1.5", "must be a whole number, not 1.5"),
+        ("now=perhaps", "must be a time: write it as 2026-11-01T12:00:00Z, not perhaps"),
+        ("targets.futureGrace=soon", "not a duration: write it as 5 days or 30 seconds, not soon"),
+        ('targets.faintLimit={"q": 22}', "must be 'u', 'g', 'r', 'i', 'z' or 'y', not {\"q\": 22}"),
+        ("targets.faintLimit=perhaps", "must be JSON"),
+        ("shadowFunctions=perhaps", "must be JSON"),
+    ],
+)
+def test_what_is_allowed_is_said_in_our_words(
+    file: Path, pair: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tides_bridge.settings.by_hand.BY_HAND", made := {})
+    monkeypatch.setattr("tides_bridge.settings.wrong.BY_HAND", made)
+    set_by_hand([pair])
+    with pytest.raises(SettingsError) as error:
+        load_settings(file=file)
+    assert (error.value.file, error.value.key) == ("--set", pair.partition("=")[0])
+    assert problem in error.value.problem
+
+
 @pytest.mark.parametrize("pair", ["targets.unlokedAfter=3 days", "targets.unlookedAfter=soon"])
 def test_what_is_wrong_within_a_section_is_told_when_they_are_read(
     file: Path, pair: str, monkeypatch: pytest.MonkeyPatch
