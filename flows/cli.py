@@ -1,5 +1,6 @@
 """The command line: ``tides``. Slow libraries are imported by the command that needs them."""
 
+import sys
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 
@@ -37,6 +38,7 @@ from flows.commands.targets import (
     subscriptions,
     tom,
 )
+from tides_bridge.console import check_arguments, exit_on_error
 
 app = typer.Typer(
     help="The TiDES bridge: carries supernovae from alert brokers to the 4MOST telescope.",
@@ -110,6 +112,11 @@ def _add_commands() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     _add_commands()
+    try:
+        with exit_on_error():
+            check_arguments(sys.argv[1:] if arguments is None else arguments)
+    except typer.Exit as ended:
+        sys.exit(ended.exit_code)
     app(args=arguments, prog_name="tides")
 
 

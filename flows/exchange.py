@@ -77,9 +77,18 @@ def exchange_with_4most(database: Database, settings: Settings, summary: Summary
             _exchange(database, settings, summary)
         else:
             get_run_logger().warning("nothing is sent to 4MOST: fourmost.address is not set")
-    finally:
-        tell_subscribers(database, settings)  # also of what 4MOST could not be told
-        settle_list(database, settings)  # who looks at it need not
+    except Exception:
+        _tell(
+            database, settings
+        )  # also of what 4MOST could not be told; who is asked to stop leaves it to the next run
+        raise
+    _tell(database, settings)
+
+
+def _tell(database: Database, settings: Settings) -> None:
+    """Tell people what happened, and let the list of targets be right: who looks at it need not."""
+    tell_subscribers(database, settings)
+    settle_list(database, settings)
 
 
 def _exchange(database: Database, settings: Settings, summary: Summary) -> None:

@@ -7,15 +7,17 @@ shown as it would be typed, by `echo_line` and by both consoles.
 
 import sys
 import unicodedata
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from tides_bridge.errors import BridgeError
+from tides_bridge.errors import BridgeError, SettingsError
 
 
 def visible(text: str, kept: str = "") -> str:
@@ -68,6 +70,65 @@ class _VisibleConsole(Console):
         for segment in super().render(renderable, options):
             is_plain = segment.control or segment.text.isprintable()
             yield segment if is_plain else segment._replace(text=visible(segment.text, "\n\t"))
+
+
+def check_arguments(arguments: Iterable[str]) -> None:
+    r"""
+    Refuse bytes that are no UTF-8, unless they are the name of a file: no name, reason or condition can be so.
+
+    Parameters
+    ----------
+    arguments
+        Of a command line, as Python has them.
+
+    Raises
+    ------
+    SettingsError
+        If one is so; names it.
+
+    >>> check_arguments(["veto", "Ångström"])
+    >>> check_arguments(["veto", "a\udcff"])
+    Traceback (most recent call last):
+    tides_bridge.errors.SettingsError: argument 2: a\xff is no UTF-8: write it anew, in a terminal of UTF-8
+    """
+    for number, text in enumerate(arguments, 1):
+        if not _is_text(text) and not Path(text).exists():
+            shown = _bytes_of(text).decode(errors="backslashreplace")
+            raise SettingsError(f"argument {number}", "", f"{shown} is no UTF-8: write it anew, in a terminal of UTF-8")
+
+
+def lines_of(path: Path) -> list[str]:
+    """
+    Read the lines of a text that a person wrote, in UTF-8 with or without a mark at its beginning.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+
+    Raises
+    ------
+    SettingsError
+        If a line is no UTF-8, or has a NUL; names it.
+    """
+    lines = []
+    for number, content in enumerate(path.read_bytes().removeprefix(BOM_UTF8).splitlines(), 1):
+        try:
+            lines.append(content.decode())
+        except UnicodeDecodeError:
+            lines.append("\0")
+        if "\0" in lines[-1]:
+            shown = content.decode(errors="backslashreplace").replace("\0", "\\x00")
+            raise SettingsError(str(path), "", f"line {number}, {shown[:100]}, is no text in UTF-8: save it as such")
+    return lines
+
+
+def _is_text(argument: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in argument)
+
+
+def _bytes_of(argument: str) -> bytes:
+    return argument.encode(errors="surrogateescape")
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 -- purpose: list who is told of what, and how that goes; no address is among it
 -- params: name text (of one; NULL: all)
--- returns: one row a subscription: its columns, waiting bigint (notices that stand in no message yet), open_since
+-- returns: one row a subscription: its columns, waiting bigint (what stands in no message yet), open_since
 --          timestamptz (since when a message is to be sent), failures integer, failing_since, unknown bigint (messages
 --          of which nobody knows whether they arrived), sent_at timestamptz (when the last one was)
 
@@ -26,6 +26,10 @@ SELECT
         SELECT count(*)
         FROM notice
         WHERE notice.subscription_id = subscription.subscription_id
+    ) + (
+        SELECT coalesce(sum(notice_beyond.number), 0)::bigint
+        FROM notice_beyond
+        WHERE notice_beyond.subscription_id = subscription.subscription_id
     ) AS waiting
 FROM subscription
 CROSS JOIN

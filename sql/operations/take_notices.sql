@@ -1,7 +1,7 @@
 -- purpose: take all notices of a subscription, to write a message of them in the same transaction
 -- params: subscription_id bigint, number integer (of lines of each kind at most)
--- returns: one row a kind, that of the first notice first: kind text, number bigint, lines text[] (the first ones; a
---          line that comes again comes once), first_at, last_at timestamptz
+-- returns: one row a kind, that of the first notice first: kind text, number bigint (with what is only counted),
+--          lines text[] (the first ones; a line that comes again comes once), first_at, last_at timestamptz
 
 WITH taken AS (
     DELETE FROM notice
@@ -11,6 +11,14 @@ WITH taken AS (
         notice.kind,
         notice.line,
         notice.happened_at
+),
+
+beyond AS (
+    DELETE FROM notice_beyond
+    WHERE notice_beyond.subscription_id = %(subscription_id)s::bigint
+    RETURNING
+        notice_beyond.kind,
+        notice_beyond.number
 ),
 
 once AS (
@@ -33,10 +41,11 @@ placed AS (
 
 SELECT
     placed.kind,
-    count(*) AS number,
+    count(*) + coalesce(min(beyond.number), 0) AS number,
     array_agg(placed.line ORDER BY placed.place) FILTER (WHERE placed.place <= %(number)s::integer) AS lines,
     min(placed.first_at) AS first_at,
     max(placed.last_at) AS last_at
 FROM placed
+LEFT JOIN beyond ON placed.kind = beyond.kind
 GROUP BY placed.kind
 ORDER BY min(placed.notice_id);

@@ -4,11 +4,13 @@ import json
 import logging
 import signal
 import threading
+from _thread import interrupt_main
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -22,7 +24,9 @@ from tests.support.forked import forked_tides
 from tests.support.typed import at_database
 from tides_bridge.database import Database
 from tides_bridge.operations import notices, telling
+from tides_bridge.operations.metrics import of_subscriptions
 from tides_bridge.operations.status import get_health
+from tides_bridge.operations.subscriptions import list_subscriptions
 from tides_bridge.operations.telling import tell_people
 from tides_bridge.settings import Settings
 
@@ -269,6 +273,54 @@ def test_many_targets_are_counted_where_they_are_not_named(bridge: Bridge) -> No
     assert bridge.tell() == {"sent": 1}
     text = bridge.receiver.heard[0][1]
     assert "t019 (t019)" in text and "t020" not in text and "and 25 more: tides targets" in text
+
+
+def test_what_waits_for_a_paused_one_is_bounded_and_counted(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telling, "WAITING", 3)
+    for name in ("eva", "max"):
+        bridge.subscribe(name, "--on", "new,off")
+    assert bridge.typed("subscriptions", "pause", "eva").exit_code == 0
+    for number in range(4):
+        add(bridge.database, f"a{number}", f"b{number}")
+        assert bridge.tell() == {"sent": 1}
+    bridge.set("active = FALSE, inactive_reason = 'faint'", "a0")
+    assert bridge.tell() == {"sent": 1}
+    assert rows_of(bridge.database, "SELECT count(*) AS number FROM notice") == [{"number": 4}]
+    with bridge.database.transaction() as connection:
+        samples = {
+            (name, *labels): number
+            for name, labels, number in of_subscriptions(list_subscriptions(connection), bridge.settings.time())
+        }
+    assert samples["tides_notices_waiting",] == 9
+    assert {state: samples["tides_subscriptions", state] for state in ("active", "paused")} == {
+        "active": 1,
+        "paused": 1,
+    }
+    assert bridge.typed("subscriptions", "resume", "eva").exit_code == 0
+    bridge.receiver.heard.clear()
+    assert bridge.tell() == {"sent": 1} and bridge.tell() == {}
+    subject, text = bridge.receiver.heard[0]
+    assert subject == "TiDES: 8 new, 1 off" and "b0 (b0)" in text and "b1" not in text and "and 5 more" in text
+    add(bridge.database, "c")
+    assert bridge.tell() == {"sent": 2} and "TiDES: c new" in bridge.receiver.subjects
+
+
+def test_who_is_asked_to_stop_hears_the_answer_first(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
+    bridge.subscribe("eva", "--on", "new")
+    send = notices._deliver
+
+    def interrupted(*about: Any) -> notices.Delivered:
+        interrupt_main()
+        sleep(0.3)
+        return send(*about)
+
+    add(bridge.database, "aaa")
+    with monkeypatch.context() as slow, pytest.raises(KeyboardInterrupt):
+        slow.setattr(notices, "_deliver", interrupted)
+        bridge.tell()
+    add(bridge.database, "aab")
+    assert bridge.tell() == {"sent": 1}
+    assert bridge.receiver.subjects == ["TiDES: aaa new", "TiDES: aab new"]
 
 
 @pytest.mark.parametrize(

@@ -433,7 +433,8 @@ ONCE: dict[str, dict[str, Any]] = {
         "address": b"json://127.0.0.1",
     },
     "operations/store_notices.sql": {
-        "notices": f'[{{"number": 0, "subscription_id": 1, "kind": "new", "line": "a", "happened_at": "{NOW}"}}]'
+        "notices": f'[{{"number": 0, "subscription_id": 1, "kind": "new", "line": "a", "happened_at": "{NOW}"}}]',
+        "most": 1,
     },
     "operations/store_message.sql": {"subscription_id": 1, "subject": "a", "body": "b"},
     "operations/begin_message.sql": {"subscription_id": 1},

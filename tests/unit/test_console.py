@@ -1,11 +1,26 @@
 """A command ends with one line for an error of ours, and prints as wide as it is told where there is no terminal."""
 
+from codecs import BOM_UTF8
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import pytest
 import typer
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.table import Table
 from rich.text import Text
 
-from tides_bridge.console import echo_line, exit_on_error, stderr_console, stdout_console, visible
+from flows.cli import main
+from tides_bridge.console import (
+    check_arguments,
+    echo_line,
+    exit_on_error,
+    lines_of,
+    stderr_console,
+    stdout_console,
+    visible,
+)
 from tides_bridge.errors import BridgeError, BrokerUnavailable, MalformedAlert, SettingsError
 
 
@@ -26,6 +41,39 @@ def test_an_error_of_ours_is_one_line_on_stderr(
     assert caught.value.exit_code == code
     assert caught.value.__suppress_context__
     assert capsys.readouterr() == ("", line)
+
+
+@given(st.lists(st.binary(max_size=8)), st.booleans())
+def test_lines_of_a_file_are_text_or_the_first_that_is_none_is_named(lines: list[bytes], is_marked: bool) -> None:
+    content = [line.translate(None, b"\r\n") for line in lines]
+    bad = [number for number, line in enumerate(content, 1) if b"\0" in line or not is_utf8(line)]
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "names")
+        path.write_bytes(BOM_UTF8 * is_marked + b"".join(line + b"\r\n" for line in content))
+        if bad:
+            with pytest.raises(SettingsError, match=rf"line {bad[0]}, .* is no text in UTF-8"):
+                lines_of(path)
+        elif is_marked or not path.read_bytes().startswith(BOM_UTF8):
+            assert lines_of(path) == [line.decode() for line in content]
+
+
+def is_utf8(content: bytes) -> bool:
+    try:
+        return bool(content.decode() or True)
+    except UnicodeDecodeError:
+        return False
+
+
+def test_arguments_that_are_no_text_are_refused_unless_they_name_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["veto", "a", "--reason", "b\udcff"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("tides: argument 4: b\\xff is no UTF-8")
+    file = tmp_path / "\udcff"
+    file.touch()
+    check_arguments(["veto", "--file", str(file)])
 
 
 @pytest.mark.parametrize("error", [ValueError("a mistake of ours"), KeyboardInterrupt(), typer.Exit(7)])

@@ -6,6 +6,7 @@ tells what it knows.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -23,6 +24,7 @@ from tides_bridge.operations.problems import PrefectFacts
 from tides_bridge.operations.questions import count_questions
 from tides_bridge.operations.remembered import FRESH_SECONDS, KeptDatabase, Remembered
 from tides_bridge.operations.status import reads
+from tides_bridge.operations.subscriptions import list_subscriptions
 from tides_bridge.settings import Settings
 from tides_bridge.targets.spectra.settling import count_spectra
 
@@ -42,6 +44,8 @@ METRICS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "tides_api_calls_left": ("Calls of the light-curve API that are left in this hour.", ("broker",)),
     "tides_targets": ("Targets by state: active, or why not. They add up to all targets.", ("state",)),
     "tides_questions": ("What waits for a person's word, by kind: tides questions lists it.", ("kind",)),
+    "tides_subscriptions": ("What people are told of, by how it goes; a failing one is told later.", ("state",)),
+    "tides_notices_waiting": ("What happened and is still to be told to a subscription, all together.", ()),
     "tides_spectra": (
         "Spectra of targets, targets observed and done, and what is nobody's or cannot be read.",
         ("of",),
@@ -161,6 +165,7 @@ def _of_database(settings: Settings, database: Database) -> Iterator[Sample]:
         backlog = run(connection, "operations/count_backlog.sql", {"now_mjd": settings.now_mjd()})[0]
         runs = run(connection, "operations/list_runs.sql")
         questions = count_questions(connection, settings)
+        subscriptions = list_subscriptions(connection)
         positions = run(connection, "operations/list_all_positions.sql")
         calls = run(connection, "operations/sum_api_calls.sql", {"now": datetime.now(UTC)})
     yield "tides_build_info", (version("tides-bridge"), schema["name"]), 1
@@ -171,6 +176,7 @@ def _of_database(settings: Settings, database: Database) -> Iterator[Sample]:
             yield "tides_spectra", (name,), number
     for kind, number in questions.items():
         yield "tides_questions", (kind,), number
+    yield from of_subscriptions(subscriptions, settings.time())
     yield from _of_runs(in_use(settings, runs))
     yield from _of_positions(settings, positions)
     limits = {
@@ -212,6 +218,32 @@ def _of_counts(decisions: dict[str, int], objects: dict[str, int], targets: dict
     for name, number in targets.items():
         state = name.removesuffix("_4most")
         yield "tides_targets" if state == name else "tides_fourmost_targets", (state,), number
+
+
+def of_subscriptions(rows: list[dict[str, Any]], now: datetime) -> Iterator[Sample]:
+    """
+    Count subscriptions, each once, by how it goes, and what they are still to be told.
+
+    Parameters
+    ----------
+    rows
+        Of `list_subscriptions`.
+    now
+        By which one is muted.
+    """
+    states = Counter(
+        "paused"
+        if row["is_paused"]
+        else "muted"
+        if row["muted_until"] is not None and row["muted_until"] > now
+        else "failing"
+        if row["failing_since"] is not None
+        else "active"
+        for row in rows
+    )
+    for state in ("active", "paused", "muted", "failing"):
+        yield "tides_subscriptions", (state,), states[state]
+    yield "tides_notices_waiting", (), sum(row["waiting"] for row in rows)
 
 
 def _of_runs(runs: list[dict[str, Any]]) -> Iterator[Sample]:

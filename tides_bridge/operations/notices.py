@@ -17,6 +17,9 @@ Delivered = Literal["sent", "failed", "unknown"]
 SEND_SECONDS = 60.0
 """[s] Whoever takes longer to take a message keeps no run waiting."""
 
+LAST_SECONDS = 5.0
+"""[s] So long is waited for the answer to a message by who is asked to stop: else it would be sent again."""
+
 ANSWER_SECONDS = 10.0
 """[s] Within which whoever counts our signs of life must answer."""
 
@@ -49,9 +52,9 @@ def send_to_all(addresses: Sequence[SecretStr], subject: str, text: str, kind: K
     return failed
 
 
-def deliver(address: SecretStr, subject: str, text: str, kind: Kind) -> Delivered:
+def deliver(address: SecretStr, subject: str, text: str, kind: Kind, heard: list[Delivered] | None = None) -> Delivered:
     """
-    Send a message to one address; raises nothing, and logs nothing of the address.
+    Send a message to one address; raises nothing of its own, and logs nothing of the address.
 
     Parameters
     ----------
@@ -59,6 +62,8 @@ def deliver(address: SecretStr, subject: str, text: str, kind: Kind) -> Delivere
         As Apprise has it.
     subject, text, kind
         As those of `send_to_all`.
+    heard
+        Gets what became of it, also where Ctrl-C or SIGTERM ends the wait: after `LAST_SECONDS` more.
 
     Returns
     -------
@@ -66,10 +71,15 @@ def deliver(address: SecretStr, subject: str, text: str, kind: Kind) -> Delivere
         Failed: the service said no, or did not answer Apprise in time. Unknown: nothing came of it within
         `SEND_SECONDS`, and the attempt may still go on.
     """
-    outcomes: list[Delivered] = []
+    outcomes: list[Delivered] = [] if heard is None else heard
     sender = Thread(target=lambda: outcomes.append(_deliver(address, subject, text, kind)), daemon=True)
-    sender.start()
-    sender.join(SEND_SECONDS)
+    try:
+        sender.start()
+        sender.join(SEND_SECONDS)
+    except BaseException:
+        if sender.is_alive():
+            sender.join(LAST_SECONDS)
+        raise
     return outcomes[0] if outcomes else "unknown"
 
 

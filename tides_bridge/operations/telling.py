@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 from tides_bridge import failpoints
 from tides_bridge.database import Database, run
 from tides_bridge.errors import SettingsError
-from tides_bridge.operations.notices import deliver
+from tides_bridge.operations.notices import Delivered, deliver
 from tides_bridge.operations.problems import BERLIN
 from tides_bridge.operations.subscriptions import KINDS, address_of, is_past_digest, list_subscriptions
 from tides_bridge.settings import Settings
@@ -39,6 +39,9 @@ LINES_OF_DIGEST: Final = 500
 
 LONGEST_LINE: Final = 300
 """[characters]"""
+
+WAITING: Final = 10_000
+"""Notices of a kind that wait for a subscription, at most: of what happens beyond these only the number is kept."""
 
 KEPT_DAYS: Final = 90.0
 """[days] So long messages are kept that were sent."""
@@ -100,7 +103,7 @@ def _make_notices(database: Database, settings: Settings) -> bool:
             for event in _wanted(connection, settings, subscription, events)
         ]
         numbered = [row | {"number": number} for number, row in enumerate(rows)]
-        run(connection, "operations/store_notices.sql", {"notices": json.dumps(numbered)})
+        run(connection, "operations/store_notices.sql", {"notices": json.dumps(numbered), "most": WAITING})
     return len(events) == EVENTS
 
 
@@ -170,13 +173,24 @@ def _begin(database: Database, settings: Settings, subscription: Mapping[str, An
 def _send(database: Database, message: Mapping[str, Any]) -> str:
     """Send a message that is noted as begun, and note what came of it."""
     body = f"{AGAIN}\n\n{message['body']}" if message["unheard"] else message["body"]
-    with failpoints.around("notify"):
-        outcome = deliver(message["address"], message["subject"], body, "info")
+    heard: list[Delivered] = []
+    try:
+        with failpoints.around("notify"):
+            outcome = deliver(message["address"], message["subject"], body, "info", heard)
+    except BaseException:  # asked to stop meanwhile: what was heard is not sent again
+        if heard:
+            _settle(database, message, heard[0])
+        raise
+    _settle(database, message, outcome)
+    return outcome
+
+
+def _settle(database: Database, message: Mapping[str, Any], outcome: Delivered) -> None:
+    """Note what came of a message."""
     waits = {"first_wait": FIRST_WAIT, "longest_wait": LONGEST_WAIT, "unheard_wait": UNHEARD_WAIT}
     with database.transaction("told") as connection:
         settled = {"message_id": message["message_id"], "outcome": outcome}
         run(connection, "operations/settle_message.sql", settled | waits)
-    return outcome
 
 
 def _write_message(connection: Connection, settings: Settings, subscription: Mapping[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.commands.options import Config, SettingsFile
-from tides_bridge.console import echo_line, exit_on_error
+from tides_bridge.console import echo_line, exit_on_error, lines_of
 
 if TYPE_CHECKING:
     from tides_bridge.database import Database
@@ -214,7 +214,7 @@ class _Choice:
         from tides_bridge.targets.filters import find_filtered
         from tides_bridge.targets.rulings import Subject, find_subjects
 
-        lines = self.file.read_text(encoding="utf-8", errors="replace").splitlines() if self.file else []
+        lines = lines_of(self.file) if self.file else []
         names = [*self.names, *(line.partition("#")[0].strip() for line in lines)]
         if not self.where and not any(names):
             raise SettingsError("TARGET", "", "name targets or objects, or choose them by --where or --file")
