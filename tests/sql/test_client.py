@@ -8,6 +8,7 @@ from typing import Any
 import astropy.units as u
 import numpy as np
 import pytest
+import requests
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
@@ -92,6 +93,14 @@ def test_a_light_curve_has_its_points(bridge: Bridge) -> None:
     assert np.ma.is_masked(points["magnitude"][2])
     assert len(bridge.light_curve("nothing")) == 0
     assert bridge.plot("O1").get_xlabel() == "MJD"
+
+
+def test_each_way_gives_the_newest_light_curve(bridge: Bridge, address: str) -> None:
+    name = name_of(bridge, "O2")
+    points = bridge.light_curve(name)
+    assert (points["mjd"].tolist(), points["band"].tolist()) == ([60990.0, 60998.0], ["g", "i"])
+    shown = requests.get(f"{address}/api/v1/targets/{name}/light-curve", timeout=60).json()
+    assert [(row["mjd"], row["band"]) for row in shown] == [(60990.0, "g"), (60998.0, "i")]
 
 
 def test_what_else_is_known_of_a_target(bridge: Bridge) -> None:

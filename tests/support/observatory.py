@@ -85,14 +85,24 @@ def judge_all(database: Database) -> None:
         curve = curves_of(
             point(60990.0, "g", 19.0), point(60991.0, "r", 18.5), point(60992.0, "g", 20.0, detection=False)
         )
+        later = curves_of(point(60990.0, "g", 19.0), point(60998.0, "i", 21.5))
         kept = {
-            "surveys": ["lsst"],
-            "object_ids": ["O1"],
-            "last_mjds": [60991.0],
-            "curves": pack_rows(curve.to_arrow(), [0]),
+            "surveys": ["lsst", "ztf"],
+            "object_ids": ["O1", "O2"],
+            "last_mjds": [60991.0, 60991.0],
+            "curves": pack_rows(curve.to_arrow(), [0, 0]),
         }
+        connection.exec_driver_sql(LATER_CURVE, {"curve": pack_rows(later.to_arrow(), [0])[0]})
         run(connection, "targets/store_target_curves.sql", kept | {"now_mjd": 60993.0, "now": "2025-11-17T00:00:00Z"})
 
+
+LATER_CURVE = """
+INSERT INTO decided_light_curve (object_id, survey, curve_digest, curve, stored_at)
+VALUES
+    ('O1', 'ztf', gen_random_uuid(), %(curve)s, '2025-11-20T00:00:00Z'),
+    ('O2', 'ztf', gen_random_uuid(), %(curve)s, '2025-11-20T00:00:00Z')
+"""
+"""O2 was decided on once more after it passed; O1 of the other survey is another object."""
 
 RECORD = """
 INSERT INTO selection_function (name, version, normalised_text) VALUES ('made', 'v1', '{}');
