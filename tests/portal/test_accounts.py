@@ -61,6 +61,11 @@ def test_each_role_may_what_it_may(client: PortalClient, database: Database) -> 
         "reader": [200, 403, 403], "ruler": [200, 200, 403], "operator": [200, 200, 200],
         "nobody": outside, "": outside,
     }  # fmt: skip
+    sent = rows_of(database, "SELECT DISTINCT came_from FROM classification ORDER BY 1")
+    assert [row["came_from"] for row in sent] == ["the API, a-ruler"]  # what an operator sent again was known
+    seen = client.get("targets/aaa", headers={"authorization": f"Bearer {tokens['reader']}"})
+    assert seen.headers["cache-control"] == "no-store"
+    assert "cache-control" not in client.get("static/portal.css").headers
     assert status(client, "static/portal.css") == status(client, "login") == 200
     assert status(client, "api/v1/targets") == (401 if is_all else 200)
 

@@ -1,7 +1,7 @@
 """Whatever an address holds, the pages and the API answer it or say what is wrong: nothing fails within."""
 
 from collections.abc import Iterator
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -36,7 +36,7 @@ PATHS = ("targets", "targets.csv", "sky", "api/v1/targets", "api/v1/targets/{}",
 
 @pytest.fixture
 def client(database: Database, settings: Settings) -> Iterator[PortalClient]:
-    add(database, "a", r_latest_mag=20.0)
+    add(database, "a", "SN 2026/a", "a/b/c", r_latest_mag=20.0)
     client = PortalClient(settings)
     yield client
     client.kept.close()
@@ -52,3 +52,16 @@ def test_nothing_fails_within(client: PortalClient, path: str, query: list[tuple
     answer = client.get(f"{path.format(name)}?{urlencode(query, errors='surrogatepass')}")
     assert answer.status_code in (200, 404, 422), answer.text
     assert answer.text
+
+
+@pytest.mark.parametrize("name", ["a", "SN 2026/a", "a/b/c"])
+def test_a_name_may_have_what_an_address_has(client: PortalClient, name: str) -> None:
+    path = f"targets/{quote(name, safe='')}"
+    page = client.get(path)
+    assert page.status_code == 200 and f"<title>{name} - TiDES bridge" in page.text
+    assert f'data-plot="../{path}/light-curve.json"' in page.text or "No light curve is kept" in page.text
+    assert 'href="../static/portal.css"' in page.text
+    assert client.get(f"api/v1/{path}").json()["name"] == name
+    why = client.get(f"api/v1/{path}/why").json()
+    assert [row["name"] for row in why["targets"]] == [name]
+    assert client.get(f"objects/ztf/{quote(name, safe='')}").headers["location"] == f"../../{path}"

@@ -1,5 +1,6 @@
 """The page of a target or an object: by all its names, with all that is known, and the form that decides of it."""
 
+from html import unescape
 from typing import Any
 
 import pytest
@@ -66,6 +67,14 @@ def test_a_target_shows_its_surveys_and_why_it_passed(visitor: Visitor) -> None:
     assert "✓ passed" in text and "minBands" in text and "✗ did not pass" not in text
     assert f'data-plot="../{TARGET}/light-curve.json"' in text
     assert "2025-11-21 00:00" in text  # its first detection
+
+
+def test_each_page_gives_the_lines_for_a_notebook(visitor: Visitor) -> None:
+    for path, name in ((TARGET, "TiDES25aaa"), (f"objects/ztf/{LONE}", LONE)):
+        page = visitor.get(path).text
+        lines = unescape(page.split('<pre id="code-notebook">')[1].split("</pre>")[0])
+        assert lines.splitlines()[2:4] == ['bridge = Bridge("http://127.0.0.1:4280")', f'bridge.plot("{name}")']
+        assert f"<pre>tides why {name}</pre>" in page
 
 
 def test_an_object_shows_by_how_much_it_failed(visitor: Visitor) -> None:
@@ -178,7 +187,7 @@ def test_nothing_changes_but_by_a_form_of_ours(visitor: Visitor, database: Datab
         Visitor(settings).post(f"{TARGET}/rulings", form | {"token": token}),
     ]
     assert [answer.status_code for answer in refused] == [403] * 6
-    assert visitor.get(f"{TARGET}/rulings", **form, token=token).status_code == 405
+    assert visitor.get(f"{TARGET}/rulings", **form, token=token).status_code == 404
     assert visitor.post(f"{TARGET}/rulings", form | {"token": "x" * 30_000}).status_code == 413
     assert rulings(database) == []
     assert visitor.post(f"{TARGET}/rulings", form | {"token": token}).status_code == 303

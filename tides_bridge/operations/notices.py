@@ -8,6 +8,8 @@ from typing import Literal
 import requests
 from pydantic import SecretStr
 
+from tides_bridge.errors import RejectedError
+
 Kind = Literal["info", "success", "warning", "failure"]
 """The colour of a message."""
 
@@ -81,6 +83,27 @@ def deliver(address: SecretStr, subject: str, text: str, kind: Kind, heard: list
             sender.join(LAST_SECONDS)
         raise
     return outcomes[0] if outcomes else "unknown"
+
+
+def deliver_test(name: str, address: SecretStr) -> None:
+    """
+    Send a message that says that the messages of a subscription arrive.
+
+    Parameters
+    ----------
+    name
+        Of the subscription.
+    address
+        As Apprise has it.
+
+    Raises
+    ------
+    RejectedError
+        If it could not be sent.
+    """
+    text = f"Messages of the subscription {name} arrive."
+    if deliver(address, f"TiDES: a test of {name}", text, "info") != "sent":
+        raise RejectedError(name, "could not be told: is its address right, and the service there? Subscribe anew")
 
 
 def _deliver(address: SecretStr, subject: str, text: str, kind: Kind) -> Delivered:

@@ -2,7 +2,7 @@
 
 import getpass
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time
 from typing import Any, Final
 
@@ -48,6 +48,8 @@ class Wish:
         That a target must satisfy, as those of `tides_bridge.targets.filters`.
     is_digest, is_report
         Once a day instead of at once; and also when nothing has happened.
+    who
+        Wants it: an account of the portal, else who is logged in.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Wish:
     conditions: Sequence[str] = ()
     is_digest: bool = False
     is_report: bool = False
+    who: str = field(default_factory=getpass.getuser)
 
 
 def add_subscription(database: Database, settings: Settings, wish: Wish, address: SecretStr) -> None:
@@ -82,7 +85,7 @@ def add_subscription(database: Database, settings: Settings, wish: Wish, address
         example = "mailtos://user:password@example.org"  # pragma: allowlist secret
         raise SettingsError("address", "", f"is no address of Apprise, as {example}")
     here = settings.time().astimezone(BERLIN)
-    row: dict[str, Any] = {"name": wish.name, "who": getpass.getuser(), "scheme": scheme_of(address)}
+    row: dict[str, Any] = {"name": wish.name, "who": wish.who, "scheme": scheme_of(address)}
     row |= {"kinds": list(wish.kinds) or list(OF_REPORT), "conditions": list(wish.conditions)}
     row |= {"is_digest": wish.is_digest or wish.is_report, "is_report": wish.is_report}
     row |= {"digested_on": here.date() if is_past_digest(settings, here) else None}

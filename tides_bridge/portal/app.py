@@ -18,12 +18,24 @@ from tides_bridge.operations.remembered import FRESH_SECONDS, KeptDatabase
 from tides_bridge.portal.api.app import make_api
 from tides_bridge.portal.door import Door
 from tides_bridge.portal.guard import guarded
-from tides_bridge.portal.pages import health, login, newest, nights, objects, rejected, rulings, sky, target, targets
+from tides_bridge.portal.pages import (
+    health,
+    login,
+    newest,
+    nights,
+    objects,
+    rejected,
+    rulings,
+    sky,
+    subscriptions,
+    target,
+    targets,
+)
 from tides_bridge.portal.shown import FOLDER, Portal
 from tides_bridge.portal.vo import service
 from tides_bridge.settings import Settings
 
-PAGES = (newest, targets, sky, objects, target, rulings, rejected, nights, health, login)
+PAGES = (newest, targets, sky, objects, target, rulings, rejected, nights, subscriptions, health, login)
 """Each has a `router_of`."""
 
 

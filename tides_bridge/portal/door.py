@@ -8,10 +8,10 @@ own proxy, which is believed only where the page listens on its own machine: nob
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tides_bridge.errors import BridgeError
 from tides_bridge.operations.accounts import PortalAccount, whose_key
@@ -56,7 +56,7 @@ class Door:
             return
         is_open = self._page.login == "rulings" or scope["path"].startswith(OPEN)
         answers = self._app if is_open or scope["account"] else _refusal(scope)
-        await answers(scope, receive, send)
+        await answers(scope, receive, _unkept(send) if scope["account"] else send)
 
     def _account(self, scope: Scope) -> PortalAccount | None:
         """Find who asks."""
@@ -68,6 +68,17 @@ class Door:
             return None
         with self._database.opened() as database:
             return whose_key(database, key or None, None if key else name)
+
+
+def _unkept(send: Send) -> Send:
+    """Let no browser keep a page that somebody saw who was logged in: going back after the log-out would show it."""
+
+    async def send_unkept(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).setdefault("Cache-Control", "no-store")
+        await send(message)
+
+    return send_unkept
 
 
 def _refusal(scope: Scope) -> ASGIApp:

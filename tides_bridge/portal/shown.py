@@ -101,7 +101,8 @@ class Portal:
 
 def way_home(request: Request) -> str:
     """Give the relative way from what is asked for to the first page, without a slash at its end."""
-    return "/".join([".."] * (request.url.path.count("/") - 1)) or "."
+    asked = request.scope.get("raw_path") or request.url.path.encode()  # a name may have slashes, as %2F
+    return "/".join([".."] * (asked.count(b"/") - 1)) or "."
 
 
 def utc(time: datetime | None) -> str:

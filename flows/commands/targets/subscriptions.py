@@ -99,17 +99,13 @@ def _described(row: dict[str, Any]) -> str:
 def test(name: Name, config: Config = None, settings: SettingsFile = None) -> None:
     """Send a message that says that messages arrive. Exit code 1 if it could not be sent."""
     from tides_bridge.database import ensure_schema, open_database
-    from tides_bridge.errors import RejectedError
-    from tides_bridge.operations.notices import deliver
+    from tides_bridge.operations.notices import deliver_test
     from tides_bridge.operations.subscriptions import address_named
     from tides_bridge.settings import load_settings
 
     with exit_on_error(), open_database(load_settings(config, settings)) as database:
         ensure_schema(database, is_ours=False)
-        text = f"Messages of the subscription {name} arrive."
-        outcome = deliver(address_named(database, name), f"TiDES: a test of {name}", text, "info")
-        if outcome != "sent":
-            raise RejectedError(name, "could not be told: is its address right, and the service there? Subscribe anew")
+        deliver_test(name, address_named(database, name))
     echo_line(f"{name}: a message was sent")
 
 

@@ -40,7 +40,9 @@ class GivenClass(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    tides_id: Annotated[int, Field(ge=1, lt=2**63)] | None = Field(None, description="the target; or its name:")
+    tides_id: Annotated[int, Field(ge=1, lt=2**63, strict=True)] | None = Field(
+        None, description="the target; or its name:"
+    )
     name: Word | None = Field(None, description="of a target or of one of its objects")
     type: Word | None = None
     subtype: Word | None = None
@@ -87,7 +89,8 @@ def router_of(portal: Portal) -> APIRouter:
         """Keep classes, as `tides classified` does; the same again changes nothing. Takes the role of a ruler."""
         if (refusal := refused(portal, request)) is not None:
             return refusal
-        return answer_json(request, keep_given(portal, given))
+        account = request.scope.get("account")
+        return answer_json(request, keep_given(portal, given, f"the API, {account.name}" if account else "the API"))
 
     return router
 
@@ -100,12 +103,12 @@ def refused(portal: Portal, request: Request) -> Response | None:
     return answer_problem(403, "Not allowed", problem) if problem else None
 
 
-def keep_given(portal: Portal, given: GivenClasses) -> dict[str, Any]:
-    """Keep classes, and say what became of them."""
+def keep_given(portal: Portal, given: GivenClasses, came_from: str) -> dict[str, Any]:
+    """Keep classes, with the account that sent them, and say what became of them."""
     rows = [row.model_dump(mode="json") for row in given.classes]
     named = [row | {"named": row.pop("name")} for row in rows]
     with portal.database.opened() as database, database.transaction("classes") as connection:
-        stored = store_classes(connection, portal.settings, named, "the API")
+        stored = store_classes(connection, portal.settings, named, came_from)
     strangers = [named[row["number"]] for row in stored if row["object_id"] is None]
     names = dict.fromkeys(str(row["named"] or row["tides_id"]) for row in strangers)
     return {"read": len(stored), "new": sum(row["is_new"] for row in stored), "strangers": list(names)}

@@ -41,12 +41,9 @@ def router_of(portal: Portal) -> APIRouter:
     """Answer ``/targets/NAME`` and what lies below."""
     router = APIRouter(tags=["targets"], responses=NOT_KNOWN)
 
-    @router.get("/targets/{name}", response_model=None, responses={200: {"model": TargetRow}})
-    def target(request: Request, name: str) -> Response:
-        """Give a target by any of its names: its own, that of an object, that of the Transient Name Server."""
-        return answer_json(request, target_row(_row(portal, name)))
-
-    @router.get("/targets/{name}/light-curve", response_model=None, responses={200: {"model": list[LightCurvePoint]}})
+    @router.get(
+        "/targets/{name:path}/light-curve", response_model=None, responses={200: {"model": list[LightCurvePoint]}}
+    )
     def light_curve(request: Request, name: str) -> Response:
         """Give all points of all its objects, by survey, object and time."""
         aliases = target_row(_row(portal, name))["aliases"]
@@ -54,15 +51,22 @@ def router_of(portal: Portal) -> APIRouter:
             found = curves_of(database, [(alias["survey"], alias["object_id"]) for alias in aliases])
         return answer_json(request, curve_points(*found) if found else [])
 
-    @router.get("/targets/{name}/why", response_model=None)
+    @router.get("/targets/{name:path}/why", response_model=None)
     def why(request: Request, name: str, as_of: AsOf = None) -> Response:
         """Give all that is known of a target or an object, also of one that was not selected."""
         return answer_json(request, _known(portal, name, as_of))
 
     for end, (key, what) in PARTS.items():
         router.add_api_route(
-            f"/targets/{{name}}/{end}", _part(portal, key), methods=["GET"], response_model=None, description=what
+            f"/targets/{{name:path}}/{end}", _part(portal, key), methods=["GET"], response_model=None, description=what
         )
+
+    # The last: a name may have slashes, and so may what lies below a target.
+    @router.get("/targets/{name:path}", response_model=None, responses={200: {"model": TargetRow}})
+    def target(request: Request, name: str) -> Response:
+        """Give a target by any of its names: its own, that of an object, that of the Transient Name Server."""
+        return answer_json(request, target_row(_row(portal, name)))
+
     return router
 
 

@@ -11,7 +11,7 @@ def router_of(portal: Portal) -> APIRouter:
     """Answer ``/light-curves/SURVEY/OBJECT.png``."""
     router = APIRouter()
 
-    @router.api_route("/light-curves/{survey}/{object_id}.png", methods=ASKING)
+    @router.api_route("/light-curves/{survey}/{object_id:path}.png", methods=ASKING)
     def picture(request: Request, survey: str, object_id: str) -> Response:
         """Draw the light curve with which an object passed."""
         with portal.database.opened() as database:

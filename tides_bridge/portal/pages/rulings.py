@@ -28,12 +28,12 @@ def router_of(portal: Portal) -> APIRouter:
     """Answer the forms of ``/targets/NAME`` and ``/objects/SURVEY/OBJECT``: nothing else changes a ruling."""
     router = APIRouter()
 
-    @router.post("/targets/{name}/rulings")
+    @router.post("/targets/{name:path}/rulings")
     def of_target(request: Request, name: str, form: Annotated[dict[str, str], Depends(form_of)]) -> Response:
         """Decide something of a target."""
         return _decide(portal, request, form, (name, None))
 
-    @router.post("/objects/{survey}/{object_id}/rulings")
+    @router.post("/objects/{survey}/{object_id:path}/rulings")
     def of_object(
         request: Request, survey: str, object_id: str, form: Annotated[dict[str, str], Depends(form_of)]
     ) -> Response:

@@ -21,8 +21,10 @@ from tides_bridge.portal.links import in_path, object_page
 from tides_bridge.portal.shown import ASKING, Portal
 from tides_bridge.portal.sky_links import sexagesimal, sky_links
 from tides_bridge.selection.words import date_of
+from tides_bridge.settings import page_address
 from tides_bridge.targets.brightness import NONE
 from tides_bridge.targets.hosts.settling import host_in_words
+from tides_bridge.targets.listed.quoted import as_notebook
 from tides_bridge.targets.rulings import time_of
 from tides_bridge.targets.spectra.classes import class_in_words
 from tides_bridge.targets.spectra.settling import spectra_in_words, spectrum_in_words
@@ -40,13 +42,13 @@ def router_of(portal: Portal) -> APIRouter:
     """Answer ``/targets/NAME``, ``/objects/SURVEY/OBJECT``, and the old ``/light-curves/SURVEY/OBJECT``."""
     router = APIRouter()
 
-    @router.api_route("/targets/{name}/light-curve.json", methods=ASKING)
+    @router.api_route("/targets/{name:path}/light-curve.json", methods=ASKING)
     def plot_target(request: Request, name: str, scale: str = "", theme: str = "", width: int = 1100) -> Response:
         """Draw the light curve of a target, of all its surveys."""
         with portal.database.opened() as database:
             return _plot(portal, database, (name, None), (scale, theme, width))
 
-    @router.api_route("/objects/{survey}/{object_id}/light-curve.json", methods=ASKING)
+    @router.api_route("/objects/{survey}/{object_id:path}/light-curve.json", methods=ASKING)
     def plot_object(  # noqa: PLR0913, PLR0917
         request: Request, survey: str, object_id: str, scale: str = "", theme: str = "", width: int = 1100
     ) -> Response:
@@ -54,7 +56,7 @@ def router_of(portal: Portal) -> APIRouter:
         with portal.database.opened() as database:
             return _plot(portal, database, (object_id, survey), (scale, theme, width))
 
-    @router.api_route("/targets/{name}", methods=ASKING)
+    @router.api_route("/targets/{name:path}", methods=ASKING)
     def target(request: Request, name: str) -> Response:
         """Show a target; by another of its names lead to its own."""
         with portal.database.opened() as database:
@@ -66,7 +68,7 @@ def router_of(portal: Portal) -> APIRouter:
                 return RedirectResponse(in_path(found["targets"][0]["name"]), 303)
             return show_known(portal, request, database, found, own)
 
-    @router.api_route("/objects/{survey}/{object_id}", methods=ASKING)
+    @router.api_route("/objects/{survey}/{object_id:path}", methods=ASKING)
     def lone_object(request: Request, survey: str, object_id: str) -> Response:
         """Show an object that is no target; of one that is lead to the target."""
         with portal.database.opened() as database:
@@ -77,7 +79,7 @@ def router_of(portal: Portal) -> APIRouter:
                 return portal.nothing(request, f"Nothing is known of {survey} {object_id}: no broker has sent it yet.")
             return show_known(portal, request, database, found, None, (survey, object_id))
 
-    @router.api_route("/light-curves/{survey}/{object_id}", methods=ASKING)
+    @router.api_route("/light-curves/{survey}/{object_id:path}", methods=ASKING)
     def former_address(survey: str, object_id: str) -> Response:
         """Lead from the address of earlier versions to the target, or to the object."""
         return RedirectResponse(f"../../objects/{in_path(survey)}/{in_path(object_id)}", 303)
@@ -147,7 +149,7 @@ def show_known(  # noqa: PLR0913, PLR0917 - what was asked, and what was found
         if target
         else {"facts": None, "tonight": [], "questions": [], "transients": []}
     )
-    token = token_of(request)
+    token, name = token_of(request), target["name"] if target else key[1] if key else ""
     keys = _keys(found) or ([key] if key else [])
     kept = curves_of(database, keys)
     answer = portal.show(
@@ -158,7 +160,8 @@ def show_known(  # noqa: PLR0913, PLR0917 - what was asked, and what was found
         found=found,
         target=target,
         key=key,
-        title=target["name"] if target else key[1] if key else "",
+        title=name,
+        notebook=as_notebook(page_address(portal.settings), name),
         objects=[(survey, name, object_page(portal.settings, survey, name)) for survey, name in keys],
         has_curve=kept is not None,
         exchanges=answered(found["sent"]),

@@ -40,6 +40,33 @@ def as_python(address: str, query: str) -> str:
     return "\n".join(lines)
 
 
+def as_notebook(address: str, name: str) -> str:
+    """
+    Give the lines that read what is known of a target or an object into a notebook.
+
+    Parameters
+    ----------
+    address
+        Of the portal.
+    name
+        Of either.
+
+    >>> print(as_notebook("http://127.0.0.1:4280", "TiDES26aab"))
+    from tides_bridge.client import Bridge
+    <BLANKLINE>
+    bridge = Bridge("http://127.0.0.1:4280")
+    bridge.plot("TiDES26aab")
+    points = bridge.light_curve("TiDES26aab")
+    decisions = bridge.decisions("TiDES26aab")
+    reasons = bridge.why("TiDES26aab")
+    """
+    called = json.dumps(name, ensure_ascii=False)
+    lines = ["from tides_bridge.client import Bridge", "", f"bridge = Bridge({json.dumps(address)})"]
+    lines += [f"bridge.plot({called})", f"points = bridge.light_curve({called})"]
+    lines += [f"decisions = bridge.decisions({called})", f"reasons = bridge.why({called})"]
+    return "\n".join(lines)
+
+
 def as_sql(chosen: Mapping[str, Any]) -> str:
     """
     Give the statement for psql.
