@@ -83,3 +83,21 @@ def test_what_was_rejected_leads_to_its_page(page: Browser, address: str) -> Non
     page.open(f"{address}/nights")
     page.wait_for_text("Nights and runs")
     assert complaints(page) == []
+
+
+def test_a_person_subscribes_and_pauses(page: Browser, address: str) -> None:
+    page.driver.set_window_size(1400, 1300)
+    page.open(f"{address}/subscriptions")
+    page.driver.find_element(By.NAME, "name").send_keys("young")
+    page.driver.find_element(By.NAME, "address").send_keys("jsons://example.org/told")
+    page.driver.find_element(By.NAME, "on-new").click()
+    page.driver.find_element(By.NAME, "where").send_keys("class=SN")
+    page.click("Subscribe")
+    page.wait_for_text("new targets")
+    page.click("pause")
+    page.wait_for_text("paused")
+    for width in WIDTHS:
+        page.driver.set_window_size(width, 1300)
+        page.picture(f"subscriptions_{width}")
+        assert page.driver.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+    assert complaints(page) == []
