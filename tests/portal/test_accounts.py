@@ -163,3 +163,18 @@ def test_commands(database: Database, settings: Settings, tmp_path: Path) -> Non
     assert page_of(typed("access", "revoke", "eva")) == ["eva has no access any more"]
     assert "ended" in typed("access", "list").stdout
     assert typed("access", "revoke", "eva").exit_code == 1 and typed("access", "add", "b", "--role", "x").exit_code == 2
+
+
+def test_one_who_asks_too_often_keeps_nobody_else_waiting(database: Database, settings: Settings) -> None:
+    shared = {"requests_per_minute": 3, "login": "rulings"}
+    client, tokens = portal(settings, **shared), [add_account(database, name, "reader") for name in ("eva", "ole")]
+    assert [status(client, "api/v1/targets", tokens[0]) for _ in range(5)] == [200, 200, 200, 429, 429]
+    refused = client.get("targets", headers={"authorization": f"Bearer {tokens[0]}"})
+    assert refused.status_code == 429 and 1 <= int(refused.headers["retry-after"]) <= 60
+    assert refused.headers["content-type"] == PROBLEM and "ask again in" in refused.json()["detail"]
+    assert [status(client, "targets", token) for token in (tokens[1], None)] == [200, 200]
+    assert [status(client, "static/portal.css", tokens[0]) for _ in range(9)] == [200] * 9
+    alone = portal(settings, requests_per_minute=3)
+    assert [status(alone, "targets") for _ in range(5)] == [200] * 5
+    for page in (client, alone):
+        page.kept.close()

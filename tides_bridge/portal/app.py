@@ -18,6 +18,7 @@ from tides_bridge.operations.remembered import FRESH_SECONDS, KeptDatabase
 from tides_bridge.portal.api.app import make_api
 from tides_bridge.portal.door import Door
 from tides_bridge.portal.guard import guarded
+from tides_bridge.portal.limiter import limited
 from tides_bridge.portal.pages import (
     health,
     login,
@@ -74,7 +75,7 @@ def make_app(
     app.exception_handler(BridgeError)(portal.problem)
     app.exception_handler(HTTPException)(portal.refusal)
     app.exception_handler(RequestValidationError)(portal.mistyped)
-    return guarded(Door(app, settings, database), settings)
+    return guarded(Door(limited(app, settings), settings, database), settings)
 
 
 def _serve_numbers(app: FastAPI, registry: CollectorRegistry) -> None:

@@ -399,11 +399,10 @@ class PageSettings(Section):
 
     host: Text = Field("127.0.0.1", description="tides page listens at this address only")
     port: Annotated[int, Field(gt=0, le=65535)] = Field(4280, description="and this port")
-    address: Address | None = Field(
-        None, description="how people reach it, for links on run pages; empty: http://host:port"
-    )
+    address: Address | None = Field(None, description="how people reach it; empty: http://host:port")
     login: Literal["none", "rulings", "all"] = Field("none", description="what takes an account: docs/access.md")
     proxy_header: Text | None = Field(None, description="in which a proxy on this machine names the account")
+    requests_per_minute: PositiveInt = Field(600, description="of each account or address, where others reach the page")
 
 
 class BackupSettings(Section):
