@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Final
 
+from tides_bridge.portal.bokeh_items import bokeh_item
 from tides_bridge.portal.rejected import OUTCOMES
 
 COLOURS_OF_OUTCOMES: Final = ("#0072b2", "#e69f00", "#999999")
@@ -23,12 +24,11 @@ def histogram_item(
     is_dark, is_narrow
         The page.
     """
-    from bokeh.embed import json_item
     from bokeh.layouts import column, row
 
     ink, line = ("#d5dce5", "#3a4655") if is_dark else ("#28323e", "#d8dee6")
     panels = [_panel(label, width, columns, ink, line) for label, width, columns in histograms]
-    return json_item((column if is_narrow else row)(*panels, sizing_mode="stretch_width"))
+    return bokeh_item((column if is_narrow else row)(*panels, sizing_mode="stretch_width"))
 
 
 def _panel(label: str, width: float, columns: Mapping[str, Sequence[Any]], ink: str, line: str) -> Any:

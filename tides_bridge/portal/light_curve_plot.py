@@ -16,6 +16,7 @@ import numpy as np
 from tides_bridge.compiled import Floats, Mask
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import BANDS, LIMIT_SIGNIFICANCE, flux_from_magnitude, time_from_mjd
+from tides_bridge.portal.bokeh_items import bokeh_item
 from tides_bridge.selection.measures import PointFilter
 from tides_bridge.selection.point_kinds import COLOURS, PointKinds
 from tides_bridge.selection.words import date_of
@@ -104,9 +105,7 @@ def light_curve_item(plot: LightCurvePlot, scale: Scale, *, is_dark: bool, width
     width
         [px] Of the page: a narrow one has a legend of fewer columns.
     """
-    from bokeh.embed import json_item
-
-    return json_item(_Drawing(plot, scale, is_dark, width).layout())
+    return bokeh_item(_Drawing(plot, scale, is_dark, width).layout())
 
 
 class _Drawing:
