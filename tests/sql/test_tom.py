@@ -14,8 +14,8 @@ from tests.support.databases import rows_of
 from tests.support.exchanges import add
 from tests.support.spectra import PLACES, add_ingested
 from tests.support.tom import RealTom, real_tom, tom_python
-from tides_bridge.database import Database
-from tides_bridge.errors import SettingsError, TomUnavailable
+from tides_bridge.database import Database, open_database
+from tides_bridge.errors import RejectedError, SettingsError, TomUnavailable
 from tides_bridge.operations.questions import count_questions, list_questions
 from tides_bridge.settings import Settings
 from tides_bridge.targets.association import merge_targets
@@ -287,3 +287,16 @@ def test_a_thousand_targets(database: Database, chosen: Settings, tom: Tom) -> N
     assert counted(sync_tom(database, chosen)) == {"created": number}
     assert counted(sync_tom(database, chosen)) == {"unchanged": number}
     assert len(tom.targets) == number
+
+
+def test_two_at_once_do_not_write_twice(tom: Tom, chosen: Settings, database: Database) -> None:
+    three(database)
+    with open_database(chosen) as other:
+        with other.only_sync() as is_alone:
+            assert is_alone
+            with pytest.raises(RejectedError, match="by another tides tom sync"):
+                sync_tom(database, chosen)
+            assert sync_tom(database, chosen, is_dry_run=True).created == 3  # which writes nothing
+            with database.only_run() as is_only:
+                assert is_only  # a run is not kept waiting
+        assert sync_tom(database, chosen).created == 3

@@ -32,6 +32,9 @@ EPOCH_LOCK = 0x71DE6
 KEEPALIVES = {"idle": 60, "interval": 10, "count": 6}
 """[s, s, 1] Of an idle connection: after so long the other side is asked, so often, so many times."""
 
+TOM_LOCK = 0x71DE8
+"""Key of the advisory lock of who writes to the survey's TOM; 0x71DE7 is that of the listed targets (schema 034)."""
+
 LOCK_SECONDS = 1.0
 """[s] Between two looks at the lock of another run."""
 
@@ -140,6 +143,15 @@ class Database:
                 if taken:
                     self._hold = None
                 connection.invalidate()  # the session ends, and the lock with it
+
+    @contextlib.contextmanager
+    def only_sync(self) -> Iterator[bool]:
+        """Tell whether nobody else writes to the TOM, and stay the only one; a run may be at work meanwhile."""
+        with self._translated(), self._engine.connect() as session:
+            try:
+                yield _take_lock(session, TOM_LOCK)
+            finally:
+                session.invalidate()  # and the lock goes with it
 
     @contextlib.contextmanager
     def rehearsal(self) -> Iterator["Rehearsal | None"]:
@@ -271,8 +283,8 @@ def _newest_epoch(connection: Connection) -> int:
     return int(run(connection, "database/prove_epoch.sql", {"key": EPOCH_LOCK})[0]["epoch"])
 
 
-def _take_lock(connection: Connection) -> bool:
-    taken = run(connection, "database/take_run_lock.sql", {"key": RUN_LOCK})[0]["taken"]
+def _take_lock(connection: Connection, key: int = RUN_LOCK) -> bool:
+    taken = run(connection, "database/take_run_lock.sql", {"key": key})[0]["taken"]
     connection.commit()  # the lock is the session's; an open transaction would only be in the way
     return bool(taken)
 

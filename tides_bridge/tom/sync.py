@@ -7,6 +7,7 @@ people there. Names are unique in a TOM: a creation whose answer was lost is fou
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -123,12 +124,23 @@ def sync_tom(
     ------
     SettingsError
         If no TOM is named, or a name of ``ours`` is that of no target.
+    RejectedError
+        If another one is at work: two would each write what the other has written.
     TomUnavailable
         If it does not answer as it should: what was done until then is kept, and the next time goes on.
     """
     if settings.tom.address is None:
         raise SettingsError("tom.address", "", "is not set: there is no TOM to ask")
     client = TomClient(settings.tom)
+    with nullcontext(True) if is_dry_run else database.only_sync() as is_alone:
+        if not is_alone:
+            raise RejectedError(client.address, "is being brought up to date by another tides tom sync: let it end")
+        return _synced(database, settings, client, ours, is_dry_run)
+
+
+def _synced(
+    database: Database, settings: Settings, client: TomClient, ours: Collection[str], is_dry_run: bool
+) -> TomSynced:
     tasks = plan_tom(database, settings, client, ours)
     synced = TomSynced()
     if not is_dry_run:
