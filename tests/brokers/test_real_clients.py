@@ -2,18 +2,24 @@
 
 import json
 import os
+import ssl
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from simulators.alerts.broker_forms import to_antares
+from simulators.alerts.encoders import packed_bson
 from simulators.services.antares import AntaresStandin, to_locus
+from simulators.services.kafka_gate import KafkaGate
 from simulators.services.lasair import LasairStandin, to_light_curve
 from simulators.services.lasair_lsst import LasairLsstStandin, to_object
 from simulators.services.stream import KafkaStandin
+from tests.processes.test_expiry import certificate
 from tests.support import recorded
 from tests.support.alert_packets import of_objects
 
@@ -95,9 +101,24 @@ import json, sys
 from kafka import KafkaConsumer
 consumer = KafkaConsumer(
     "alerts", bootstrap_servers=sys.argv[1], group_id="tides", auto_offset_reset="earliest", consumer_timeout_ms=8000,
-    api_version=(2, 0),
+    **json.loads(sys.argv[2]),
 )
 print(json.dumps(sorted(message.value.decode() for message in consumer)))
+"""
+
+LOGIN = {
+    "security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "SCRAM-SHA-512", "sasl_plain_username": "tides",
+    "sasl_plain_password": "right",  # pragma: allowlist secret
+}  # fmt: skip
+
+ANTARES_STREAM = """
+import json, sys
+from antares_client import StreamingClient
+with StreamingClient(
+    ["simulated"], api_key="tides", api_secret="right", group="tides", bootstrap_server=sys.argv[1],
+    ssl_ca_location=sys.argv[2],
+) as client:
+    print(json.dumps([[topic, locus.locus_id] for topic, locus in client.iter(2)]))
 """
 
 
@@ -195,8 +216,22 @@ def test_tom_toolkit(python: Any) -> None:
     assert nonsense[1].startswith("error:Your query: ")
 
 
-def test_kafka_python(python: Any) -> None:
+@pytest.mark.parametrize("login", [{}, LOGIN])
+def test_kafka_python(python: Any, login: dict[str, str]) -> None:
     messages = [f"alert {number}" for number in range(20)]
-    with KafkaStandin() as kafka:
+    users = {"tides": "right"} if login else {}
+    with KafkaStandin() as kafka, KafkaGate(kafka.address, users) as gate:
         kafka.publish("alerts", [message.encode() for message in messages])
-        assert asked(python("kafka-python==3.0.12"), OF_KAFKA, kafka.address) == sorted(messages)
+        assert asked(python("kafka-python==3.0.12"), OF_KAFKA, gate.address, json.dumps(login)) == sorted(messages)
+
+
+def test_the_stream_of_antares(python: Any, tmp_path: Path) -> None:
+    packets = recorded.ztf_packets()[:2]
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate(tmp_path, datetime.now(UTC) + timedelta(days=1)))
+    with KafkaStandin() as kafka, KafkaGate(kafka.address, {"tides": "right"}, context) as gate:
+        kafka.publish("client.simulated", [packed_bson(to_antares(packet)) for packet in packets])
+        client = python("antares-client[subscriptions]==2.0.2")
+        loci = asked(client, ANTARES_STREAM, gate.address, tmp_path / "believed.pem")
+    assert sorted(loci) == sorted(["client.simulated", to_antares(packet)["id"]] for packet in packets)
+    assert set(gate.logins) == {("tides", "PLAIN")}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from simulators.services.kafka_gate import KafkaGate
 from simulators.services.stream import KafkaStandin
 from tests.support.batches import read_batch
 from tides_bridge.brokers import decoding
@@ -26,7 +27,7 @@ def kafka() -> Iterator[KafkaStandin]:
         yield kafka
 
 
-def make(kafka: KafkaStandin, **broker: object) -> Settings:
+def make(kafka: KafkaStandin | KafkaGate, **broker: object) -> Settings:
     options = {"bootstrapServers": kafka.address, "silence": "0.3 s", **broker}
     return Settings(topic="alerts", groupID="1", selectFunction="any", broker=options)
 
@@ -379,6 +380,23 @@ def test_a_broker_that_goes_away_is_not_taken_for_silence(kafka: KafkaStandin) -
         with pytest.raises(BrokerUnavailable):
             for _ in range(2):  # the message may have come before
                 assert not read_batch(stream, settings).pull.is_last
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "password"), [("PLAIN", "right"), ("SCRAM-SHA-512", "right"), ("PLAIN", "wrong")]
+)
+def test_a_login(kafka: KafkaStandin, mechanism: str, password: str) -> None:
+    kafka.publish("alerts", [message("ZTF26a"), message("ZTF26b")])
+    with KafkaGate(kafka.address, {"tides": "right"}) as gate:
+        login = {"security.protocol": "SASL_PLAINTEXT", "sasl.username": "tides", "sasl.password": password}
+        settings = make(gate, options={**login, "sasl.mechanism": mechanism})
+        if password == "right":
+            assert sorted(alert.object_id for alert in read(settings).alerts) == ["ZTF26a", "ZTF26b"]
+            assert set(gate.logins) == {("tides", mechanism)}
+        else:
+            with pytest.raises(BrokerUnavailable, match="wrong user or password"):
+                read(settings)
+            assert gate.logins == []
 
 
 def test_a_wrong_option_is_told_without_its_value(kafka: KafkaStandin) -> None:

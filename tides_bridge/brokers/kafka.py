@@ -7,6 +7,7 @@ empty stream.
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -14,6 +15,7 @@ from confluent_kafka import Message as KafkaMessage
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from tides_bridge.errors import BrokerUnavailable, SettingsError
+from tides_bridge.formats import in_one_line
 
 ANSWER_SECONDS = 10.0
 """[s] Time in which the broker must answer a question."""
@@ -112,7 +114,10 @@ class KafkaReader:
     ) -> None:
         self._service, self._remedy = f"Kafka broker {bootstrap_servers}", remedy
         self._seen_to = dict[Partition, int]()
-        everywhere: dict[str, Any] = {"bootstrap.servers": bootstrap_servers, "log_level": 2}
+        self._no_login = ""
+        everywhere: dict[str, Any] = {
+            "bootstrap.servers": bootstrap_servers, "log_level": 2, "error_cb": self._note
+        }  # fmt: skip
         usual = {
             "session.timeout.ms": int(ANSWER_SECONDS * 1000),  # so long closing waits for a broker that died
             "auto.offset.reset": "earliest",
@@ -226,5 +231,13 @@ class KafkaReader:
             raise self.unavailable(error) from None
 
     def unavailable(self, error: KafkaException) -> BrokerUnavailable:
-        """Make our error of librdkafka's."""
+        """Make our error of librdkafka's; of a broker that refuses our login it says only that it is not reached."""
+        with suppress(RuntimeError, KafkaException):  # it may be closed
+            self.consumer.poll(0)  # hands over what it noted
+        if self._no_login:
+            return BrokerUnavailable(self._service, self._no_login, "are user and password in the options right?")
         return BrokerUnavailable(self._service, error.args[0].str(), self._remedy)
+
+    def _note(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._AUTHENTICATION:
+            self._no_login = in_one_line(error.str())

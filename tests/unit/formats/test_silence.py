@@ -36,7 +36,7 @@ def is_right(curves: LightCurves) -> bool:
         and curves.band.tolist() == [1, 2, 1, 3]
         and curves.flux == pytest.approx(FLUX, rel=1e-3)
         and curves.flux_error == pytest.approx(FLUX_ERROR, rel=1e-3)
-        and curves.is_detection.all()
+        and bool(curves.is_detection.all())
     )
 
 
