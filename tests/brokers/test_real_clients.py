@@ -14,6 +14,7 @@ import pytest
 
 from simulators.alerts.broker_forms import to_antares
 from simulators.alerts.encoders import packed_bson
+from simulators.services.alerce import AlerceStandin, to_alerce
 from simulators.services.antares import AntaresStandin, to_locus
 from simulators.services.kafka_gate import KafkaGate
 from simulators.services.lasair import LasairStandin, to_light_curve
@@ -122,6 +123,27 @@ with StreamingClient(
 """
 
 
+OF_ALERCE = """
+import json, sys
+from alerce.core import Alerce
+client, name, number, ra, dec = Alerce(), *sys.argv[1:6]
+calls = ("object", "lightcurve", "detections", "non_detections", "forced_photometry", "probabilities")
+of_one = [
+    {call: getattr(client, f"query_{call}")(oid, survey=survey, format="json") for call in calls}
+    for oid, survey in ((name, "ztf"), (number, "lsst"))
+]
+cone = client.query_objects(survey="lsst", ra=float(ra), dec=float(dec), radius=2, format="json")
+frame = client.query_objects(survey="ztf", classifier="stamp_classifier", class_name="SN", page_size=1, format="pandas")
+more = [client.query_magstats(name, survey="ztf"), client.query_features(name, survey="ztf"),
+        client.query_classifiers(survey="ztf"), client.query_classes("stamp_classifier", "1.0.4", survey="ztf")]
+try:
+    client.query_object("ZTF00none", survey="ztf")
+except Exception as problem:
+    more.append(type(problem).__name__)
+print(json.dumps([of_one, [known["oid"] for known in cone], frame["oid"].tolist(), more]))
+"""
+
+
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Give the Python of an environment with a version of a client, made when it is asked for first."""
@@ -203,6 +225,33 @@ def test_antares(python: Any) -> None:
         assert len(magnitudes) == alerts
     assert loci[1][0] in near
     assert (tags, nobody, number) == (["simulated"], None, 4)  # the client goes on to the last page
+
+
+def test_alerce(python: Any, tmp_path: Path) -> None:
+    of_ztf, of_lsst = recorded.ztf_packets()[:2], of_objects()[:2]
+    name, known = of_ztf[0]["objectId"], of_lsst[0]["diaObject"]
+    client = python("alerce==2.3.1")
+    folder = next(client.parents[1].glob("lib/python3*/site-packages/alerce"))
+    addresses = json.loads((folder / "default_config.json").read_text())
+    with AlerceStandin() as alerce:
+        alerce.load(map(to_alerce, [*of_ztf, *of_lsst]))
+        addresses["ztf"]["ZTF_API_URL"], addresses["multisurvey"]["URL_MS"] = alerce.address, f"{alerce.address}/"
+        (tmp_path / "addresses.json").write_text(json.dumps(addresses))
+        place = of_lsst[0]["diaSource"]["ra"], of_lsst[0]["diaSource"]["dec"]
+        arguments = name, known["diaObjectId"], *place
+        config = {"ALERCE_CONFIG_PATH": str(tmp_path / "addresses.json")}
+        (ztf, lsst), cone, first, more = asked(client, OF_ALERCE, *arguments, **config)
+    seen = [point for point in [*of_ztf[0]["prv_candidates"], of_ztf[0]["candidate"]] if point.get("candid")]
+    assert [point["candid"] for point in ztf["detections"]] == sorted(str(point["candid"]) for point in seen)
+    assert ztf["lightcurve"]["detections"] == ztf["detections"] and ztf["object"]["ndet"] == len(seen)
+    newest = lsst["detections"][-1]
+    assert (newest["band_name"], newest["psfFlux"]) == (
+        of_lsst[0]["diaSource"]["band"],
+        of_lsst[0]["diaSource"]["psfFlux"],
+    )
+    assert sum(word["probability"] for word in lsst["probabilities"]) == pytest.approx(1)
+    assert (cone, len(first), more[-1]) == ([str(known["diaObjectId"])], 1, "ObjectNotFoundError")
+    assert [stats["ndet"] for stats in more[0]] and more[3][0] == {"name": "SN"}
 
 
 def test_tom_toolkit(python: Any) -> None:

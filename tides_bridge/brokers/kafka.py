@@ -15,7 +15,6 @@ from confluent_kafka import Message as KafkaMessage
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from tides_bridge.errors import BrokerUnavailable, SettingsError
-from tides_bridge.formats import in_one_line
 
 ANSWER_SECONDS = 10.0
 """[s] Time in which the broker must answer a question."""
@@ -240,4 +239,4 @@ class KafkaReader:
 
     def _note(self, error: KafkaError) -> None:
         if error.code() == KafkaError._AUTHENTICATION:
-            self._no_login = in_one_line(error.str())
+            self._no_login = " ".join(error.str().split())

@@ -117,7 +117,7 @@ def curves_of_table(
     magnitude = possible_magnitudes(np.asarray(values_of(table, "magnitude")) * unit)
     magnitude = np.where(is_usable, magnitude, np.nan)
     error = magnitude_errors_of(table, layout)
-    tell_errors(error, magnitude, LARGEST_ERROR)
+    tell_errors(error, np.where(is_detection, magnitude, np.nan), LARGEST_ERROR)
     _tell_twins((codes, mjd, band), np.where(is_detection, magnitude, np.nan), 0.2, others["source_id"])
     return LightCurves.from_magnitudes(
         names,
