@@ -95,8 +95,8 @@ ERRORS = st.one_of(
 )
 MOSTLY = st.sampled_from([True, True, True, False])
 
-quick = settings(max_examples=40, deadline=None)
-"""Of property tests: a shared machine may take its time."""
+quick = settings(max_examples=min(40, settings().max_examples), deadline=None)
+"""Of property tests: a shared machine may take its time; in CI as few examples as its profile has."""
 
 thorough = settings(quick, max_examples=100)
 """Of the property tests of the engine, which is fast: few of the functions drawn pass, so many are drawn."""

@@ -6,7 +6,7 @@ points of one object as rows. Nothing of the engine is used: what `tides_bridge.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -124,33 +124,51 @@ def _is_in_box(ra: float, decl: float, box: Sequence[float]) -> float:
     return float(is_in_ra and box[2] <= decl <= box[3])
 
 
-def _measure(key: str, demanded: Any, rows: Sequence[Row], about: Mapping[str, Any], now: float) -> Any:
-    gaps = [after.mjd - before.mjd for before, after in pairwise(rows)]
-    magnitudes = [point.magnitude for point in rows if not math.isnan(point.magnitude)]
-    seen = [mjd for mjd in (about["first_seen"], *(point.mjd for point in rows)) if not math.isnan(mjd)]
-    values: dict[str, Any] = {
-        "minDetections": lambda: len(rows),
-        "minBands": lambda: len({point.band for point in rows if point.band}),
-        "minNights": lambda: len({point.night for point in rows}),
-        "magLimit": lambda: min(magnitudes, default=NAN),
-        "brightLimit": lambda: min(magnitudes, default=NAN),
-        "maxGap": lambda: max(gaps, default=0.0) if rows else NAN,
-        "maxAgeLast": lambda: now - rows[-1].mjd if rows else NAN,
-        "maxAgeFirst": lambda: now - rows[0].mjd if rows else NAN,
-        "maxAgeKnown": lambda: now - min(seen, default=NAN),
-        "minRiseRate": lambda: _rate(rows, 1.0),
-        "minFadeRate": lambda: _rate(rows, -1.0),
-        "declination": lambda: about["decl"],
-        "footprint": lambda: _is_in_box(about["ra"], about["decl"], demanded),
-        "minGalacticLatitude": lambda: _galactic_latitude(about["ra"], about["decl"]),
-        "maxEbv": lambda: about["ebv"],
-        "solarSystem": lambda: about["solar_system"],
-        "pointSource": lambda: about["point_source"],
-        "knownVariable": lambda: about["known_variable"],
-        "sherlockClasses": lambda: about["sherlock_class"] or "UNKNOWN",
-        "tnsType": lambda: (about.get("annotations") or {}).get("tns.type"),
-    }
-    return values[key]()
+class Seen(NamedTuple):
+    """What a criterion looks at: the points that count, oldest first, what is known beside, and the moment [MJD]."""
+
+    rows: Sequence[Row]
+    about: Mapping[str, Any]
+    now: float
+    demanded: Any
+
+
+def _brightest(seen: Seen) -> float:
+    return min((point.magnitude for point in seen.rows if not math.isnan(point.magnitude)), default=NAN)
+
+
+def _gap(seen: Seen) -> float:
+    gaps = [after.mjd - before.mjd for before, after in pairwise(seen.rows)]
+    return max(gaps, default=0.0) if seen.rows else NAN
+
+
+def _first_known(seen: Seen) -> float:
+    epochs = (seen.about["first_seen"], *(point.mjd for point in seen.rows))
+    return min((mjd for mjd in epochs if not math.isnan(mjd)), default=NAN)
+
+
+MEASURES: dict[str, Callable[[Seen], Any]] = {
+    "minDetections": lambda seen: len(seen.rows),
+    "minBands": lambda seen: len({point.band for point in seen.rows if point.band}),
+    "minNights": lambda seen: len({point.night for point in seen.rows}),
+    "magLimit": _brightest,
+    "brightLimit": _brightest,
+    "maxGap": _gap,
+    "maxAgeLast": lambda seen: seen.now - seen.rows[-1].mjd if seen.rows else NAN,
+    "maxAgeFirst": lambda seen: seen.now - seen.rows[0].mjd if seen.rows else NAN,
+    "maxAgeKnown": lambda seen: seen.now - _first_known(seen),
+    "minRiseRate": lambda seen: _rate(seen.rows, 1.0),
+    "minFadeRate": lambda seen: _rate(seen.rows, -1.0),
+    "declination": lambda seen: seen.about["decl"],
+    "footprint": lambda seen: _is_in_box(seen.about["ra"], seen.about["decl"], seen.demanded),
+    "minGalacticLatitude": lambda seen: _galactic_latitude(seen.about["ra"], seen.about["decl"]),
+    "maxEbv": lambda seen: seen.about["ebv"],
+    "solarSystem": lambda seen: seen.about["solar_system"],
+    "pointSource": lambda seen: seen.about["point_source"],
+    "knownVariable": lambda seen: seen.about["known_variable"],
+    "sherlockClasses": lambda seen: seen.about["sherlock_class"] or "UNKNOWN",
+    "tnsType": lambda seen: (seen.about.get("annotations") or {}).get("tns.type"),
+}
 
 
 def _fulfils(key: str, measured: Any, demanded: Any) -> bool:
@@ -208,6 +226,7 @@ def _judge_block(
 ) -> bool:
     rows, about, now = what
     points = {**above, **{key: keys[key] for key in POINT_KEYS if key in keys}}
+    counted = counting(rows, points)
     answers = []
     for key, given in keys.items():
         demanded = _plain(given)
@@ -225,7 +244,8 @@ def _judge_block(
             answers.append(not _judge_block(given, points, f"{path}not.", what, measured))
         else:
             is_any = key == "magLimit" and points.get("d333")
-            value = _measure(key, demanded, counting(rows, {"positiveOnly": False} if is_any else points), about, now)
+            chosen = counting(rows, {"positiveOnly": False}) if is_any else counted
+            value = MEASURES[key](Seen(chosen, about, now, demanded))
             measured[path + key] = (value, _fulfils(key, value, demanded))
             answers.append(measured[path + key][1])
     return all(answers)

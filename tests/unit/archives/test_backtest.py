@@ -253,11 +253,11 @@ def test_all_tables_add_up_to_the_same_totals(rows: list[tuple[Any, ...]]) -> No
     wanted = found.objects[found.objects.is_wanted]
     counts = count_classes(found)
     assert counts.in_archive.sum() == len(rows)
+    tables = [efficiency(found, *quantities) for quantities in backtest_report.QUANTITIES]
     for letter in "AB":
         name = f"selected_{letter}"
         assert counts[name].sum() == found.objects[name].sum()
-        for quantities in backtest_report.QUANTITIES:
-            bins = efficiency(found, *quantities)
+        for bins in tables:
             assert (bins.in_archive[:-1] >= 5).all() or len(bins) <= 2
             assert (bins.in_archive.sum(), bins[name].sum()) == (len(wanted), wanted[name].sum())
             assert (bins[name] <= bins.in_archive).all()

@@ -165,7 +165,7 @@ def test_odd_light_curves_are_plotted_too(points: list[Any], tmp_path: Path) -> 
 def test_names_are_safe_for_files_and_for_fonts(tmp_path: Path) -> None:
     names = ["../../x", "a/b", "a b", "$x^2$", "", "\u2605 \u00e4", "n" * 400, ".hidden", "a%2Fb"]
     curves = LightCurves.from_points(names, [])
-    assert draw_light_curves(Plots(tmp_path), function(), None, curves) == len(names)
+    assert draw_light_curves(Plots(tmp_path, dpi=50), function(), None, curves) == len(names)
     made = sorted(path.name for path in tmp_path.iterdir())
     assert made == sorted(file_name_of_object(name, "png") for name in names) and len(set(made)) == len(names)
     assert all(len(name) < 255 and not name.startswith(".") for name in made)
