@@ -3,15 +3,19 @@
 import re
 from collections.abc import Iterator
 from html import unescape
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.path import Path as PolygonPath
 
 from tests.support.exchanges import add, change
 from tests.support.portal_client import PortalClient
 from tides_bridge.database import Database
+from tides_bridge.decisions.record import load_functions
+from tides_bridge.portal.pages.sky import outside_of
 from tides_bridge.portal.sky_map import (
     HEIGHT,
     NORTH_ECLIPTIC_POLE,
@@ -22,6 +26,8 @@ from tides_bridge.portal.sky_map import (
     mollweide,
     outline,
 )
+from tides_bridge.selection import SelectionFunction
+from tides_bridge.selection.functions import every_detection
 from tides_bridge.settings import Settings
 
 PLACES = ((0.0, -90.0), (359.999, 10.0), (10.0, 90.0), (180.0, -46.0), (180.0, -46.1), (3.0, 10.0))
@@ -117,3 +123,36 @@ def test_a_great_circle_is_90_degrees_from_its_pole(pole: tuple[float, float]) -
 def test_the_galactic_centre_lies_on_the_plane() -> None:
     ra, decl = great_circle(*NORTH_GALACTIC_POLE)
     assert np.hypot((ra - 266.405) * np.cos(np.radians(28.9)), decl + 28.936).min() < 0.6
+
+
+def lit(path: str, ra: float, decl: float) -> bool:
+    """Whether a place lies within one of the pieces of a path."""
+    x, y = (values.tolist()[0] for values in mollweide([ra], [decl]))
+    pieces = [np.array(re.findall(r"[-\d.]+", piece), dtype=float).reshape(-1, 2) for piece in path.split("Z") if piece]
+    return any(PolygonPath(piece).contains_point((x, y)) for piece in pieces)
+
+
+@pytest.mark.parametrize(
+    ("asked", "taken", "not_taken"),
+    [
+        ({"declination": [-70, 5]}, [(0, -69), (180.1, 0), (359, 4)], [(0, 8), (179.9, 60), (10, -74), (270, 85)]),
+        ({"footprint": [350, 20, -30, 30]}, [(0, 0), (355, -29), (19, 29)], [(340, 0), (30, 0), (0, 35), (180, 0)]),
+        ({"minGalacticLatitude": 20, "declination": [-70, 5]}, [(0, -30), (180, -10)], [(266, -29), (0, 20), (90, 4)]),
+    ],
+)  # fmt: skip
+def test_where_a_function_takes_nothing_is_shaded(asked: Any, taken: Any, not_taken: Any) -> None:
+    path = outside_of(SelectionFunction.parse("f", {**every_detection().keys, **asked}))
+    assert [lit(path, *place) for place in [*taken, *not_taken]] == [False] * len(taken) + [True] * len(not_taken)
+    within_group = {"any": [asked, {"minDetections": 9}]}
+    assert outside_of(SelectionFunction.parse("f", {**every_detection().keys, **within_group})) == ""
+
+
+def test_the_sky_names_the_function_whose_footprint_it_shades(database: Database, settings: Settings) -> None:
+    client = PortalClient(settings)
+    text = client.get("sky").text
+    function = load_functions(settings)[0]
+    assert (f"where {function.name} takes nothing" in text) is bool(outside_of(function))
+    wrong = PortalClient(settings.model_copy(update={"select_function": "gone"}))
+    assert wrong.get("sky").status_code == 200 and "takes nothing" not in wrong.get("sky").text
+    for page in (client, wrong):
+        page.kept.close()

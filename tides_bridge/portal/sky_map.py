@@ -1,12 +1,14 @@
 """An all-sky map in the projection of Mollweide, as paths of SVG: north is up, east is left, 0 h in the middle."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from tides_bridge.compiled import Floats
+from tides_bridge.compiled import Floats, Mask
 
 WIDTH, HEIGHT = 1000.0, 500.0
 """Of the map, in units of its SVG."""
@@ -19,6 +21,10 @@ NORTH_ECLIPTIC_POLE: Final = (270.0, 90 - 23.4392911)
 
 STEP: Final = 7.5
 """[deg] About the width of a cell; all cover about as much of the sky."""
+
+
+FINE: Final = 2.5
+"""[deg] Width of the cells of which a region is made."""
 
 
 class Cell(NamedTuple):
@@ -122,6 +128,38 @@ def lines() -> dict[str, str]:
     }
 
 
+def shade_where(is_shaded: Callable[[Floats, Floats], Mask]) -> str:
+    """
+    Draw a part of the sky, by cells of `FINE` degrees: next to each other they are drawn as one.
+
+    Parameters
+    ----------
+    is_shaded
+        Tells of places, (n,) right ascension and (n,) declination [deg], whether they lie in it.
+    """
+    cells = [cell for band in range(round(180 / FINE)) for cell in _cells_of(band)]
+    west, east, south, north = np.array(cells).T
+    shaded = zip(cells, is_shaded((west + east) / 2, (south + north) / 2).tolist(), strict=True)
+    path, open_pieces = "", dict[tuple[float, float], Cell]()
+    for _, of_band in groupby(shaded, key=lambda pair: pair[0].dec_from):
+        pieces = {}
+        for is_in, run in groupby(of_band, key=itemgetter(1)):
+            if is_in:
+                found = [cell for cell, _ in run]
+                piece = found[0]._replace(ra_to=found[-1].ra_to)
+                below = open_pieces.pop(piece[:2], piece)
+                pieces[piece[:2]] = piece._replace(dec_from=below.dec_from)
+        path += "".join(map(outline, open_pieces.values()))
+        open_pieces = pieces
+    return path + "".join(map(outline, open_pieces.values()))
+
+
+def _cells_of(band: int) -> Iterator[Cell]:
+    for place in range(round(360 / cell_of(band, 0, FINE).ra_to)):
+        cell = cell_of(band, place, FINE)
+        yield cell._replace(ra_to=round(cell.ra_to, 9))
+
+
 @cache
 def outline(cell: Cell) -> str:
     """Draw the edge of a part of the sky; one that lies across the edge of the map comes in two pieces."""
@@ -144,8 +182,8 @@ def _outline(cell: Cell) -> str:
     number = max(2, round((cell.ra_to - cell.ra_from) / 4))
     # A little within: what lies on the edge of the map is at both ends of it.
     ra = np.linspace(cell.ra_from + 1e-4, cell.ra_to - 1e-4, number)
-    up = np.linspace(cell.dec_from, cell.dec_to, 6)
-    ras = np.concatenate([ra, np.full(6, ra[-1]), ra[::-1], np.full(6, ra[0])])
+    up = np.linspace(cell.dec_from, cell.dec_to, max(6, round((cell.dec_to - cell.dec_from) / 2)))
+    ras = np.concatenate([ra, np.full(len(up), ra[-1]), ra[::-1], np.full(len(up), ra[0])])
     decls = np.concatenate([np.full(number, cell.dec_from), up, np.full(number, cell.dec_to), up[::-1]])
     x, y = mollweide(ras, decls)
     return "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True)) + "Z"

@@ -3,16 +3,24 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlalchemy import Connection
 
+from tides_bridge.compiled import Floats, Mask
+from tides_bridge.decisions.record import load_functions
+from tides_bridge.errors import SettingsError
+from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.photometry import time_from_mjd
 from tides_bridge.portal.pages.targets import Asked, chips_of, given_of, heads_of, look_up, number_of
 from tides_bridge.portal.shown import ASKING, Portal
-from tides_bridge.portal.sky_map import HEIGHT, STEP, WIDTH, cell_of, lines, mollweide, outline
+from tides_bridge.portal.sky_map import HEIGHT, STEP, WIDTH, cell_of, lines, mollweide, outline, shade_where
+from tides_bridge.selection import SelectionFunction, judge
+from tides_bridge.selection.functions import every_detection
+from tides_bridge.settings import Settings
 from tides_bridge.targets.listed import (
     PageOfTargets,
     TargetFilter,
@@ -37,6 +45,9 @@ SHADES: Final = 6
 BINS: Final = 40
 """Bars of a histogram of times, at most."""
 
+PLACE_CRITERIA: Final = ("declination", "footprint", "minGalacticLatitude")
+"""What a selection function may ask of a place."""
+
 SPANS: Final = (1, 2, 7, 14, 30, 91, 182, 365, 730, 3650)
 """[d] Widths of such a bar."""
 
@@ -48,6 +59,7 @@ class Skyward(NamedTuple):
     counts: Sequence[Mapping[str, Any]]
     cells: Sequence[Mapping[str, Any]]
     histograms: Mapping[str, tuple[float, Sequence[Mapping[str, Any]]]]
+    outside: tuple[str, str]
 
 
 class Bar(NamedTuple):
@@ -84,7 +96,7 @@ def _found(connection: Connection, portal: Portal, asked: Asked) -> Skyward:
     question = f"sky of {json.dumps(chosen)}"
     cells, histograms = portal.counted.get(connection, question, lambda: _counted(connection, chosen, page))
     counts = portal.counted.get(connection, "states", lambda: count_states(connection))
-    return Skyward(page, counts, cells, histograms)
+    return Skyward(page, counts, cells, histograms, _outside(portal.settings))
 
 
 def _counted(connection: Connection, chosen: Mapping[str, Any], page: PageOfTargets) -> tuple[Any, Any]:
@@ -94,6 +106,41 @@ def _counted(connection: Connection, chosen: Mapping[str, Any], page: PageOfTarg
     days = bin_by(connection, chosen, "seen", 1.0)
     width = bar_days(days[0]["bin"], days[-1]["bin"]) if days else 1
     return cells, histograms | {"seen": (width, joined_days(days, width))}
+
+
+@lru_cache(maxsize=8)
+def outside_of(function: SelectionFunction) -> str:
+    """
+    Draw where a function takes nothing, whatever is there: empty if it takes all of the sky.
+
+    Parameters
+    ----------
+    function
+        Of which `PLACE_CRITERIA` are looked at, outside of groups.
+    """
+    keys = json.loads(function.normalised_text)
+    asked = {key: keys[key] for key in PLACE_CRITERIA if key in keys}
+    of_place = SelectionFunction.parse(function.name, {**every_detection().keys, **asked})
+
+    def is_outside(ra: Floats, decl: Floats) -> Mask:
+        seen, number = [True] * len(ra), len(ra)
+        points: tuple[Any, ...] = (range(number), [0.0] * number, [0] * number, [19.0] * number, [0.1] * number)
+        objects = Objects.of(number, ra=ra, decl=decl)
+        names = [str(place) for place in range(number)]
+        curves = LightCurves.from_magnitudes(names, *points, is_detection=seen, is_positive=seen, objects=objects)
+        outside: Mask = ~judge(curves, [of_place])[0].passed
+        return outside
+
+    return shade_where(is_outside) if asked else ""
+
+
+def _outside(settings: Settings) -> tuple[str, str]:
+    """Name the function in force, and draw where it takes nothing; its file may be wrong, or be made later."""
+    try:
+        function = load_functions(settings)[0]
+    except SettingsError:
+        return "", ""
+    return function.name, outside_of(function)
 
 
 def bar_days(first: float, last: float) -> int:
@@ -129,6 +176,8 @@ def _drawn(asked: Asked, found: Skyward) -> dict[str, Any]:
         "width": WIDTH,
         "height": HEIGHT,
         "lines": lines(),
+        "function": found.outside[0],
+        "outside": found.outside[1],
         "points": points,
         "cells": [_cell(asked.chosen, row, found.cells) for row in found.cells],
         "histograms": [
