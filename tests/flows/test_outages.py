@@ -3,11 +3,12 @@
 import contextlib
 import json
 import os
-import subprocess
-import sys
+import signal
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,9 @@ from simulators.alerts.packets import alerts
 from simulators.sky import Sky
 from simulators.standins.bundle import StandinAlert, Standins
 from tests.support.databases import rows_of
-from tests.support.forked import forked_tides
+from tests.support.forked import ForkedTides, forked_tides, start_forked
 from tests.support.prefect_home import furnish
-from tests.support.processes import ROOT, wait_until
+from tests.support.processes import wait_until
 from tides_bridge.database import open_database
 from tides_bridge.settings import load_settings
 
@@ -150,14 +151,13 @@ def test_a_second_run_at_the_same_time_leaves_the_work_to_the_first(settings_fil
 
 def test_a_killed_run_leaves_no_server_of_prefect_behind(settings_file: Path, tmp_path: Path) -> None:
     environment = os.environ | {"PREFECT_HOME": str(furnish(tmp_path / "prefect"))}
-    command = [sys.executable, "-m", "flows.cli", "run", "--settings", str(settings_file)]
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    log = tmp_path / "log"
+    process = ForkedTides(["run", "--settings", str(settings_file)], environment, log, log)
     try:
-        wait_until(lambda: "Beginning flow run" in (tmp_path / "log").read_text(), START_SECONDS)
+        wait_until(lambda: log.exists() and "Beginning flow run" in log.read_text(), START_SECONDS)
         assert len(servers_of(tmp_path)) == 1
     finally:
-        process.kill()
+        process.send_signal(signal.SIGKILL)
         process.wait(60)
     wait_until(lambda: not servers_of(tmp_path))
 
@@ -211,31 +211,31 @@ def test_bad_messages_are_kept_and_objects_without_light_curve_are_tried_again(
         assert rows_of(database, "SELECT * FROM deferred_object") == []
 
 
-CLUSTER = """
-import sys
-from distributed import LocalCluster
+def serve_cluster(address: Connection) -> None:
+    """Be a Dask cluster, tell its address, and end with whoever hears it."""
+    from distributed import LocalCluster
 
-if __name__ == "__main__":
-    with LocalCluster(n_workers=1, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster:
-        print(cluster.scheduler_address, flush=True)
-        sys.stdin.read()
-"""
+    local_cluster: Any = LocalCluster  # without types
+    where = {"host": "127.0.0.1", "protocol": "tcp", "dashboard_address": "127.0.0.1:0"}
+    with local_cluster(n_workers=1, processes=False, **where) as cluster:
+        address.send(cluster.scheduler_address)
+        with contextlib.suppress(EOFError):
+            address.recv()
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[str]:
-    """A Dask cluster that runs already, in processes of its own."""
-    script = tmp_path / "cluster.py"
-    script.write_text(CLUSTER)
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen([sys.executable, script], env=environment, text=True, **pipes) as process:
-        try:
-            yield process.stdout.readline().strip()
-            process.stdin.close()
-            process.wait(60)
-        finally:
-            process.kill()
+def cluster() -> Iterator[str]:
+    """A Dask cluster that runs already, in a process of its own; its worker is there, too."""
+    ours, theirs = Pipe()
+    process = start_forked(serve_cluster, theirs)
+    theirs.close()
+    try:
+        assert ours.poll(START_SECONDS)
+        yield ours.recv()
+        ours.close()
+        process.join(60)
+    finally:
+        process.kill()
 
 
 @pytest.mark.parametrize("where", ["processes here", "a cluster elsewhere"])
