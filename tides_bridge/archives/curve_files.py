@@ -33,6 +33,11 @@ CURVE_COLUMNS: Final = (
     ("ra", pa.float64(), Meaning("right ascension of the point, else of the object", "deg", "pos.eq.ra")),
     ("dec", pa.float64(), Meaning("declination of the point, else of the object", "deg", "pos.eq.dec")),
     ("ebv", pa.float64(), Meaning("E(B-V) of the Milky Way", "mag", "phot.color.excess")),
+    ("solar_system", pa.int64(), Meaning("1 if the object is one of the solar system, 0 if none", ucd="meta.code")),
+    ("point_source", pa.int64(), Meaning("1 if the object lies on a star, 0 if on none", ucd="meta.code")),
+    ("known_variable", pa.int64(), Meaning("1 if the object is a catalogued variable, 0 if none", ucd="meta.code")),
+    ("first_seen_mjd", pa.float64(), Meaning("when the survey saw the object first, MJD (UTC)", "d", "time.start")),
+    ("sherlock_class", pa.string(), Meaning("class of the object by Sherlock", ucd="src.class")),
 )
 """Columns of the table: name, type, meaning."""
 
@@ -69,6 +74,11 @@ def table_of_curves(curves: LightCurves) -> pa.Table:
         "ra": of_object(known.ra, curves.ra),
         "dec": of_object(known.decl, curves.decl),
         "ebv": known.ebv[owner],
+        "solar_system": known.solar_system[owner],
+        "point_source": known.point_source[owner],
+        "known_variable": known.known_variable[owner],
+        "first_seen_mjd": known.first_seen[owner],
+        "sherlock_class": pa.array(known.sherlock_class, pa.string()).take(pa.array(owner)),
     }
     return pa.table(
         [_array(columns[name], kind) for name, kind, _ in CURVE_COLUMNS],

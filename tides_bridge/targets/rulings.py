@@ -185,7 +185,8 @@ def _unknown(named: str, settings: Settings, survey: str | None) -> Subject:
         if survey or by_form:
             return Subject(named, None, None, survey or by_form[0], named)
     raise RejectedError(
-        named, "there is no target of this name, and no such object; of one that is still to come give --survey"
+        named,
+        "there is no target of this name, and no such object; if it is still to come: --survey, where that exists",
     )
 
 

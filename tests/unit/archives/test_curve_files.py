@@ -1,5 +1,6 @@
 """Light curves written as tables, and read again."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from tests.unit.formats.test_snana import check
 from tides_bridge.archives.curve_files import CURVE_SCHEMA, table_of_curves
 from tides_bridge.formats.output.meanings import meaning_of
 from tides_bridge.formats.output.table_files import write_table
+from tides_bridge.lightcurves import Objects
 
 ENDINGS = {".csv": "ascii.csv", ".parquet": "parquet", ".fits": "fits", ".vot": "votable", ".ecsv": "ascii.ecsv"}
 
@@ -29,6 +31,21 @@ def test_what_is_written_is_read_again(tmp_path: Path, ending: str) -> None:
     check(again)
     places = ("ra", "decl")  # a point without gets that of its object
     assert digests(again, without=places) == digests(curves, without=places)
+
+
+@pytest.mark.parametrize("ending", [".fits", ".vot", ".ecsv", ".csv", ".parquet"])
+def test_what_is_known_of_an_object_is_written_too(tmp_path: Path, ending: str) -> None:
+    """Criteria ask for it: converted, objects passed that the alerts themselves did not let pass."""
+    curves, _ = read(snana.write_pair(tmp_path))
+    facts = {"solar_system": [0.0, 1.0], "point_source": [1.0, np.nan], "known_variable": [np.nan, 0.0]}
+    facts |= {"first_seen": [58000.25, np.nan]}
+    known = Objects.of(2, ra=curves.objects.ra, decl=curves.objects.decl, sherlock_class=["SN", None], **facts)
+    write_table(table_of_curves(replace(curves, objects=known)), tmp_path / f"curves{ending}")
+    again, told = read(tmp_path / f"curves{ending}")
+    assert told == [] and again.object_ids == curves.object_ids
+    for name, values in facts.items():
+        np.testing.assert_equal(getattr(again.objects, name), values)
+    assert again.objects.sherlock_class.tolist() == ["SN", None]
 
 
 @pytest.mark.parametrize("ending", [".fits", ".vot", ".ecsv"])

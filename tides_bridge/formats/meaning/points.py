@@ -313,9 +313,10 @@ def _facts(table: pa.Table, others: dict[str, Any]) -> dict[str, Any]:
         values = values_of(table, role)
         if values is not None:
             facts[role] = np.where(values > -900, values, np.nan)
-    first = values_of(table, "jdstarthist")
-    if first is not None:
-        facts["first_seen"] = known_epochs(first - MJD_ZERO)
+    for role, zero in (("jdstarthist", MJD_ZERO), ("first_seen", 0.0)):
+        first = values_of(table, role)
+        if first is not None:
+            facts["first_seen"] = known_epochs(first - zero)
     ebv = values_of(table, "ebv")
     if ebv is not None:
         facts["ebv"] = sky.without_impossible(ebv)

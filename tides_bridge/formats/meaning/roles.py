@@ -69,6 +69,7 @@ NAMES: Final = {
     "sgscore1": ("sgscore1",),
     "distpsnr1": ("distpsnr1",),
     "jdstarthist": ("jdstarthist",),
+    "first_seen": ("first_seen_mjd",),
     "solar_system": ("solar_system",),
     "point_source": ("point_source",),
     "known_variable": ("known_variable",),
