@@ -35,6 +35,7 @@ from tides_bridge.formats.avro.program import (
 from tides_bridge.formats.lsst import NUMBERS, error_without_object, lsst_curves_of_columns
 from tides_bridge.formats.meaning.bands import band_code, tell_unknown
 from tides_bridge.formats.meaning.epochs import NO_EPOCH, known_epochs
+from tides_bridge.formats.meaning.sky import checked_positions
 from tides_bridge.formats.records import XM
 from tides_bridge.formats.ztf import is_known_variable
 from tides_bridge.lightcurves import LightCurves, Objects
@@ -246,10 +247,11 @@ class Packets:
             own = self._own(name)
             known[name] = np.where(np.isnan(own), self._number(name), own)[chosen]
         is_rubin = np.isfinite(self._number("midpointMjdTai"))
+        ra, decl = checked_positions(known["ra"], np.where(np.isnan(known["dec"]), known["decl"], known["dec"]))
         return Objects.of(
             len(chosen),
-            ra=known["ra"],
-            decl=np.where(np.isnan(known["dec"]), known["decl"], known["dec"]),
+            ra=ra,
+            decl=decl,
             ebv=self._own("mwebv")[chosen],
             solar_system=np.where(is_rubin, self.ss_object_ids != 0, np.nan)[chosen],
             known_variable=[self._is_variable(number) for number in chosen.tolist()],

@@ -13,9 +13,9 @@ import numpy as np
 
 from tides_bridge.compiled import Floats, Integers, Mask
 from tides_bridge.formats.meaning.bands import bands_of_fids
-from tides_bridge.formats.meaning.brightness import tell_errors
+from tides_bridge.formats.meaning.brightness import LARGEST_ERROR, possible_magnitudes, tell_errors
 from tides_bridge.formats.meaning.epochs import plausible_epochs
-from tides_bridge.formats.meaning.sky import SOLAR_SYSTEM_RADIUS
+from tides_bridge.formats.meaning.sky import SOLAR_SYSTEM_RADIUS, checked_positions
 from tides_bridge.formats.packed_structs import MISSING_INTEGER, NULL, Packing, without_nulls
 from tides_bridge.formats.ztf import POSITIVE, nights_of_points, without_sentinels
 from tides_bridge.lightcurves import LightCurves, Objects
@@ -88,8 +88,9 @@ def _curves(names: list[str], candidates: Sequence[list[AnswerPoint]]) -> LightC
     candid, sign, nid = columns["candid"], columns["isdiffpos"], columns["nid"]
     if (candid > MISSING_INTEGER).any() or (nid != np.floor(nid))[~np.isnan(nid)].any():
         raise ValueError("a candid or a night is none")
+    columns["magpsf"] = possible_magnitudes(columns["magpsf"])
     is_detection = (candid != MISSING_INTEGER) & ~np.isnan(columns["magpsf"])
-    tell_errors(columns["sigmapsf"], np.where(is_detection, columns["magpsf"], np.nan))
+    tell_errors(columns["sigmapsf"], np.where(is_detection, columns["magpsf"], np.nan), LARGEST_ERROR)
     mjd = plausible_epochs(columns["jd"] - MJD_ZERO)
     whole_nid = np.where(np.isnan(nid), -1, nid).astype(np.int64)
     return LightCurves.from_magnitudes(
@@ -122,7 +123,8 @@ def _objects(number: int, index: Integers, has_candid: Mask, columns: dict[str, 
         np.isnan(distance) | (distance == NULL), np.nan, (distance >= 0) & (distance <= SOLAR_SYSTEM_RADIUS)
     )
     known: dict[str, Floats] = {}
-    for name, values in (("ra", columns["ra"][newest]), ("decl", columns["dec"][newest]), ("solar_system", near)):
+    ra, decl = checked_positions(columns["ra"][newest], columns["dec"][newest])
+    for name, values in (("ra", ra), ("decl", decl), ("solar_system", near)):
         known[name] = np.full(number, np.nan)
         known[name][objects] = values
     return Objects.of(number, **known)

@@ -180,6 +180,8 @@ def _ztf_name(record: Head | Record) -> str:
     if record.objectId is None:
         raise MalformedAlert("record", "has no objectId")
     name = str(record.objectId).strip()
+    if not name:
+        raise MalformedAlert("record", "has an empty objectId")
     if problem := not_of_ztf(name):
         raise MalformedAlert("record", problem)
     return name

@@ -16,11 +16,11 @@ import numpy as np
 
 from tides_bridge.compiled import Floats, Integers
 from tides_bridge.formats.meaning.bands import bands_of_fids
-from tides_bridge.formats.meaning.brightness import tell_errors
+from tides_bridge.formats.meaning.brightness import LARGEST_ERROR, possible_magnitudes, tell_errors
 from tides_bridge.formats.meaning.epochs import known_epochs, plausible_epochs
 from tides_bridge.formats.meaning.identifiers import EXACT
 from tides_bridge.formats.meaning.nights import filled_nights, nights_of_ztf
-from tides_bridge.formats.meaning.sky import SOLAR_SYSTEM_RADIUS, STAR_RADIUS, STAR_SCORE
+from tides_bridge.formats.meaning.sky import SOLAR_SYSTEM_RADIUS, STAR_RADIUS, STAR_SCORE, checked_positions
 from tides_bridge.lightcurves import LightCurves, Objects
 from tides_bridge.lightcurves.columns import SENTINEL
 from tides_bridge.lightcurves.photometry import MJD_ZERO
@@ -85,7 +85,8 @@ def ztf_curves(objects: Sequence[ZtfObject]) -> LightCurves:
     magnitude, error = (
         without_sentinels([getattr(point, name) for point in points]) for name in ("magpsf", "sigmapsf")
     )
-    tell_errors(error, magnitude)
+    magnitude = possible_magnitudes(magnitude)
+    tell_errors(error, magnitude, LARGEST_ERROR)
     is_detection = np.array([has_id(point.candid) for point in points], dtype=bool) & ~np.isnan(magnitude)
     mjd = plausible_epochs(_floats([point.jd for point in points]) - MJD_ZERO)
     deep = without_sentinels([point.drb for point in points])
@@ -164,6 +165,8 @@ def columns_of_facts(known: Sequence[dict[str, Any]]) -> Objects:
     for name in names:
         values = [facts.get(name) for facts in known]
         columns[name] = values if name in ("sherlock_class", "annotations") else _floats(values)
+    if {"ra", "decl"} <= names:
+        columns["ra"], columns["decl"] = checked_positions(columns["ra"], columns["decl"])
     return Objects.of(len(known), **columns)
 
 

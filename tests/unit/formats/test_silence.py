@@ -1,5 +1,6 @@
 """What once was read wrongly without a word: each kind, in any container, is read rightly now, or told by name."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support import recorded
+from tests.unit.formats.test_files import written
 from tests.unit.formats.test_meaning import BANDS, CONTAINERS, MJD, left_out
 from tides_bridge.lightcurves import LightCurves
 
@@ -100,6 +103,30 @@ TOLD: dict[str, tuple[pd.DataFrame, str]] = {
 
 HARMLESS = (" is used in rows where ", "whose nights count")
 """What may be told beside what is read rightly."""
+
+
+@pytest.mark.parametrize("form", ["packet", "answer"])
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"magpsf": -19.1}, "1 point with a magnitude like -19.1"),
+        ({"magpsf": 0.0}, "1 point with a magnitude like 0"),
+        ({"sigmapsf": 99.0}, "1 point whose error is above 3 mag"),
+        ({"ra": 700.0}, "1 positions are on no sky, such as 700"),
+        ({"ra": 0.0, "dec": 0.0}, "1 positions are on no sky, such as 0 0"),
+    ],
+)
+def test_what_packets_of_ztf_said_silently(tmp_path: Path, form: str, change: dict[str, float], reason: str) -> None:
+    points = [recorded.point(night, **(change if night == 3 else {})) for night in (3, 2, 1)]
+    if form == "packet":
+        content = recorded.json_text(recorded.ztf_packets({"ZTF26a": points})[0])
+    else:
+        content = recorded.json_text({"objectId": "ZTF26a", "candidates": points})
+    curves, refused, lines = left_out(written(tmp_path, "a.json", content))
+    assert (refused, lines) == ([], [line for line in lines if line.startswith(reason)])
+    assert len(lines) == 1
+    assert curves.is_detection.tolist() == [True, True, "magpsf" not in change]
+    assert np.isnan(curves.objects.ra).tolist() == ["ra" in change]
 
 
 @settings(max_examples=60, deadline=None)

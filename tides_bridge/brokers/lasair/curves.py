@@ -18,10 +18,11 @@ import numpy as np
 
 from tides_bridge.brokers.base import Fetched, brief
 from tides_bridge.formats.meaning.bands import BAND_OF_FID
+from tides_bridge.formats.meaning.brightness import possible_magnitudes
 from tides_bridge.formats.meaning.epochs import EPOCHS
 from tides_bridge.formats.meaning.nights import NID_ZERO, nights_of_ztf
 from tides_bridge.formats.packed_structs import MISSING_INTEGER, Packing, without_nulls
-from tides_bridge.formats.ztf import POSITIVE
+from tides_bridge.formats.ztf import POSITIVE, without_sentinels
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.columns import SENTINEL
 from tides_bridge.lightcurves.photometry import BANDS, MJD_ZERO, ZTF_BANDS, mjd_from_jd
@@ -122,14 +123,16 @@ def _curves_of_points(names: list[str], candidates: list[list[_Point]]) -> Fetch
             is_detection[kept],
             (np.cumsum(has_any) - 1)[index[kept]],
         )
+    given = without_sentinels(columns["magpsf"])
+    magnitude = possible_magnitudes(given)
     curves = LightCurves.from_magnitudes(
         [name for name, has in zip(names, has_any.tolist(), strict=True) if has],
         index,
         mjd,
         BAND_OF_FID[np.clip(columns["fid"], 0, len(BAND_OF_FID) - 1).astype(np.int64)],
-        columns["magpsf"],
+        magnitude,
         columns["sigmapsf"],
-        is_detection=is_detection,
+        is_detection=is_detection & (np.isnan(magnitude) == np.isnan(given)),
         is_positive=(columns["isdiffpos"] == b"t") | (columns["isdiffpos"] == b"1"),
         limiting_magnitude=columns["diffmaglim"],
         night=night.astype(np.int64),
@@ -216,13 +219,15 @@ def curves_of_rows(object_ids: Sequence[str], rows: Iterable[tuple[object, ...]]
     columns = list(zip(*rows, strict=True)) or [()] * len(types)
     arrays: list[Any] = [np.array(column, dtype=dtype) for column, dtype in zip(columns, types, strict=True)]
     index, mjd, band, mag, error, night, detection, positive, ra, decl, source_id, reliability, limit = arrays
+    possible = possible_magnitudes(mag)
+    detection &= np.isnan(possible) == np.isnan(mag)
     lacks = np.bincount(index[detection & (night < 0)], minlength=len(object_ids)) > 0
     return LightCurves.from_magnitudes(
         object_ids,
         index,
         mjd,
         band,
-        mag,
+        possible,
         error,
         is_detection=detection,
         is_positive=positive,

@@ -165,8 +165,11 @@ def is_ab(system: str) -> bool:
 
 def possible_magnitudes(magnitude: Floats) -> Floats:
     """Give the magnitudes, NaN where one cannot be that of an image, which is told, or stands for none."""
+    is_good = (magnitude > BRIGHTEST) & (magnitude < FAINTEST)
+    if (is_good | np.isnan(magnitude)).all():
+        return magnitude
     missing = np.isnan(magnitude) | (magnitude <= -99) | np.isin(magnitude, NONE_AT_ALL)
-    bad = ~missing & ~((magnitude > BRIGHTEST) & (magnitude < FAINTEST))
+    bad = ~missing & ~is_good
     if not bad.any():
         return np.where(missing, np.nan, magnitude) if missing.any() else magnitude
     worst = float(magnitude[bad][0])
