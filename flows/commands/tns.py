@@ -1,5 +1,6 @@
 """The command `tides tns`: load a list of the Transient Name Server."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,7 @@ def tns(
     Types may ask for rulings, or rule: targets.tnsNoSupernova and tnsClassified in the settings.
     """
     from tides_bridge.database import ensure_schema, open_database
+    from tides_bridge.formats.meaning.tns_types import TNS_TYPES
     from tides_bridge.settings import load_settings
     from tides_bridge.targets.tns import load_tns
     from tides_bridge.targets.tns_rulings import rule_by_tns
@@ -44,6 +46,9 @@ def tns(
         f"{len(found.objects)} objects{of}: {loaded.inserted} new, {loaded.updated} changed; "
         f"{len(found.refused)} lines left out"
     )
+    counts = Counter(found.objects["object_type"].dropna())
+    if unknown := [f"{name} ({number})" for name, number in counts.most_common() if name not in TNS_TYPES]:
+        echo_line(f"types unknown here, about which a person is asked: {', '.join(unknown[:SHOWN])}", err=True)
     if ruled:
         echo_line(f"{ruled} targets are off by their types: tides why NAME, tides release NAME")
     for line, reason in found.refused[:SHOWN]:

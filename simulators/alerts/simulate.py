@@ -45,7 +45,7 @@ from tides_bridge.formats.recording import RecordedMessage
 from tides_bridge.lightcurves.photometry import MJD_OF_UNIX
 
 CLASS_NAMES = {"variable star": "RR Lyrae"}
-"""What `tides_bridge.archives.taxonomy` calls a kind of the sky, where it differs; asteroids are in no class of it."""
+"""What the taxonomy of `formats.meaning` calls a kind of the sky, where it differs; asteroids are in no class of it."""
 MEANT_FOR = {
     "lsst_version": ("--schema-version", ("lsst-avro", "rubin", "fink-lsst")),
     "elasticc_version": ("--schema-version", ("elasticc",)),

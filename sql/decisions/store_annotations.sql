@@ -1,43 +1,24 @@
 -- purpose: keep what alerts say of objects beyond the light curve, where it is other than what was said last
--- params: annotations jsonb (list of survey, object_id, name, number, word, version, mjd), broker text
+-- needs: annotate, association
+-- params: annotations jsonb (list of survey, object_id, name, number, word, version, mjd), broker text,
+--         of_targets boolean (only of objects that belong to targets)
+-- returns: one row: stored bigint
 
-INSERT INTO annotation (survey, object_id, name, number, word, version, broker, mjd)
 SELECT
-    given.survey,
-    given.object_id,
-    given.name,
-    given.number,
-    given.word,
-    given.version,
-    %(broker)s::text AS broker,
-    given.mjd
-FROM jsonb_to_recordset(%(annotations)s::jsonb) AS given (
-        survey text,
-        object_id text,
-        name text,
-        number double precision,
-        word text,
-        version text,
-        mjd double precision
-    )
-LEFT JOIN LATERAL (
-    SELECT
-        annotation.number,
-        annotation.word,
-        annotation.version,
-        annotation.mjd
-    FROM annotation
+    coalesce(
+        sum(annotate(kept.said, %(broker)s::text, FALSE)), 0
+    )::bigint AS stored
+FROM (
+    SELECT jsonb_agg(given.said) AS said
+    FROM jsonb_array_elements(%(annotations)s::jsonb) AS given (said)
     WHERE
-        annotation.object_id = given.object_id
-        AND annotation.survey = given.survey
-        AND annotation.name = given.name
-        AND annotation.broker = %(broker)s::text
-    ORDER BY annotation.mjd DESC, annotation.annotation_id DESC
-    LIMIT 1
-) AS newest ON TRUE
-WHERE
-    newest.mjd IS NULL
-    OR (
-        given.mjd >= newest.mjd
-        AND (given.number, given.word, given.version) IS DISTINCT FROM (newest.number, newest.word, newest.version)
-    );
+        NOT %(of_targets)s::boolean
+        OR EXISTS (
+            SELECT
+            FROM association
+            WHERE
+                association.object_id = given.said ->> 'object_id'
+                AND association.survey = given.said ->> 'survey'
+        )
+) AS kept
+WHERE kept.said IS NOT NULL;

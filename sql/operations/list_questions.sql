@@ -1,7 +1,8 @@
 -- purpose: list all that waits for a person's word, the oldest first
 -- params: times integer (so often something is asked of 4MOST), at timestamptz (whose rulings are in force),
 --         scatter double precision (arcsec, of detections about their position), days integer (a namesake is asked
---         about), steady_days double precision (d), steady_mag double precision (mag, of fading)
+--         about), steady_days double precision (d), steady_mag double precision (mag, of fading),
+--         known_types text[] (of the TNS)
 -- returns: one row a question: kind text (edit, association, position, tns, steady, refusal, otherwise, guard,
 --          spectrum, delivery or namesake), about text (targets, a file, or what is held), question text, number
 --          bigint (of targets, or of spectra), since timestamptz (NULL if it is not kept), key text
@@ -83,6 +84,9 @@ question AS (
         'the TNS has it as ' || open_tns_question.tns_type || coalesce(' (' || open_tns_question.tns_name || ')', '')
         || CASE
             WHEN open_tns_question.is_no_supernova THEN ': is it no target?'
+            WHEN
+                open_tns_question.tns_type <> ALL(%(known_types)s::text[])
+                THEN ', a type that no one knows here: is it a target?'
             ELSE ': is its spectrum elsewhere enough?'
         END AS question,
         1 AS number,

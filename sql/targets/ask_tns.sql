@@ -1,6 +1,7 @@
 -- purpose: ask about targets by their type at the Transient Name Server: in the list, or else as a broker said it last;
 --          a question whose type is no longer so is not open, and is none anew when it is so again
--- params: no_supernova text[] (types), asks_no_supernova boolean, asks_classified boolean (of every other type)
+-- params: no_supernova text[], known text[] (types), asks_no_supernova boolean (also of types that nobody knows),
+--         asks_classified boolean (of every other type)
 -- returns: one row a new question: tides_id bigint, name text, tns_type text, tns_name text, is_no_supernova boolean,
 --          is_ruled boolean (a veto, hold or force is in force)
 
@@ -12,7 +13,11 @@ WITH listed AS (
     FROM tns_object
     WHERE
         tns_object.object_type IS NOT NULL
-        AND (%(asks_classified)s::boolean OR tns_object.object_type = ANY(%(no_supernova)s::text[]))
+        AND (
+            %(asks_classified)s::boolean
+            OR tns_object.object_type = ANY(%(no_supernova)s::text[])
+            OR tns_object.object_type <> ALL(%(known)s::text[])
+        )
 ),
 
 spoken AS (
@@ -22,7 +27,11 @@ spoken AS (
     FROM annotation
     WHERE
         annotation.name = 'tns.type'
-        AND (%(asks_classified)s::boolean OR annotation.word = ANY(%(no_supernova)s::text[]))
+        AND (
+            %(asks_classified)s::boolean
+            OR annotation.word = ANY(%(no_supernova)s::text[])
+            OR annotation.word <> ALL(%(known)s::text[])
+        )
 ),
 
 -- Whom it may concern; the view says whom it does.
@@ -82,6 +91,8 @@ asked AS (
         tides_master.merged_into IS NULL
         AND CASE
             WHEN typed.tns_type = ANY(%(no_supernova)s::text[]) THEN %(asks_no_supernova)s::boolean
+            WHEN typed.tns_type <> ALL(%(known)s::text[])
+                THEN %(asks_no_supernova)s::boolean OR %(asks_classified)s::boolean
             ELSE typed.tns_type IS NOT NULL AND %(asks_classified)s::boolean
         END
         -- Answered of a target that had one of its objects, before a merge or a split: that holds for this one, too.

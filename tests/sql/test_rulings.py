@@ -356,6 +356,9 @@ def test_tags_and_comments_switch_nothing_and_tags_find(three: Database, setting
     ruled(three, at(settings), "release", "b")
     assert chosen(three, settings, "tag=bright") == ["aab"]
     assert chosen(three, settings, "tag=young") == []
+    for tag in ("a,b", " "):
+        with pytest.raises(SettingsError, match="has a comma"):
+            ruled(three, at(settings), "tag", "a", tag=tag, reason="young")
 
 
 def chosen(database: Database, settings: Settings, *conditions: str) -> list[str]:

@@ -16,6 +16,7 @@ from tests.support.staging import at, staged, store
 from tides_bridge.database import Database, run
 from tides_bridge.decisions.history import why
 from tides_bridge.errors import MalformedAlert
+from tides_bridge.operations.questions import count_questions, list_questions
 from tides_bridge.settings import Settings
 from tides_bridge.targets.association import merge_targets, split_object
 from tides_bridge.targets.rulings import Ruling, find_subjects, rule
@@ -339,6 +340,54 @@ def test_a_type_that_is_no_supernova_is_asked_about_until_somebody_rules(databas
     assert open_ones(database) == []
 
 
+def test_a_redshift_of_the_list_is_said_of_its_target_and_the_newer_counts(
+    database: Database, listed: Settings, tmp_path: Path
+) -> None:
+    def words() -> dict[str, float]:
+        rows = rows_of(database, "SELECT object_id, number FROM annotation WHERE broker = 'tns' ORDER BY annotation_id")
+        return {row["object_id"]: row["number"] for row in rows}
+
+    assert words() == dict.fromkeys("abcd", 0.031)
+    rows = {
+        "1": {"internal_names": "a", "redshift": "0.05", "lastmodified": "2026-06-10 12:00:00"},
+        "3": {"internal_names": "c", "redshift": "0.07", "lastmodified": "2026-06-08 12:00:00"},  # older than known
+        "4": {"internal_names": "d", "redshift": "", "lastmodified": "2026-06-10 12:00:00"},
+    }
+    newer = write(tmp_path, *(line(objid=number, name=f"2026a{number}", **values) for number, values in rows.items()))
+    for _ in range(2):
+        load_tns(database, newer)
+        assert words() == {"a": 0.05, "b": 0.031, "c": 0.031, "d": 0.031}
+    assert rows_of(database, "SELECT count(*) AS number FROM annotation WHERE broker = 'tns'") == [{"number": 5}]
+    with database.transaction() as connection:
+        rows = run(connection, "fourmost/list_targets.sql", {"tides_ids": None})
+    assert rows[0]["annotations"]["tns.redshift"] == {"number": 0.05, "of": "ztf a"}
+
+
+def test_a_type_that_nobody_knows_is_asked_about_and_rules_nothing(
+    database: Database, listed: Settings, tmp_path: Path
+) -> None:
+    newer = line(
+        objid="3", type="SN Iq", name="2026aac", ra="30", declination="-20", lastmodified="2030-01-01 00:00:00"
+    )
+    load_tns(database, write(tmp_path, newer))
+    rows_of(
+        database,
+        "INSERT INTO annotation (survey, object_id, name, word, broker, mjd) "
+        "VALUES ('ztf', 'd', 'tns.type', 'Nova?', 'fink', 61000) RETURNING 1",
+    )
+    strict = typed_as(listed, tns_no_supernova="veto", tns_classified="hold")
+    assert ruled_by_tns(database, strict) == {"a": "veto", "b": "veto", "c": "on", "d": "on"}
+    asked = {question.question for question in list_questions(database, strict, "tns")}
+    assert asked == {
+        f"the TNS has it as {name}, a type that no one knows here: is it a target?"
+        for name in ("SN Iq (SN 2026aac)", "Nova? (SN 2026aad)")
+    }
+    with database.transaction() as connection:
+        assert count_questions(connection, strict)["tns"] == 2
+    ruled_by_tns(database, typed_as(listed, tns_no_supernova="tell"))
+    assert list_questions(database, strict, "tns") == []
+
+
 def test_a_setting_vetoes_and_holds_once_and_overrules_nobody(database: Database, listed: Settings) -> None:
     with database.transaction() as connection:
         (forced,) = find_subjects(connection, listed, ["a"])
@@ -410,5 +459,5 @@ def test_what_was_said_of_a_type_goes_with_the_object(database: Database, settin
 def test_a_target_is_found_by_any_of_its_names(database: Database, listed: Settings, name: str) -> None:
     found = why(database, name)
     assert [(row["object_id"], row["name"]) for row in found["names"]] == [("c", "TiDES25aac")]
-    assert [row["word"] for row in found["annotations"]] == ["CV"]
+    assert [row["word"] for row in found["annotations"] if row["broker"] != "tns"] == ["CV"]
     assert matches(database, found["targets"][0]["name"]) == [("SN 2026aac", "SN Ia", 0.031, "name")]

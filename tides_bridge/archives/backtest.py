@@ -17,12 +17,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from tides_bridge.archives.lives import lives_of
-from tides_bridge.archives.taxonomy import SUPERNOVAE, class_named
 from tides_bridge.archives.truth import COLUMNS, TruthFile, read_truth
 from tides_bridge.compiled import Floats
 from tides_bridge.errors import RejectedError, SettingsError
 from tides_bridge.formats import Noted, Refused
 from tides_bridge.formats.files import LeftOut, read_light_curves
+from tides_bridge.formats.meaning.taxonomy import SUPERNOVAE, class_named
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.selection import SelectionFunction, judge

@@ -6,16 +6,17 @@ Avro containers, messages without schema, JSON, or tar archives of any of these.
 LSSTDESC/elasticc; FASTDB's messages, alerts with the same fields beside, are read, too.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 
-from tides_bridge.archives.taxonomy import TAXONOMY, TrueClass, class_of, gentypes_of
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats import Options, Refused
 from tides_bridge.formats.contents import files_in
+from tides_bridge.formats.meaning.classifications import classes_in
+from tides_bridge.formats.meaning.taxonomy import TAXONOMY, TrueClass, gentypes_of
 from tides_bridge.formats.messages_of_files import UNREADABLE, messages_in, unreadable_reason
 from tides_bridge.formats.output.meanings import Meaning, schema_of
 from tides_bridge.formats.whole_alerts import Opener
@@ -34,8 +35,6 @@ CLASSIFICATION_COLUMNS: Final = (
 """Columns of the table, one row a class of a message."""
 
 CLASSIFICATION_SCHEMA: Final = schema_of(CLASSIFICATION_COLUMNS, {"description": "What brokers of ELAsTiCC said"})
-
-NUMBERS: Final = ("alertId", "diaSourceId", "classId")
 
 TAXONOMY_COLUMNS: Final = (
     ("classId", pa.int64(), Meaning("id in ELAsTiCC2 and FASTDB", ucd="meta.id")),
@@ -66,7 +65,12 @@ def _own_gentypes(known: TrueClass) -> tuple[int, ...]:
     return gentypes_of(known) if known.class_id % 10 else ()
 
 
-def read_broker_classes(paths: Sequence[Path], refused: Refused, schema: Path | None = None) -> Iterator[pa.Table]:
+def read_broker_classes(
+    paths: Sequence[Path],
+    refused: Refused,
+    schema: Path | None = None,
+    tell: Callable[[Mapping[str, Any]], None] | None = None,
+) -> Iterator[pa.Table]:
     """
     Read classifications, a file at a time.
 
@@ -78,6 +82,8 @@ def read_broker_classes(paths: Sequence[Path], refused: Refused, schema: Path | 
         Is told of files and messages that cannot be used, and why.
     schema
         Avro schema, or folder of them, for messages that bring none.
+    tell
+        Is given each message that was read; one of which it raises a MalformedAlert is told as refused.
 
     Yields
     ------
@@ -89,46 +95,13 @@ def read_broker_classes(paths: Sequence[Path], refused: Refused, schema: Path | 
         rows: list[dict[str, Any]] = []
         for value, key in messages_in(path, options):
             try:
-                rows += _rows(value, key, opener)
+                if value.startswith(UNREADABLE):
+                    raise MalformedAlert("message", unreadable_reason(value)[1])
+                record = opener.open(value, key).record
+                rows += classes_in(record)
+                if tell is not None:
+                    tell(record)
             except MalformedAlert as problem:
                 refused(path, problem.problem)
         if rows:
             yield pa.Table.from_pylist(rows, CLASSIFICATION_SCHEMA)
-
-
-def _rows(value: bytes, key: bytes | None, opener: Opener) -> list[dict[str, Any]]:
-    """Read the classes of a message."""
-    if value.startswith(UNREADABLE):
-        raise MalformedAlert("message", unreadable_reason(value)[1])
-    record = opener.open(value, key).record
-    classes = record.get("classifications")
-    if not isinstance(classes, list) or not record.get("brokerName"):
-        raise MalformedAlert("message", "is no brokerClassification: it has no brokerName, or no classifications")
-    head = {name: record.get(name) for name, _, _ in CLASSIFICATION_COLUMNS[:6]}
-    head |= {name: _whole(record.get(name), name) for name in NUMBERS[:2]}
-    head |= {name: None if head[name] is None else str(head[name]) for name in head if name not in NUMBERS}
-    return [{**head, **_class(found)} for found in classes]
-
-
-def _class(found: Any) -> dict[str, Any]:
-    if not isinstance(found, Mapping) or found.get("classId") is None:
-        raise MalformedAlert("message", "a classification has no classId")
-    number = _whole(found["classId"], "classId")
-    try:
-        name: str | None = class_of(str(number), "class id").name
-    except ValueError:
-        name = None
-    probability = found.get("probability")
-    try:
-        return {"classId": number, "class": name, "probability": None if probability is None else float(probability)}
-    except (TypeError, ValueError):
-        raise MalformedAlert("message", f"a probability is {probability!r}, which is no number") from None
-
-
-def _whole(value: Any, name: str) -> int | None:
-    """Read a whole number of 64 bits; a float that may have lost digits is none."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not str(value).strip().lstrip("-").isdigit() or abs(int(str(value))) >= 2**63:
-        raise MalformedAlert("message", f"{name} is {str(value)[:40]!r}, which is no whole number of 64 bits")
-    return int(str(value))

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from tides_bridge.archives.backtest import LETTERS, Backtest, check_wanted, join_truth
-from tides_bridge.archives.taxonomy import class_of
 from tides_bridge.archives.truth import COLUMNS
 from tides_bridge.errors import RejectedError
+from tides_bridge.formats.meaning.taxonomy import class_of
 from tides_bridge.lightcurves.photometry import BANDS
 from tides_bridge.selection import SelectionFunction
 

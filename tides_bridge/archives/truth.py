@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tides_bridge.archives.taxonomy import UNKNOWN, Kind, class_named, class_of, whole_number
 from tides_bridge.errors import MalformedAlert, SettingsError
 from tides_bridge.formats.contents import BROKEN, first_bytes, open_unpacked, seekable
 from tides_bridge.formats.meaning.identifiers import exact_names
+from tides_bridge.formats.meaning.taxonomy import UNKNOWN, Kind, class_named, class_of, whole_number
 from tides_bridge.formats.snana.binary import open_rows
 from tides_bridge.lightcurves.photometry import BANDS, MJD_ZERO
 

@@ -22,6 +22,7 @@ KINDS = {
     "fink_ztf": "tides_bridge.brokers.fink:FinkZtf",
     "fink_lsst": "tides_bridge.brokers.fink:FinkLsst",
     "elasticc": "tides_bridge.brokers.elasticc:Elasticc",
+    "elasticc_classes": "tides_bridge.brokers.elasticc:ElasticcClasses",
     "rubin": "tides_bridge.brokers.rubin:Rubin",
     "babamul_ztf": "tides_bridge.brokers.babamul:BabamulZtf",
     "babamul_lsst": "tides_bridge.brokers.babamul:BabamulLsst",
@@ -63,7 +64,9 @@ def serves(settings: Settings, survey: str) -> bool:
         ``ztf``, ``lsst`` or ``elasticc``.
     """
     kind = settings.broker.kind
-    only = {"rubin": "lsst", "fastdb": "lsst", "elasticc": "elasticc"}.get(kind) or kind.rpartition("_")[2]
+    only = {"rubin": "lsst", "fastdb": "lsst", "elasticc": "elasticc", "elasticc_classes": "elasticc"}.get(
+        kind
+    ) or kind.rpartition("_")[2]
     return survey == only or only not in ("ztf", "lsst", "elasticc")
 
 

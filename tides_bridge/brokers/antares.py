@@ -132,7 +132,9 @@ def alert_in(body: bytes) -> Alert:
         ra=ra,
         decl=decl,
         sherlock_class=None,
-        message=_plain({key: locus[key] for key in ("id", "ra", "dec", "properties", "tags") if key in locus}),
+        message=_plain(
+            {key: locus[key] for key in ("id", "ra", "dec", "properties", "tags", "catalogs") if key in locus}
+        ),
         first_mjd=_mjd_in(properties, "oldest"),
         annotations=annotations_in(locus, "antares"),
     )

@@ -60,6 +60,8 @@ class Decoded:
         How many messages are rightly not for us, by reason: alerts of the solar system.
     notes
         What a person should know of these messages, such as a zero point that must be wrong.
+    words
+        What messages only say of objects, which is kept of targets: no alerts, so no light curve is asked for.
     """
 
     alerts: list[Alert]
@@ -67,6 +69,7 @@ class Decoded:
     refused: list[RefusedMessage]
     skipped: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    words: Sequence[Alert] = ()
 
 
 class Broker(Protocol):

@@ -117,7 +117,8 @@ def joined(parts: Sequence[Decoded]) -> Decoded:
         skipped.update(part.skipped)
     refused = [refusal for part in parts for refusal in part.refused]
     notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
-    return Decoded(newest_of(alerts), LightCurves.joined(curves), refused, dict(skipped), notes)
+    words = [alert for part in parts for alert in part.words]
+    return Decoded(newest_of(alerts), LightCurves.joined(curves), refused, dict(skipped), notes, words)
 
 
 def _of_objects(curves: LightCurves, names: set[str]) -> LightCurves:

@@ -23,25 +23,42 @@ from tides_bridge.selection import SelectionFunction, judge
 from tides_bridge.settings import Settings
 
 
-def store_annotations(
-    connection: Connection, alerts: Iterable[Alert], broker: str, names: Collection[str] = ()
-) -> None:
-    """Keep what alerts say, or of it some names only, each with the version that its source tells."""
-    rows = [
-        {
-            "survey": alert.survey,
-            "object_id": alert.object_id,
-            "name": name,
-            "word" if isinstance(value, str) else "number": value,
-            "version": alert.annotations.get(f"{name.partition('.')[0]}.version"),
-            "mjd": alert.newest_mjd,
-        }
-        for alert in alerts
-        for name, value in alert.annotations.items()
-        if (name in names if names else not name.endswith(".version"))
-    ]
-    if rows:
-        run(connection, "decisions/store_annotations.sql", {"annotations": json.dumps(rows), "broker": broker})
+def store_annotations(connection: Connection, alerts: Iterable[Alert], broker: str, names: Collection[str] = ()) -> int:
+    """
+    Keep what alerts say of targets, or some names of it of any object, with the version that its source tells.
+
+    Parameters
+    ----------
+    connection
+        Of a batch, after its targets were stored.
+    alerts
+        Several may be of one object: of each name the newest is kept.
+    broker
+        Who sends them.
+    names
+        Of annotations; none: all, of objects of targets only.
+
+    Returns
+    -------
+    int
+        How much was other than before.
+    """
+    rows: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for alert in sorted(alerts, key=lambda alert: alert.newest_mjd):
+        for name, value in alert.annotations.items():
+            if name in names if names else not name.endswith(".version"):
+                rows[alert.survey, alert.object_id, name] = {
+                    "survey": alert.survey,
+                    "object_id": alert.object_id,
+                    "name": name,
+                    "word" if isinstance(value, str) else "number": value,
+                    "version": alert.annotations.get(f"{name.partition('.')[0]}.version"),
+                    "mjd": alert.newest_mjd,
+                }
+    if not rows:
+        return 0
+    about = {"annotations": json.dumps(list(rows.values())), "broker": broker, "of_targets": not names}
+    return int(run(connection, "decisions/store_annotations.sql", about)[0]["stored"])
 
 
 def remember(
@@ -72,7 +89,8 @@ def remember(
     """
     names = {name for function in functions for name in function.annotations.values()}
     alerts = [alert for chunk in judged if names for alert in chunk.alerts]
-    if not alerts:
+    words = [alert for chunk in judged if names for alert in chunk.words]
+    if not alerts and not words:
         return list(judged)
     columns = {"surveys": "survey", "object_ids": "object_id", "ras": "ra", "decls": "decl"}
     asked = {name: [getattr(alert, of_alert) for alert in alerts] for name, of_alert in columns.items()}
@@ -80,7 +98,7 @@ def remember(
     for row in run(connection, "decisions/recall_annotations.sql", {**asked, "names": sorted(names)}):
         value = row["word"] if row["number"] is None else row["number"]
         known.setdefault((row["survey"], row["object_id"]), {})[row["name"], row["is_listed"]] = value
-    store_annotations(connection, alerts, settings.broker_name, names)
+    store_annotations(connection, [*alerts, *words], settings.broker_name, names)
     return [_judged_anew(chunk, known, functions) for chunk in judged]
 
 

@@ -308,8 +308,8 @@ def store_outcome(  # noqa: PLR0913, PLR0917
         kept = [with_curves(chunk.facts, chunk.curves, own) for chunk, own in zip(judged, keys, strict=True)]
         store_target_curves(connection, (with_curves(rows, None, staged) for rows in kept), settings.now_mjd())
         store_decided_curves(connection, judged, kept)
-        of_targets = [alert for alert in batch.alerts if (alert.survey, alert.object_id) in staged]
-        store_annotations(connection, of_targets, settings.broker_name)
+    words = [alert for chunk in judged for alert in chunk.words]
+    store_annotations(connection, [*batch.alerts, *words], settings.broker_name)
     decided = [alerts[object_id] for chunk in judged for object_id in chunk.passed]
     for survey in {alert.survey for alert in batch.alerts}:
         settled = [alert.object_id for alert in decided if alert.survey == survey]

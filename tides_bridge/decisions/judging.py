@@ -118,7 +118,7 @@ def judge_messages(
     ready = [alert for alert in decoded.alerts if alert.object_id in brought]
     times = settings.now_mjd(), settings.latest_mjd()
     judged = decide(ready, decoded.curves, functions, {}, *times) if ready else defer([], "")
-    findings = {name: getattr(decoded, name) for name in ("alerts", "refused", "skipped")}
+    findings = {name: getattr(decoded, name) for name in ("alerts", "refused", "skipped", "words")}
     return [replace(judged, calls=0, notes=(*decoded.notes, *judged.notes), **findings)]
 
 

@@ -50,7 +50,7 @@ class Judged:
         The rows of the log of decisions, without what only the batch knows: see `record.decisions_of`.
     alerts
         What the messages said, the newest of each object.
-    refused, skipped, notes
+    refused, skipped, notes, words
         As in `brokers.base.Decoded`.
     curves
         The light curves that were judged.
@@ -66,6 +66,7 @@ class Judged:
     refused: Sequence[RefusedMessage] = field(default=(), kw_only=True)
     skipped: Mapping[str, int] = field(default_factory=dict, kw_only=True)
     notes: Sequence[str] = field(default=(), kw_only=True)
+    words: Sequence[Alert] = field(default=(), kw_only=True)
     curves: LightCurves | None = field(default=None, kw_only=True)
 
     @property

@@ -73,8 +73,13 @@ def list_questions(database: Database, settings: Settings, kind: str | None = No
     kind
         Only these; None: all.
     """
+    from tides_bridge.formats.meaning.tns_types import (
+        TNS_TYPES,  # pyarrow comes with it, which who counts need not have
+    )
+
+    about = _about(settings) | {"known_types": list(TNS_TYPES)}
     with database.transaction() as connection:
-        rows = run(connection, "operations/list_questions.sql", _about(settings))
+        rows = run(connection, "operations/list_questions.sql", about)
     return [
         OpenQuestion(**{key: row[key] for key in row if key != "key"}, answer=_answer(row))
         for row in rows

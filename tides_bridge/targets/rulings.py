@@ -192,7 +192,7 @@ def _unknown(named: str, settings: Settings, survey: str | None) -> Subject:
 
 def check_ruling(ruling: Ruling, settings: Settings) -> None:
     """
-    Refuse a ruling without a reason, or whose date has passed.
+    Refuse a ruling without a reason, whose date has passed, or with a tag that could not be asked for.
 
     Parameters
     ----------
@@ -206,6 +206,8 @@ def check_ruling(ruling: Ruling, settings: Settings) -> None:
     """
     if not ruling.reason.strip():
         raise SettingsError("--reason", "", "say why, for those who look at it later")
+    if ruling.tag is not None and ("," in ruling.tag or not ruling.tag.strip()):
+        raise SettingsError("--tag", "", "is empty, or has a comma, by which --where tells tags apart")
     now = settings.time()
     if ruling.until is not None and ruling.until <= now:
         raise SettingsError("--until", "", f"{ruling.until:%Y-%m-%d %H:%M} has passed: it is {now:%Y-%m-%d %H:%M} UTC")

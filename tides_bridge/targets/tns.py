@@ -71,7 +71,9 @@ class LoadedTns:
 
 def load_tns(database: Database, path: Path) -> LoadedTns:
     """
-    Read a list and store it; again changes nothing, and an older list changes nothing that a newer one said.
+    Read a list and store it, and its redshifts of our targets as annotations.
+
+    The same again changes nothing, and an older list changes nothing that a newer one said.
 
     Parameters
     ----------
@@ -93,6 +95,7 @@ def load_tns(database: Database, path: Path) -> LoadedTns:
         (counts,) = run(connection, "targets/upsert_tns_objects.sql")
         sizes = {"objects": len(found.objects), "refused": len(found.refused)}
         run(connection, "targets/store_tns_load.sql", about | sizes)
+        run(connection, "targets/annotate_tns.sql")
     return LoadedTns(found, counts["inserted"], counts["updated"])
 
 

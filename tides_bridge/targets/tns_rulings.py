@@ -5,7 +5,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection
 
 from tides_bridge.database import run
-from tides_bridge.formats.meaning.tns_types import NO_TRANSIENTS
+from tides_bridge.formats.meaning.tns_types import NO_TRANSIENTS, TNS_TYPES
 from tides_bridge.settings import Settings
 from tides_bridge.targets.association import lock_targets
 from tides_bridge.targets.rulings import Ruling, Subject, store_rulings
@@ -32,7 +32,8 @@ def rule_by_tns(connection: Connection, settings: Settings) -> int:
     """
     lock_targets(connection)
     limits = settings.targets
-    asks = {"no_supernova": list(NO_TRANSIENTS), "asks_no_supernova": limits.tns_no_supernova != "tell"}
+    asks: dict[str, Any] = {"no_supernova": list(NO_TRANSIENTS), "known": list(TNS_TYPES)}
+    asks |= {"asks_no_supernova": limits.tns_no_supernova != "tell"}
     asks |= {"asks_classified": limits.tns_classified != "tell"}
     ruled = 0
     for row in run(connection, "targets/ask_tns.sql", asks):
@@ -46,7 +47,9 @@ def rule_by_tns(connection: Connection, settings: Settings) -> int:
 
 
 def _ruling_of(row: dict[str, Any], settings: Settings) -> Literal["veto", "hold"] | None:
-    """Tell what follows from a type by itself, None if a person is asked."""
+    """Tell what follows from a type by itself, None if a person is asked: always of one that nobody knows."""
+    if row["tns_type"] not in TNS_TYPES:
+        return None
     if row["is_no_supernova"]:
         return "veto" if settings.targets.tns_no_supernova == "veto" else None
     return "hold" if settings.targets.tns_classified == "hold" else None

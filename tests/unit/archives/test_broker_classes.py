@@ -3,17 +3,25 @@
 import gzip
 import io
 import json
+import re
 import tarfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import fastavro
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from flows.cli import app
 from tides_bridge.archives.broker_classes import read_broker_classes, taxonomy_table
-from tides_bridge.archives.taxonomy import class_named, class_of
+from tides_bridge.brokers.elasticc import alert_of_classes
+from tides_bridge.errors import MalformedAlert
+from tides_bridge.formats.meaning.classifications import object_in
+from tides_bridge.formats.meaning.taxonomy import class_named, class_of
+from tides_bridge.selection.conditions import Condition
 
 SCHEMA: dict[str, Any] = {
     "type": "record",
@@ -112,6 +120,51 @@ def test_what_cannot_be_used_is_told_and_the_rest_is_read(tmp_path: Path, change
     (part,) = read_broker_classes([tmp_path], lambda _, why: refused.append(why))
     assert len(refused) == 1 and refused[0].startswith(reason)
     assert part["brokerName"].to_pylist() == ["ALeRCE", "ALeRCE"]
+
+
+TIMED = MESSAGES[0] | {"diaSourceId": 208089362038, "elasticcPublishTimestamp": 86_400_000 * 20_000}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, ("elasticc", "104044681", 60587.0)),
+        ({"brokerIngestTimestamp": datetime(2024, 10, 5, tzinfo=UTC)}, ("elasticc", "104044681", 60588.0)),
+        ({"brokerIngestTimestamp": "2024-10-05"}, ("elasticc", "104044681", 60588.0)),
+        ({"brokerIngestTimestamp": None, "diaObject": {"diaObjectId": 2**60}}, ("lsst", str(2**60), 60587.0)),
+        ({"elasticcPublishTimestamp": 0}, "has no time"),
+        (
+            {"elasticcPublishTimestamp": 0, "diaSource": {"midpointMjdTai": 60000.0}},
+            ("elasticc", "104044681", 59999.99957),
+        ),
+        ({"diaSourceId": 7}, "names no object"),
+        ({"diaSourceId": 2e17}, "no whole number"),
+    ],
+)
+def test_a_message_tells_of_which_object_and_when(change: dict[str, Any], expected: Any) -> None:
+    if isinstance(expected, str):
+        with pytest.raises(MalformedAlert, match=expected):
+            alert_of_classes(TIMED | change)
+        return
+    alert = alert_of_classes(TIMED | change)
+    assert (alert.survey, alert.object_id, round(alert.newest_mjd, 5)) == expected
+    assert alert.annotations == {"classes.Fink.c.SN_Ia": 0.75, "classes.Fink.c.SN_II": 0.25, "classes.version": "1"}
+
+
+@given(st.lists(st.tuples(st.text(max_size=9), st.floats() | st.none(), st.integers(0, 9999)), min_size=1, max_size=9))
+def test_whatever_a_classifier_is_called_a_condition_can_ask_for_it(given_rows: list[tuple[Any, ...]]) -> None:
+    classes = [{"classId": number, "probability": probability} for _, probability, number in given_rows]
+    notes = alert_of_classes(TIMED | {"classifierName": given_rows[0][0], "classifications": classes}).annotations
+    for name, value in notes.items():
+        if name != "classes.version":
+            assert Condition.read(f"{name} >= 0.5").name == name and 0 <= float(value) <= 1
+    assert ("classes.version" in notes) == (len(notes) > 0)
+
+
+def test_alerts_of_elasticc_name_sources_by_their_object(shared_data: Path) -> None:
+    names = [re.search(r"obj(\d+)_src(\d+)", file.name) for file in (shared_data / "elasticc/avro").iterdir()]
+    pairs = [(found[1], int(found[2])) for found in names if found]
+    assert len(pairs) == 2 and all(object_in({"diaSourceId": source})[1] == name for name, source in pairs)
 
 
 def test_the_taxonomy_goes_both_ways() -> None:

@@ -71,6 +71,17 @@ def test_each_field_is_known_by_its_name_and_what_says_nothing_is_none(broker: s
         ),
         ("lasair", {"annotations": {"sherlock": [{"classification": "ORPHAN"}]}}, {"sherlock.class": "ORPHAN"}),
         ("antares", {"tags": ["nearby", "young", 3]}, {"antares.tag.nearby": 1.0, "antares.tag.young": 1.0}),
+        ("antares", {"tags": None, "catalogs": ["gaia_dr3", ["x", "y"], None]}, {"antares.catalog.gaia_dr3": 1.0}),
+        (
+            "fink",
+            {"clf": None, "Plx": " 0.5 ", "vsx": ["RRAB"], "snn_sn_vs_all": "1e-1", "tns": ["a", "b"]},
+            {"gaia.parallax": 0.5, "vsx.type": "RRAB", "fink.snn_sn_vs_all": 0.1},
+        ),
+        (
+            "fink",
+            {"clf": None, "Plx": "1_0", "e_Plx": "0x1", "slsn_score": "-1", "DR3Name": 4690},
+            {"gaia.name": "4690"},
+        ),
         ("alerce", {"lc_classification": {"probabilities": {"SNIa": 0.7}}}, {"alerce.SNIa": 0.7}),
         ("fink", {"clf": None, "vsx": "a\x1b[31m\0b" + "c" * 500}, {"vsx.type": "a[31mb" + "c" * 194}),
     ],

@@ -163,6 +163,9 @@ NOT_THERE: Final = frozenset((9.0, 999.0, 9999.0))
 SCORES: Final = frozenset(name for name in NAMES.values() if name.startswith("fink.") and name not in WORDS)
 """Numbers of which less than 0 says "not worked out"."""
 
+NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+"""As a number may be written as text."""
+
 LONGEST: Final = 200
 """[characters] Of a word that is kept."""
 
@@ -170,8 +173,8 @@ MOST: Final = 100
 """Annotations that one message may bring in lists, such as tags."""
 
 
-FAMILIES: Final = re.compile(r"lasair\.[^.]+\..+|antares\.tag\..+|alerce\..+")
-"""Names that brokers make as they go along: of annotators, tags and classes."""
+FAMILIES: Final = re.compile(r"lasair\.[^.]+\..+|antares\.(tag|catalog)\..+|alerce\..+|classes\.[^.]+\..+")
+"""Names that brokers make as they go along: of annotators, tags, catalogues and classes."""
 
 
 def is_word(name: str) -> bool:
@@ -210,7 +213,8 @@ def annotations_in(message: Mapping[str, Any], broker: str) -> dict[str, Value]:
     dict
         By source and name, such as ``fink.snn_snia_vs_nonia``; see `FIELDS`. Of lists: Lasair's annotations as
         ``lasair.TOPIC.class`` and ``lasair.TOPIC.KEY`` for numbers of its ``classdict``, tags of ANTARES as
-        ``antares.tag.NAME`` (1), probabilities of ALeRCE as ``alerce.CLASS``.
+        ``antares.tag.NAME`` (1), catalogues with a match as ``antares.catalog.NAME`` (1), probabilities of ALeRCE as
+        ``alerce.CLASS``.
 
     >>> annotations_in({"snn_snia_vs_nonia": 0.8, "cdsxmatch": "Unknown", "Plx": float("nan"), "vsx": "RRAB"}, "fink")
     {'fink.snn_snia_vs_nonia': 0.8, 'vsx.type': 'RRAB'}
@@ -245,7 +249,10 @@ def _at(message: Mapping[str, Any], place: str) -> Any:
 
 
 def _number(content: object, name: str = "") -> float | None:
-    """Read a number; None where it says nothing, or is none."""
+    """Read a number, also one that is written as text or alone in a list; None where it says nothing, or is none."""
+    content = _alone(content)
+    if isinstance(content, str) and NUMBER.fullmatch(content.strip()):
+        content = float(content)
     if isinstance(content, bool) or not isinstance(content, int | float) or not abs(content) < 1e300:
         return None
     is_missing = (name in SCORES and content < 0) or (name in PRESENT_IF_POSITIVE and content <= 0)
@@ -253,9 +260,14 @@ def _number(content: object, name: str = "") -> float | None:
     return None if is_missing else float(content)
 
 
+def _alone(content: object) -> object:
+    return content[0] if isinstance(content, list | tuple) and len(content) == 1 else content
+
+
 def _word(content: object, name: str = "") -> str | None:
-    """Read a word, or the number of a host; None where it says nothing, or is none."""
-    if name == "sherlock.host" and isinstance(content, int) and not isinstance(content, bool):
+    """Read a word, or a name that is a number, also one alone in a list; None where it says nothing, or is none."""
+    content = _alone(content)
+    if name.endswith((".host", ".name")) and isinstance(content, int) and not isinstance(content, bool):
         return str(content)
     if not isinstance(content, str):
         return None
@@ -286,10 +298,11 @@ def _of_lasair(message: Mapping[str, Any]) -> Named:
 
 
 def _of_antares(message: Mapping[str, Any]) -> Named:
-    tags = message.get("tags")
-    for tag in tags if isinstance(tags, list) else ():
-        if word := _word(tag):
-            yield f"antares.tag.{word}", 1.0
+    for field, kind in (("tags", "tag"), ("catalogs", "catalog")):
+        names = message.get(field)
+        for name in names if isinstance(names, list) else ():
+            if word := _word(name):
+                yield f"antares.{kind}.{word}", 1.0
 
 
 def _of_alerce(message: Mapping[str, Any]) -> Named:

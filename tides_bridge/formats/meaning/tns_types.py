@@ -2,7 +2,8 @@
 The types of the Transient Name Server, and which of them are no supernovae.
 
 Compared with the copies of its list that two public programs have: HERMES of Las Cumbres Observatory and WISeREP's web
-form. Not in either of these are SN Icn-pec, SLSN-I.5 and TDE-featureless, of which the last is in lists of the server.
+form. Not in either of these are SN Icn-pec, SLSN-I.5 and TDE-featureless: the last two are in what others make of it,
+such as the list of the Bright Transient Survey. A type that is not here is told, and a person is asked about it.
 """
 
 from typing import Final
@@ -28,4 +29,4 @@ NO_TRANSIENTS: Final = (
 )  # fmt: skip
 """Stars, and nuclei of galaxies: no supernova for certain."""
 
-TNS_TYPES: Final = (*SUPERNOVAE, *OTHER_TRANSIENTS, *NO_TRANSIENTS)
+TNS_TYPES: Final[tuple[str, ...]] = (*SUPERNOVAE, *OTHER_TRANSIENTS, *NO_TRANSIENTS)

@@ -225,6 +225,11 @@ def class_of(given: str, kind: Kind) -> TrueClass:
     """
     Find the class of what a catalogue gives.
 
+    Parameters
+    ----------
+    given, kind
+        What stands there, and as what.
+
     Raises
     ------
     ValueError

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tides_bridge.archives.taxonomy import (
+from tides_bridge.formats.meaning.taxonomy import (
     BY_ID,
     BY_OLD_ID,
     GENTYPES,
