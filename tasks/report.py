@@ -67,7 +67,7 @@ def _new(rows: Sequence[Row], settings: Settings) -> str:
     pictures = [
         f"[![{row['name']}]({light_curve_page(settings, row['survey'], row['object_id'])}.png)]"
         f"({target_page(settings, row['name'])})"
-        for row in rows[:PICTURES]
+        for row in [row for row in rows if row["survey"] != "host"][:PICTURES]  # a galaxy has no light curve
     ]
     (names,) = _groups("New at 4MOST", {"": [row["name"] for row in rows]}, settings)
     return f"{names}\n\n{' '.join(pictures)}"

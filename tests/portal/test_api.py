@@ -104,6 +104,7 @@ def test_what_is_known_already_is_not_sent_again(client: PortalClient, database:
         ({"mag_to": "inf"}, "mag_to", "finite"), ({"around": "nobody"}, "around", "nobody is no place"),
         ({"cursor": "x"}, "cursor", "is none that a page gave"), ({"changed_after": "x"}, "changed_after", "no cursor"),
         ({"changed_after": "", "sort": "name"}, "changed_after", "an order"), ({"name": "a\x00"}, "name", "a letter"),
+        ({"type": "SN*"}, "type", "whole words"), ({"class": "NT,S*"}, "class", "whole words"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_by_the_name_of_the_parameter(

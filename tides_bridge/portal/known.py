@@ -106,17 +106,35 @@ def plot_of(database: Database, settings: Settings, found: Mapping[str, Any], ke
     curves, surveys = kept
     active = [row for row in found["decisions"] if row["role"] == "active"]
     function = stored_function(active[-1]["function"], active[-1]["normalised_text"]) if active else None
-    triggers = [row["trigger_mjd"] for row in active if row["trigger_mjd"] is not None]
     is_target = any(row["merged_into"] is None for row in found["targets"])
     return LightCurvePlot(
         curves,
         surveys,
         function.points if function else PointFilter(),
-        triggers[-1] if triggers else None,
+        first_trigger(active),
         expected_brightness(curves, surveys, settings.now_mjd()) if is_target else {},
         [Event(mjd_from_time(row.at), DRAWN[row.kind], row.words) for row in happenings(found) if row.kind in DRAWN],
         times_on(switches_of(found["sent"]), settings.now_mjd()),
     )
+
+
+def first_trigger(decisions: Sequence[Mapping[str, Any]]) -> float | None:
+    """
+    Tell when a function was first satisfied [MJD, UTC]: an alert may have the points of the last 30 days only.
+
+    Parameters
+    ----------
+    decisions
+        Of an object or target, the oldest first: those of the function of the last one count.
+
+    Examples
+    --------
+    >>> rows = [{"function": f, "trigger_mjd": mjd} for f, mjd in (("a", 1.0), ("b", 3.0), ("b", None), ("b", 5.0))]
+    >>> first_trigger(rows), first_trigger(rows[2:3])
+    (3.0, None)
+    """
+    of_function = [row["trigger_mjd"] for row in decisions if row["function"] == decisions[-1]["function"]]
+    return min((mjd for mjd in of_function if mjd is not None), default=None)
 
 
 def expected_brightness(curves: LightCurves, surveys: Sequence[str], now_mjd: float) -> dict[str, Predicted]:

@@ -15,7 +15,7 @@ from tides_bridge.errors import SettingsError
 from tides_bridge.lightcurves import LightCurves
 from tides_bridge.lightcurves.photometry import BANDS, mjd_from_time
 from tides_bridge.portal.access import AUTHOR_COOKIE, FORM_COOKIE, keep_cookie, token_of, who_may
-from tides_bridge.portal.known import answered, curves_of, happenings, plot_of, questions_on
+from tides_bridge.portal.known import answered, curves_of, first_trigger, happenings, plot_of, questions_on
 from tides_bridge.portal.light_curve_plot import light_curve_item
 from tides_bridge.portal.links import in_path, object_page
 from tides_bridge.portal.shown import ASKING, Portal
@@ -165,6 +165,7 @@ def show_known(  # noqa: PLR0913, PLR0917 - what was asked, and what was found
         objects=[(survey, name, object_page(portal.settings, survey, name)) for survey, name in keys],
         has_curve=kept is not None,
         exchanges=answered(found["sent"]),
+        triggered=first_trigger([row for row in found["decisions"] if row["role"] == "active"] or found["decisions"]),
         new_points=_new_points(kept, since),
         happenings=_newest(happenings(found), since),
         since=request.query_params.get("since", ""),

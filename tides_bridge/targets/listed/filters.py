@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from tides_bridge.errors import SettingsError
 from tides_bridge.lightcurves.photometry import mjd_from_time
@@ -84,6 +84,13 @@ def _words(value: Any) -> Any:
     return tuple(part.strip() for part in parts if part.strip()) or None if isinstance(parts, list) else parts
 
 
+def _whole(words: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Refuse what would be taken for a letter, and be that of no target."""
+    if any("*" in word for word in words or ()):
+        raise ValueError("takes whole words, several with commas: * stands for letters in name, host and refused only")
+    return words
+
+
 def _is_list(value: Any) -> bool:
     return isinstance(value, (list, tuple))
 
@@ -91,6 +98,7 @@ def _is_list(value: Any) -> bool:
 Words = Annotated[
     tuple[Annotated[str, Field(max_length=100)], ...] | None, BeforeValidator(_words, json_schema_input_type=str | None)
 ]
+WholeWords = Annotated[Words, AfterValidator(_whole)]
 # The limits are of the value within: where nothing is written there is none to be compared.
 Word = Annotated[Annotated[str, Field(max_length=LONGEST)] | None, BeforeValidator(_text)]
 Number = Annotated[Annotated[float, Field(ge=-1e6, le=1e6)] | None, BeforeValidator(_text)]
@@ -122,12 +130,12 @@ class TargetFilter(BaseModel):
 
     name: Words = Field(None, description="name of the target or of an object of any survey; * for any letters")
     state: Words = Field(None, description=f"active, or why it is off: {', '.join(STATES)}")
-    survey: Words = Field(None, description="that has seen it: ztf, lsst")
-    function: Words = Field(None, description="selection function that chose it")
-    sherlock_class: Words = Field(None, alias="class", description="Sherlock's class: SN, NT, ...")
-    type: Words = Field(None, description="by its spectra: SN Ia, ...")
+    survey: WholeWords = Field(None, description="that has seen it: ztf, lsst")
+    function: WholeWords = Field(None, description="selection function that chose it")
+    sherlock_class: WholeWords = Field(None, alias="class", description="Sherlock's class: SN, NT, ...")
+    type: WholeWords = Field(None, description="by its spectra: SN Ia, ...")
     tag: Words = Field(None, description="given by a person")
-    ruling: Words = Field(None, description="in force: veto, hold, force, comment")
+    ruling: WholeWords = Field(None, description="in force: veto, hold, force, comment")
     around: Word = Field(None, description="a place, as 150.1 -2.3 or 10:00:24 -02:18:00, or the name of a target")
     radius: Radius = Field(None, description="around that place, as 30 (arcsec), 2 arcmin or 1 deg; 60 arcsec")
     ra_from: Longitude = Field(None, description="right ascension [deg]; from 350 to 10 is across 0")
