@@ -130,12 +130,26 @@ WITH upserted AS (
                 until(known.latest_mjd, %(latest_mjd)s::double precision), known.latest_error
             ),
             latest_mjd = greatest(excluded.latest_mjd, until(known.latest_mjd, %(latest_mjd)s::double precision)),
-            brightest_mag = least(excluded.brightest_mag, known.brightest_mag),
+            brightest_mag = newest(
+                -excluded.brightest_mag, excluded.brightest_mag,
+                CASE
+                    WHEN coalesce(known.brightest_mjd <= %(latest_mjd)s::double precision, TRUE)
+                        THEN -known.brightest_mag
+                END, known.brightest_mag
+            ),
             brightest_error = newest(
-                -excluded.brightest_mag, excluded.brightest_error, -known.brightest_mag, known.brightest_error
+                -excluded.brightest_mag, excluded.brightest_error,
+                CASE
+                    WHEN coalesce(known.brightest_mjd <= %(latest_mjd)s::double precision, TRUE)
+                        THEN -known.brightest_mag
+                END, known.brightest_error
             ),
             brightest_mjd = newest(
-                -excluded.brightest_mag, excluded.brightest_mjd, -known.brightest_mag, known.brightest_mjd
+                -excluded.brightest_mag, excluded.brightest_mjd,
+                CASE
+                    WHEN coalesce(known.brightest_mjd <= %(latest_mjd)s::double precision, TRUE)
+                        THEN -known.brightest_mag
+                END, known.brightest_mjd
             ),
             n_detections = greatest(excluded.n_detections, known.n_detections),
             limit_mag = newest(

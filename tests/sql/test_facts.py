@@ -88,6 +88,12 @@ def test_what_was_taken_for_later_than_now_gives_way_to_what_is_true(database: D
     store(database, at(settings), staged("a", r=19.5, n_detections=6), staged("b", r=19.5))
     assert [master(database, "a")[name] for name in ("last_detection_mjd", "r_latest_mag")] == [TODAY - 1, 19.5]
     assert [master(database, "b")[name] for name in ("last_detection_mjd", "r_latest_mag")] == [TODAY + 0.9, 15.0]
+    # What never was is not its brightest either.
+    brightest = ("r_brightest_mag", "r_brightest_mjd")
+    assert [[master(database, name)[column] for column in brightest] for name in "ab"] == [
+        [19.5, TODAY - 1],
+        [15.0, TODAY + 0.9],
+    ]
 
 
 def test_errors_and_counts_go_with_their_magnitude(database: Database, settings: Settings) -> None:

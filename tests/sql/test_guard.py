@@ -79,6 +79,9 @@ def test_both_limits_must_be_passed(
     targets(database, settings, *[9.0] * old, *[1.0] * (10 - old))
     found = deactivate_unobserved_transients(database, settings)
     assert found == (Switched(0, 0, old) if is_held else Switched(old, 0, 0))
+    if guard["share"] == 1:  # of none that are on, all come on again
+        rows_of(database, f"UPDATE tides_master SET last_detection_mjd = {TODAY} RETURNING 1")
+        assert deactivate_unobserved_transients(database, settings) == Switched(0, old, 0)
 
 
 def test_a_release_is_for_so_many_and_for_once(database: Database, settings: Settings) -> None:

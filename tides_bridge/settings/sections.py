@@ -6,6 +6,7 @@ Every key has a sentence that says what it is: `tides settings` prints it.
 
 import json
 import re
+import sys
 from datetime import date, time, timedelta
 from functools import partial
 from pathlib import Path
@@ -180,8 +181,8 @@ class GuardSettings(Section):
     magnitude: Number = Field(2, gt=0, description="[mag] a magnitude that changes by more counts")
 
     def most(self, targets: int) -> int:
-        """Tell how many of so many targets may change at once."""
-        return targets if self.share == 1 else max(self.at_least, int(self.share * targets))
+        """Tell how many of so many targets may change at once; none may be active, and all come back."""
+        return sys.maxsize if self.share == 1 else max(self.at_least, int(self.share * targets))
 
 
 class TargetSettings(Section):
