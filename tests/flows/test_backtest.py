@@ -28,7 +28,7 @@ def archive(tmp_path: Path) -> Path:
     """Two objects, one in two bands and one in one, both bright enough; the truth is in the file, too."""
     lines = ["objectId,mjd,band,mag,magerr,type,redshift"]
     for day in range(4):
-        lines += [f"{HUGE},{61000 + day},{'gr'[day % 2]},19,0.1,SN Ia,0.1", f"b,{61000 + day},g,19,0.1,AGN,0.3"]
+        lines += [f"{HUGE},{61000.2 + day},{'gr'[day % 2]},19,0.1,SN Ia,0.1", f"b,{61000.2 + day},g,19,0.1,AGN,0.3"]
     file = tmp_path / "archive.csv"
     file.write_text("\n".join(lines) + "\n")
     return file

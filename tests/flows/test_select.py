@@ -37,7 +37,7 @@ def write_curves(path: Path, objects: int, first: int = 0) -> Path:
     """Write light curves of two nights; every second object is too faint."""
     rows = ["objectId,mjd,band,mag,magerr"]
     for number in range(first, first + objects):
-        rows += [f"ZTF{number:04d},{61000 + at},{BAND[at % 2]},{18.5 + number % 2},0.1" for at in range(2)]
+        rows += [f"ZTF{number:04d},{61000.2 + at},{BAND[at % 2]},{18.5 + number % 2},0.1" for at in range(2)]
     path.write_text("\n".join(rows) + "\n")
     return path
 
@@ -83,7 +83,7 @@ def test_decisions_of_all_kinds_say_the_same(folder: Path) -> None:
     assert rows == pq.read_table(folder / "decisions.parquet").to_pylist()
     with (folder / "decisions.csv").open(newline="") as stream:
         assert [row["objectId"] for row in csv.DictReader(stream)] == [row["objectId"] for row in rows]
-    assert rows[0]["objectId"] == "ZTF0000" and rows[0]["passed"] and rows[0]["trigger_mjd"] == 61001
+    assert rows[0]["objectId"] == "ZTF0000" and rows[0]["passed"] and rows[0]["trigger_mjd"] == 61001.2
     assert rows[0]["sherlockClasses"] == "UNKNOWN" and rows[0]["sherlockClasses_passed"]
     assert rows[1]["trigger_mjd"] is None and rows[1]["magLimit"] == 19.5 and not rows[1]["magLimit_passed"]
 
