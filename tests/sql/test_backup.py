@@ -17,6 +17,7 @@ from tides_bridge.errors import BackupFailed, RejectedError
 from tides_bridge.fourmost.client import FourmostClient
 from tides_bridge.fourmost.reconcile import reconcile
 from tides_bridge.settings import Settings
+from tides_bridge.targets.rulings import Ruling, find_subjects, rule
 
 
 @pytest.fixture
@@ -58,11 +59,18 @@ def test_what_is_restored_is_what_was_there(database: Database, kept: Settings) 
     add(database, "ZTF1", "ZTF2")
     rows_of(database, "INSERT INTO name_counter VALUES (2026, 7) RETURNING used")
     rows_of(database, "INSERT INTO run_log (kind) VALUES ('exchange') RETURNING run_id")
+    with database.transaction() as connection:
+        ruled = find_subjects(connection, kept, ["ZTF1", "ZTF26aaaaaaa"])
+    rule(database, kept, Ruling("veto", "a star"), ruled)
     file = make_backup(kept).file
     assert restore_backup(named(kept, "new"), file) is None
     assert content(named(kept, "new")) == content(kept)
     with open_database(named(kept, "new")) as restored:
         assert check_schema(restored) == []
+        assert {row.subject.name: row.state for row in rule(restored, kept, Ruling("force", "x"), ruled)} == {
+            "ZTF1": "veto",
+            None: None,
+        }
         assert rows_of(restored, "SELECT used FROM name_counter") == [{"used": 7 + backup.SKIPPED_NAMES}]
         assert rows_of(restored, "SELECT kind, problem FROM run_log WHERE ended_at IS NOT NULL ORDER BY run_id") == [
             {"kind": "exchange", "problem": "was at work when the backup was taken"},

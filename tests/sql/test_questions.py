@@ -1,6 +1,7 @@
 """`tides questions` and the commands of rulings, as a person types them."""
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from typer.testing import Result
 
 from tests.support.databases import rows_of
+from tests.support.forked import forked_tides
 from tests.support.places import near
 from tests.support.staging import TODAY, at, staged, store
 from tests.support.typed import at_database, page_of
@@ -61,6 +63,24 @@ def test_a_person_rules_and_looks(database: Database, settings: Settings, typed:
     page = page_of(typed("release", "TiDES25aab", "--reason", "once more"))
     assert page[0].startswith("TiDES25aab: release, though nothing of it was in force; it is off (unseen) now")
     assert "veto" not in rows_of(database, "SELECT string_agg(inactive_reason, '') AS all FROM tides_master")[0]["all"]
+
+
+@pytest.mark.parametrize(("moment", "number"), [("before", 0), ("after", 2)])
+def test_whoever_is_killed_while_he_rules_has_ruled_on_all_or_none(  # noqa: PLR0917
+    database: Database, settings: Settings, typed: Callable[..., Result], tmp_path: Path, moment: str, number: int
+) -> None:
+    words = ("veto", "--file", str(tmp_path / "names"), "--reason", "stars")
+    (tmp_path / "names").write_text("a\nc\n")
+    point = f"ruling.{moment} SIGKILL {tmp_path / 'marker'}"
+    killed = forked_tides(
+        *words, "--settings", tmp_path / "settings.yaml", TIDES_LASAIRTOKEN="x", BRIDGE_FAIL_POINT=point
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert len(rows_of(database, "SELECT 1 FROM ruling")) == number
+    assert on(database) == (["aab"] if number else ["aaa", "aab", "aac"])
+    page_of(typed(*words))
+    deactivate_unobserved_transients(database, at(settings))
+    assert on(database) == ["aab"] and len(rows_of(database, "SELECT 1 FROM ruling")) == 2
 
 
 def test_many_are_chosen_by_conditions_and_asked_about(

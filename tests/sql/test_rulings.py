@@ -223,7 +223,11 @@ def test_a_forced_object_becomes_a_target_that_no_function_selected(database: Da
 
 def test_names_that_stand_for_nothing_or_for_two_are_refused(three: Database, settings: Settings) -> None:
     store(three, at(settings), staged("c", survey="lsst", r=19.0))
-    for name, why in (("TiDES25zzz", "no target"), ("d", "give --survey"), ("c", "TiDES25aac and TiDES25aad")):
+    for name, why in (
+        ("TiDES25zzz", "no target"),
+        ("d", "no such object; .*--survey"),
+        ("c", "TiDES25aac and TiDES25aad"),
+    ):
         with pytest.raises(RejectedError, match=why):
             ruled(three, at(settings), "veto", "a", name)
     assert rows_of(three, "SELECT 1 FROM ruling") == []
