@@ -93,7 +93,7 @@ def test_a_person_subscribes_and_pauses(page: Browser, address: str) -> None:
     page.driver.find_element(By.NAME, "on-new").click()
     page.driver.find_element(By.NAME, "where").send_keys("class=SN")
     page.click("Subscribe")
-    page.wait_for_text("new targets")
+    page.wait_for_text("jsons")  # in the list: the form has all other words, too
     page.click("pause")
     page.wait_for_text("paused")
     for width in WIDTHS:

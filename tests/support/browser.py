@@ -31,7 +31,8 @@ class Browser:
         self.driver.get(address)
 
     def text(self) -> str:
-        return str(self.driver.find_element(By.TAG_NAME, "body").text)
+        # In one step: between two a page that is being left has no body any more.
+        return str(self.driver.execute_script("return document.body ? document.body.innerText : ''"))
 
     def wait_for_text(self, text: str) -> None:
         self._wait(lambda: text in self.text(), f"no text {text!r} in:\n{self.text()}")

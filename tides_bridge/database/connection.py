@@ -35,6 +35,9 @@ KEEPALIVES = {"idle": 60, "interval": 10, "count": 6}
 TOM_LOCK = 0x71DE8
 """Key of the advisory lock of who writes to the survey's TOM; 0x71DE7 is that of the listed targets (schema 034)."""
 
+FREED_SECONDS = 3.0
+"""[s] The server sees a moment later that a session has ended, and frees its lock then."""
+
 LOCK_SECONDS = 1.0
 """[s] Between two looks at the lock of another run."""
 
@@ -147,9 +150,12 @@ class Database:
     @contextlib.contextmanager
     def only_sync(self) -> Iterator[bool]:
         """Tell whether nobody else writes to the TOM, and stay the only one; a run may be at work meanwhile."""
+        end = time.monotonic() + FREED_SECONDS
         with self._translated(), self._engine.connect() as session:
             try:
-                yield _take_lock(session, TOM_LOCK)
+                while not (taken := _take_lock(session, TOM_LOCK)) and time.monotonic() < end:
+                    time.sleep(FREED_SECONDS / 20)
+                yield taken
             finally:
                 session.invalidate()  # and the lock goes with it
 
