@@ -78,9 +78,8 @@ def exchange_with_4most(database: Database, settings: Settings, summary: Summary
         else:
             get_run_logger().warning("nothing is sent to 4MOST: fourmost.address is not set")
     except Exception:
-        _tell(
-            database, settings
-        )  # also of what 4MOST could not be told; who is asked to stop leaves it to the next run
+        # Also of what 4MOST could not be told; who is asked to stop leaves it to the next run.
+        _tell(database, settings)
         raise
     _tell(database, settings)
 

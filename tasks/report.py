@@ -64,10 +64,11 @@ def _new(rows: Sequence[Row], settings: Settings) -> str:
     """Show the first of the new targets, and name the others."""
     if not rows:
         return ""
+    seen = [row for row in rows if row["survey"] != "host"]  # a galaxy has no light curve
     pictures = [
         f"[![{row['name']}]({light_curve_page(settings, row['survey'], row['object_id'])}.png)]"
         f"({target_page(settings, row['name'])})"
-        for row in [row for row in rows if row["survey"] != "host"][:PICTURES]  # a galaxy has no light curve
+        for row in seen[:PICTURES]
     ]
     (names,) = _groups("New at 4MOST", {"": [row["name"] for row in rows]}, settings)
     return f"{names}\n\n{' '.join(pictures)}"

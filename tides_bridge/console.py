@@ -92,9 +92,10 @@ def check_arguments(arguments: Iterable[str]) -> None:
     tides_bridge.errors.SettingsError: argument 2: a\xff is no UTF-8: write it anew, in a terminal of UTF-8
     """
     for number, text in enumerate(arguments, 1):
-        if not _is_text(text) and not Path(text).exists():
-            shown = _bytes_of(text).decode(errors="backslashreplace")
-            raise SettingsError(f"argument {number}", "", f"{shown} is no UTF-8: write it anew, in a terminal of UTF-8")
+        if not is_storable(text) and not Path(text).exists():
+            raise SettingsError(
+                f"argument {number}", "", f"{bytes_shown(text)} is no UTF-8: write it anew, in a terminal of UTF-8"
+            )
 
 
 def lines_of(path: Path) -> list[str]:
@@ -123,12 +124,24 @@ def lines_of(path: Path) -> list[str]:
     return lines
 
 
-def _is_text(argument: str) -> bool:
-    return not any("\ud800" <= letter <= "\udfff" for letter in argument)
+def is_storable(text: str) -> bool:
+    r"""
+    Tell whether PostgreSQL and file systems could hold a text: in what they cannot hold nothing can be found.
+
+    >>> is_storable("ZTF18abc \n \u2028"), is_storable("ZTF\x00"), is_storable("ZTF\ud800")
+    (True, False, False)
+    """
+    return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def _bytes_of(argument: str) -> bytes:
-    return argument.encode(errors="surrogateescape")
+def bytes_shown(text: str) -> str:
+    r"""
+    Show bytes of a shell that are no UTF-8 as what they are: nothing else can be printed.
+
+    >>> print(bytes_shown("a\udcff"))
+    a\xff
+    """
+    return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 @contextmanager

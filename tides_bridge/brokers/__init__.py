@@ -52,6 +52,10 @@ def broker_of(settings: Settings) -> Broker:
     return cast(Broker, getattr(import_module(module), name)(settings))
 
 
+ONLY_OF = {"rubin": "lsst", "fastdb": "lsst", "elasticc": "elasticc", "elasticc_classes": "elasticc"}
+"""Kinds whose names do not end with the survey that they are of."""
+
+
 def serves(settings: Settings, survey: str) -> bool:
     """
     Tell whether a broker may know objects of a survey: names alone do not say whose they are.
@@ -64,9 +68,7 @@ def serves(settings: Settings, survey: str) -> bool:
         ``ztf``, ``lsst`` or ``elasticc``.
     """
     kind = settings.broker.kind
-    only = {"rubin": "lsst", "fastdb": "lsst", "elasticc": "elasticc", "elasticc_classes": "elasticc"}.get(
-        kind
-    ) or kind.rpartition("_")[2]
+    only = ONLY_OF.get(kind) or kind.rpartition("_")[2]
     return survey == only or only not in ("ztf", "lsst", "elasticc")
 
 

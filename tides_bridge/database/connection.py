@@ -39,7 +39,7 @@ FREED_SECONDS = 3.0
 """[s] The server sees a moment later that a session has ended, and frees its lock then."""
 
 LOCK_SECONDS = 1.0
-"""[s] Between two looks at the lock of another run."""
+"""[s] Between two looks at a lock that somebody else has, at most."""
 
 
 @dataclass
@@ -132,11 +132,9 @@ class Database:
         patience
             [s] How long to wait for another one to end.
         """
-        end = time.monotonic() + patience
         with self._translated(), self._engine.connect() as connection:
             # The lock is the session's, which nothing else uses: the server frees it however this process ends.
-            while not (taken := _take_lock(connection)) and time.monotonic() < end:
-                time.sleep(LOCK_SECONDS)
+            taken = _take_lock(connection, patience=patience)
             try:
                 if taken:
                     self._hold = _Hold(connection)
@@ -150,12 +148,9 @@ class Database:
     @contextlib.contextmanager
     def only_sync(self) -> Iterator[bool]:
         """Tell whether nobody else writes to the TOM, and stay the only one; a run may be at work meanwhile."""
-        end = time.monotonic() + FREED_SECONDS
         with self._translated(), self._engine.connect() as session:
             try:
-                while not (taken := _take_lock(session, TOM_LOCK)) and time.monotonic() < end:
-                    time.sleep(FREED_SECONDS / 20)
-                yield taken
+                yield _take_lock(session, TOM_LOCK, FREED_SECONDS)
             finally:
                 session.invalidate()  # and the lock goes with it
 
@@ -289,10 +284,15 @@ def _newest_epoch(connection: Connection) -> int:
     return int(run(connection, "database/prove_epoch.sql", {"key": EPOCH_LOCK})[0]["epoch"])
 
 
-def _take_lock(connection: Connection, key: int = RUN_LOCK) -> bool:
-    taken = run(connection, "database/take_run_lock.sql", {"key": key})[0]["taken"]
-    connection.commit()  # the lock is the session's; an open transaction would only be in the way
-    return bool(taken)
+def _take_lock(connection: Connection, key: int = RUN_LOCK, patience: float = 0) -> bool:
+    """Take an advisory lock for a session, looking for so long [s] whether whoever has it lets it go."""
+    end = time.monotonic() + patience
+    while True:
+        taken = bool(run(connection, "database/take_run_lock.sql", {"key": key})[0]["taken"])
+        connection.commit()  # the lock is the session's; an open transaction would only be in the way
+        if taken or time.monotonic() >= end:
+            return taken
+        time.sleep(min(LOCK_SECONDS, patience / 20))
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ from tides_bridge.operations.problems import PrefectFacts
 from tides_bridge.operations.questions import count_questions
 from tides_bridge.operations.remembered import FRESH_SECONDS, KeptDatabase, Remembered
 from tides_bridge.operations.status import reads
-from tides_bridge.operations.subscriptions import list_subscriptions
+from tides_bridge.operations.subscriptions import is_muted, list_subscriptions
 from tides_bridge.settings import Settings
 from tides_bridge.targets.spectra.settling import count_spectra
 
@@ -235,7 +235,7 @@ def of_subscriptions(rows: list[dict[str, Any]], now: datetime) -> Iterator[Samp
         "paused"
         if row["is_paused"]
         else "muted"
-        if row["muted_until"] is not None and row["muted_until"] > now
+        if is_muted(row, now)
         else "failing"
         if row["failing_since"] is not None
         else "active"

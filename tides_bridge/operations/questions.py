@@ -73,9 +73,8 @@ def list_questions(database: Database, settings: Settings, kind: str | None = No
     kind
         Only these; None: all.
     """
-    from tides_bridge.formats.meaning.tns_types import (
-        TNS_TYPES,  # pyarrow comes with it, which who counts need not have
-    )
+    # Pyarrow comes with it, which who only counts need not have.
+    from tides_bridge.formats.meaning.tns_types import TNS_TYPES
 
     about = _about(settings) | {"known_types": list(TNS_TYPES)}
     with database.transaction() as connection:

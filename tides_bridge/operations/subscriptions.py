@@ -196,6 +196,20 @@ def address_named(database: Database, name: str) -> SecretStr:
         return address_of(connection, rows[0]["subscription_id"])
 
 
+def is_muted(subscription: Mapping[str, Any], now: datetime) -> bool:
+    """
+    Tell whether a subscription is told nothing for a while.
+
+    Parameters
+    ----------
+    subscription
+        A row of `list_subscriptions`.
+    now
+        By the clock of the bridge.
+    """
+    return subscription["muted_until"] is not None and subscription["muted_until"] > now
+
+
 def _found(name: str, rows: Sequence[Any]) -> None:
     if not rows:
         raise RejectedError(name, "is no subscription: tides subscriptions list shows them")

@@ -23,7 +23,7 @@ from tides_bridge.database import Database, run
 from tides_bridge.errors import SettingsError
 from tides_bridge.operations.notices import Delivered, deliver
 from tides_bridge.operations.problems import BERLIN
-from tides_bridge.operations.subscriptions import KINDS, address_of, is_past_digest, list_subscriptions
+from tides_bridge.operations.subscriptions import KINDS, address_of, is_muted, is_past_digest, list_subscriptions
 from tides_bridge.settings import Settings
 from tides_bridge.targets.filters import find_filtered
 
@@ -83,7 +83,7 @@ def tell_people(database: Database, settings: Settings) -> Counter[str]:
     counts, begun = Counter[str](), time.monotonic()
     # Who has an open message may be one that takes a minute for each: nobody waits behind those.
     for subscription in sorted(subscriptions, key=lambda row: row["open_since"] is not None):
-        if subscription["is_paused"] or _is_muted(subscription, settings):
+        if subscription["is_paused"] or is_muted(subscription, settings.time()):
             continue
         if time.monotonic() - begun > TELLING_SECONDS:
             break
@@ -105,10 +105,6 @@ def _make_notices(database: Database, settings: Settings) -> bool:
         numbered = [row | {"number": number} for number, row in enumerate(rows)]
         run(connection, "operations/store_notices.sql", {"notices": json.dumps(numbered), "most": WAITING})
     return len(events) == EVENTS
-
-
-def _is_muted(subscription: Mapping[str, Any], settings: Settings) -> bool:
-    return subscription["muted_until"] is not None and subscription["muted_until"] > settings.time()
 
 
 def _wanted(

@@ -14,8 +14,9 @@ from urllib.parse import parse_qs, urlsplit
 from fastapi import Request, Response
 from starlette.exceptions import HTTPException
 
+from tides_bridge.console import is_storable
 from tides_bridge.operations.accounts import PortalAccount, Role
-from tides_bridge.portal.guard import is_number, is_storable
+from tides_bridge.portal.guard import is_number
 from tides_bridge.settings import Settings, page_address
 
 FORM_COOKIE: Final = "tides_form"
@@ -48,7 +49,7 @@ def who_may(settings: Settings, request: Request, role: Role) -> str | None:
         That it takes.
     """
     if settings.page.login != "none":
-        return _why_not(request.scope.get("account"), role, role == "reader" and settings.page.login == "rulings")
+        return _why_not(account_of(request), role, role == "reader" and settings.page.login == "rulings")
     if role == "reader" or is_local(settings):
         return None
     return (
@@ -56,6 +57,12 @@ def who_may(settings: Settings, request: Request, role: Role) -> str | None:
         "type the command in a shell (tides veto, hold, force, comment, tag, release), or let the page listen on "
         "127.0.0.1 without page.address, and reach it through ssh -L."
     )
+
+
+def account_of(request: Request) -> PortalAccount | None:
+    """Give the account that asks; None: nobody is known, or no account is asked for."""
+    account: PortalAccount | None = request.scope.get("account")
+    return account
 
 
 def _why_not(account: PortalAccount | None, role: Role, is_open: bool) -> str | None:

@@ -13,6 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tides_bridge.console import is_storable
 from tides_bridge.settings import Settings, page_hosts
 
 HEADERS: Final = {
@@ -97,16 +98,6 @@ def guarded(app: ASGIApp, settings: Settings) -> Guard:
         Which say under which hosts it is reached.
     """
     return Guard(app, page_hosts(settings))
-
-
-def is_storable(text: str) -> bool:
-    r"""
-    Tell whether PostgreSQL and file systems could hold a text: in what they cannot hold nothing can be found.
-
-    >>> is_storable("ZTF18abc \n \u2028"), is_storable("ZTF\x00"), is_storable("ZTF\ud800")
-    (True, False, False)
-    """
-    return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def without_port(host: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from tides_bridge.console import bytes_shown
 from tides_bridge.database import run
 from tides_bridge.errors import SettingsError
 from tides_bridge.settings import Settings
@@ -47,9 +48,11 @@ def filter_of(conditions: Iterable[str]) -> TargetFilter:
         name, sign, value = found.groups() if found else ("", "=", "")
         pairs = _place(value) if (name, sign) == ("sky", "=") else {name + ENDS[sign]: value}
         if pairs.keys() - FIELDS:
-            raise SettingsError("--where", "", f"{_shown(condition)} is no condition: known are {', '.join(known())}")
+            raise SettingsError(
+                "--where", "", f"{bytes_shown(condition)} is no condition: known are {', '.join(known())}"
+            )
         if twice := sorted(pairs.keys() & given.keys()):
-            raise SettingsError("--where", "", f"{_shown(condition)}: {twice[0]} is given twice")
+            raise SettingsError("--where", "", f"{bytes_shown(condition)}: {twice[0]} is given twice")
         given |= pairs
     if not given:
         raise SettingsError("--where", "", "is empty: that would be all targets")
@@ -73,16 +76,11 @@ def _place(value: str) -> dict[str, str]:
     try:
         ra, decl, radius = (float(part) for part in value.split(","))
     except ValueError:
-        problem = f"sky={_shown(value)}: write it as sky=RA,DEC,RADIUS [deg, deg, arcsec]"
+        problem = f"sky={bytes_shown(value)}: write it as sky=RA,DEC,RADIUS [deg, deg, arcsec]"
         raise SettingsError("--where", "", problem) from None
     if not (0 <= ra < 360 and -90 <= decl <= 90 and 0 < radius <= 180 * 3600):
         raise SettingsError("--where", "", f"sky={value} is no place on the sky with a radius [deg, deg, arcsec]")
     return {"around": f"{ra} {decl}", "radius": f"{radius}"}
-
-
-def _shown(text: str) -> str:
-    """Show bytes of a shell that are no UTF-8 as what they are: nothing else can be printed."""
-    return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def find_filtered(

@@ -14,7 +14,7 @@ from typing import Any, Final
 from tides_bridge.errors import MalformedAlert
 from tides_bridge.formats.meaning.annotations import MOST
 from tides_bridge.formats.meaning.taxonomy import class_of
-from tides_bridge.lightcurves.photometry import TAI_AHEAD, mjd_from_time
+from tides_bridge.lightcurves.photometry import MJD_OF_UNIX, TAI_AHEAD, mjd_from_time
 
 SOURCES_PER_OBJECT: Final = 2000
 """Ids of sources that SNANA keeps for each object."""
@@ -171,4 +171,4 @@ def _mjd_of(value: Any) -> float | None:
     if isinstance(value, datetime):
         return mjd_from_time(value if value.tzinfo else value.replace(tzinfo=UTC))
     is_time = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 5e12
-    return value / 86_400_000 + 40_587 if is_time else None
+    return value / 86_400_000 + MJD_OF_UNIX if is_time else None

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from tides_bridge.portal.access import who_may
+from tides_bridge.portal.access import account_of, who_may
 from tides_bridge.portal.api.answers import answer_json, answer_problem
 from tides_bridge.portal.api.rows import ApiProblem
 from tides_bridge.portal.shown import Portal
@@ -89,7 +89,7 @@ def router_of(portal: Portal) -> APIRouter:
         """Keep classes, as `tides classified` does; the same again changes nothing. Takes the role of a ruler."""
         if (refusal := refused(portal, request)) is not None:
             return refusal
-        account = request.scope.get("account")
+        account = account_of(request)
         return answer_json(request, keep_given(portal, given, f"the API, {account.name}" if account else "the API"))
 
     return router

@@ -6,7 +6,16 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
 from tides_bridge.operations.accounts import VISIT_HOURS, begin_visit, end_visit, list_accounts
-from tides_bridge.portal.access import FORM_COOKIE, VISIT_COOKIE, forged, form_of, keep_cookie, token_of, who_may
+from tides_bridge.portal.access import (
+    FORM_COOKIE,
+    VISIT_COOKIE,
+    account_of,
+    forged,
+    form_of,
+    keep_cookie,
+    token_of,
+    who_may,
+)
 from tides_bridge.portal.shown import ASKING, Portal
 
 Form = Annotated[dict[str, str], Depends(form_of)]
@@ -60,7 +69,7 @@ def router_of(portal: Portal) -> APIRouter:
 
 
 def _show_login(portal: Portal, request: Request, problem: str = "", status: int = 200) -> Response:
-    secret, account = token_of(request), request.scope.get("account")
+    secret, account = token_of(request), account_of(request)
     page = portal.show(request, "login.html", status, token=secret, problem=problem, account=account)
     keep_cookie(page, request, FORM_COOKIE, secret)
     return page

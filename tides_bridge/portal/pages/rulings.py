@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from tides_bridge.decisions.known import all_known_of
 from tides_bridge.errors import RejectedError, SettingsError
-from tides_bridge.portal.access import AUTHOR_COOKIE, AUTHOR_SECONDS, forged, form_of, keep_cookie, who_may
+from tides_bridge.portal.access import AUTHOR_COOKIE, AUTHOR_SECONDS, account_of, forged, form_of, keep_cookie, who_may
 from tides_bridge.portal.links import in_path
 from tides_bridge.portal.pages.target import show_known
 from tides_bridge.portal.shown import Portal
@@ -49,7 +49,7 @@ def _decide(portal: Portal, request: Request, form: Mapping[str, str], named: tu
     if refusal:
         return portal.show(request, "problem.html", 403, title="Not decided", problem=refusal)
     name, survey = named
-    if (account := request.scope.get("account")) is not None:  # whoever is known cannot sign for others
+    if (account := account_of(request)) is not None:  # whoever is known cannot sign for others
         form = {**form, "author": account.name}
     try:
         ruling = ruling_of(form, portal.settings)

@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from fastapi import APIRouter, Request
@@ -96,7 +95,8 @@ def _found(connection: Connection, portal: Portal, asked: Asked) -> Skyward:
     question = f"sky of {json.dumps(chosen)}"
     cells, histograms = portal.counted.get(connection, question, lambda: _counted(connection, chosen, page))
     counts = portal.counted.get(connection, "states", lambda: count_states(connection))
-    return Skyward(page, counts, cells, histograms, _outside(portal.settings))
+    outside = portal.counted.get(connection, "outside", lambda: _outside(portal.settings))
+    return Skyward(page, counts, cells, histograms, outside)
 
 
 def _counted(connection: Connection, chosen: Mapping[str, Any], page: PageOfTargets) -> tuple[Any, Any]:
@@ -108,7 +108,6 @@ def _counted(connection: Connection, chosen: Mapping[str, Any], page: PageOfTarg
     return cells, histograms | {"seen": (width, joined_days(days, width))}
 
 
-@lru_cache(maxsize=8)
 def outside_of(function: SelectionFunction) -> str:
     """
     Draw where a function takes nothing, whatever is there: empty if it takes all of the sky.

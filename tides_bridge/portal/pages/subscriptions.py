@@ -1,7 +1,7 @@
 """What people are told of targets, made and managed in a page: as `tides subscribe` and `subscriptions` have it."""
 
-import getpass
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request
@@ -17,10 +17,11 @@ from tides_bridge.operations.subscriptions import (
     add_subscription,
     address_named,
     change_subscription,
+    is_muted,
     list_subscriptions,
     remove_subscription,
 )
-from tides_bridge.portal.access import FORM_COOKIE, forged, form_of, keep_cookie, token_of, who_may
+from tides_bridge.portal.access import FORM_COOKIE, account_of, forged, form_of, keep_cookie, token_of, who_may
 from tides_bridge.portal.shown import ASKING, Portal
 from tides_bridge.targets.rulings import time_of
 
@@ -70,7 +71,9 @@ def _done(portal: Portal, request: Request, database: Database, form: Mapping[st
         when = form.get("when", "once")
         kinds = [kind for kind in KINDS if f"on-{kind}" in form]
         conditions = [line.strip() for line in form.get("where", "").splitlines() if line.strip()]
-        wish = Wish(name, kinds, conditions, when == "digest", when == "report", _whose(request))
+        wish = Wish(name, kinds, conditions, when == "digest", when == "report")
+        if (account := account_of(request)) is not None:
+            wish = replace(wish, who=account.name)
         add_subscription(database, portal.settings, wish, SecretStr(form.get("address", "").strip()))
         return ""
     if deed not in DEEDS:
@@ -89,16 +92,11 @@ def _done(portal: Portal, request: Request, database: Database, form: Mapping[st
 
 def _check_owner(database: Database, request: Request, name: str) -> None:
     """Refuse to change what somebody else subscribed, unless an operator does it."""
-    account = request.scope.get("account")
+    account = account_of(request)
     with database.transaction() as connection:
         rows = list_subscriptions(connection, name)
     if account is not None and rows and rows[0]["who"] != account.name and not account.may("operator"):
         raise RejectedError(name, f"is a subscription of {rows[0]['who']}: they or an operator change it")
-
-
-def _whose(request: Request) -> str:
-    account = request.scope.get("account")
-    return account.name if account is not None else getpass.getuser()
 
 
 def _show(
@@ -107,7 +105,7 @@ def _show(
     """Show the list, and the form with what was typed: never an address."""
     refusal = who_may(portal.settings, request, "ruler")
     with portal.database.opened() as database, database.transaction() as connection:
-        rows = list_subscriptions(connection)
+        rows = [row | {"is_muted": is_muted(row, portal.settings.time())} for row in list_subscriptions(connection)]
     about: dict[str, Any] = {
         "rows": rows,
         "typed": EMPTY | dict(typed or {}),

@@ -17,8 +17,8 @@ from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import ParseError
 from sqlglot.tokenizer_core import TokenType
 
+from tides_bridge.console import is_storable
 from tides_bridge.errors import RejectedError
-from tides_bridge.portal.guard import is_storable
 from tides_bridge.portal.vo.geometry import GEOMETRY, without_geometry
 
 LONGEST: Final = 20_000

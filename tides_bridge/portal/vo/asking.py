@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from tides_bridge.portal.guard import is_storable
+from tides_bridge.console import is_storable
 from tides_bridge.portal.vo.adql import query_error
 from tides_bridge.portal.vo.queries import QueryAnswer
 from tides_bridge.portal.vo.votable import separated, votable

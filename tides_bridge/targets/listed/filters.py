@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import numpy as np
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from tides_bridge.console import is_storable
 from tides_bridge.errors import SettingsError
 from tides_bridge.lightcurves.photometry import mjd_from_time
 from tides_bridge.targets.rulings import time_of
@@ -37,7 +38,7 @@ def _text(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     text = value.strip()
-    if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+    if not is_storable(text):
         raise ValueError("has a letter that no text can hold")
     return text or None
 
